@@ -1,0 +1,154 @@
+"""Every setting, in one frozen tree, from the environment and `.env`.
+
+A provider is `live` when its credentials are set, else it is the `sandbox`; `<PROVIDER>_MODE` overrules that.
+Secrets are SecretStr: they do not show in a repr or a log.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Mode(StrEnum):
+    LIVE = "live"
+    SANDBOX = "sandbox"
+    OFF = "off"
+
+
+def _comma_list(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
+
+
+class Section(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
+
+
+class ProviderSection(Section):
+    """What every provider has: a mode, and a base URL that an operator can point elsewhere (proxy, region)."""
+
+    name: ClassVar[str]
+    credential: ClassVar[str]
+    """The field whose presence makes the provider live."""
+
+    mode: Literal["auto", "live", "sandbox", "off"] = "auto"
+    base_url: str
+    timeout: float = Field(default=20.0, gt=0, description="seconds for the whole exchange, body included")
+
+    @property
+    def resolved(self) -> Mode:
+        if self.mode != "auto":
+            return Mode(self.mode)
+        return Mode.LIVE if getattr(self, self.credential) else Mode.SANDBOX
+
+
+class KiwiSettings(ProviderSection):
+    model_config = SettingsConfigDict(env_prefix="KIWI_")
+    name = "kiwi"
+    credential = "api_key"
+
+    base_url: str = "https://api.tequila.kiwi.com"
+    api_key: SecretStr | None = None
+    webhook_token: SecretStr | None = Field(
+        default=None, description="unguessable last part of the callback address given to Kiwi"
+    )
+
+
+class StripeSettings(ProviderSection):
+    model_config = SettingsConfigDict(env_prefix="STRIPE_")
+    name = "stripe"
+    credential = "secret_key"
+
+    base_url: str = "https://api.stripe.com"
+    secret_key: SecretStr | None = None
+    publishable_key: str | None = None
+    webhook_secrets: Secrets = Field(default=(), description="comma list; two while a secret is being rotated")
+
+
+class ResendSettings(ProviderSection):
+    model_config = SettingsConfigDict(env_prefix="RESEND_")
+    name = "resend"
+    credential = "api_key"
+
+    base_url: str = "https://api.resend.com"
+    api_key: SecretStr | None = None
+    sender: str = Field(default="Travel Hub <trips@example.com>", description="the From of every e-mail")
+    webhook_secrets: Secrets = ()
+
+
+class TwilioSettings(ProviderSection):
+    model_config = SettingsConfigDict(env_prefix="TWILIO_")
+    name = "twilio"
+    credential = "auth_token"
+
+    base_url: str = "https://api.twilio.com"
+    account_sid: str | None = None
+    auth_token: SecretStr | None = None
+    sender: str = Field(default="+15005550006", description="the number that SMS come from")
+    whatsapp_sender: str | None = None
+
+
+def _section(kind: type[Section]) -> Any:
+    return Field(default_factory=kind)
+
+
+class Settings(Section):
+    model_config = SettingsConfigDict(env_prefix="HUB_")
+
+    env: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    sandbox_port: int | None = Field(default=None, description="default: the hub's port + 1")
+    public_url: str | None = Field(default=None, description="how the world reaches the hub; signs webhooks")
+    frontend_url: str = Field(default="http://localhost:3000", description="where links in messages lead")
+    secret_key: SecretStr | None = Field(default=None, description="signs tokens; made and kept in data_dir when empty")
+    data_dir: Path = Path(".hub")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    cors_origins: Names = ("http://localhost:3000",)
+    trusted_proxies: int = Field(default=0, ge=0, description="how many X-Forwarded-For hops to believe")
+    rate_limit: int = Field(default=600, ge=1, description="requests a minute and caller")
+    max_body: int = Field(default=1024 * 1024, ge=1024, description="bytes")
+    shutdown_grace: float = Field(default=20.0, description="seconds to finish what is in flight on SIGTERM")
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    db_pool_size: int = Field(default=10, ge=2)
+    db_statement_cache: int = Field(default=100, ge=0, description="0 with PgBouncer or Supabase's pooler")
+    db_listen_url: SecretStr | None = Field(
+        default=None, description="a direct connection for LISTEN when database_url is a transaction pooler"
+    )
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+
+    search_ttl: float = Field(default=300.0, gt=0, description="seconds a search stays fresh")
+    search_deadline: float = Field(default=25.0, gt=0, description="seconds a search may take, all suppliers")
+    payment_window: float = Field(default=1800.0, gt=0, description="seconds an unpaid booking is kept")
+
+    kiwi: KiwiSettings = _section(KiwiSettings)
+    stripe: StripeSettings = _section(StripeSettings)
+    resend: ResendSettings = _section(ResendSettings)
+    twilio: TwilioSettings = _section(TwilioSettings)
+
+    @property
+    def providers(self) -> tuple[ProviderSection, ...]:
+        return (self.kiwi, self.stripe, self.resend, self.twilio)
+
+    @property
+    def own_url(self) -> str:
+        """Where the hub's webhooks are called: the public URL, else the hub's own address."""
+        host = "127.0.0.1" if self.host in {"", "0.0.0.0", "::"} else self.host  # noqa: S104
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.sandbox_port or self.port + 1}"
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """From the environment. Raises pydantic.ValidationError naming the variable."""
+        return cls(**overrides)
