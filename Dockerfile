@@ -1,0 +1,17 @@
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY requirements.lock ./
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY . .
+RUN /venv/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.13-slim
+RUN useradd --create-home --uid 10001 hub
+COPY --from=build /venv /venv
+ENV PATH=/venv/bin:$PATH HUB_HOST=0.0.0.0 HUB_DATA_DIR=/home/hub/data PYTHONUNBUFFERED=1
+USER hub
+WORKDIR /home/hub
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
+CMD ["hub", "serve"]

@@ -1,0 +1,112 @@
+"""Resend: e-mail over the official SDK, and its Svix-signed delivery reports."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from hmac import compare_digest
+from hmac import digest as hmac_digest
+from typing import Any
+
+import resend
+
+from adapters.shims import ResendHTTP, translate
+from adapters.transport import Transport
+from hub.core.errors import BadRequest, Unauthenticated
+from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.messaging import Delivery, Email
+
+_REPORTS = {
+    "email.sent": "sent",
+    "email.delivered": "delivered",
+    "email.bounced": "bounced",
+    "email.complained": "complained",
+    "email.failed": "failed",
+    "email.suppressed": "suppressed",
+}
+TOLERANCE = 300
+"""Seconds between a signature's timestamp and our clock, either way."""
+
+
+class ResendMailer:
+    """The mailer's port. The SDK keeps its key and client in module globals, so there is one of it in a process."""
+
+    name = "resend"
+
+    def __init__(self, transport: Transport, *, api_key: str, base_url: str, sender: str) -> None:
+        self._sender = sender
+        resend.api_key = api_key
+        resend.api_url = base_url
+        resend.default_async_http_client = ResendHTTP(transport)
+
+    async def send(self, email: Email, key: str) -> str:
+        params: Any = {
+            "from": self._sender,
+            "to": [email.to],
+            "subject": email.subject,
+            "html": email.html,
+            "text": email.text,
+        }
+        if email.attachments:
+            params["attachments"] = [
+                {
+                    "filename": one.filename,
+                    "content": base64.b64encode(one.content).decode(),
+                    "content_type": one.content_type,
+                }
+                for one in email.attachments
+            ]
+        with translate("resend"):
+            sent = await resend.Emails.send_async(params, {"idempotency_key": key})
+        return str(sent["id"])
+
+    def delivery_of(self, event: dict[str, Any]) -> Delivery | None:
+        """None for a report that says nothing of delivery (opened, clicked)."""
+        data, status = event.get("data"), _REPORTS.get(str(event.get("type")))
+        if status is None or not isinstance(data, dict) or not isinstance(data.get("email_id"), str):
+            return None
+        bounce = data.get("bounce")
+        detail = str(bounce.get("type") or "") if isinstance(bounce, dict) else None
+        return Delivery(data["email_id"], status, detail or None)
+
+
+class ResendWebhooks:
+    """svix-id, svix-timestamp, svix-signature: HMAC-SHA256 of `id.timestamp.body`, several versions in one header."""
+
+    name = "resend"
+
+    def __init__(self, secrets: Sequence[str], now: Callable[[], datetime]) -> None:
+        self._keys = tuple(base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets)
+        self._now = now
+
+    @property
+    def configured(self) -> bool:
+        return bool(self._keys)
+
+    def verify(self, raw: RawWebhook) -> VerifiedEvent:
+        """Raises Unauthenticated for a signature that is wrong, old or from the future, BadRequest for the rest."""
+        event_id = raw.headers.get("svix-id", "")
+        if not self._signed(raw, event_id):
+            raise Unauthenticated("The signature is not valid.", code="bad_signature")
+        try:
+            payload = json.loads(raw.body)
+            occurred = datetime.fromisoformat(str(payload["created_at"]))
+            return VerifiedEvent(event_id=event_id, type=str(payload["type"]), payload=payload, occurred_at=occurred)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise BadRequest("The event cannot be read.") from error
+
+    def _signed(self, raw: RawWebhook, event_id: str) -> bool:
+        stamp = raw.headers.get("svix-timestamp", "")
+        if not event_id or not stamp.isascii() or not stamp.isdigit():
+            return False
+        if abs(self._now().timestamp() - int(stamp[:12])) > TOLERANCE:
+            return False
+        content = f"{event_id}.{stamp}.".encode("utf-8", "surrogateescape") + raw.body
+        wanted = [base64.b64encode(hmac_digest(key, content, sha256)) for key in self._keys]
+        given = [
+            part.removeprefix("v1,").encode("utf-8", "surrogateescape")
+            for part in raw.headers.get("svix-signature", "").split()
+            if part.startswith("v1,")
+        ]
+        return any(compare_digest(one, other) for one in wanted for other in given)

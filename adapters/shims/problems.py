@@ -1,0 +1,84 @@
+"""What the SDKs' providers say when they refuse: their own stable codes, and what these mean beyond the status."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.transport import Answer
+
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`permanent` is None when the status says enough."""
+
+    code: str | None = None
+    permanent: bool | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+def problem(provider: str, answer: Answer) -> Problem:
+    """Reads the refusal of `provider`; an unknown provider's, or an unreadable one, has no code."""
+    document = _document(answer)
+    match provider:
+        case "stripe":
+            return _stripe(answer, _inner(document))
+        case "resend":
+            return _resend(document)
+        case "twilio":
+            return Problem(_code(document.get("code")))
+        case "openai":
+            return _openai(_inner(document))
+        case _:
+            return Problem()
+
+
+def used_up(answer: Answer) -> bool:
+    """Whether a 429 or 409 is one that waiting a moment does not change: a quota, or a key used for something else."""
+    return problem(answer.call.provider, answer).permanent is True or _resend_quota(answer)
+
+
+def _stripe(answer: Answer, error: dict[str, Any]) -> Problem:
+    """docs.stripe.com/error-codes. A 409 is another request under the same key or on the same row: it passes."""
+    code = _code(error.get("code")) or _code(error.get("type"))
+    decline = _code(error.get("decline_code"))
+    passing = answer.status == 409 or code in {"rate_limit", "lock_timeout", "idempotency_key_in_use"}  # noqa: PLR2004
+    return Problem(code, False if passing else None, {"decline_code": decline} if decline else {})
+
+
+def _resend(document: dict[str, Any]) -> Problem:
+    """resend.com/docs/api-reference/errors. Tomorrow is later; next month is not."""
+    code = _code(document.get("name"))
+    if code == "concurrent_idempotent_requests":
+        return Problem(code, permanent=False)
+    return Problem(code, True if code == "monthly_quota_exceeded" else None)
+
+
+def _resend_quota(answer: Answer) -> bool:
+    names = {"daily_quota_exceeded", "invalid_idempotent_request"}
+    return answer.call.provider == "resend" and _document(answer).get("name") in names
+
+
+def _openai(error: dict[str, Any]) -> Problem:
+    code = _code(error.get("code")) or _code(error.get("type"))
+    return Problem(code, True if code == "insufficient_quota" else None)
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    try:
+        document = answer.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _inner(document: dict[str, Any]) -> dict[str, Any]:
+    error = document.get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _code(value: Any) -> str | None:
+    """A code is a word. What is a sentence may quote somebody's address, and is not taken."""
+    text = str(value) if isinstance(value, (str, int)) else ""
+    return text if _CODE.fullmatch(text) else None

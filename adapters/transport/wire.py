@@ -1,0 +1,135 @@
+"""One exchange over aiohttp: exactly one request, the whole body, and certainty about what was not sent."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from adapters.transport.call import Answer, Call
+from adapters.transport.outcomes import unanswered
+from hub.core.errors import OutcomeUnknown, ProviderError, ProviderPermanent
+from hub.resilience.retry import retry_after
+
+KEEP_ALIVE = 15.0
+"""Seconds an idle connection is kept: shorter than any provider's, so that we seldom write to a closed one."""
+
+
+class ConnectionLost(aiohttp.ClientError):
+    """A connection broke after it was made."""
+
+
+@dataclass(slots=True)
+class Flight:
+    """One attempt on its way. `sent` is True until the session's tracing says that nothing has been sent yet.
+
+    `started` is on clock.monotonic().
+    """
+
+    number: int
+    started_at: datetime
+    started: float
+    sent: bool = True
+
+
+async def _asked_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from silently repeating GET, PUT and DELETE on a connection that broke: retries are ours."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise ConnectionLost from error
+
+
+async def _nothing_sent_yet(_session: aiohttp.ClientSession, trace: SimpleNamespace, _params: Any) -> None:
+    trace.trace_request_ctx.sent = False
+
+
+async def _sending(_session: aiohttp.ClientSession, trace: SimpleNamespace, _params: Any) -> None:
+    trace.trace_request_ctx.sent = True
+
+
+def open_session(resolver: aiohttp.abc.AbstractResolver | None = None) -> aiohttp.ClientSession:
+    """The session that the transport needs; call it inside a running loop, close it where it was opened.
+
+    No cookies are kept. The number of connections is bounded by each provider's bulkhead, not here, where one slow
+    provider would use up the others' share.
+    """
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_start.append(_nothing_sent_yet)
+    tracing.on_request_headers_sent.append(_sending)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60, resolver=resolver),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[tracing],
+        middlewares=(_asked_once,),
+        headers={"User-Agent": "travel-hub"},
+    )
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    call: Call,
+    flight: Flight,
+    *,
+    limit: float,
+    connect: float,
+    max_body: int,
+) -> Answer:
+    """One request and its whole answer within `limit` seconds; redirects are answers, and not followed.
+
+    Raises ProviderTransient, ProviderTimeout, ProviderPermanent or OutcomeUnknown, by what was sent.
+    """
+    try:
+        async with (
+            asyncio.timeout(limit),
+            session.request(
+                call.method,
+                call.url,
+                params=call.params,
+                data=call.body,
+                headers=call.all_headers(),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
+                trace_request_ctx=flight,
+            ) as response,
+        ):
+            body = await _whole_body(response, call, max_body)
+    except aiohttp.InvalidURL as error:
+        flight.sent = False
+        raise ProviderPermanent(call.provider, "The configured address is not valid.") from error
+    except TimeoutError as error:
+        raise unanswered(call, sent=flight.sent, timed_out=True) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise unanswered(call, sent=flight.sent, timed_out=False) from error
+    return Answer(call, response.status, response.headers, body, _advice(response.headers, flight.started_at))
+
+
+async def _whole_body(response: aiohttp.ClientResponse, call: Call, most: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > most:
+            raise _too_long(call, response.status)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_long(call: Call, status: int) -> ProviderError:
+    kind = ProviderPermanent if call.read else OutcomeUnknown
+    return kind(call.provider, f"{call.operation} was answered at too great a length.", provider_status=status)
+
+
+def _advice(headers: Any, now: datetime) -> float | None:
+    """Retry-After; else the finer or the older ways to say it, of OpenAI, and of Duffel and Resend."""
+    millis = retry_after(headers.get("Retry-After-Ms"), now)
+    if millis is not None:
+        return millis / 1000
+    advice = retry_after(headers.get("Retry-After"), now)
+    if advice is None and headers.get("Ratelimit-Remaining") == "0":
+        advice = retry_after(headers.get("Ratelimit-Reset"), now)
+    return advice

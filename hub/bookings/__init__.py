@@ -1,0 +1,38 @@
+"""Bookings: from an offer to a ticket.
+
+    pending ──paid──> ordering ──placed──> ordered ──captured──> confirmed ──> cancelled
+       │                 │  └─no answer─> order_unknown ─┬─found──> ordered
+       │                 │                               └─absent─> failed
+       ├─> cancelled     └──────refused──────> failed
+       ├─> expired  (not paid in time)
+       └─> failed   (sold out, or the price has risen)
+
+A status moves only by the query `move`, which names the states it may come from. Whatever ends a booking that has
+been paid for asks the payments to give the money back, in the same transaction.
+"""
+
+from hub.bookings.desk import Bookings
+from hub.bookings.fulfilment import Fulfilment
+from hub.bookings.model import Booking, BookingStatus, Contact, NewBooking, PaymentStatus
+from hub.bookings.work import (
+    BookingEnded,
+    BookingConfirmed,
+    CapturePayment,
+    FulfilBooking,
+    ReleasePayment,
+)
+
+__all__ = [
+    "Booking",
+    "BookingConfirmed",
+    "BookingEnded",
+    "BookingStatus",
+    "Bookings",
+    "CapturePayment",
+    "Contact",
+    "FulfilBooking",
+    "Fulfilment",
+    "NewBooking",
+    "PaymentStatus",
+    "ReleasePayment",
+]

@@ -1,0 +1,264 @@
+"""From held money to a ticket, in steps that can each be repeated.
+
+The supplier's calls cannot be repeated, so what is about to be asked is written down before (`placing`,
+`confirming`). Who finds such a mark with nobody's lease on it knows that the answer was lost, and asks the supplier
+what it has instead of asking for it again.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hub.bookings.model import HELD, Booking, BookingStatus
+from hub.bookings.store import SQL, Store
+from hub.bookings.work import CapturePayment, FulfilBooking
+from hub.core.clock import Clock
+from hub.core.context import about
+from hub.core.db import Database, Tx
+from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
+from hub.core.jobs import Retry, job
+from hub.flights import (
+    FlightOffer,
+    FlightQuery,
+
+    OrderRequest,
+    PlacedOrder,
+    PriceCheck,
+    PriceChecker,
+    offer_from_json,
+    query_from_json,
+)
+
+LEASE = timedelta(seconds=45)
+"""Longer than any exchange with a supplier, so that a live lease means a live worker."""
+GIVE_UP = timedelta(hours=24)
+"""After this an unknown order is for people."""
+PATIENCE = timedelta(minutes=20)
+"""How long after the booking's own time a supplier that is not reachable may hold up an order not yet placed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is on record of the order at the supplier."""
+
+    booking: Booking
+    offer: FlightOffer
+    query: FlightQuery
+    state: str
+    placed: PlacedOrder | None
+    unknown_since: datetime | None
+
+
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfilment:
+    db: Database
+    store: Store
+    clock: Clock
+    suppliers: dict[str, Any]
+    """By name; each is a PriceChecker and an OrderDesk."""
+
+    @job
+    async def fulfil(self, work: FulfilBooking) -> None:
+        """Brings one booking as far as it gets. Raises Retry while somebody else has it, or the supplier is silent."""
+        with about(booking_id=work.booking_id):
+            order = await self._take(work.booking_id)
+            if order is None:
+                return
+            try:
+                await self._advance(order)
+            finally:
+                await self._give_back(work.booking_id)
+
+    async def _take(self, booking_id: UUID) -> Order | None:
+        """The order, leased; None when there is nothing to do."""
+        now = self.clock.now()
+        async with self.db.transaction() as tx:
+            booking = await self.store.find(tx, booking_id, lock=True)
+            if booking.status is BookingStatus.ORDERED:
+                await self._ask_for_capture(tx, booking)
+                return None
+            if not _needs_work(booking):
+                return None
+            row = await tx.fetchrow(SQL.lease_order, booking_id, now + LEASE, now)
+            if row is None:
+                raise Retry(5, "somebody else has this order in work")
+            return Order(
+                booking,
+                offer_from_json(row["offer"]),
+                query_from_json(row["query"]),
+                row["state"],
+                PlacedOrder(**row["placed"]) if row["placed"] else None,
+                row["unknown_since"],
+            )
+
+    async def _give_back(self, booking_id: UUID) -> None:
+        async with self.db.transaction() as tx:
+            await tx.execute(SQL.release_lease, booking_id, self.clock.now())
+
+    async def _advance(self, order: Order) -> None:
+        match order.state:
+            case "none":
+                await self._begin(order)
+            case "placed" if order.placed:
+                await self._confirm(order, order.placed)
+            case "placing":
+                await self._lost(order)
+                await self._find_out(order)
+            case _:
+                await self._find_out(order)
+
+    async def _begin(self, order: Order) -> None:
+        """Is it still there, at this price? Then order it."""
+        try:
+            check = await self._supplier(order).check(order.offer, order.query)
+        except ProviderPermanent as error:
+            await self._fail(order, error.provider_code or "offer_gone")
+            return
+        except ProviderTransient as error:
+            await self._wait_or_fail(order, error)
+            return
+        if why := _refusal(check, order):
+            await self._fail(order, why)
+        elif await self._start(order):
+            await self._place(order, check)
+
+    async def _wait_or_fail(self, order: Order, error: ProviderTransient) -> None:
+        """Nothing has been ordered, so waiting costs nothing but time; after a while the money goes back."""
+        if self.clock.now() > order.booking.expires_at + PATIENCE:
+            await self._fail(order, "supplier_unavailable")
+            return
+        raise Retry(error.retry_after or 5, "the supplier is not available") from error
+
+    async def _start(self, order: Order) -> bool:
+        """Writes down that the supplier is about to be asked. False when the booking has meanwhile ended."""
+        async with self.db.transaction() as tx:
+            moved = await self.store.move(tx, order.booking, BookingStatus.ORDERING)
+            if moved is not None:
+                await self._set(tx, order, "placing")
+            return moved is not None
+
+    async def _place(self, order: Order, check: PriceCheck) -> None:
+        request = OrderRequest(
+            offer=order.offer,
+            query=order.query,
+            session=check.session,
+            travellers=order.booking.travelers,
+            contact_email=order.booking.contact.email,
+            contact_phone=order.booking.contact.phone,
+        )
+        try:
+            placed = await self._supplier(order).place(request)
+        except OutcomeUnknown:
+            await self._lost(order)
+            return
+        except ProviderPermanent as error:
+            await self._fail(order, error.provider_code or "order_refused", state="refused")
+            return
+        except ProviderTransient as error:
+            await self._put_back(order)
+            raise Retry(error.retry_after or 5, "the supplier is not available") from error
+        async with self.db.transaction() as tx:
+            await self._set(tx, order, "placed", placed)
+        await self._confirm(order, placed)
+
+    async def _put_back(self, order: Order) -> None:
+        """The request never left the house: as if it had not been made."""
+        async with self.db.transaction() as tx:
+            await self.store.move(tx, order.booking, BookingStatus.PENDING)
+            await self._set(tx, order, "none")
+
+    async def _confirm(self, order: Order, placed: PlacedOrder) -> None:
+        async with self.db.transaction() as tx:
+            await self._set(tx, order, "confirming")
+        try:
+            await self._supplier(order).confirm(placed)
+        except OutcomeUnknown:
+            await self._lost(order)
+            return
+        except ProviderPermanent as error:
+            await self._find_out(replace(order, placed=placed), refused=error.provider_code or "order_refused")
+            return
+        except ProviderTransient as error:
+            async with self.db.transaction() as tx:
+                await self._set(tx, order, "placed")
+            raise Retry(error.retry_after or 5, "the supplier is not available") from error
+        await self._ordered(order, placed.order_id)
+
+    async def _lost(self, order: Order) -> None:
+        """The supplier was asked and did not answer. The rescue comes back to it, and so does the supplier's callback."""
+        async with self.db.transaction() as tx:
+            await self.store.move(tx, order.booking, BookingStatus.ORDER_UNKNOWN)
+            await self._set(tx, order, "unknown")
+
+    async def _find_out(self, order: Order, *, refused: str | None = None) -> None:
+        """Reads what the supplier has, and goes on from there.
+
+        An order whose number never reached us was not confirmed by us, so no ticket can come of it: suppliers let an
+        unconfirmed order lapse by themselves.
+        """
+        if order.placed is None:
+            await self._fail(order, "order_lost", state="refused")
+            return
+        state = await self._supplier(order).read(order.placed)
+        if state.status == "confirmed":
+            await self._ordered(order, state.pnr or order.placed.order_id)
+        elif state.status in {"cancelled", "refused"}:
+            await self._fail(order, refused or "order_refused", state="refused")
+        elif state.status == "placed" and refused is None:
+            await self._confirm(order, order.placed)
+        elif state.status == "placed" and refused is not None:
+            await self._fail(order, refused, state="refused")
+        else:
+            await self._keep_waiting(order)
+
+    async def _keep_waiting(self, order: Order) -> None:
+        if order.unknown_since is None or order.state != "unknown":
+            await self._lost(order)
+        elif self.clock.now() - order.unknown_since > GIVE_UP:
+            async with self.db.transaction() as tx:
+                await self.store.audit.record(tx, "booking.needs_attention", booking_id=order.booking.id)
+
+    async def _ordered(self, order: Order, supplier_reference: str) -> None:
+        async with self.db.transaction() as tx:
+            await self._set(tx, order, "confirmed")
+            await tx.execute(SQL.set_supplier_reference, order.booking.id, supplier_reference, self.clock.now())
+            if await self.store.move(tx, order.booking, BookingStatus.ORDERED):
+                await self._ask_for_capture(tx, order.booking)
+
+    async def _ask_for_capture(self, tx: Tx, booking: Booking) -> None:
+        await self.store.jobs.enqueue(
+            tx, CapturePayment(booking_id=booking.id), key=f"booking:{booking.id}:capture"
+        )
+
+    async def _fail(self, order: Order, why: str, *, state: str | None = None) -> None:
+        async with self.db.transaction() as tx:
+            if state:
+                await self._set(tx, order, state)
+            await self.store.end(tx, order.booking, BookingStatus.FAILED, failure=why)
+
+    async def _set(self, tx: Tx, order: Order, state: str, placed: PlacedOrder | None = None) -> None:
+        kept = placed.as_json() if placed else None
+        order_id = placed.order_id if placed else None
+        await tx.execute(SQL.set_order, order.booking.id, state, order_id, kept, self.clock.now())
+
+    def _supplier(self, order: Order) -> Any:
+        return self.suppliers[order.booking.supplier]
+
+
+def _needs_work(booking: Booking) -> bool:
+    paid = booking.payment_status in HELD
+    if booking.status is BookingStatus.PENDING:
+        return paid
+    return booking.status in {BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN}
+
+
+def _refusal(check: PriceCheck, order: Order) -> str | None:
+    """Why the offer cannot be ordered as it was sold; None when it can. A price that has fallen is no reason."""
+    if not check.available or check.total is None:
+        return "sold_out"
+    if check.total.currency != order.booking.total.currency:
+        return "price_unknown"
+    return "price_changed" if order.booking.total < check.total else None

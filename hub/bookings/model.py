@@ -1,0 +1,93 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+from uuid import UUID
+
+from hub.core.money import Money
+from hub.flights import Traveller
+
+
+class BookingStatus(StrEnum):
+    PENDING = "pending"
+    ORDERING = "ordering"
+    ORDER_UNKNOWN = "order_unknown"
+    ORDERED = "ordered"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class PaymentStatus(StrEnum):
+    """One vocabulary for a payment and for the booking that it pays."""
+
+    UNPAID = "unpaid"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    UNKNOWN = "unknown"
+    AUTHORISED = "authorised"
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    RELEASED = "released"
+    FAILED = "failed"
+
+
+HELD = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PAID})
+"""The money is there: ordering may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    email: str
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewBooking:
+    """What a traveller asks for. The price is not among it: the hub's own snapshot of the offer has it."""
+
+    offer_id: str
+    travelers: tuple[Traveller, ...]
+    contact: Contact
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    id: UUID
+    reference: str
+    customer_id: UUID
+    status: BookingStatus
+    payment_status: PaymentStatus
+    total: Money
+    contact: Contact
+    itinerary: dict[str, Any]
+    supplier: str
+    offer_id: str
+    sandbox: bool
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    confirmed_at: datetime | None = None
+    failure: str | None = None
+    notes: str | None = None
+    supplier_reference: str | None = None
+    travelers: tuple[Traveller, ...] = field(default=())
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], travelers: tuple[Traveller, ...] = ()) -> Self:
+        same = (
+            "id reference customer_id itinerary supplier offer_id sandbox created_at updated_at expires_at "
+            "confirmed_at failure notes supplier_reference"
+        )
+        return cls(
+            status=BookingStatus(row["status"]),
+            payment_status=PaymentStatus(row["payment_status"]),
+            total=Money(row["amount"], row["currency"]),
+            contact=Contact(row["contact_email"], row["contact_phone"]),
+            travelers=travelers,
+            **{name: row[name] for name in same.split()},
+        )

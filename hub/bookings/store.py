@@ -1,0 +1,86 @@
+"""Rows in and out: what the two flows of bookings share."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from hub.audit import Audit
+from hub.bookings.model import Booking, BookingStatus, PaymentStatus
+from hub.bookings.work import BookingConfirmed, BookingEnded, ReleasePayment
+from hub.core.clock import Clock
+from hub.core.db import Tx, named_queries
+from hub.core.errors import NotFound
+from hub.core.jobs import Jobs
+from hub.flights import Traveller
+
+SQL = named_queries("bookings")
+
+_MAY_COME_FROM: dict[BookingStatus, tuple[str, ...]] = {
+    BookingStatus.ORDERING: ("pending",),
+    BookingStatus.PENDING: ("ordering",),
+    BookingStatus.ORDER_UNKNOWN: ("ordering",),
+    BookingStatus.ORDERED: ("ordering", "order_unknown"),
+    BookingStatus.CONFIRMED: ("ordered",),
+    BookingStatus.FAILED: ("pending", "ordering", "order_unknown", "ordered"),
+    BookingStatus.CANCELLED: ("pending", "confirmed"),
+    BookingStatus.EXPIRED: ("pending",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    jobs: Jobs
+    audit: Audit
+    clock: Clock
+
+    async def find(self, tx: Tx, booking_id: UUID, *, lock: bool = False) -> Booking:
+        """Raises NotFound, also for what this transaction's subject may not see."""
+        row = await tx.fetchrow(SQL.lock if lock else SQL.find, booking_id)
+        if row is None:
+            raise NotFound("There is no such booking.", code="booking_not_found")
+        return Booking.from_row(row, await self.travelers(tx, booking_id))
+
+    async def travelers(self, tx: Tx, booking_id: UUID) -> tuple[Traveller, ...]:
+        rows = await tx.fetch(SQL.travelers, booking_id)
+        return tuple(
+            Traveller(**{name: value for name, value in row.items() if name not in {"booking_id", "position"}})
+            for row in rows
+        )
+
+    async def move(self, tx: Tx, booking: Booking, to: BookingStatus, *, failure: str | None = None) -> Booking | None:
+        """The booking in its new state, or None when it is no longer where it may come from."""
+        row = await tx.fetchrow(SQL.move, booking.id, to, list(_MAY_COME_FROM[to]), failure, self.clock.now())
+        if row is None:
+            return None
+        told = {"failure": failure} if failure else {}
+        await self.audit.record(
+            tx,
+            f"booking.{to}",
+            customer_id=booking.customer_id,
+            booking_id=booking.id,
+            was=booking.status,
+            payment=booking.payment_status,
+            **told,
+        )
+        return Booking.from_row(row, booking.travelers)
+
+    async def end(self, tx: Tx, booking: Booking, how: BookingStatus, *, failure: str | None = None) -> Booking | None:
+        """Failed, cancelled or expired: the money goes back and the traveller is told, once."""
+        ended = await self.move(tx, booking, how, failure=failure)
+        if ended is not None:
+            await self.jobs.enqueue(
+                tx, ReleasePayment(booking_id=booking.id, because=failure or how), key=f"booking:{booking.id}:release"
+            )
+            told = BookingEnded(booking_id=booking.id, how=how.value)  # type: ignore[arg-type]
+            await self.jobs.enqueue(tx, told, key=f"booking:{booking.id}:ended")
+        return ended
+
+    async def confirm(self, tx: Tx, booking_id: UUID) -> bool:
+        """Ordered and paid: confirmed. Called by the payments when the capture has settled."""
+        booking = await self.find(tx, booking_id, lock=True)
+        if await self.move(tx, booking, BookingStatus.CONFIRMED) is None:
+            return False
+        await self.jobs.enqueue(tx, BookingConfirmed(booking_id=booking_id), key=f"booking:{booking_id}:confirmed")
+        return True
+
+    async def set_payment_status(self, tx: Tx, booking_id: UUID, status: PaymentStatus) -> None:
+        await tx.execute(SQL.set_payment_status, booking_id, status, self.clock.now())

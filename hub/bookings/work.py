@@ -1,0 +1,38 @@
+"""What bookings ask of others, as jobs that are stored with the change that causes them."""
+
+from typing import Literal
+from uuid import UUID
+
+from hub.core.jobs import Job
+
+
+class FulfilBooking(Job, kind="booking.fulfil"):
+    """The money is held: order from the supplier. Repeatable; also finds out what became of an unknown order."""
+
+    booking_id: UUID
+
+
+class CapturePayment(Job, kind="payment.capture", attempts=20):
+    """The supplier has the order: take the money."""
+
+    booking_id: UUID
+
+
+class ReleasePayment(Job, kind="payment.release", attempts=20):
+    """The booking has ended: give back whatever is held or taken."""
+
+    booking_id: UUID
+    because: str
+
+
+class BookingConfirmed(Job, kind="booking.confirmed"):
+    """Tell the traveller."""
+
+    booking_id: UUID
+
+
+class BookingEnded(Job, kind="booking.ended"):
+    """Tell the traveller that it failed, was cancelled or expired."""
+
+    booking_id: UUID
+    how: Literal["failed", "cancelled", "expired"]

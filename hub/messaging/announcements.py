@@ -1,0 +1,75 @@
+"""Which fact is told to whom, and how."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from hub.bookings import Booking, BookingConfirmed, BookingEnded
+from hub.bookings.store import Store
+from hub.core.clock import Clock, Ids
+from hub.core.context import about
+from hub.core.db import Database, Tx, named_queries
+from hub.core.jobs import Jobs, job
+from hub.messaging.model import Channel
+from hub.messaging.outbox import SendMessage
+from hub.payments.ledger import PaymentCaptured, PaymentRefunded
+
+SQL = named_queries("messaging")
+
+
+@dataclass(frozen=True, slots=True)
+class Announcements:
+    db: Database
+    bookings: Store
+    jobs: Jobs
+    clock: Clock
+    ids: Ids
+
+    @job
+    async def confirmed(self, work: BookingConfirmed) -> None:
+        """The confirmation by e-mail and, where there is a telephone number, by SMS."""
+        fact = f"booking:{work.booking_id}:confirmation"
+        await self._tell(work.booking_id, fact, "booking_confirmation", channels=("email", "sms"))
+
+    @job
+    async def ended(self, work: BookingEnded) -> None:
+        await self._tell(work.booking_id, f"booking:{work.booking_id}:{work.how}", f"booking_{work.how}")
+
+    @job
+    async def captured(self, work: PaymentCaptured) -> None:
+        fact = f"payment:{work.payment_id}:receipt"
+        await self._tell(work.booking_id, fact, "payment_receipt", payment_id=work.payment_id)
+
+    @job
+    async def refunded(self, work: PaymentRefunded) -> None:
+        """One message per sum that has come back: a second webhook of the same refund is the same fact."""
+        fact = f"payment:{work.payment_id}:refund:{work.refunded}"
+        await self._tell(work.booking_id, fact, "payment_refund", payment_id=work.payment_id)
+
+    async def _tell(
+        self,
+        booking_id: UUID,
+        fact: str,
+        template: str,
+        *,
+        payment_id: UUID | None = None,
+        channels: tuple[Channel, ...] = ("email",),
+    ) -> None:
+        with about(booking_id=booking_id):
+            async with self.db.transaction() as tx:
+                booking = await self.bookings.find(tx, booking_id)
+                for channel in channels:
+                    await self._write(tx, booking, f"{fact}:{channel}", template, channel, payment_id)
+
+    async def _write(
+        self, tx: Tx, booking: Booking, fact: str, template: str, channel: Channel, payment_id: UUID | None
+    ) -> None:
+        recipient = booking.contact.email if channel == "email" else booking.contact.phone
+        if not recipient:
+            return
+        new = await tx.fetchval(
+            SQL.insert_message,
+            self.ids.uuid(), fact, booking.customer_id, booking.id, payment_id, channel, template, recipient,
+            self.clock.now(),
+        )  # fmt: skip
+        if new is not None:
+            await self.jobs.enqueue(tx, SendMessage(message_id=new), key=fact)

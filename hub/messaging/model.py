@@ -1,0 +1,94 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol, Self
+from uuid import UUID
+
+Channel = Literal["email", "sms", "whatsapp"]
+
+RANK = {
+    "queued": 0,
+    "sending": 1,
+    "sent": 2,
+    "delivered": 3,
+    "failed": 4,
+    "bounced": 4,
+    "suppressed": 4,
+    "complained": 5,
+}
+"""Reports come in any order; the higher rank is the later truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    filename: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    to: str
+    subject: str
+    html: str
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An SMS or a WhatsApp message. `to` in E.164."""
+
+    to: str
+    body: str
+    channel: Literal["sms", "whatsapp"] = "sms"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A provider's report: `status` is `sent`, `delivered`, `bounced`, `complained` or `failed`."""
+
+    provider_message_id: str
+    status: str
+    detail: str | None = None
+
+
+class Mailer(Protocol):
+    """Sends e-mail. The same key is the same mail. Raises ProviderPermanent, ProviderTransient, OutcomeUnknown."""
+
+    name: str
+
+    async def send(self, email: Email, key: str) -> str: ...
+
+    def delivery_of(self, event: dict[str, Any]) -> Delivery | None: ...
+
+
+class Texter(Protocol):
+    """Sends texts. There is no idempotency key on this wire: after a lost answer, `find` looks before a resend."""
+
+    name: str
+
+    async def send(self, text: Text) -> str: ...
+
+    async def find(self, text: Text, since: datetime) -> str | None: ...
+
+    def delivery_of(self, event: dict[str, Any]) -> Delivery | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: UUID
+    fact: str
+    channel: Channel
+    template: str
+    recipient: str
+    status: str
+    created_at: datetime
+    booking_id: UUID | None
+    payment_id: UUID | None
+    customer_id: UUID | None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        names = "id fact channel template recipient status created_at booking_id payment_id customer_id".split()
+        return cls(**{name: row[name] for name in names})

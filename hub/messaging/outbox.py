@@ -1,0 +1,173 @@
+"""Sending what has been written down, and learning what became of it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+from hub.audit import Audit
+from hub.bookings.calendar import itinerary_ics
+from hub.bookings.store import Store
+from hub.core.clock import Clock
+from hub.core.context import about
+from hub.core.db import Database, Tx, named_queries
+from hub.core.errors import OutcomeUnknown, ProviderPermanent
+from hub.core.inbox import Apply, WebhookEvent
+from hub.core.jobs import Job, Jobs, Retry, every, job
+from hub.core.money import Money
+from hub.messaging.model import RANK, Attachment, Delivery, Email, Mailer, Message, Text, Texter
+from hub.messaging.templates import Templates
+from hub.payments.ledger import SQL as PAYMENTS
+from hub.payments.ledger import Payment
+
+SQL = named_queries("messaging")
+T = TypeVar("T")
+
+STRANGER_AFTER = timedelta(minutes=5)
+"""A report about a message that we do not know for so long is about somebody else's on the same account."""
+
+
+class SendMessage(Job, kind="message.send", attempts=12):
+    message_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    db: Database
+    bookings: Store
+    jobs: Jobs
+    audit: Audit
+    clock: Clock
+    templates: Templates
+    mailer: Mailer | None
+    texter: Texter | None
+
+    @job
+    async def send(self, work: SendMessage) -> None:
+        """Sends one message, unless it has gone. Raises OutcomeUnknown to be asked again, and then looks first."""
+        taken = await self._take(work.message_id)
+        if taken is None:
+            return
+        message, was_sending, facts = taken
+        with about(booking_id=message.booking_id):
+            try:
+                provider, sent = await self._hand_over(message, facts, look_first=was_sending)
+            except ProviderPermanent as error:
+                await self._set(message.id, "failed", error=error.provider_code or error.code)
+                return
+            except OutcomeUnknown as error:
+                raise Retry(5, "the provider did not say whether the message went out") from error
+            await self._set(message.id, "sent", provider=provider, provider_id=sent)
+
+    async def _hand_over(self, message: Message, facts: dict[str, Any], *, look_first: bool) -> tuple[str, str]:
+        if message.channel == "email":
+            mailer = _on(self.mailer, "resend")
+            return mailer.name, await mailer.send(self._email(message, facts), key=message.fact)
+        texter = _on(self.texter, "twilio")
+        text = Text(message.recipient, self.templates.text(message.template, facts), message.channel)
+        found = await texter.find(text, message.created_at) if look_first else None
+        return texter.name, found or await texter.send(text)
+
+    def _email(self, message: Message, facts: dict[str, Any]) -> Email:
+        rendered = self.templates.email(message.template, facts)
+        attachments: tuple[Attachment, ...] = ()
+        if message.template == "booking_confirmation":
+            ics = itinerary_ics(facts["booking"])
+            attachments = (Attachment(f"{facts['booking'].reference}.ics", "text/calendar", ics),)
+        return Email(message.recipient, rendered.subject, rendered.html, rendered.text, attachments)
+
+    async def _take(self, message_id: UUID) -> tuple[Message, bool, dict[str, Any]] | None:
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.lock, message_id)
+            if row is None or RANK[row["status"]] > RANK["sending"]:
+                return None
+            message = Message.from_row(row)
+            if await tx.fetchval(SQL.is_suppressed, message.channel, message.recipient):
+                await self._record(tx, message, "suppressed")
+                return None
+            await tx.execute(SQL.set_status, message_id, "sending", None, None, None, self.clock.now())
+            return message, message.status == "sending", await self._facts(tx, message)
+
+    async def _facts(self, tx: Tx, message: Message) -> dict[str, Any]:
+        """What the templates may speak of."""
+        facts: dict[str, Any] = {}
+        if message.booking_id:
+            facts["booking"] = await self.bookings.find(tx, message.booking_id)
+        if message.payment_id:
+            payment = Payment.from_row(await tx.fetchrow(PAYMENTS.lock, message.payment_id))  # type: ignore[arg-type]
+            facts["payment"] = payment
+            facts["refunded"] = Money(payment.refunded, payment.amount.currency)
+        return facts
+
+    async def _set(
+        self,
+        message_id: UUID,
+        status: str,
+        *,
+        provider: str | None = None,
+        provider_id: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.lock, message_id)
+            if row is not None and RANK[row["status"]] < RANK[status]:
+                await self._record(tx, Message.from_row(row), status, provider, provider_id, error)
+
+    async def _record(
+        self,
+        tx: Tx,
+        message: Message,
+        status: str,
+        provider: str | None = None,
+        provider_id: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        await tx.execute(SQL.set_status, message.id, status, provider, provider_id, error, self.clock.now())
+        await self.audit.record(
+            tx,
+            f"message.{status}",
+            customer_id=message.customer_id,
+            booking_id=message.booking_id,
+            channel=message.channel,
+            template=message.template,
+            **({"error": error} if error else {}),
+        )
+
+    async def on_event(self, event: WebhookEvent) -> Apply | None:
+        """A delivery report, of Resend or Twilio. Raises Retry while its message's number is not yet on record."""
+        teller = self.mailer if self.mailer and event.provider == self.mailer.name else self.texter
+        delivery = teller.delivery_of(event.payload) if teller else None
+        if delivery is None:
+            return None
+        async with self.db.transaction() as tx:
+            known = await tx.fetchval(SQL.by_provider_id, event.provider, delivery.provider_message_id)
+        if known is None and self.clock.now() - event.received_at < STRANGER_AFTER:
+            raise Retry(1, "the report is faster than the answer that names its message")
+        return partial(self._report, known, delivery, event) if known else None
+
+    async def _report(self, message_id: UUID, delivery: Delivery, event: WebhookEvent, tx: Tx) -> None:
+        row = await tx.fetchrow(SQL.lock, message_id)
+        if row is None:
+            return
+        message, now = Message.from_row(row), self.clock.now()
+        await tx.execute(SQL.insert_report, message_id, delivery.status, delivery.detail, now)
+        if delivery.status in {"bounced", "complained"}:
+            await tx.execute(SQL.suppress, message.channel, message.recipient, delivery.status, now)
+        if RANK[delivery.status] > RANK[message.status]:
+            await self._record(tx, message, delivery.status, error=delivery.detail)
+        if message.booking_id:
+            await event.concerns(tx, message.booking_id)
+
+    @every(30)
+    async def sweep(self) -> None:
+        """Messages written and not sent, with no job left to do it."""
+        async with self.db.transaction() as tx:
+            for row in await tx.fetch(SQL.waiting, self.clock.now() - timedelta(seconds=60)):
+                await self.jobs.enqueue(tx, SendMessage(message_id=row["id"]), key=row["fact"])
+
+
+def _on(adapter: T | None, name: str) -> T:
+    if adapter is None:
+        raise ProviderPermanent(name, "is switched off", provider_code="provider_off")
+    return adapter

@@ -1,0 +1,102 @@
+"""What a traveller does with money: starts a payment, and asks how it stands."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from hub.bookings import Booking, BookingStatus, PaymentStatus
+from hub.bookings.store import Store
+from hub.core.clock import Clock, Ids
+from hub.core.context import about
+from hub.core.db import Database, Tx
+from hub.core.errors import Conflict, Gone, ProviderError
+from hub.core.money import Money
+from hub.identity import Caller
+from hub.payments.gateway import Gateway, Intent
+from hub.payments.intents import Intents
+from hub.payments.ledger import SQL, Ledger, Payment
+
+_OPEN = frozenset({
+    PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cashier:
+    db: Database
+    bookings: Store
+    ledger: Ledger
+    intents: Intents
+    gateway: Gateway
+    clock: Clock
+    ids: Ids
+
+    async def start(
+        self, caller: Caller, booking_id: UUID, *, amount: int | None = None, currency: str | None = None
+    ) -> tuple[Payment, Intent]:
+        """The booking's payment intent, made once however often it is asked for.
+
+        `amount` (minor units) and `currency` are what the traveller believes to pay. Raises Conflict when that is not
+        the hub's own price or the booking is not to be paid, Gone when its time is over.
+        """
+        with about(booking_id=booking_id):
+            payment = await self._open(caller, booking_id, amount, currency)
+            intent = await self.intents.of(payment)
+            async with self.db.transaction() as tx:
+                return await self.ledger.settle(tx, payment.id, intent), intent
+
+    async def of_booking(self, caller: Caller, booking_id: UUID) -> list[Payment]:
+        """All payments of a booking. An open one is first looked up at the provider: the browser may be back from
+        a bank's page before any webhook is."""
+        with about(booking_id=booking_id):
+            payments = await self._list(caller, booking_id)
+            waiting = [one for one in payments if one.status in _OPEN and one.intent_id]
+            for one in waiting:
+                await self._refresh(one)
+            return await self._list(caller, booking_id) if waiting else payments
+
+    async def _list(self, caller: Caller, booking_id: UUID) -> list[Payment]:
+        async with self.db.transaction(caller.id) as tx:
+            await self.bookings.find(tx, booking_id)
+            return [Payment.from_row(row) for row in await tx.fetch(SQL.of_booking, booking_id)]
+
+    async def _refresh(self, payment: Payment) -> None:
+        try:
+            intent = await self.gateway.read(payment.intent_id or "")
+        except ProviderError:
+            return  # what is on record is still true of when it was recorded; the sweep asks again
+        async with self.db.transaction() as tx:
+            await self.ledger.settle(tx, payment.id, intent)
+
+    async def _open(self, caller: Caller, booking_id: UUID, amount: int | None, currency: str | None) -> Payment:
+        async with self.db.transaction(caller.id) as tx:
+            await self.bookings.find(tx, booking_id)
+            async with tx.as_hub():
+                booking = await self.bookings.find(tx, booking_id, lock=True)
+                _check_price(booking, amount, currency)
+                self._check(booking)
+                return await self._live(tx, booking)
+
+    def _check(self, booking: Booking) -> None:
+        if booking.status is BookingStatus.EXPIRED:
+            raise Gone("The booking was not paid in time.", code="booking_expired")
+        if booking.status is not BookingStatus.PENDING:
+            raise Conflict(f"The booking is {booking.status}.", code="booking_not_payable")
+        if booking.payment_status in _OPEN and booking.expires_at <= self.clock.now():
+            raise Gone("The booking was not paid in time.", code="booking_expired")
+
+    async def _live(self, tx: Tx, booking: Booking) -> Payment:
+        total = booking.total
+        await tx.execute(
+            SQL.insert_payment,
+            self.ids.uuid(), booking.id, booking.customer_id, self.gateway.name, total.amount, total.currency,
+            self.clock.now(),
+        )  # fmt: skip
+        row = await tx.fetchrow(SQL.live_of_booking, booking.id)
+        return Payment.from_row(row)  # type: ignore[arg-type]
+
+
+def _check_price(booking: Booking, amount: int | None, currency: str | None) -> None:
+    believed = Money(booking.total.amount if amount is None else amount, currency or booking.total.currency)
+    if believed != booking.total:
+        text = f"The booking costs {booking.total.display}, not {believed.display}."
+        raise Conflict(text, code="amount_mismatch")

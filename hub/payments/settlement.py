@@ -1,0 +1,143 @@
+"""What moves money after the traveller has gone: webhooks, the capture, the release, and the sweep behind them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from hub.bookings import BookingStatus, CapturePayment, PaymentStatus, ReleasePayment
+from hub.bookings.store import Store
+from hub.core.clock import Clock, Ids
+from hub.core.context import about
+from hub.core.db import Database, Tx
+from hub.core.errors import ProviderPermanent
+from hub.core.inbox import Apply, WebhookEvent
+from hub.core.jobs import Retry, every, job
+from hub.core.money import Money
+from hub.payments.gateway import Gateway, Intent
+from hub.payments.intents import Intents
+from hub.payments.ledger import SQL, Ledger, Payment
+
+SWEEP_AFTER = timedelta(seconds=60)
+"""An open payment that has not moved for so long is looked up, in case its webhook was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    db: Database
+    bookings: Store
+    ledger: Ledger
+    intents: Intents
+    gateway: Gateway
+    clock: Clock
+    ids: Ids
+
+    async def on_event(self, event: WebhookEvent) -> Apply | None:
+        """The event is a hint that an intent has changed: the intent is read again, and settled as it is now."""
+        intent_id = self.gateway.intent_of(event.payload)
+        if intent_id is None:
+            return None
+        intent = await self.gateway.read(intent_id)
+        return partial(self._apply, intent, event)
+
+    async def _apply(self, intent: Intent, event: WebhookEvent, tx: Tx) -> None:
+        payment_id = await tx.fetchval(SQL.of_intent, intent.id, intent.payment_id)
+        if payment_id is None:
+            return  # an intent that somebody made outside the hub, on the same account
+        payment = await self.ledger.settle(tx, payment_id, intent)
+        await event.concerns(tx, payment.booking_id)
+
+    @job
+    async def capture(self, work: CapturePayment) -> None:
+        """Takes the held money, under one key for ever; what the provider answers is settled like any other news."""
+        with about(booking_id=work.booking_id):
+            payment = await self._live(work.booking_id)
+            if payment is None or payment.intent_id is None:
+                return
+            intent = await self.gateway.read(payment.intent_id)
+            if intent.status is PaymentStatus.AUTHORISED:
+                intent = await self.gateway.capture(payment.intent_id, key=f"payment:{payment.id}:capture")
+            await self._settle(payment.id, intent)
+            if intent.status in {PaymentStatus.RELEASED, PaymentStatus.FAILED}:
+                await self._uncollectable(payment)
+
+    @job
+    async def release(self, work: ReleasePayment) -> None:
+        """Gives back what is held or taken. Raises Retry while the provider itself does not know yet."""
+        with about(booking_id=work.booking_id):
+            for payment in await self._all(work.booking_id):
+                await self._give_back(payment, work.because)
+
+    @every(20)
+    async def sweep(self) -> None:
+        """Events that never came: every payment that has stood open for a while is read and settled."""
+        async with self.db.transaction() as tx:
+            rows = await tx.fetch(SQL.take_open, self.clock.now(), self.clock.now() - SWEEP_AFTER)
+        for row in rows:
+            with about(booking_id=row["booking_id"]):
+                await self._settle(row["id"], await self.gateway.read(row["intent_id"]))
+
+    async def _give_back(self, payment: Payment, because: str) -> None:
+        intent = await self.intents.of(payment)
+        if intent.status is PaymentStatus.PROCESSING:
+            raise Retry(30, "the payment is still being processed by the bank")
+        if intent.status in {PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED}:
+            await self._settle(payment.id, intent)
+            await self._refund(payment, intent.id, because)
+            intent = await self.gateway.read(intent.id)
+        elif intent.status not in {PaymentStatus.RELEASED, PaymentStatus.REFUNDED, PaymentStatus.FAILED}:
+            intent = await self._cancel(payment, intent)
+        await self._settle(payment.id, intent)
+
+    async def _cancel(self, payment: Payment, intent: Intent) -> Intent:
+        try:
+            return await self.gateway.cancel(intent.id, key=f"payment:{payment.id}:cancel")
+        except ProviderPermanent as error:
+            # It moved between our reading and our asking: look again, with the next attempt.
+            raise Retry(2, "the payment moved while it was being released") from error
+
+    async def _refund(self, payment: Payment, intent_id: str, because: str) -> None:
+        """The whole rest, once: the row is written under a lock before the provider is asked, and is the key."""
+        refund_id, rest = await self._refund_row(payment, because)
+        if refund_id is None:
+            return
+        done = await self.gateway.refund(intent_id, rest, key=f"refund:{refund_id}")
+        async with self.db.transaction() as tx:
+            await tx.execute(SQL.set_refund, refund_id, done.status, done.id, self.clock.now())
+
+    async def _refund_row(self, payment: Payment, because: str) -> tuple[UUID | None, Money]:
+        async with self.db.transaction() as tx:
+            now = Payment.from_row(await tx.fetchrow(SQL.lock, payment.id))  # type: ignore[arg-type]
+            rows = await tx.fetch(SQL.refunds_of, payment.id)
+            for row in rows:
+                if row["status"] == "pending" and row["provider_refund_id"] is None:
+                    return row["id"], Money(row["amount"], row["currency"])
+            ours = sum(row["amount"] for row in rows if row["status"] != "failed")
+            rest = Money(now.captured - max(now.refunded, ours), now.amount.currency)
+            if rest.amount <= 0:
+                return None, rest
+            refund_id = self.ids.uuid()
+            await tx.execute(
+                SQL.insert_refund, refund_id, payment.id, rest.amount, rest.currency, because, self.clock.now()
+            )
+            return refund_id, rest
+
+    async def _uncollectable(self, payment: Payment) -> None:
+        """Ordered, and the held money is gone (the hold lapsed, or was voided by hand): a person has to act."""
+        async with self.db.transaction() as tx:
+            booking = await self.bookings.find(tx, payment.booking_id)
+            if booking.status is BookingStatus.ORDERED:
+                await self.ledger.audit.record(tx, "booking.needs_attention", booking_id=booking.id, why="hold_lost")
+
+    async def _settle(self, payment_id: UUID, intent: Intent) -> None:
+        async with self.db.transaction() as tx:
+            await self.ledger.settle(tx, payment_id, intent)
+
+    async def _live(self, booking_id: UUID) -> Payment | None:
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.live_of_booking, booking_id)
+        return Payment.from_row(row) if row else None
+
+    async def _all(self, booking_id: UUID) -> list[Payment]:
+        async with self.db.transaction() as tx:
+            return [Payment.from_row(row) for row in await tx.fetch(SQL.of_booking, booking_id)]

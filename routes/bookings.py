@@ -1,0 +1,185 @@
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from hub.bookings import Booking, Bookings, BookingStatus, Contact, NewBooking, PaymentStatus
+from hub.bookings.calendar import itinerary_ics
+from hub.flights import Traveller
+from hub.story import Chapter, Stories
+from routes.request import TRAVELLER, ApiModel, Call, Reply, delete, get, patch, post
+from routes.views import Country, Email, MoneyOut, Name, Page, PageQuery, Phone
+
+TAGS = ("bookings",)
+_GENDERS = {"male": "m", "female": "f"}
+
+
+def _title(value: Any) -> Any:
+    return value.strip().rstrip(".").lower() if isinstance(value, str) else value
+
+
+def _gender(value: Any) -> Any:
+    return _GENDERS.get(value.strip().lower(), value.strip().lower()) if isinstance(value, str) else value
+
+
+class Document(ApiModel):
+    number: Annotated[str, StringConstraints(min_length=3, max_length=30, pattern=r"^[A-Za-z0-9 -]+$")]
+    expires_on: date | None = None
+
+
+class TravelerIn(ApiModel):
+    title: Annotated[Literal["mr", "ms", "mrs", "miss", "dr"], BeforeValidator(_title)]
+    gender: Annotated[Literal["m", "f"], BeforeValidator(_gender)]
+    given_name: Name
+    family_name: Name
+    born_on: date = Field(ge=date(1900, 1, 1), examples=["1990-05-17"])
+    nationality: Country
+    email: Email | None = None
+    phone: Phone | None = None
+    document: Document | None = None
+
+    def to_domain(self) -> Traveller:
+        same = self.model_dump(exclude={"document"})
+        document = self.document
+        return Traveller(
+            **same,
+            document_number=document.number if document else None,
+            document_expires_on=document.expires_on if document else None,
+        )
+
+
+class ContactIn(ApiModel):
+    email: Email
+    phone: Phone | None = None
+
+
+class BookingIn(ApiModel):
+    offer_id: str = Field(min_length=1, max_length=100)
+    travelers: list[TravelerIn] = Field(min_length=1, max_length=9)
+    contact: ContactIn
+
+
+class ContactPatch(ApiModel):
+    email: Email | None = None
+    phone: Phone | None = None
+
+
+class BookingPatch(ApiModel):
+    contact: ContactPatch | None = None
+    notes: Annotated[str, StringConstraints(max_length=2000)] | None = None
+
+
+class TravelerOut(ApiModel):
+    title: str
+    gender: str
+    given_name: str
+    family_name: str
+    born_on: date
+    nationality: str
+    email: str | None
+    phone: str | None
+
+
+class ContactOut(ApiModel):
+    email: str
+    phone: str | None
+
+
+class BookingOut(ApiModel):
+    id: UUID
+    reference: str = Field(examples=["K7NQ4X"])
+    status: BookingStatus
+    payment_status: PaymentStatus
+    total: MoneyOut
+    failure: str | None = Field(description="why it failed: sold_out, price_changed, order_refused, ...")
+    supplier_reference: str | None
+    itinerary: dict[str, Any] = Field(description="the offer as it was booked")
+    travelers: list[TravelerOut]
+    contact: ContactOut
+    notes: str | None
+    sandbox: bool
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime = Field(description="until when it has to be paid")
+    confirmed_at: datetime | None
+
+    @classmethod
+    def of(cls, booking: Booking) -> Self:
+        same = (
+            "id reference status payment_status failure supplier_reference itinerary notes sandbox "
+            "created_at updated_at expires_at confirmed_at"
+        )
+        shown = TravelerOut.model_fields
+        return cls(
+            total=MoneyOut.of(booking.total),
+            travelers=[TravelerOut(**{name: getattr(one, name) for name in shown}) for one in booking.travelers],
+            contact=ContactOut(email=booking.contact.email, phone=booking.contact.phone),
+            **{name: getattr(booking, name) for name in same.split()},
+        )
+
+
+class BookingQuery(PageQuery):
+    status: BookingStatus | None = None
+
+
+class StoryOut(ApiModel):
+    booking_id: UUID
+    chapters: list[Chapter]
+
+
+class BookingRoutes:
+    def __init__(self, bookings: Bookings, stories: Stories) -> None:
+        self._bookings = bookings
+        self._stories = stories
+
+    @post("/api/bookings", status=201, who=TRAVELLER, idempotent=True, tags=TAGS)
+    async def create(self, call: Call, body: BookingIn) -> BookingOut:
+        """Book an offer, at the hub's own price. It is kept until `expires_at` for the payment."""
+        wanted = NewBooking(
+            offer_id=body.offer_id,
+            travelers=tuple(one.to_domain() for one in body.travelers),
+            contact=Contact(body.contact.email, body.contact.phone),
+            idempotency_key=call.idempotency_key,
+        )
+        return BookingOut.of(await self._bookings.create(call.who, wanted))
+
+    @get("/api/bookings", who=TRAVELLER, tags=TAGS)
+    async def list(self, call: Call, query: BookingQuery) -> Page[BookingOut]:
+        """Your bookings, the newest first."""
+        found, total = await self._bookings.page(
+            call.who, status=query.status, page=query.page, page_size=query.page_size
+        )
+        items = [BookingOut.of(one) for one in found]
+        return Page[BookingOut](items=items, page=query.page, page_size=query.page_size, total=total)
+
+    @get("/api/bookings/{booking_id}", who=TRAVELLER, tags=TAGS)
+    async def show(self, call: Call, booking_id: UUID) -> BookingOut:
+        """One of your bookings."""
+        return BookingOut.of(await self._bookings.show(call.who, booking_id))
+
+    @patch("/api/bookings/{booking_id}", who=TRAVELLER, tags=TAGS)
+    async def change(self, call: Call, booking_id: UUID, body: BookingPatch) -> BookingOut:
+        """Change the contact or the notes."""
+        contact = body.contact or ContactPatch()
+        changed = await self._bookings.patch(
+            call.who, booking_id, email=contact.email, phone=contact.phone, notes=body.notes
+        )
+        return BookingOut.of(changed)
+
+    @delete("/api/bookings/{booking_id}", who=TRAVELLER, tags=TAGS)
+    async def cancel(self, call: Call, booking_id: UUID) -> BookingOut:
+        """Cancel. What has been held is released, what has been paid is refunded."""
+        return BookingOut.of(await self._bookings.cancel(call.who, booking_id))
+
+    @get("/api/bookings/{booking_id}/story", who=TRAVELLER, tags=TAGS)
+    async def story(self, call: Call, booking_id: UUID) -> StoryOut:
+        """All that happened: calls, webhooks, changes of state, messages, staff acts, in causal order."""
+        return StoryOut(booking_id=booking_id, chapters=await self._stories.of(call.who, booking_id))
+
+    @get("/api/bookings/{booking_id}/calendar.ics", who=TRAVELLER, tags=TAGS)
+    async def calendar(self, call: Call, booking_id: UUID) -> Reply:
+        """The flights as a calendar file."""
+        booking = await self._bookings.show(call.who, booking_id)
+        headers = {"Content-Disposition": f'attachment; filename="{booking.reference}.ics"'}
+        return Reply(itinerary_ics(booking), headers=headers, content_type="text/calendar; charset=utf-8")

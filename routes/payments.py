@@ -1,0 +1,88 @@
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import Field
+
+from hub.bookings import PaymentStatus
+from hub.core.money import Money
+from hub.payments import Cashier, Payment
+from routes.request import TRAVELLER, ApiModel, Call, get, post
+from routes.views import Currency, MoneyOut
+
+TAGS = ("payments",)
+
+
+class IntentIn(ApiModel):
+    """`amount` (minor units) and `currency` are what the traveller has seen; the hub's own price is what is charged."""
+
+    booking_id: UUID
+    amount: int | None = Field(default=None, gt=0, le=10**12)
+    currency: Currency | None = None
+
+
+class IntentOut(ApiModel):
+    payment_id: UUID
+    payment_intent_id: str
+    client_secret: str | None
+    amount: int
+    currency: str
+    status: PaymentStatus
+    publishable_key: str
+
+
+class PaymentOut(ApiModel):
+    id: UUID
+    booking_id: UUID
+    payment_intent_id: str | None
+    status: PaymentStatus
+    total: MoneyOut
+    captured: MoneyOut
+    refunded: MoneyOut
+    failure: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, payment: Payment) -> Self:
+        currency = payment.amount.currency
+        same = "id booking_id status failure created_at updated_at".split()
+        return cls(
+            payment_intent_id=payment.intent_id,
+            total=MoneyOut.of(payment.amount),
+            captured=MoneyOut.of(Money(payment.captured, currency)),
+            refunded=MoneyOut.of(Money(payment.refunded, currency)),
+            **{name: getattr(payment, name) for name in same},
+        )
+
+
+class PaymentsOut(ApiModel):
+    booking_id: UUID
+    payments: list[PaymentOut]
+
+
+class PaymentRoutes:
+    def __init__(self, cashier: Cashier) -> None:
+        self._cashier = cashier
+
+    @post("/api/payments/create-payment-intent", who=TRAVELLER, tags=TAGS)
+    async def create_intent(self, call: Call, body: IntentIn) -> IntentOut:
+        """The payment intent of a booking, for the frontend to confirm. Asked again, it is the same one."""
+        payment, intent = await self._cashier.start(
+            call.who, body.booking_id, amount=body.amount, currency=body.currency
+        )
+        return IntentOut(
+            payment_id=payment.id,
+            payment_intent_id=intent.id,
+            client_secret=intent.client_secret,
+            amount=payment.amount.amount,
+            currency=payment.amount.currency,
+            status=payment.status,
+            publishable_key=self._cashier.gateway.publishable_key,
+        )
+
+    @get("/api/payments/booking/{booking_id}", who=TRAVELLER, tags=TAGS)
+    async def of_booking(self, call: Call, booking_id: UUID) -> PaymentsOut:
+        """How the payment of a booking stands. An open one is looked up at the provider first."""
+        payments = await self._cashier.of_booking(call.who, booking_id)
+        return PaymentsOut(booking_id=booking_id, payments=[PaymentOut.of(one) for one in payments])

@@ -1,0 +1,101 @@
+-- name: insert_booking
+insert into bookings (
+    id, reference, customer_id, amount, currency, offer_id, supplier, itinerary, sandbox,
+    contact_email, contact_phone, idempotency_key, created_at, updated_at, expires_at
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14)
+on conflict do nothing
+returning *;
+
+-- name: find_by_idempotency_key
+select * from bookings where customer_id = $1 and idempotency_key = $2;
+
+-- name: insert_traveler
+insert into booking_travelers (
+    booking_id, position, title, gender, given_name, family_name, born_on, nationality, email, phone,
+    document_number, document_expires_on
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
+-- name: insert_order
+insert into supplier_orders (booking_id, supplier, offer, query, updated_at) values ($1, $2, $3, $4, $5);
+
+-- name: find
+select * from bookings where id = $1;
+
+-- name: lock
+select * from bookings where id = $1 for update;
+
+-- name: page
+-- For a traveller: row-level security leaves only their own.
+select *, count(*) over () as total from bookings
+where ($1::text is null or status = $1)
+order by created_at desc, id desc
+limit $2 offset $3;
+
+-- name: count
+select count(*) from bookings where ($1::text is null or status = $1);
+
+-- name: travelers
+select * from booking_travelers where booking_id = $1 order by position;
+
+-- name: patch
+update bookings set
+    contact_email = coalesce($2, contact_email),
+    contact_phone = coalesce($3, contact_phone),
+    notes = coalesce($4, notes),
+    updated_at = $5
+where id = $1 and status in ('pending', 'ordering', 'order_unknown', 'ordered', 'confirmed')
+returning *;
+
+-- name: move
+-- The only way a status changes: from one of the states that allow it.
+update bookings set
+    status = $2,
+    failure = coalesce($4, failure),
+    confirmed_at = case when $2 = 'confirmed' then $5 else confirmed_at end,
+    updated_at = $5
+where id = $1 and status = any ($3::text[])
+returning *;
+
+-- name: set_payment_status
+update bookings set payment_status = $2, updated_at = $3 where id = $1;
+
+-- name: set_supplier_reference
+update bookings set supplier_reference = $2, updated_at = $3 where id = $1;
+
+-- name: due_to_expire
+select id from bookings
+where status = 'pending' and expires_at <= $1 and payment_status in ('unpaid', 'requires_action', 'failed')
+order by expires_at limit 100;
+
+-- name: order_of
+select * from supplier_orders where booking_id = $1;
+
+-- name: booking_of_order
+select booking_id from supplier_orders where supplier = $1 and order_id = $2;
+
+-- name: lease_order
+-- Takes the order into work, unless somebody has it: a lease outlives the longest exchange with a supplier.
+update supplier_orders set lease_until = $2, updated_at = $3
+where booking_id = $1 and (lease_until is null or lease_until <= $3)
+returning *;
+
+-- name: set_order
+update supplier_orders set
+    state = $2,
+    order_id = coalesce($3, order_id),
+    placed = coalesce($4, placed),
+    unknown_since = case when $2 = 'unknown' then coalesce(unknown_since, $5) else unknown_since end,
+    updated_at = $5
+where booking_id = $1;
+
+-- name: release_lease
+update supplier_orders set lease_until = null, updated_at = $2 where booking_id = $1;
+
+-- name: stranded
+-- Paid for and not finished: a job was lost, a process died, or a supplier left us in the dark.
+select b.id from bookings b join supplier_orders o on o.booking_id = b.id
+where (b.status in ('ordering', 'order_unknown', 'ordered')
+       or (b.status = 'pending' and b.payment_status in ('authorised', 'paid')))
+  and (o.lease_until is null or o.lease_until <= $1)
+  and b.updated_at <= $2
+order by b.updated_at limit 100;

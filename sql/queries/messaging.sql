@@ -1,0 +1,34 @@
+-- name: insert_message
+-- A fact is told once: nothing comes back when it has been written down before.
+insert into messages (id, fact, customer_id, booking_id, payment_id, channel, template, recipient, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+on conflict (fact) do nothing
+returning id;
+
+-- name: lock
+select * from messages where id = $1 for update;
+
+-- name: by_provider_id
+select id from messages where provider = $1 and provider_message_id = $2;
+
+-- name: set_status
+update messages set
+    status = $2,
+    provider = coalesce($3, provider),
+    provider_message_id = coalesce($4, provider_message_id),
+    error = $5,
+    sent_at = case when $2 = 'sent' then coalesce(sent_at, $6) else sent_at end,
+    updated_at = $6
+where id = $1;
+
+-- name: insert_report
+insert into message_reports (message_id, status, detail, at) values ($1, $2, $3, $4) on conflict do nothing;
+
+-- name: suppress
+insert into suppressions (channel, address, reason, created_at) values ($1, lower($2), $3, $4) on conflict do nothing;
+
+-- name: is_suppressed
+select exists (select 1 from suppressions where channel = $1 and address = lower($2));
+
+-- name: waiting
+select id, fact from messages where status in ('queued', 'sending') and updated_at <= $1 order by updated_at limit 100;

@@ -1,0 +1,154 @@
+"""The session underneath: connections come back, cookies and secrets stay away."""
+
+import asyncio
+import gzip
+from time import monotonic
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from adapters.transport import Metrics, Transport
+from hub.core import context
+from hub.core.clock import SystemClock
+from hub.core.errors import OutcomeUnknown, ProviderError
+
+
+def held(transport):
+    """Connections that are in somebody's hands."""
+    return sum(len(connections) for connections in transport.session.connector._acquired_per_host.values())
+
+
+@pytest.mark.parametrize("fault", ["never_answers", "stalls_in_the_body"])
+async def test_a_cancelled_caller_gives_its_connection_back(transport, provider, faults, read, fault, records):
+    provider.will(getattr(faults, fault))
+    calls = [asyncio.create_task(transport.send(read())) for _ in range(5)]
+    while len(provider.seen) < 5:
+        await asyncio.sleep(0.01)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert held(transport) == 0
+    assert transport.guard("kiwi").bulkhead.inside == 0
+    assert [record.outcome for record in records] == ["cancelled"] * 5
+
+
+@pytest.mark.parametrize("fault", ["resets", "speaks_garbage", "cuts_the_body", "never_answers", "stalls_in_the_body"])
+async def test_no_fault_keeps_a_connection(transport, provider, faults, write, fault):
+    provider.will(getattr(faults, fault))
+    for _ in range(3):
+        with pytest.raises(ProviderError):
+            await transport.send(write(timeout=0.1))
+    assert held(transport) == 0
+
+
+async def test_connections_are_used_again(transport, provider, faults, read):
+    provider.will(faults.says())
+    for _ in range(5):
+        await transport.send(read())
+    assert len({request.transport.get_extra_info("peername") for request in provider.seen}) <= 1
+
+
+async def test_a_write_on_a_connection_that_died_meanwhile_is_unknown(transport, provider, faults, write):
+    """A server that closes an idle connection just as we write: it may, or may not, have read the request."""
+    provider.will(faults.says(), faults.resets)
+    await transport.send(write())
+    with pytest.raises(OutcomeUnknown):
+        await transport.send(write())
+
+
+async def test_a_session_without_our_tracing_takes_everything_for_sent(provider, write, records):
+    """Not knowing is the safe side: a refused connection may then not be called harmless."""
+    async with aiohttp.ClientSession() as session:
+        transport = Transport(session, clock=SystemClock(), chance=None)
+        with pytest.raises(OutcomeUnknown):
+            await transport.send(write(url="http://127.0.0.1:1/"))
+
+
+async def test_cookies_are_not_kept(transport, provider, faults, read):
+    provider.will(faults.says(Set_Cookie="session=1"))
+    await transport.send(read())
+    await transport.send(read())
+    assert "Cookie" not in provider.seen[1].headers
+
+
+async def test_a_redirect_does_not_carry_credentials_away(transport, provider, faults, read):
+    provider.will(faults.says(307, Location=f"{provider.url}/elsewhere"))
+    await transport.send(read(headers={"apikey": "secret"}))
+    assert len(provider.seen) == 1
+
+
+async def test_gzip_is_undone(transport, provider, faults, read):
+    provider.will(faults.says(body=gzip.compress(b'{"a": 1}'), Content_Encoding="gzip"))
+    assert (await transport.send(read())).json() == {"a": 1}
+
+
+async def test_a_small_bomb_is_not_unpacked(transport, provider, faults, read):
+    provider.will(faults.says(body=gzip.compress(b"0" * 5_000_000), Content_Encoding="gzip"))
+    transport.max_body = 1_000_000
+    with pytest.raises(ProviderError):
+        await transport.send(read())
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1,", b"NaN", b"[" * 100_000, b"\xff"])
+async def test_what_is_not_json_is_a_value_error(transport, provider, faults, read, body):
+    provider.will(faults.says(body=body))
+    answer = await transport.send(read())
+    with pytest.raises(ValueError):  # noqa: PT011 (of any kind)
+        answer.json()
+
+
+async def test_each_attempt_is_recorded_with_what_it_is_about(transport, provider, faults, write, records):
+    provider.will(faults.says(503), faults.says(402, Request_Id="req_9"))
+    booking = uuid4()
+    with context.about(booking_id=booking, request_id="r1"):
+        await transport.send(write(idempotency_key="k", params={"email": "canary@example.com"}))
+    first, second = records
+    assert (first.status, first.outcome, second.status, second.outcome) == (503, "failed", 402, "refused")
+    assert (second.booking_id, second.request_id, second.provider_request_id) == (booking, "r1", "req_9")
+    assert (second.operation, second.idempotency_key, second.method) == ("save_booking", "k", "POST")
+    assert "canary" not in repr(records)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"), [("resets", "unknown"), ("never_answers", "unknown"), ("cuts_the_body", "unknown")]
+)
+async def test_a_lost_write_is_recorded_as_unknown(transport, provider, faults, write, records, fault, outcome):
+    provider.will(getattr(faults, fault))
+    with pytest.raises(OutcomeUnknown):
+        await transport.send(write(timeout=0.1))
+    assert [record.outcome for record in records] == [outcome]
+
+
+async def test_neither_call_nor_error_shows_a_secret(transport, provider, faults, write):
+    provider.will(faults.resets)
+    call = write(url=f"{provider.url}/?key=canary", headers={"apikey": "canary"}, body=b"canary")
+    with pytest.raises(OutcomeUnknown) as lost:
+        await transport.send(call)
+    assert "canary" not in repr(call) + repr(lost.value) + lost.value.detail
+
+
+async def test_metrics_count_attempts_retries_and_refusals(provider, faults, read):
+    registry = CollectorRegistry()
+    provider.will(faults.says(503), faults.says(200))
+    async with Transport.opened(clock=SystemClock(), chance=_Low(), metrics=Metrics(registry)) as transport:
+        await transport.send(read())
+    text = generate_latest(registry).decode()
+    assert 'hub_provider_attempt_seconds_count{operation="search",outcome="failed",provider="kiwi"} 1.0' in text
+    assert 'hub_provider_retries_total{provider="kiwi"} 1.0' in text
+
+
+class _Low:
+    def uniform(self, a, _):
+        return a
+
+
+async def test_the_transport_adds_little(transport, provider, faults, read, records):
+    """A coarse guard against an accident, not a benchmark."""
+    provider.will(faults.says())
+    start = monotonic()
+    for _ in range(20):
+        await transport.send(read())
+    assert monotonic() - start < 1
+    assert len(records) == 20
