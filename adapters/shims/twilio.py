@@ -1,5 +1,6 @@
 """The Twilio SDK's HTTP client."""
 
+import re
 from base64 import b64encode
 from logging import getLogger
 from typing import Any
@@ -13,6 +14,8 @@ from adapters.shims.canned import Canned
 from adapters.shims.exchange import carry
 from adapters.shims.operations import CAMEL_WORD, operation
 from adapters.transport import Call, Sender
+
+_ACCOUNT = re.compile(r"/Accounts/[^/]+(?=/)")
 
 
 class TwilioHTTP(AsyncHttpClient):  # type: ignore[misc]  # it has no types
@@ -49,10 +52,8 @@ class TwilioHTTP(AsyncHttpClient):  # type: ignore[misc]  # it has no types
 
 
 def _operation(method: str, uri: str) -> str:
-    """Without the `accounts.` that nearly every path begins with."""
-    full = operation(method, uri, CAMEL_WORD)
-    short = full.removeprefix("accounts.")
-    return short if "." in short else full
+    """Without the account that nearly every path begins with."""
+    return operation(method, _ACCOUNT.sub("", uri), CAMEL_WORD)
 
 
 def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:

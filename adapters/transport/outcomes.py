@@ -85,17 +85,22 @@ def unreadable(answer: Answer) -> ProviderError:
     )
 
 
-def unanswered(call: Call, *, sent: bool, timed_out: bool) -> ProviderError:
-    """The error for no answer, or half of one. `sent` is whether any of the question may have reached them."""
+def unanswered(call: Call, error: Exception, *, sent: bool) -> ProviderError:
+    """The error for no answer, or half of one. `sent` is whether any of the question may have reached them.
+
+    Of what happened only the kind is kept, as `cause`.
+    """
+    timed_out, cause = isinstance(error, TimeoutError), type(error).__name__
     if sent and not call.read:
         why = "was not answered in time" if timed_out else "was cut off"
-        return OutcomeUnknown(call.provider, f"{call.operation} {why}: it may have happened.")
+        return OutcomeUnknown(call.provider, f"{call.operation} {why}: it may have happened.", cause=cause)
     if timed_out:
-        return ProviderTimeout(call.provider, f"{call.operation} was not answered in time.")
-    return ProviderTransient(call.provider, f"{call.operation} {'was cut off' if sent else 'could not be asked'}.")
+        return ProviderTimeout(call.provider, f"{call.operation} was not answered in time.", cause=cause)
+    why = "was cut off" if sent else "could not be asked"
+    return ProviderTransient(call.provider, f"{call.operation} {why}.", cause=cause)
 
 
-def name(end: Answer | BaseException, *, sent: bool) -> str:
+def outcome_name(end: Answer | BaseException, *, sent: bool) -> str:
     """The word for an attempt's end in records and metrics (see CallRecord)."""
     if isinstance(end, Answer):
         return _name_of_status(end.status)

@@ -8,9 +8,9 @@ import aiohttp
 import structlog
 from prometheus_client import CollectorRegistry
 
-from adapters.transport import outcomes
 from adapters.transport.call import Answer, Call
 from adapters.transport.metrics import Metrics
+from adapters.transport.outcomes import UNSETTLING, leaves_doubt, outcome_name, verdict
 from adapters.transport.wire import Flight, exchange, open_session
 from hub.core import context
 from hub.core.calllog import CallRecord
@@ -90,7 +90,7 @@ class Transport:
             if trip.doubtful:
                 raise trip.unsettled(error.retry_after) from error
             raise
-        if trip.doubtful and answer.status in outcomes.UNSETTLING:
+        if trip.doubtful and answer.status in UNSETTLING:
             raise trip.unsettled(answer.retry_after)
         return answer
 
@@ -114,7 +114,7 @@ class _Trip:
         self.doubtful = False
 
     def verdict(self, outcome: Answer | Exception) -> Verdict:
-        return outcomes.verdict(outcome, retry_timeouts=self._policy.retry_timeouts)
+        return verdict(outcome, retry_timeouts=self._policy.retry_timeouts)
 
     def unsettled(self, retry_after: float | None) -> OutcomeUnknown:
         text = f"{self._call.operation} was not answered, nor when asked again: it may have happened."
@@ -143,9 +143,9 @@ class _Trip:
         )
 
     def _ended(self, flight: Flight, end: Answer | BaseException) -> None:
-        self.doubtful = self.doubtful or outcomes.leaves_doubt(self._call, end)
+        self.doubtful = self.doubtful or leaves_doubt(self._call, end)
         seconds = self._transport.clock.monotonic() - flight.started
-        outcome = outcomes.name(end, sent=flight.sent)
+        outcome = outcome_name(end, sent=flight.sent)
         self._transport.metrics.attempted(self._call.provider, self._call.operation, outcome, seconds, flight.number)
         self._transport.record(self._record(flight, end, outcome, seconds * 1000))
 

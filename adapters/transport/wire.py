@@ -98,13 +98,12 @@ async def exchange(
             ) as response,
         ):
             body = await _whole_body(response, call, max_body)
-    except aiohttp.InvalidURL as error:
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         flight.sent = False
-        raise ProviderPermanent(call.provider, "The configured address is not valid.") from error
-    except TimeoutError as error:
-        raise unanswered(call, sent=flight.sent, timed_out=True) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise unanswered(call, sent=flight.sent, timed_out=False) from error
+        raise ProviderPermanent(call.provider, "The configured address is not valid.") from None
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        # From None: aiohttp's exceptions show the request's headers and query, keys and all.
+        raise unanswered(call, error, sent=flight.sent) from None
     return Answer(call, response.status, response.headers, body, _advice(response.headers, flight.started_at))
 
 
@@ -125,10 +124,7 @@ def _too_long(call: Call, status: int) -> ProviderError:
 
 
 def _advice(headers: Any, now: datetime) -> float | None:
-    """Retry-After; else the finer or the older ways to say it, of OpenAI, and of Duffel and Resend."""
-    millis = retry_after(headers.get("Retry-After-Ms"), now)
-    if millis is not None:
-        return millis / 1000
+    """Retry-After; else when the limit that is used up begins anew, as Duffel and Resend say it."""
     advice = retry_after(headers.get("Retry-After"), now)
     if advice is None and headers.get("Ratelimit-Remaining") == "0":
         advice = retry_after(headers.get("Ratelimit-Reset"), now)

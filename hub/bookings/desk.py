@@ -40,9 +40,7 @@ class Bookings:
         async with self.db.transaction(caller.id) as tx, tx.as_hub():
             return await self._known(tx, caller, wanted) or await self._insert(tx, caller, wanted, offer)
 
-    async def page(
-        self, caller: Caller, *, status: str | None, page: int, page_size: int
-    ) -> tuple[list[Booking], int]:
+    async def page(self, caller: Caller, *, status: str | None, page: int, page_size: int) -> tuple[list[Booking], int]:
         async with self.db.transaction(caller.id) as tx:
             rows = await tx.fetch(SQL.page, status, page_size, (page - 1) * page_size)
             total = rows[0]["total"] if rows else await tx.fetchval(SQL.count, status)
@@ -63,7 +61,11 @@ class Bookings:
                 if row is None:
                     raise Conflict(f"The booking is {booking.status}.", code="booking_ended")
                 await self.audit.record(
-                    tx, "booking.changed", customer_id=caller.id, booking_id=booking_id, fields=_given(email, phone, notes)
+                    tx,
+                    "booking.changed",
+                    customer_id=caller.id,
+                    booking_id=booking_id,
+                    fields=_given(email, phone, notes),
                 )
             return Booking.from_row(row, booking.travelers)
 
@@ -91,7 +93,11 @@ class Bookings:
         for row in due:
             async with self.db.transaction() as tx:
                 booking = await self.store.find(tx, row["id"], lock=True)
-                if booking.payment_status in {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.FAILED}:
+                if booking.payment_status in {
+                    PaymentStatus.UNPAID,
+                    PaymentStatus.REQUIRES_ACTION,
+                    PaymentStatus.FAILED,
+                }:
                     await self.store.end(tx, booking, BookingStatus.EXPIRED)
 
     @every(10)
@@ -127,7 +133,12 @@ class Bookings:
             raise Unavailable("No free booking reference was found.", retry_after=1)
         await tx.executemany(SQL.insert_traveler, _traveler_rows(booking_id, wanted.travelers))
         await tx.execute(
-            SQL.insert_order, booking_id, offer.offer.provider, offer_to_json(offer.offer), query_to_json(offer.query), now
+            SQL.insert_order,
+            booking_id,
+            offer.offer.provider,
+            offer_to_json(offer.offer),
+            query_to_json(offer.query),
+            now,
         )
         await self.audit.record(
             tx, "booking.created", customer_id=caller.id, booking_id=booking_id, total=total.display
@@ -136,12 +147,8 @@ class Bookings:
 
 
 def _traveler_rows(booking_id: UUID, travelers: tuple[Traveller, ...]) -> list[tuple[object, ...]]:
-    names = (
-        "title gender given_name family_name born_on nationality email phone document_number document_expires_on".split()
-    )
-    return [
-        (booking_id, position, *(asdict(one)[name] for name in names)) for position, one in enumerate(travelers)
-    ]
+    names = "title gender given_name family_name born_on nationality email phone document_number document_expires_on".split()
+    return [(booking_id, position, *(asdict(one)[name] for name in names)) for position, one in enumerate(travelers)]
 
 
 def _given(email: str | None, phone: str | None, notes: str | None) -> list[str]:

@@ -21,7 +21,6 @@ from hub.core.jobs import Retry, job
 from hub.flights import (
     FlightOffer,
     FlightQuery,
-
     OrderRequest,
     PlacedOrder,
     PriceCheck,
@@ -48,8 +47,6 @@ class Order:
     state: str
     placed: PlacedOrder | None
     unknown_since: datetime | None
-
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +226,7 @@ class Fulfilment:
                 await self._ask_for_capture(tx, order.booking)
 
     async def _ask_for_capture(self, tx: Tx, booking: Booking) -> None:
-        await self.store.jobs.enqueue(
-            tx, CapturePayment(booking_id=booking.id), key=f"booking:{booking.id}:capture"
-        )
+        await self.store.jobs.enqueue(tx, CapturePayment(booking_id=booking.id), key=f"booking:{booking.id}:capture")
 
     async def _fail(self, order: Order, why: str, *, state: str | None = None) -> None:
         async with self.db.transaction() as tx:

