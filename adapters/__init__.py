@@ -1,0 +1,134 @@
+"""The one table from settings to implementations.
+
+A provider in sandbox mode is spoken to by the very same adapter, at the sandbox's address and with its secrets.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.sandbox.world import SandboxConfig
+from adapters.shims import warm
+from adapters.transport import Transport
+from hub.core.clock import Clock
+from hub.core.inbox import WebhookSource
+from hub.locations import Locations
+from hub.messaging import Mailer, Texter
+from hub.payments import Gateway
+from hub.settings import Mode, ProviderSection, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What stands behind the nouns' ports. None is a provider that is switched off."""
+
+    suppliers: dict[str, Any]
+    gateway: Gateway | None
+    mailer: Mailer | None
+    texter: Texter | None
+    webhooks: dict[str, WebhookSource]
+    sandboxed: frozenset[str]
+    """The names of the providers whose data is made up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    settings: Settings
+    transport: Transport
+    clock: Clock
+    locations: Locations
+    sandbox: SandboxConfig
+
+    def base_url(self, section: ProviderSection) -> str:
+        sandboxed = section.resolved is Mode.SANDBOX
+        return f"{self.settings.sandbox_base}/{section.name}" if sandboxed else section.base_url.rstrip("/")
+
+    def secret(self, section: ProviderSection, name: str, sandboxed: str) -> str:
+        """The section's secret when live, the sandbox's when not."""
+        if section.resolved is Mode.SANDBOX:
+            return sandboxed
+        value = getattr(section, name)
+        return value.get_secret_value() if hasattr(value, "get_secret_value") else str(value or "")
+
+    def secrets(self, section: Any, sandboxed: str) -> tuple[str, ...]:
+        if section.resolved is Mode.SANDBOX:
+            return (sandboxed,)
+        return tuple(one.get_secret_value() for one in section.webhook_secrets)
+
+    def kiwi(self) -> tuple[Any, WebhookSource]:
+        from adapters.kiwi import Kiwi, KiwiWebhooks
+
+        section = self.settings.kiwi
+        supplier = Kiwi(
+            self.transport,
+            api_key=self.secret(section, "api_key", "sandbox"),
+            base_url=self.base_url(section),
+            clock=self.clock,
+            zone=self.locations.zone,
+            poll=0.1 if section.resolved is Mode.SANDBOX else 2.0,
+        )
+        token = self.secret(section, "webhook_token", self.sandbox.kiwi_webhook_token)
+        return supplier, KiwiWebhooks(token or None, self.clock.now)
+
+    def stripe(self) -> tuple[Gateway, WebhookSource]:
+        from adapters.stripe import StripeGateway, StripeWebhooks
+
+        section = self.settings.stripe
+        gateway = StripeGateway(
+            self.transport,
+            secret_key=self.secret(section, "secret_key", "sk_test_sandbox"),
+            publishable_key=self.secret(section, "publishable_key", "pk_test_sandbox"),
+            base_url=self.base_url(section),
+        )
+        return gateway, StripeWebhooks(self.secrets(section, self.sandbox.stripe_webhook_secret), self.clock.now)
+
+    def resend(self) -> tuple[Mailer, WebhookSource]:
+        from adapters.resend import ResendMailer, ResendWebhooks
+
+        section = self.settings.resend
+        mailer = ResendMailer(
+            self.transport,
+            api_key=self.secret(section, "api_key", "re_sandbox"),
+            base_url=self.base_url(section),
+            sender=section.sender,
+        )
+        return mailer, ResendWebhooks(self.secrets(section, self.sandbox.resend_webhook_secret), self.clock.now)
+
+    def twilio(self) -> tuple[Texter, WebhookSource]:
+        from adapters.twilio import TwilioTexter, TwilioWebhooks
+
+        section = self.settings.twilio
+        token = self.secret(section, "auth_token", self.sandbox.twilio_auth_token)
+        texter = TwilioTexter(
+            self.transport,
+            account_sid=self.secret(section, "account_sid", self.sandbox.twilio_account_sid),
+            auth_token=token,
+            base_url=self.base_url(section),
+            sender=section.sender,
+            whatsapp_sender=section.whatsapp_sender,
+            callback_url=f"{self.settings.own_url}/webhooks/twilio",
+        )
+        return texter, TwilioWebhooks(token, self.clock.now)
+
+
+def build(settings: Settings, transport: Transport, clock: Clock, locations: Locations) -> Adapters:
+    """Every provider that is not off. SDKs are imported here, for those providers alone."""
+    builder = _Builder(settings, transport, clock, locations, SandboxConfig(callback_base=settings.own_url))
+    made = {one.name: getattr(builder, one.name)() for one in settings.providers if one.resolved is not Mode.OFF}
+    return Adapters(
+        suppliers={name: made[name][0] for name in ("kiwi",) if name in made},
+        gateway=made["stripe"][0] if "stripe" in made else None,
+        mailer=made["resend"][0] if "resend" in made else None,
+        texter=made["twilio"][0] if "twilio" in made else None,
+        webhooks={name: webhooks for name, (_, webhooks) in made.items()},
+        sandboxed=frozenset(one.name for one in settings.providers if one.resolved is Mode.SANDBOX),
+    )
+
+
+async def warm_up(settings: Settings) -> None:
+    """Loads the SDKs of the enabled providers, before the port opens: a first call must not hold up the loop."""
+    for section in settings.providers:
+        if section.resolved is not Mode.OFF and section.name in {"stripe", "resend", "twilio"}:
+            await warm(section.name)
+
+
+__all__ = ["Adapters", "build", "warm_up"]

@@ -46,7 +46,9 @@ def to_wire(money: Money) -> int:
     if money.currency in _WHOLE_ALL_THE_SAME:
         return _exact(money, 100)
     if money.currency in _TENS_ONLY and money.amount % 10:
-        raise ProviderPermanent("stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported")
+        raise ProviderPermanent(
+            "stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported"
+        )
     return money.amount
 
 
@@ -57,9 +59,15 @@ def from_wire(amount: int, currency: str) -> Money:
     return Money(amount * 100 if code in _WHOLE_ALL_THE_SAME else amount, code)
 
 
+def _inexact(money: Money) -> ProviderPermanent:
+    return ProviderPermanent("stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported")
+
+
 def _exact(money: Money, unit: int) -> int:
     if money.amount % unit:
-        raise ProviderPermanent("stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported")
+        raise ProviderPermanent(
+            "stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported"
+        )
     return money.amount // unit
 
 
@@ -124,9 +132,7 @@ class StripeGateway:
 
     async def cancel(self, intent_id: str, key: str) -> Intent:
         with translate("stripe"):
-            return _intent(
-                await self._client.v1.payment_intents.cancel_async(intent_id, {}, {"idempotency_key": key})
-            )
+            return _intent(await self._client.v1.payment_intents.cancel_async(intent_id, {}, {"idempotency_key": key}))
 
     async def refund(self, intent_id: str, amount: Money, key: str) -> Refunded:
         with translate("stripe"):
@@ -203,7 +209,7 @@ class StripeWebhooks:
     def _signed(self, body: bytes, header: str, secret: str) -> bool:
         """The SDK checks the signature and the age; it lets timestamps of the future pass, so those are ours."""
         try:
-            stripe.WebhookSignature.verify_header(body.decode("utf-8"), header, secret, None)  # type: ignore[no-untyped-call]
+            stripe.WebhookSignature.verify_header(body.decode("utf-8"), header, secret, None)
             signed_at = int(dict(part.split("=", 1) for part in header.split(",")).get("t", "0"))
         except (stripe.SignatureVerificationError, ValueError, TypeError, AttributeError):
             return False

@@ -8,8 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SHORTEST_SECRET = 32
 
 
 class Mode(StrEnum):
@@ -68,7 +70,11 @@ class StripeSettings(ProviderSection):
     base_url: str = "https://api.stripe.com"
     secret_key: SecretStr | None = None
     publishable_key: str | None = None
-    webhook_secrets: Secrets = Field(default=(), description="comma list; two while a secret is being rotated")
+    webhook_secrets: Secrets = Field(
+        default=(),
+        validation_alias="STRIPE_WEBHOOK_SECRET",
+        description="comma list; two while a secret is being rotated",
+    )
 
 
 class ResendSettings(ProviderSection):
@@ -79,7 +85,7 @@ class ResendSettings(ProviderSection):
     base_url: str = "https://api.resend.com"
     api_key: SecretStr | None = None
     sender: str = Field(default="Travel Hub <trips@example.com>", description="the From of every e-mail")
-    webhook_secrets: Secrets = ()
+    webhook_secrets: Secrets = Field(default=(), validation_alias="RESEND_WEBHOOK_SECRET")
 
 
 class TwilioSettings(ProviderSection):
@@ -105,6 +111,7 @@ class Settings(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     sandbox_port: int | None = Field(default=None, description="default: the hub's port + 1")
+    sandbox_url: str | None = Field(default=None, description="where a sandbox runs that somebody else has started")
     public_url: str | None = Field(default=None, description="how the world reaches the hub; signs webhooks")
     frontend_url: str = Field(default="http://localhost:3000", description="where links in messages lead")
     secret_key: SecretStr | None = Field(default=None, description="signs tokens; made and kept in data_dir when empty")
@@ -145,8 +152,32 @@ class Settings(Section):
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
-    def sandbox_url(self) -> str:
-        return f"http://127.0.0.1:{self.sandbox_port or self.port + 1}"
+    def sandbox_base(self) -> str:
+        """Where the sandbox of the providers is reached."""
+        port = self.sandbox_port if self.sandbox_port is not None else self.port + 1
+        return (self.sandbox_url or f"http://127.0.0.1:{port}").rstrip("/")
+
+    @property
+    def needs_sandbox(self) -> bool:
+        return any(one.resolved is Mode.SANDBOX for one in self.providers)
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        """Production takes no made-up provider, no made-up secret, and has to know its own address."""
+        if self.env != "production":
+            return self
+        missing = [
+            f"{one.name.upper()}_{one.credential.upper()} (or {one.name.upper()}_MODE=off)"
+            for one in self.providers
+            if one.resolved is Mode.SANDBOX
+        ]
+        missing += ["HUB_PUBLIC_URL"] if not self.public_url else []
+        missing += ["HUB_SECRET_KEY"] if not self.secret_key else []
+        if missing:
+            raise ValueError(f"HUB_ENV=production needs {', '.join(missing)}")
+        if self.secret_key and len(self.secret_key.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"HUB_SECRET_KEY needs at least {SHORTEST_SECRET} characters")
+        return self
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

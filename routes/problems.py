@@ -1,29 +1,39 @@
-"""Errors as application/problem+json (RFC 9457)."""
+"""Errors as application/problem+json (RFC 9457). Whatever goes wrong, this is what the caller sees of it."""
 
-from collections.abc import Iterable
+import asyncio
+import math
 from typing import Any
 
 import orjson
+import structlog
 from aiohttp import web
-from pydantic import ValidationError
 
-from hub.core.errors import BadRequest, FieldError, HubError, Invalid, ProviderError
+from hub.core.errors import BadRequest, HubError, NotFound, ProviderError, TooLarge, Unauthenticated
 
-_MESSAGES = {
-    "missing": "is missing",
-    "extra_forbidden": "is not known here",
-    "string_type": "must be text",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "bool_parsing": "must be true or false",
-    "uuid_parsing": "must be a UUID",
-    "date_from_datetime_parsing": "must be a date, such as 2027-01-31",
-    "date_parsing": "must be a date, such as 2027-01-31",
-}
+log = structlog.get_logger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+_KEPT_HEADERS = ("Allow", "WWW-Authenticate", "Retry-After")
 
 
-def problem(error: HubError, request_id: str | None) -> web.Response:
-    """The error as an answer. Nothing of the request's values is repeated in it."""
+class DeadlineExceeded(HubError):
+    """It took too long."""
+
+    status = 504
+    code = "deadline_exceeded"
+    title = "Timed out"
+
+
+class MethodNotAllowed(HubError):
+    """This address does not take that method."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
+
+def problem(error: HubError, request_id: str) -> web.Response:
+    """The error as an answer. It holds what the error says of itself, and nothing of where it came from."""
     body: dict[str, Any] = {
         "type": f"urn:travel-hub:problem:{error.code}",
         "title": error.title,
@@ -36,43 +46,41 @@ def problem(error: HubError, request_id: str | None) -> web.Response:
         body["errors"] = [one.as_dict() for one in error.errors]
     if isinstance(error, ProviderError):
         body["provider"] = error.provider
-    headers = {"Retry-After": str(max(1, round(error.retry_after)))} if error.retry_after is not None else {}
-    if error.status == 401:  # noqa: PLR2004
-        headers["WWW-Authenticate"] = "Bearer"
-    return web.Response(
-        body=orjson.dumps(body), status=error.status, headers=headers, content_type="application/problem+json"
-    )
+    return web.Response(body=orjson.dumps(body), status=error.status, headers=_headers(error))
 
 
-def from_http(error: web.HTTPException) -> HubError:
-    """aiohttp's own errors (no such route, wrong method, body too large) in our family."""
-
-    class Plain(HubError):
-        status = error.status
-        code = {404: "route_not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}.get(
-            error.status, "http_error"
-        )
-        title = error.reason
-
-    return Plain(error.reason + ".")
+def _headers(error: HubError) -> dict[str, str]:
+    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if isinstance(error, Unauthenticated):
+        invalid = error.code != Unauthenticated.code
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if invalid else "Bearer"
+    return headers
 
 
-def from_validation(error: ValidationError, where: str) -> HubError:
-    """One FieldError per field. `where` is "" for the body, `/query` for the query.
-
-    The values themselves are left out: they may be personal data. Malformed JSON is 400, a wrong field 422.
-    """
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    if any(one["type"] == "json_invalid" for one in found):
-        return BadRequest("The body is not valid JSON.", code="malformed_json")
-    return Invalid(errors=tuple(_field(one["type"], one["loc"], one["msg"], where) for one in found[:50]))
-
-
-def _field(kind: str, loc: Iterable[Any], message: str, where: str) -> FieldError:
-    parts = "".join("/" + _snake(str(part)).replace("~", "~0").replace("/", "~1") for part in loc)
-    return FieldError(where + parts, kind, _MESSAGES.get(kind) or message.removeprefix("Value error, "))
+def from_exception(error: Exception, request_id: str) -> web.Response:
+    """Any exception as an answer. One that nobody foresaw is logged with its traceback, and says nothing."""
+    if isinstance(error, HubError):
+        if error.status == HubError.status:
+            log.error("request.failed", code=error.code, exc_info=error)
+        return problem(error, request_id)
+    if isinstance(error, asyncio.TimeoutError):
+        return problem(DeadlineExceeded(), request_id)
+    log.error("request.crashed", error=type(error).__name__, exc_info=error)
+    return problem(HubError(), request_id)
 
 
-def _snake(name: str) -> str:
-    """Fields are named as we document them, however they were spelt."""
-    return "".join(f"_{letter.lower()}" if letter.isascii() and letter.isupper() else letter for letter in name)
+def from_http(error: web.HTTPException, request_id: str) -> web.Response:
+    """What aiohttp itself refuses (no such route, wrong method, body too large), in our words."""
+    known: dict[int, type[HubError]] = {400: BadRequest, 404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
+    kind = known.get(error.status)
+    if kind is None:
+        answer = problem(HubError(error.reason, code=f"http_{error.status}"), request_id)
+        answer.set_status(error.status)
+    else:
+        answer = problem(kind(), request_id)
+    for name in _KEPT_HEADERS:
+        if name in error.headers:
+            answer.headers[name] = error.headers[name]
+    return answer

@@ -1,18 +1,22 @@
-"""Typed endpoints: a handler's signature says what it takes, and everything else follows from it.
+"""What an endpoint is made of: one decorator, the call it receives, the model it reads, the reply it gives.
 
     class BookingRoutes:
         @post("/api/bookings", status=201, who=TRAVELLER, idempotent=True)
-        async def create(self, call: Call, body: BookingIn) -> BookingOut: ...
+        async def create(self, call: Call, body: BookingIn) -> BookingOut:
+            "Book an offer."
 
-`call` is the request, `body` and `query` are models, every other parameter is a part of the path.
+Parameters are given by name and annotation: `call`, `body` (a model, or bytes for the raw body), `query` (a flat
+model), and one for each `{parameter}` of the path. What is returned is a model, anything that pydantic can
+serialise, None (204), a Reply, or an aiohttp response.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 from pydantic import AliasGenerator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -22,100 +26,171 @@ from hub.identity import Caller
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class ApiModel(BaseModel):
-    """What comes in or goes out as JSON: snake_case out, camelCase also accepted in, unknown fields left aside."""
-
-    model_config = ConfigDict(
-        alias_generator=AliasGenerator(validation_alias=to_camel),
-        populate_by_name=True,
-        str_strip_whitespace=True,
-        frozen=True,
-        extra="ignore",
-    )
-
-
 class Audience(Enum):
+    """Who may call. OPTIONAL: anyone, and a valid token says who; a token that is not valid counts as none."""
+
     ANYONE = "anyone"
+    OPTIONAL = "optional"
     TRAVELLER = "traveller"
     STAFF = "staff"
 
 
-ANYONE, TRAVELLER, STAFF = Audience.ANYONE, Audience.TRAVELLER, Audience.STAFF
+ANYONE, OPTIONAL, TRAVELLER, STAFF = Audience
+
+
+class ApiModel(BaseModel):
+    """What comes in and goes out: snake_case, and camelCase is understood too.
+
+    Unknown fields are ignored, so that a newer frontend can talk to an older hub; a model where a misspelt field
+    would lose money sets `extra="forbid"`. Strings are stripped and end at 50,000 characters unless the field says
+    otherwise. Bodies are read strictly: a number is no string, and a BeforeValidator must return the final type
+    (for a date or a tuple), because what it returns is no longer JSON.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(validation_alias=to_camel),
+        validate_by_name=True,
+        loc_by_alias=False,
+        str_strip_whitespace=True,
+        str_max_length=50_000,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the decorator says of a handler. `deadline` and `max_body` (seconds, bytes) replace the hub's defaults."""
+
+    method: str
+    path: str
+    status: int = 200
+    who: Audience = Audience.ANYONE
+    idempotent: bool = False
+    tags: tuple[str, ...] = ()
+    limit: str | None = "default"
+    deadline: float | None = None
+    max_body: int | None = None
+    reply: Any = None
+    reply_type: str = "application/json"
+    hidden: bool = False
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    status: int = 200,
+    who: Audience = Audience.ANYONE,
+    idempotent: bool = False,
+    tags: tuple[str, ...] = (),
+    limit: str | None = "default",
+    deadline: float | None = None,
+    max_body: int | None = None,
+    reply: Any = None,
+    reply_type: str = "application/json",
+    hidden: bool = False,
+) -> Callable[[F], F]:
+    """Marks a method as the handler of `method` on `path`.
+
+    `idempotent`: takes an Idempotency-Key. `limit`: the name of the rate that bounds it, None for no bound.
+    `reply`: the model that documents an answer given as bytes, `reply_type` its content type.
+    `hidden`: not in the OpenAPI document.
+    """
+    operation = Operation(
+        method, path, status, who, idempotent, tags, limit, deadline, max_body, reply, reply_type, hidden
+    )
+
+    def mark(handler: F) -> F:
+        handler.__operation__ = operation  # type: ignore[attr-defined]
+        return handler
+
+    return mark
+
+
+def get(path: str, **options: Any) -> Callable[[F], F]:
+    """See `endpoint`."""
+    return endpoint("GET", path, **options)
+
+
+def post(path: str, **options: Any) -> Callable[[F], F]:
+    """See `endpoint`."""
+    return endpoint("POST", path, **options)
+
+
+def put(path: str, **options: Any) -> Callable[[F], F]:
+    """See `endpoint`."""
+    return endpoint("PUT", path, **options)
+
+
+def patch(path: str, **options: Any) -> Callable[[F], F]:
+    """See `endpoint`."""
+    return endpoint("PATCH", path, **options)
+
+
+def delete(path: str, **options: Any) -> Callable[[F], F]:
+    """See `endpoint`."""
+    return endpoint("DELETE", path, **options)
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer with more to it than its body. Bytes go out as they are, anything else is serialised."""
+
+    body: Any = None
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+@dataclass(slots=True)
+class Visit:
+    """What the edge knows of a request before any endpoint does."""
+
+    request_id: str
+    ip: str
+    user_agent: str
+    started: float
+    """On clock.monotonic()."""
+    timings: list[tuple[str, float]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+VISIT = web.RequestKey("visit", Visit)
 
 
 @dataclass(slots=True)
 class Call:
-    """One request, as far as a handler may know it."""
+    """One call of an endpoint."""
 
     request: web.Request
+    visit: Visit
     caller: Caller | None = None
-    timings: list[tuple[str, float]] = field(default_factory=list)
+    idempotency_key: str | None = None
 
     @property
     def who(self) -> Caller:
-        """The signed-in caller. Raises Unauthenticated."""
+        """The caller. Raises Unauthenticated where the endpoint let somebody unknown in."""
         if self.caller is None:
             raise Unauthenticated
         return self.caller
 
     @property
-    def idempotency_key(self) -> str | None:
-        return self.request.headers.get("Idempotency-Key")
+    def request_id(self) -> str:
+        return self.visit.request_id
 
     @property
-    def headers(self) -> Mapping[str, str]:
+    def ip(self) -> str:
+        return self.visit.ip
+
+    @property
+    def user_agent(self) -> str:
+        return self.visit.user_agent
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
         return self.request.headers
 
     def timing(self, name: str, seconds: float) -> None:
-        """Says in the Server-Timing header where the time went."""
-        self.timings.append((name, seconds))
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer that is not simply the model: bytes, another status, headers of its own."""
-
-    body: bytes | BaseModel
-    status: int | None = None
-    headers: Mapping[str, str] | None = None
-    content_type: str = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What the decorator has noted of a handler."""
-
-    method: str
-    path: str
-    status: int
-    who: Audience
-    idempotent: bool
-    limit: str | None
-    tags: tuple[str, ...]
-    reply: Any
-
-
-def _route(method: str) -> Callable[..., Callable[[F], F]]:
-    def decorator(
-        path: str,
-        *,
-        status: int = 200,
-        who: Audience = ANYONE,
-        idempotent: bool = False,
-        limit: str | None = None,
-        tags: tuple[str, ...] = (),
-        reply: Any = None,
-    ) -> Callable[[F], F]:
-        """`limit="auth"` counts against the strict bucket; `reply` documents the model where bytes are returned."""
-
-        def mark(handler: F) -> F:
-            endpoint = Endpoint(method, path, status, who, idempotent, limit, tags, reply)
-            handler.__endpoints__ = (*getattr(handler, "__endpoints__", ()), endpoint)  # type: ignore[attr-defined]
-            return handler
-
-        return mark
-
-    return decorator
-
-
-get, post, put, patch, delete = (_route(method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE"))
+        """Adds a line to the answer's Server-Timing. `name` is a token such as `db` or `kiwi`."""
+        self.visit.timings.append((name, seconds))

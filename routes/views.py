@@ -56,5 +56,3 @@ class Page(ApiModel, Generic[T]):
 class PageQuery(ApiModel):
     page: int = Field(default=1, ge=1, le=1_000_000)
     page_size: int = Field(default=20, ge=1, le=100)
-
-

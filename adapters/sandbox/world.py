@@ -3,10 +3,10 @@
 Nothing here knows the hub. The sandbox is the other side of the wire, and must not share a mistake with it.
 """
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 
@@ -50,7 +50,7 @@ class World:
     send: Callable[[Callback], None]
     """Hands a callback to the deliverer (see callbacks.py); returns at once."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    random: random.Random = field(default_factory=random.Random)
+    random: Random = field(default_factory=Random)
     calls: list[dict[str, Any]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
     mailbox: list[dict[str, Any]] = field(default_factory=list)

@@ -15,8 +15,8 @@ from hub.bookings.desk import Bookings
 from hub.bookings.fulfilment import Fulfilment
 from hub.bookings.model import Booking, BookingStatus, Contact, NewBooking, PaymentStatus
 from hub.bookings.work import (
-    BookingEnded,
     BookingConfirmed,
+    BookingEnded,
     CapturePayment,
     FulfilBooking,
     ReleasePayment,

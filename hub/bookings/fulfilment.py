@@ -24,7 +24,6 @@ from hub.flights import (
     OrderRequest,
     PlacedOrder,
     PriceCheck,
-    PriceChecker,
     offer_from_json,
     query_from_json,
 )
@@ -185,7 +184,7 @@ class Fulfilment:
         await self._ordered(order, placed.order_id)
 
     async def _lost(self, order: Order) -> None:
-        """The supplier was asked and did not answer. The rescue comes back to it, and so does the supplier's callback."""
+        """The supplier was asked and did not answer. The rescue comes back to it."""
         async with self.db.transaction() as tx:
             await self.store.move(tx, order.booking, BookingStatus.ORDER_UNKNOWN)
             await self._set(tx, order, "unknown")

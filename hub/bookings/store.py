@@ -70,7 +70,7 @@ class Store:
             await self.jobs.enqueue(
                 tx, ReleasePayment(booking_id=booking.id, because=failure or how), key=f"booking:{booking.id}:release"
             )
-            told = BookingEnded(booking_id=booking.id, how=how.value)  # type: ignore[arg-type]
+            told = BookingEnded(booking_id=booking.id, how=how.value)
             await self.jobs.enqueue(tx, told, key=f"booking:{booking.id}:ended")
         return ended
 

@@ -5,49 +5,92 @@ Everything that is written passes the redaction, the standard library's loggers 
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, BinaryIO, Literal
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from hub.core.context import current
-from hub.core.redaction import field, scrub
+from hub.core.redaction import field
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-# Ours, and never personal: not worth a search on each line.
+
+# Ours and never personal: not worth a search on each line.
 _PLAIN = frozenset({"level", "timestamp", "logger", "method", "route", "status", "request_id", "duration_ms"})
+
+# Their own line for each request or job says nothing that ours does not, and may say more than it should.
 _QUIET = ("aiohttp.access", "asyncio", "stripe", "httpx", "httpx2", "twilio", "openai", "urllib3", "pgqueuer")
 
 
-def setup(
-    *, level: Literal["debug", "info", "warning", "error"], style: Literal["json", "console"], stream: TextIO | None = None
+def configure(
+    *, level: Literal["debug", "info", "warning", "error"] = "info", json: bool = True, out: BinaryIO | None = None
 ) -> None:
-    """Sets up structlog and the standard library's logging for this process. Called once, by whoever starts it."""
-    out = stream or sys.stdout
-    shared = _shared()
+    """Sets up structlog and the standard library's logging for this process. Called by whoever starts it.
+
+    `out` is stderr unless given: stdout belongs to what a command was asked for.
+    """
+    stream = out or sys.stderr.buffer
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_processors(json=json, colors=stream.isatty()),
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.BytesLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(out)
-    handler.setFormatter(_formatter(style, shared))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_Bridge()]
     root.setLevel(LEVELS[level])
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, LEVELS[level]))
 
 
-def _shared() -> list[Processor]:
-    return [
+def _processors(*, json: bool, colors: bool) -> list[Processor]:
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _about,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         redacted,
     ]
+    if json:
+        return [*shared, _as_json]
+    return [*shared, structlog.dev.ConsoleRenderer(colors=colors), _encoded]
+
+
+def redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """The structlog processor that takes out secrets and personal data, before anything is rendered."""
+    return {name: value if name in _PLAIN else field(name, value) for name, value in event.items()}
+
+
+def _about(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """What the line of work is about, unless the event says it itself. No IP address: it is personal data."""
+    about = current()
+    if about.request_id is not None:
+        event.setdefault("request_id", about.request_id)
+    if about.booking_id is not None:
+        event.setdefault("booking_id", str(about.booking_id))
+    if about.actor != "system":
+        event.setdefault("actor", about.actor)
+    return event
+
+
+def _as_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    return orjson.dumps(event, default=str)
+
+
+def _encoded(_: WrappedLogger, __: str, line: Any) -> bytes:
+    return str(line).encode("utf-8", "backslashreplace")
+
+
+class _Bridge(logging.Handler):
+    """What libraries log goes the same way: same fields, same redaction."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            log = structlog.get_logger(record.name)
+            given = {"exc_info": record.exc_info} if record.exc_info else {}
+            log.log(record.levelno, record.getMessage(), logger=record.name, **given)
+        except Exception:  # noqa: BLE001 (a log line that cannot be written must not break the work it speaks of)
+            self.handleError(record)

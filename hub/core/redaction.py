@@ -11,6 +11,7 @@ from typing import Any
 
 HIDDEN = "[redacted]"
 _DEEPEST = 8
+_LONGEST = 32_768
 
 # Compared with the field's name in lower case without `_` and `-`.
 _SECRET_PARTS = re.compile(
@@ -38,7 +39,7 @@ _SHAPES = re.compile(
             r"(?P<row>\bFailing row contains \().*?(?=\)\.?$|$)",
             # What pydantic says of a value that it refused.
             r"(?P<input>\binput_value=).*?(?=, input_type=|\]|$)",
-            r"[\w.!#$%&'*+/=?^`{|}~-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+",
+            r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+",
             r"(?<![\w.:+-])(?:\+|00)[1-9][\d ().-]{5,18}\d(?![\w-])",
             r"(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])",
         )
@@ -46,7 +47,7 @@ _SHAPES = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
-_WORTH_A_LOOK = re.compile(r"[@=:+(]|\d{3}|[a-z]{2}[_.-]|eyJ|bearer|basic", re.IGNORECASE)
+_WORTH_A_LOOK = re.compile(r"[@=:+(\d_]|sk-|eyJ|bearer|basic", re.IGNORECASE)
 
 
 def is_secret(name: str) -> bool:
@@ -56,7 +57,9 @@ def is_secret(name: str) -> bool:
 
 
 def scrub(text: str) -> str:
-    """The text without secrets, addresses, telephone and card numbers."""
+    """The text without secrets, addresses, telephone and card numbers; cut when it is longer than 32 KiB."""
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + " ..."
     if not _WORTH_A_LOOK.search(text):
         return text
     return _CARD.sub(_hide_card, _SHAPES.sub(_hide, text))
@@ -66,22 +69,24 @@ def redact(value: Any, depth: int = 0) -> Any:
     """A copy without what must not be written down. What is no plain data becomes its scrubbed text."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, str):
-        return scrub(value)
-    if depth >= _DEEPEST:
-        return "..."
-    if isinstance(value, Mapping):
-        return {scrub(str(key)): field(str(key), inner, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [redact(one, depth + 1) for one in value]
     if isinstance(value, bytes | bytearray | memoryview):
         return f"[{len(value)} bytes]"
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        return _redact_inside(value, depth + 1)
     return scrub(str(value))
+
+
+def _redact_inside(value: Any, depth: int) -> Any:
+    if depth > _DEEPEST:
+        return "..."
+    if isinstance(value, Mapping):
+        return {scrub(str(key)): field(str(key), inner, depth) for key, inner in value.items()}
+    return [redact(one, depth) for one in value]
 
 
 def field(name: str, value: Any, depth: int = 0) -> Any:
     """The value of a field as it may be written."""
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and name.endswith("tokens")):
         return value
     return HIDDEN if is_secret(name) else redact(value, depth)
 

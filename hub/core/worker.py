@@ -31,7 +31,7 @@ from hub.core.jobs import SQL, Job, Retry, unpack
 
 HEARTBEAT = timedelta(seconds=4)
 """A job whose process has been silent for so long is taken by another."""
-POLL = timedelta(seconds=2)
+POLL = timedelta(seconds=1)
 LONGEST_WAIT = 300.0
 """Seconds, at most, between two attempts."""
 KILLS = 3

@@ -58,11 +58,10 @@ class Announcements:
             async with self.db.transaction() as tx:
                 booking = await self.bookings.find(tx, booking_id)
                 for channel in channels:
-                    await self._write(tx, booking, f"{fact}:{channel}", template, channel, payment_id)
+                    await self._write(tx, booking, (f"{fact}:{channel}", template, channel), payment_id)
 
-    async def _write(
-        self, tx: Tx, booking: Booking, fact: str, template: str, channel: Channel, payment_id: UUID | None
-    ) -> None:
+    async def _write(self, tx: Tx, booking: Booking, what: tuple[str, str, Channel], payment_id: UUID | None) -> None:
+        fact, template, channel = what
         recipient = booking.contact.email if channel == "email" else booking.contact.phone
         if not recipient:
             return

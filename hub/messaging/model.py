@@ -1,8 +1,9 @@
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, Self
 from uuid import UUID
+
+from hub.core.db import Row
 
 Channel = Literal["email", "sms", "whatsapp"]
 
@@ -89,6 +90,6 @@ class Message:
     customer_id: UUID | None
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
+    def from_row(cls, row: Row) -> Self:
         names = "id fact channel template recipient status created_at booking_id payment_id customer_id".split()
         return cls(**{name: row[name] for name in names})

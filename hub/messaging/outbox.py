@@ -12,7 +12,7 @@ from hub.bookings.store import Store
 from hub.core.clock import Clock
 from hub.core.context import about
 from hub.core.db import Database, Tx, named_queries
-from hub.core.errors import OutcomeUnknown, ProviderPermanent
+from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Job, Jobs, Retry, every, job
 from hub.core.money import Money
@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 STRANGER_AFTER = timedelta(minutes=5)
 """A report about a message that we do not know for so long is about somebody else's on the same account."""
+
+
+IN_HAND = timedelta(seconds=30)
+"""For so long a message that is being sent is left to whoever sends it; then it is looked for before another try."""
 
 
 class SendMessage(Job, kind="message.send", attempts=12):
@@ -52,13 +56,16 @@ class Outbox:
         message, was_sending, facts = taken
         with about(booking_id=message.booking_id):
             try:
-                provider, sent = await self._hand_over(message, facts, look_first=was_sending)
+                sent = await self._hand_over(message, facts, look_first=was_sending)
             except ProviderPermanent as error:
                 await self._set(message.id, "failed", error=error.provider_code or error.code)
-                return
             except OutcomeUnknown as error:
-                raise Retry(5, "the provider did not say whether the message went out") from error
-            await self._set(message.id, "sent", provider=provider, provider_id=sent)
+                raise Retry(IN_HAND.total_seconds(), "nobody said whether the message went out") from error
+            except ProviderTransient:
+                await self._back(message.id)
+                raise
+            else:
+                await self._set(message.id, "sent", sent=sent)
 
     async def _hand_over(self, message: Message, facts: dict[str, Any], *, look_first: bool) -> tuple[str, str]:
         if message.channel == "email":
@@ -83,6 +90,8 @@ class Outbox:
             if row is None or RANK[row["status"]] > RANK["sending"]:
                 return None
             message = Message.from_row(row)
+            if message.status == "sending" and self.clock.now() - row["updated_at"] < IN_HAND:
+                raise Retry(IN_HAND.total_seconds(), "another run has this message in hand")
             if await tx.fetchval(SQL.is_suppressed, message.channel, message.recipient):
                 await self._record(tx, message, "suppressed")
                 return None
@@ -101,29 +110,23 @@ class Outbox:
         return facts
 
     async def _set(
-        self,
-        message_id: UUID,
-        status: str,
-        *,
-        provider: str | None = None,
-        provider_id: str | None = None,
-        error: str | None = None,
+        self, message_id: UUID, status: str, *, sent: tuple[str, str] | None = None, error: str | None = None
     ) -> None:
         async with self.db.transaction() as tx:
             row = await tx.fetchrow(SQL.lock, message_id)
             if row is not None and RANK[row["status"]] < RANK[status]:
-                await self._record(tx, Message.from_row(row), status, provider, provider_id, error)
+                await self._record(tx, Message.from_row(row), status, sent=sent, error=error)
+
+    async def _back(self, message_id: UUID) -> None:
+        """Nothing has left the house: as if it had not been tried."""
+        async with self.db.transaction() as tx:
+            await tx.execute(SQL.set_status, message_id, "queued", None, None, None, self.clock.now())
 
     async def _record(
-        self,
-        tx: Tx,
-        message: Message,
-        status: str,
-        provider: str | None = None,
-        provider_id: str | None = None,
-        error: str | None = None,
+        self, tx: Tx, message: Message, status: str, *, sent: tuple[str, str] | None = None, error: str | None = None
     ) -> None:
-        await tx.execute(SQL.set_status, message.id, status, provider, provider_id, error, self.clock.now())
+        provider, number = sent or (None, None)
+        await tx.execute(SQL.set_status, message.id, status, provider, number, error, self.clock.now())
         await self.audit.record(
             tx,
             f"message.{status}",

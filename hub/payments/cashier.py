@@ -46,7 +46,8 @@ class Cashier:
 
     async def of_booking(self, caller: Caller, booking_id: UUID) -> list[Payment]:
         """All payments of a booking. An open one is first looked up at the provider: the browser may be back from
-        a bank's page before any webhook is."""
+        a bank's page before any webhook is.
+        """
         with about(booking_id=booking_id):
             payments = await self._list(caller, booking_id)
             waiting = [one for one in payments if one.status in _OPEN and one.intent_id]

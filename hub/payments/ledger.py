@@ -1,16 +1,15 @@
 """The one place where a payment changes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from hub.audit import Audit
 from hub.bookings import Booking, BookingStatus, FulfilBooking, PaymentStatus, ReleasePayment
 from hub.bookings.store import Store
 from hub.core.clock import Clock
-from hub.core.db import Tx, named_queries
+from hub.core.db import Row, Tx, named_queries
 from hub.core.jobs import Job, Jobs
 from hub.core.money import Money
 from hub.payments.gateway import Intent
@@ -65,7 +64,7 @@ class Payment:
     updated_at: datetime
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
+    def from_row(cls, row: Row) -> Self:
         same = "id booking_id customer_id provider intent_id captured refunded failure created_at updated_at"
         return cls(
             status=PaymentStatus(row["status"]),
@@ -123,7 +122,7 @@ class Ledger:
         if captured > payment.captured:
             await self._enqueue(tx, PaymentCaptured(**about), f"payment:{payment.id}:captured")
         if refunded > payment.refunded:
-            told = PaymentRefunded(**about, refunded=refunded)  # type: ignore[arg-type]
+            told = PaymentRefunded(**about, refunded=refunded)
             await self._enqueue(tx, told, f"payment:{payment.id}:refunded:{refunded}")
 
     async def _follow(self, tx: Tx, booking: Booking, intent: Intent) -> None:

@@ -68,8 +68,9 @@ async def test_a_session_without_our_tracing_takes_everything_for_sent(provider,
 
 async def test_cookies_are_not_kept(transport, provider, read):
     provider.will(provider.says(Set_Cookie="session=1"))
-    await transport.send(read())
-    await transport.send(read())
+    named = provider.url.replace("127.0.0.1", "localhost")  # aiohttp keeps no cookies of a bare address anyway
+    await transport.send(read(url=named))
+    await transport.send(read(url=named))
     assert "Cookie" not in provider.seen[1].headers
 
 

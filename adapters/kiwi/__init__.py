@@ -1,0 +1,6 @@
+"""Kiwi Tequila: search, price check, booking. Its wire facts are in `wire`, its calls in `client`."""
+
+from adapters.kiwi.client import Kiwi
+from adapters.kiwi.webhooks import KiwiWebhooks
+
+__all__ = ["Kiwi", "KiwiWebhooks"]

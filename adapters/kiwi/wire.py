@@ -1,0 +1,221 @@
+"""Kiwi's JSON to the hub's offers and back. Pure, and total for what Kiwi may say: an offer that makes no sense is left
+out, not guessed at.
+
+Facts: `local_*` times end in Z and are local wall time all the same; `price` is for all passengers; prices of
+check_flights are EUR with a `conversion`; bags cost EUR; a technical stop is a segment of its own with the same number.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from hub.core.money import Money
+from hub.flights import Cabin, FlightOffer, FlightQuery, OrderRequest, OrderState, Segment, Slice, Traveller
+
+LIFE = timedelta(minutes=30)
+"""How long a booking token lives. Kiwi does not say it in its answer, so it is assumed from the time of receipt."""
+
+Zone = Callable[[str], tzinfo | None]
+"""The time zone of an airport, by its IATA code."""
+
+_CABINS: dict[str, Cabin] = {"M": "economy", "W": "premium_economy", "C": "business", "F": "first"}
+_CABIN_CODES = {name: code for code, name in _CABINS.items()}
+_SORTS = {"duration": "duration", "departure": "date", "best": "quality"}
+
+
+def search_params(query: FlightQuery, limit: int) -> dict[str, str]:
+    """The query string of GET /v2/search. Dates are dd/mm/yyyy; a code is city or airport, whichever it is."""
+    params = {
+        "fly_from": query.origin,
+        "fly_to": query.destination,
+        "date_from": f"{query.departure_date:%d/%m/%Y}",
+        "date_to": f"{query.departure_date:%d/%m/%Y}",
+        "adults": str(query.adults),
+        "children": str(query.children),
+        "infants": str(query.infants),
+        "selected_cabins": _CABIN_CODES[query.cabin],
+        "curr": query.currency,
+        "sort": _SORTS.get(query.sort, "price"),
+        "vehicle_type": "aircraft",
+        "limit": str(limit),
+    }
+    if query.return_date is not None:
+        params |= {"return_from": f"{query.return_date:%d/%m/%Y}", "return_to": f"{query.return_date:%d/%m/%Y}"}
+    if query.max_stops is not None:
+        params["max_sector_stopovers"] = str(query.max_stops)
+    return params
+
+
+def offers(document: dict[str, Any], query: FlightQuery, received_at: datetime, zone: Zone) -> list[FlightOffer]:
+    """The bookable offers of a search answer. Raises ValueError when the answer is not one."""
+    if not isinstance(document.get("data"), list):
+        raise ValueError("not a search answer")  # noqa: TRY004 (what is wrong is the value, not our caller)
+    currency = str(document.get("currency") or query.currency)
+    found = (_offer(one, currency, received_at, zone) for one in document["data"] if isinstance(one, dict))
+    return [one for one in found if one is not None]
+
+
+def _offer(one: dict[str, Any], currency: str, received_at: datetime, zone: Zone) -> FlightOffer | None:
+    try:
+        slices = tuple(_slices(one["route"], zone))
+        total = Money.of(Decimal(one["price"]), currency)
+        token = one["booking_token"]
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    if not slices or not token or total.amount <= 0:
+        return None
+    return FlightOffer(
+        id=str(one.get("id", "")),
+        provider="kiwi",
+        provider_ref=str(token),
+        slices=slices,
+        total=total,
+        expires_at=received_at + LIFE,
+        expiry_assumed=True,
+        bags_included=1 if _free_bag(one) else None,
+        self_transfer=bool(one.get("virtual_interlining"))
+        or any(segment.self_transfer_before for direction in slices for segment in direction.segments),
+        seats_left=_seats(one),
+        hidden_city=bool(one.get("hidden_city_ticketing")),
+        throwaway=bool(one.get("throw_away_ticketing")),
+    )
+
+
+def _free_bag(one: dict[str, Any]) -> bool:
+    """A first bag that costs nothing is included; no price, or any price, says nothing of what is."""
+    prices = one.get("bags_price")
+    return isinstance(prices, dict) and "1" in prices and prices["1"] == 0
+
+
+def _seats(one: dict[str, Any]) -> int | None:
+    seats = (one.get("availability") or {}).get("seats")
+    return int(seats) if isinstance(seats, int) else None
+
+
+def _slices(route: list[dict[str, Any]], zone: Zone) -> Iterator[Slice]:
+    """The flat route, cut where `return` turns from 0 to 1."""
+    for _, group in groupby(route, key=lambda leg: int(leg.get("return", 0))):
+        legs = list(group)
+        segments = _without_technical_stops([_segment(leg, zone) for leg in legs])
+        duration = _utc(legs[-1]["utc_arrival"]) - _utc(legs[0]["utc_departure"])
+        seconds = int(duration.total_seconds())
+        if seconds <= 0:
+            raise ValueError("lands before it departs")
+        yield Slice(segments[0].origin, segments[-1].destination, tuple(segments), seconds)
+
+
+def _segment(leg: dict[str, Any], zone: Zone) -> Segment:
+    return Segment(
+        origin=leg["flyFrom"],
+        destination=leg["flyTo"],
+        departs_at=_local(leg["local_departure"], leg["utc_departure"], zone(leg["flyFrom"])),
+        arrives_at=_local(leg["local_arrival"], leg["utc_arrival"], zone(leg["flyTo"])),
+        carrier=leg["airline"],
+        flight_number=str(leg["flight_no"]),
+        operating_carrier=leg.get("operating_carrier") or None,
+        cabin=_CABINS.get(leg.get("fare_category") or ""),
+        fare_brand=leg.get("fare_family") or None,
+        self_transfer_before=bool(leg.get("vi_connection") or leg.get("bags_recheck_required")),
+    )
+
+
+def _without_technical_stops(segments: list[Segment]) -> list[Segment]:
+    """Legs of one flight number, one after the other, are one flight with a stop in between."""
+    merged: list[Segment] = []
+    for one in segments:
+        last = merged[-1] if merged else None
+        same = last is not None and (last.carrier, last.flight_number) == (one.carrier, one.flight_number)
+        if last is not None and same and last.destination == one.origin and not one.self_transfer_before:
+            stops = (*last.technical_stops, last.destination)
+            merged[-1] = replace(last, destination=one.destination, arrives_at=one.arrives_at, technical_stops=stops)
+        else:
+            merged.append(one)
+    return merged
+
+
+def _local(local: str, utc: str, zone: tzinfo | None) -> datetime:
+    """The moment that `utc` names, on the airport's own clock.
+
+    The instant comes from utc_*, which can be trusted; local_* tells the offset where the airport is not known.
+    """
+    moment = _utc(utc)
+    if zone is None:
+        wall = datetime.fromisoformat(local.removesuffix("Z")).replace(tzinfo=UTC)
+        zone = timezone(timedelta(minutes=round((wall - moment).total_seconds() / 60)))
+    return moment.astimezone(zone)
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+
+
+def checked_total(document: dict[str, Any], currency: str) -> Money | None:
+    """The total of a price check in the currency that was sold; None when Kiwi does not convert into it."""
+    conversion = document.get("conversion") or {}
+    if conversion.get("currency") == currency and conversion.get("amount") is not None:
+        return Money.of(Decimal(conversion["amount"]), currency)
+    return Money.of(Decimal(document["total"]), "EUR") if currency == "EUR" else None
+
+
+def save_body(request: OrderRequest) -> dict[str, Any]:
+    """What POST /v2/booking/save_booking wants to know."""
+    last = request.query.return_date or request.query.departure_date
+    return {
+        "lang": "en",
+        "locale": "en",
+        "booking_token": request.offer.provider_ref,
+        "session_id": request.session,
+        "currency": request.offer.total.currency,
+        "passengers": [
+            _passenger(one, one.kind_on(last), request.contact_email, request.contact_phone)
+            for one in request.travellers
+        ],
+        "baggage": [],
+    }
+
+
+def _passenger(one: Traveller, kind: str, email: str, phone: str | None) -> dict[str, Any]:
+    return {
+        "name": one.given_name,
+        "surname": one.family_name,
+        "title": "Mr" if one.gender == "m" else "Ms",
+        "birthday": one.born_on.isoformat(),
+        "nationality": one.nationality,
+        "category": kind,
+        "cardno": one.document_number,
+        "expiration": one.document_expires_on.isoformat() if one.document_expires_on else None,
+        "email": one.email or email,
+        "phone": one.phone or phone or "",
+    }
+
+
+_STATES = {
+    "received": "placed",
+    "saved": "placed",
+    "open": "placed",
+    "new": "placed",
+    "confirmed": "confirmed",
+    "processing": "confirmed",
+    "pending": "confirmed",
+    "ticketed": "confirmed",
+    "delayed": "confirmed",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+    "refund": "cancelled",
+    "refunded": "cancelled",
+    "expired": "cancelled",
+    "technical_issue": "refused",
+    "sold_out": "refused",
+    "security_issue": "refused",
+    "failed": "refused",
+}
+
+
+def order_state(document: dict[str, Any]) -> OrderState:
+    """Kiwi's word for a booking in ours; a new word of theirs is unknown, neither good nor bad."""
+    status = _STATES.get(str(document.get("status", "")).lower(), "unknown")
+    pnr = document.get("pnr") or document.get("reservation_number")
+    return OrderState(status, str(pnr) if pnr else None)  # type: ignore[arg-type]

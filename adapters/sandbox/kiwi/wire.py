@@ -1,0 +1,77 @@
+"""How Kiwi speaks: JSON, its error bodies, its key, and times that carry a false Z."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_COMPRESS_FROM = 4096
+
+
+class Refusal(Exception):
+    """An answer other than 200."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(f"{status}")
+        self.status = status
+        self.body = body
+
+
+def bad_request(error: str) -> Refusal:
+    return Refusal(400, {"status": "Bad Request", "error": error})
+
+
+def invalid(param: str, error: str) -> Refusal:
+    """422 in the legacy shape, one entry per parameter."""
+    return Refusal(422, {"message": [{"param": param, "errors": [error]}]})
+
+
+def reply(body: Any, status: int = 200) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(body), status=status, content_type="application/json", zlib_executor_size=1 << 30
+    )
+
+
+def spoken(handler: Handler) -> Handler:
+    """Wraps a handler of the provider's API: checks the key, and turns a Refusal into its answer.
+
+    Any key will do but none, and but one that begins with `invalid` (answered 403, assumed).
+    """
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            _check_key(request.headers.get("apikey", ""))
+            response = await handler(request)
+        except Refusal as refusal:
+            return reply(refusal.body, refusal.status)
+        if isinstance(response, web.Response) and len(response.body or b"") > _COMPRESS_FROM:  # type: ignore[arg-type]
+            response.enable_compression()
+        return response
+
+    return answer
+
+
+def _check_key(key: str) -> None:
+    if not key:
+        raise bad_request("unknown partner provided, check your apikey")
+    if key.startswith("invalid"):
+        raise Refusal(403, {"status": "Forbidden", "error": "apikey is not valid"})
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises Refusal 400."""
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        raise bad_request("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise bad_request("the body is not an object")
+    return body
+
+
+def stamp(moment: datetime) -> str:
+    """Wall clock of whatever zone the moment is in, followed by a Z that says nothing."""
+    return moment.replace(tzinfo=None, microsecond=0).isoformat() + ".000Z"

@@ -1,0 +1,191 @@
+"""serve, worker, sandbox: the processes that stay."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any
+
+import aiohttp
+import structlog
+import typer
+from adapters.sandbox.app import serve as serve_sandbox
+from aiohttp import web
+
+import adapters
+from adapters.sandbox.world import SandboxConfig
+from hub import app as root
+from hub.core.log import configure
+from hub.core.worker import Worker, quiet
+from hub.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.command()(worker)
+    app.command()(sandbox)
+
+
+def serve(
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="jobs run elsewhere (hub worker)")] = False,
+    no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="the sandbox runs elsewhere (hub sandbox)")] = False,
+) -> None:
+    """Serve the API, with the job worker and, for providers in sandbox mode, the sandbox."""
+    settings = prepared()
+    run_loop(_serve(settings, with_worker=not no_worker, with_sandbox=not no_sandbox))
+
+
+def worker() -> None:
+    """Run the jobs only. As many of these as the load wants, over the same database."""
+    run_loop(_work(prepared()))
+
+
+def sandbox(
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(help="the same seed plays the same offers")] = 1,
+) -> None:
+    """Run the sandbox of the providers alone, so that it outlives a hub that is killed."""
+    run_loop(_sandbox(prepared(), host, seed))
+
+
+def prepared() -> Settings:
+    """The settings, with logging as they want it."""
+    settings = Settings.load()
+    configure(level=settings.log_level, json=_wants_json(settings))
+    quiet()
+    return settings
+
+
+def _wants_json(settings: Settings) -> bool:
+    if settings.log_format == "auto":
+        return settings.env == "production" or not sys.stderr.isatty()
+    return settings.log_format == "json"
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+
+
+async def _serve(settings: Settings, *, with_worker: bool, with_sandbox: bool) -> None:
+    started = time.perf_counter()
+    stop = stop_signal()
+    async with AsyncExitStack() as stack:
+        if with_sandbox and settings.needs_sandbox and settings.sandbox_url is None:
+            await stack.enter_async_context(sandbox_running(settings))
+        have = await stack.enter_async_context(root.resources(settings))
+        made = root.services(have)
+        await adapters.warm_up(settings)
+        jobs = root.worker(have, made) if with_worker else None
+        application = root.web_app(have, made, jobs)
+        if jobs is not None:
+            await stack.enter_async_context(working(jobs, settings.shutdown_grace))
+        await stack.enter_async_context(listening(application, settings))
+        log.info("hub.started", url=settings.own_url, seconds=round(time.perf_counter() - started, 2))
+        _greet(settings)
+        await stop.wait()
+        log.info("hub.stopping")
+
+
+async def _work(settings: Settings) -> None:
+    stop = stop_signal()
+    async with root.resources(settings) as have:
+        made = root.services(have)
+        await adapters.warm_up(settings)
+        async with working(root.worker(have, made), settings.shutdown_grace):
+            log.info("worker.started")
+            await stop.wait()
+
+
+async def _sandbox(settings: Settings, host: str, seed: int) -> None:
+    stop = stop_signal()
+    runner = await serve_sandbox(sandbox_config(settings, seed), host, sandbox_port(settings))
+    log.info("sandbox.started", url=settings.sandbox_base)
+    await stop.wait()
+    await runner.cleanup()
+
+
+def sandbox_port(settings: Settings) -> int:
+    return settings.sandbox_port if settings.sandbox_port is not None else settings.port + 1
+
+
+def sandbox_config(settings: Settings, seed: int = 1) -> SandboxConfig:
+    return SandboxConfig(callback_base=settings.own_url, public_base=settings.sandbox_base, seed=seed)
+
+
+@asynccontextmanager
+async def sandbox_running(settings: Settings) -> AsyncIterator[None]:
+    """The sandbox, unless one listens already on its port."""
+    if await _is_sandbox(settings.sandbox_base):
+        log.info("sandbox.found", url=settings.sandbox_base)
+        yield
+        return
+    runner = await serve_sandbox(sandbox_config(settings), "127.0.0.1", sandbox_port(settings))
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _is_sandbox(url: str) -> bool:
+    try:
+        timeout = aiohttp.ClientTimeout(total=2)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url}/_/health") as answer:
+            return answer.status == 200  # noqa: PLR2004
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+@asynccontextmanager
+async def working(jobs: Worker, grace: float) -> AsyncIterator[None]:
+    """The worker, from here to the end of the block."""
+    running = asyncio.create_task(jobs.run(), name="worker")
+    try:
+        yield
+    finally:
+        await jobs.stop(grace)
+        await running
+
+
+@asynccontextmanager
+async def listening(application: web.Application, settings: Settings) -> AsyncIterator[None]:
+    """The open port. At the end it takes no more connections and finishes what is in flight."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=settings.shutdown_grace)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, reuse_port=_can_share_port()).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _can_share_port() -> bool | None:
+    return None
+
+
+def stop_signal() -> asyncio.Event:
+    """Set by SIGTERM or Ctrl-C."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stop.set)
+    return stop
+
+
+def _greet(settings: Settings) -> None:
+    if not sys.stderr.isatty():
+        return
+    modes = ", ".join(f"{one.name} {one.resolved}" for one in settings.providers)
+    lines = [f"hub      {settings.own_url}", f"docs     {settings.own_url}/docs"]
+    lines += [f"sandbox  {settings.sandbox_base}/_/"] if settings.needs_sandbox else []
+    typer.echo("\n".join(["", *lines, f"modes    {modes}", "try      make demo   (in another terminal)", ""]), err=True)

@@ -1,0 +1,191 @@
+"""One model for every supplier. None means unknown, never zero and never no."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, Protocol
+
+from hub.core.money import Money
+
+Cabin = Literal["economy", "premium_economy", "business", "first"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlightQuery:
+    """What is looked for. `origin` and `destination` are IATA codes of an airport or a metropolitan area."""
+
+    origin: str
+    destination: str
+    departure_date: date
+    return_date: date | None = None
+    adults: int = 1
+    children: int = 0
+    infants: int = 0
+    cabin: Cabin = "economy"
+    currency: str = "EUR"
+    max_stops: int | None = None
+    sort: Literal["best", "price", "duration", "departure"] = "price"
+
+    @property
+    def passengers(self) -> int:
+        return self.adults + self.children + self.infants
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One flight from take-off to landing. Times are aware, in the airport's own zone."""
+
+    origin: str
+    destination: str
+    departs_at: datetime
+    arrives_at: datetime
+    carrier: str
+    flight_number: str
+    operating_carrier: str | None = None
+    cabin: Cabin | None = None
+    fare_brand: str | None = None
+    self_transfer_before: bool = False
+    """The traveller changes on his own before this segment: collects bags, checks in again."""
+    technical_stops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One direction of the journey. `duration_s` in seconds, take-off of the first to landing of the last segment."""
+
+    origin: str
+    destination: str
+    segments: tuple[Segment, ...]
+    duration_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlightOffer:
+    """Something that can be booked. `provider_ref` is the supplier's token: never shown to a browser.
+
+    None means unknown, never zero and never no.
+    """
+
+    id: str
+    provider: str
+    provider_ref: str = field(repr=False)
+    slices: tuple[Slice, ...]
+    total: Money
+    """For all passengers, everything that must be paid."""
+    expires_at: datetime
+    expiry_assumed: bool
+    bags_included: int | None = None
+    refundable: bool | None = None
+    changeable: bool | None = None
+    self_transfer: bool = False
+    seats_left: int | None = None
+    hidden_city: bool = False
+    throwaway: bool = False
+    alternates: tuple[str, ...] = ()
+    """Other suppliers that sell the same product, for the same or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceCheck:
+    """What the supplier says of an offer now. `session` is what its order call wants back."""
+
+    available: bool
+    total: Money | None
+    session: str | None = None
+
+
+class FlightSearch(Protocol):
+    """A supplier that can be searched. Raises ProviderError."""
+
+    name: str
+
+    async def search(self, query: FlightQuery) -> list[FlightOffer]: ...
+
+
+class PriceChecker(Protocol):
+    """A supplier that can say whether an offer still stands. Raises ProviderError."""
+
+    name: str
+
+    async def check(self, offer: FlightOffer, query: FlightQuery) -> PriceCheck: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Traveller:
+    """A person who flies. `title` is mr, ms, mrs, miss or dr; `gender` m or f; `nationality` ISO 3166 alpha-2."""
+
+    title: str
+    gender: str
+    given_name: str
+    family_name: str
+    born_on: date
+    nationality: str
+    email: str | None = None
+    phone: str | None = None
+    document_number: str | None = None
+    document_expires_on: date | None = None
+
+    def kind_on(self, day: date) -> Literal["adult", "child", "infant"]:
+        """What suppliers count the traveller as on that day: infant under 2, child under 12."""
+        years = day.year - self.born_on.year - ((day.month, day.day) < (self.born_on.month, self.born_on.day))
+        if years < 2:  # noqa: PLR2004
+            return "infant"
+        return "child" if years < 12 else "adult"  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What a supplier needs to book. `session` comes from the price check."""
+
+    offer: FlightOffer
+    query: FlightQuery
+    session: str | None
+    travellers: tuple[Traveller, ...] = field(repr=False)
+    contact_email: str = field(repr=False)
+    contact_phone: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """An order that the supplier has taken down. `secret` is what its later calls ask for."""
+
+    order_id: str
+    transaction_id: str | None = None
+    secret: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """Where an order stands at the supplier; a status of theirs that we do not know is `unknown`."""
+
+    status: Literal["placed", "confirmed", "cancelled", "refused", "unknown"]
+    pnr: str | None = None
+
+
+class OrderDesk(Protocol):
+    """A supplier that can be ordered from.
+
+    `place` and `confirm` are never repeated blindly. They raise ProviderPermanent (refused), ProviderTransient
+    (nothing was sent) or OutcomeUnknown (it may have happened).
+    """
+
+    name: str
+
+    async def place(self, request: OrderRequest) -> PlacedOrder: ...
+
+    async def confirm(self, placed: PlacedOrder) -> None: ...
+
+    async def read(self, placed: PlacedOrder) -> OrderState: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOffer:
+    """An offer as it was shown, and can be booked until `expires_at`. `public` is what the traveller saw."""
+
+    offer: FlightOffer
+    query: FlightQuery
+    public: dict[str, Any]
+    sandbox: bool
+    expires_at: datetime

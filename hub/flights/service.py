@@ -1,0 +1,223 @@
+"""Searching all suppliers at once, and finding an offer again."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+import orjson
+
+from hub.core.cache import Cache, Cached, Loaded
+from hub.core.clock import Clock, Ids
+from hub.core.db import Database, named_queries
+from hub.core.errors import Gone, NotFound, ProviderError, ProviderTimeout
+from hub.core.jobs import every
+from hub.core.money import Money
+from hub.flights.checks import check_query
+from hub.flights.model import FlightOffer, FlightQuery, FlightSearch, StoredOffer
+from hub.flights.ranking import wanted
+from hub.flights.snapshot import offer_from_json, offer_to_json, public_offer, query_from_json, query_to_json
+from hub.locations import Locations
+from hub.resilience.deadline import detached, within
+
+SQL = named_queries("flights")
+BOOKABLE = timedelta(minutes=5)
+"""An offer is not shown any more when it has less than this to live."""
+PARTIAL_TTL = 15.0
+"""Seconds that an answer is kept in which a supplier is missing."""
+
+
+class SearchFailed(ProviderError):
+    """The provider cannot be searched at the moment, and no earlier answer is kept."""
+
+    status: ClassVar[int] = 502
+    code = "search_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCheck:
+    """What the supplier says of an offer now. `total` is None when it cannot be had any more."""
+
+    stored: StoredOffer
+    available: bool
+    total: Money | None
+    checked_at: datetime
+
+    @property
+    def price_changed(self) -> bool:
+        return self.total is not None and self.total != self.stored.offer.total
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """One supplier's part in an answer."""
+
+    name: str
+    latency_ms: int
+    offers: list[FlightOffer]
+    error: ProviderError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "name": self.name,
+            "status": "ok" if self.error is None else _status(self.error),
+            "latency_ms": self.latency_ms,
+            "age_s": 0,
+            "offers": len(self.offers),
+        }
+        return found | ({"error": self.error.code} if self.error else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Flights:
+    """`ttl` and `deadline` in seconds. `sandboxed` names the suppliers whose offers are made up."""
+
+    suppliers: Mapping[str, Any]
+    locations: Locations
+    cache: Cache
+    db: Database
+    clock: Clock
+    ids: Ids
+    ttl: float
+    deadline: float
+    sandboxed: frozenset[str]
+
+    async def search(self, query: FlightQuery, *, where: str = "") -> bytes:
+        """The whole answer as JSON, with the age of what was kept.
+
+        Raises Invalid for the query (pointers under `where`), SearchFailed when no supplier answers in time.
+        """
+        key = f"flights:{orjson.dumps(query_to_json(query)).decode()}"
+        if (hit := self.cache.peek(key)) is not None:
+            return dated(hit)
+        check_query(query, self.locations, self.clock.now(), where)
+        return dated(await self.cache.fetch(key, lambda: self._load(query)))
+
+    async def offer(self, offer_id: str) -> StoredOffer:
+        """An offer that was shown. Raises NotFound, or Gone when it has expired."""
+        search_id, number = _parse(offer_id)
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.offer, search_id, number)
+        if row is None or row["offer"] is None:
+            raise NotFound("There is no such offer.", code="offer_not_found")
+        offer = offer_from_json(row["offer"])
+        if offer.expires_at <= self.clock.now():
+            raise Gone("The offer has expired; search again.", code="offer_expired")
+        sandbox = offer.provider in self.sandboxed
+        shown = public_offer(offer, sandbox=sandbox)
+        return StoredOffer(offer, query_from_json(row["query"]), shown, sandbox, offer.expires_at)
+
+    async def check(self, offer_id: str) -> LiveCheck:
+        """Asks the supplier about the offer now. Raises what `offer` raises, and ProviderError."""
+        stored = await self.offer(offer_id)
+        supplier = self.suppliers.get(stored.offer.provider)
+        if supplier is None:
+            raise Gone("The supplier of this offer is switched off.", code="offer_expired")
+        async with within(self.clock, self.deadline):
+            found = await supplier.check(stored.offer, stored.query)
+        return LiveCheck(stored, found.available, found.total, self.clock.now())
+
+    @every(600)
+    async def sweep(self) -> None:
+        """Searches of yesterday are of no use to anybody."""
+        async with self.db.transaction() as tx:
+            await tx.execute(SQL.sweep, self.clock.now() - timedelta(days=1))
+
+    async def _load(self, query: FlightQuery) -> Loaded:
+        """Asks everybody. Meant for all who wait for this key, so no single request's deadline bounds it."""
+        with detached():
+            heard = await asyncio.gather(*(self._ask(one, query) for one in self.suppliers.values()))
+        good = [one for one in heard if one.error is None]
+        if not good:
+            raise _failure(heard)
+        search_id, now = self.ids.uuid(), self.clock.now()
+        found = wanted((offer for one in good for offer in one.offers), query)
+        found = [replace(offer, id=f"off_{search_id.hex}_{number}") for number, offer in enumerate(found)]
+        if found:
+            await self._keep(search_id, query, found, now)
+        life = _life(found, now)
+        ttl = min(self.ttl, life) if len(good) == len(heard) else min(PARTIAL_TTL, life)
+        return Loaded(self._body(query, list(heard), found, now), ttl=ttl, stale=max(0.0, life - ttl))
+
+    async def _ask(self, supplier: FlightSearch, query: FlightQuery) -> _Heard:
+        started = self.clock.monotonic()
+        offers: list[FlightOffer] = []
+        failed: ProviderError | None = None
+        try:
+            async with within(self.clock, self.deadline):
+                offers = await supplier.search(query)
+        except ProviderError as error:
+            failed = error
+        except TimeoutError:
+            failed = ProviderTimeout(supplier.name)
+        return _Heard(supplier.name, round((self.clock.monotonic() - started) * 1000), offers, failed)
+
+    async def _keep(self, search_id: UUID, query: FlightQuery, offers: list[FlightOffer], now: datetime) -> None:
+        last = max(one.expires_at for one in offers)
+        snapshot = [offer_to_json(one) for one in offers]
+        async with self.db.connection() as connection:
+            await connection.execute(SQL.insert_search, search_id, query_to_json(query), snapshot, now, last)
+
+    def _body(self, query: FlightQuery, heard: list[_Heard], found: list[FlightOffer], now: datetime) -> bytes:
+        """`sources` comes before `offers`: its ages are written in when it is sent (see `dated`)."""
+        body = {
+            "query": query_to_json(query),
+            "fetched_at": now.isoformat(),
+            "sandbox": any(one.provider in self.sandboxed for one in found)
+            or (not found and bool(self.sandboxed & self.suppliers.keys())),
+            "sources": [one.as_json() for one in heard],
+            "offers": [public_offer(one, sandbox=one.provider in self.sandboxed) for one in found],
+            "locations": self._places(found),
+        }
+        return orjson.dumps(body)
+
+    def _places(self, offers: list[FlightOffer]) -> dict[str, Any]:
+        codes = {code for o in offers for s in o.slices for g in s.segments for code in (g.origin, g.destination)}
+        places = {code: self.locations.airport(code) for code in sorted(codes)}
+        return {
+            code: {"name": one.name, "city": one.city, "country": one.country, "timezone": one.timezone}
+            for code, one in places.items()
+            if one is not None
+        }
+
+
+def dated(cached: Cached) -> bytes:
+    """The kept answer with its age, without making it anew: only the few bytes before the offers change."""
+    age = int(cached.age)
+    if age == 0 and cached.state != "stale":
+        return cached.value
+    cut = cached.value.index(b',"offers":[')
+    head = cached.value[:cut].replace(b'"age_s":0', b'"age_s":%d' % age)
+    if cached.state == "stale":
+        head = head.replace(b'"status":"ok"', b'"status":"stale"')
+    return head + cached.value[cut:]
+
+
+def _life(offers: list[FlightOffer], now: datetime) -> float:
+    """Seconds for which all of them can still be booked, with some time to do it."""
+    ends = min((one.expires_at for one in offers), default=now + timedelta(minutes=30))
+    return max(1.0, (ends - BOOKABLE - now).total_seconds())
+
+
+def _status(error: ProviderError) -> str:
+    return {"provider_timeout": "timeout", "provider_breaker_open": "open"}.get(error.code, "error")
+
+
+def _failure(heard: list[_Heard]) -> ProviderError:
+    names = ", ".join(one.name for one in heard) or "flights"
+    error = next((one.error for one in heard if one.error is not None), None)
+    advised = error.retry_after if error is not None else None
+    return SearchFailed(names, f"cannot be searched ({error.code if error else 'switched off'})", retry_after=advised)
+
+
+def _parse(offer_id: str) -> tuple[UUID, int]:
+    kind, _, rest = offer_id.partition("_")
+    search, _, number = rest.partition("_")
+    if kind == "off" and len(search) == 32 and number.isascii() and number.isdigit() and len(number) < 5:  # noqa: PLR2004
+        try:
+            return UUID(hex=search), int(number)
+        except ValueError:
+            pass
+    raise NotFound("There is no such offer.", code="offer_not_found")

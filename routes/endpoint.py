@@ -1,0 +1,145 @@
+"""A handler, understood once: what its signature asks for, how its answer is written."""
+
+import inspect
+import re
+import types
+from collections.abc import Awaitable, Callable
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from aiohttp import web
+from pydantic import BaseModel, TypeAdapter
+
+from hub.core import openapi
+from routes.parsing import QueryParser, check_json, parse_body, parse_path, read_body
+from routes.request import Audience, Call, Operation, Reply
+
+_PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+_ACCESS: dict[Audience, Any] = {Audience.ANYONE: "open", Audience.OPTIONAL: "optional"}
+
+
+class Endpoint:
+    """One decorated method. Raises TypeError at start for a signature that does not fit its path."""
+
+    def __init__(self, operation: Operation, handler: Callable[..., Awaitable[Any]], name: str) -> None:
+        self.operation = operation
+        self.name = name
+        self._handler = handler
+        hints = get_type_hints(handler, include_extras=True)
+        self.returns = hints.pop("return", None)
+        self._takes_call = hints.pop("call", None) is not None
+        self._read_body(hints)
+        query = hints.pop("query", None)
+        self._query = QueryParser(query) if query is not None else None
+        self._path = {one: TypeAdapter(kind) for one, kind in hints.items()}
+        self._query_model = query
+        self._check()
+        self._writer = TypeAdapter(self.returns) if _is_data(self.returns) else None
+
+    def _read_body(self, hints: dict[str, Any]) -> None:
+        self._wants_body = "body" in hints
+        kind = hints.pop("body", bytes)
+        self._body = None if kind is bytes else TypeAdapter(kind)
+        self._body_optional = _is_optional(kind)
+
+    def _check(self) -> None:
+        inside = _PARAMETER.findall(self.operation.path)
+        if sorted(inside) != sorted(self._path):
+            raise TypeError(f"{self.name}: the path has {inside}, the signature {sorted(self._path)}")
+        if self._query_model is not None and not _is_model(self._query_model):
+            raise TypeError(f"{self.name}: query must be a model")
+        if self.operation.idempotent and self.operation.method == "GET":
+            raise TypeError(f"{self.name}: a GET is idempotent by itself")
+
+    async def read(self, call: Call, max_body: int) -> tuple[dict[str, Any], bytes]:
+        """The arguments of the handler, and the raw body. Raises HubErrors of the 400 family."""
+        arguments: dict[str, Any] = {"call": call} if self._takes_call else {}
+        request = call.request
+        for name, adapter in self._path.items():
+            arguments[name] = parse_path(adapter, request.match_info[name])
+        if self._query is not None:
+            arguments["query"] = self._query.parse(request.query)
+        raw = b""
+        if self._wants_body or self.operation.idempotent:
+            raw = await read_body(request, self.operation.max_body or max_body)
+        if self._wants_body:
+            arguments["body"] = self._parse(request, raw)
+        return arguments, raw
+
+    def _parse(self, request: web.Request, raw: bytes) -> Any:
+        if self._body is None:
+            return raw
+        if not raw and self._body_optional:
+            return None
+        check_json(request, raw)
+        return parse_body(self._body, raw)
+
+    async def run(self, arguments: dict[str, Any]) -> web.StreamResponse:
+        """Calls the handler and writes its answer, in one step from the model to bytes."""
+        result = await self._handler(**arguments)
+        if isinstance(result, web.StreamResponse):
+            return result
+        if isinstance(result, Reply):
+            return self._reply(result)
+        if result is None:
+            return web.Response(status=204 if self.operation.status == 200 else self.operation.status)  # noqa: PLR2004
+        writer = self._writer or TypeAdapter(type(result))
+        return web.Response(
+            body=writer.dump_json(result), status=self.operation.status, content_type="application/json"
+        )
+
+    def _reply(self, reply: Reply) -> web.Response:
+        body = reply.body
+        if isinstance(body, str):
+            body = body.encode()
+        elif body is not None and not isinstance(body, bytes | bytearray | memoryview):
+            body = TypeAdapter(type(body)).dump_json(body)
+        headers = {"Content-Type": reply.content_type, **reply.headers} if body is not None else reply.headers
+        return web.Response(body=body, status=reply.status or self.operation.status, headers=headers)
+
+    def described(self) -> openapi.Endpoint:
+        """For the OpenAPI document."""
+        operation = self.operation
+        answer = operation.reply or (self.returns if _is_data(self.returns) else None)
+        empty = answer is None and operation.reply_type == "application/json"
+        return openapi.Endpoint(
+            method=operation.method,
+            path=_PARAMETER.sub(r"{\1}", operation.path),
+            name=self.name,
+            doc=self._handler.__doc__ or "",
+            status=204 if empty and operation.status == 200 else operation.status,  # noqa: PLR2004
+            access=_ACCESS.get(operation.who, "signed_in"),
+            idempotent=operation.idempotent,
+            tags=operation.tags,
+            body=self._body,
+            body_required=not self._body_optional,
+            query=TypeAdapter(self._query_model) if self._query_model is not None else None,
+            path_parameters=self._path,
+            reply=TypeAdapter(answer) if answer is not None else None,
+            reply_type=operation.reply_type,
+        )
+
+
+def endpoints_of(group: object) -> list[Endpoint]:
+    """The decorated methods of an object, in the order of the class body, named `bookings_create`."""
+    noun = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(group).__name__.removesuffix("Routes")).lower()
+    found = []
+    for name in dict.fromkeys(name for kind in reversed(type(group).__mro__) for name in vars(kind)):
+        operation = getattr(inspect.getattr_static(group, name), "__operation__", None)
+        if operation is not None:
+            found.append(Endpoint(operation, getattr(group, name), f"{noun}_{name}"))
+    return found
+
+
+def _is_data(kind: Any) -> bool:
+    """Whether an answer of this type is written by pydantic."""
+    if kind in (None, type(None), Reply):
+        return False
+    return not (isinstance(kind, type) and issubclass(kind, web.StreamResponse))
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)

@@ -1,0 +1,173 @@
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from hub.flights import Cabin, FlightQuery, Flights
+from hub.flights.snapshot import money_json
+from hub.locations import Locations
+from routes.request import ANYONE, ApiModel, Call, Reply, get, post
+from routes.views import Currency, MoneyOut
+
+TAGS = ("flights",)
+
+
+def _code(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+Code = Annotated[
+    str,
+    BeforeValidator(_code),
+    StringConstraints(pattern=r"^[A-Z]{3}$"),
+    Field(description="IATA code of an airport or city", examples=["LON"]),
+]
+
+
+class SearchIn(ApiModel):
+    origin: Code
+    destination: Code
+    departure_date: date
+    return_date: date | None = None
+    adults: int = Field(default=1, ge=0, le=9)
+    children: int = Field(default=0, ge=0, le=9)
+    infants: int = Field(default=0, ge=0, le=9)
+    cabin: Cabin = "economy"
+    currency: Currency = "EUR"
+    max_stops: int | None = Field(default=None, ge=0, le=3)
+    sort: Literal["best", "price", "duration", "departure"] = "price"
+
+    def to_domain(self) -> FlightQuery:
+        return FlightQuery(**self.__dict__)
+
+
+class SourceOut(ApiModel):
+    name: str
+    status: Literal["ok", "stale", "timeout", "error", "open"]
+    latency_ms: int
+    age_s: int
+    offers: int
+    error: str | None = None
+
+
+class SegmentOut(ApiModel):
+    origin: str
+    destination: str
+    departs_at: datetime
+    arrives_at: datetime
+    carrier: str
+    flight_number: str
+    operating_carrier: str | None
+    cabin: Cabin | None
+    fare_brand: str | None
+    self_transfer_before: bool
+    technical_stops: list[str]
+
+
+class SliceOut(ApiModel):
+    origin: str
+    destination: str
+    departs_at: datetime
+    arrives_at: datetime
+    duration_s: int
+    segments: list[SegmentOut]
+
+
+class OfferOut(ApiModel):
+    """None is unknown, never zero and never no."""
+
+    id: str
+    provider: str
+    total: MoneyOut
+    slices: list[SliceOut]
+    stops: int
+    duration_s: int
+    self_transfer: bool
+    bags_included: int | None
+    refundable: bool | None
+    changeable: bool | None
+    seats_left: int | None
+    hidden_city: bool
+    throwaway: bool
+    alternates: list[str]
+    expires_at: datetime
+    expiry_assumed: bool
+    sandbox: bool
+
+
+class SearchOut(ApiModel):
+    query: dict[str, Any]
+    fetched_at: datetime
+    sandbox: bool
+    sources: list[SourceOut]
+    offers: list[OfferOut]
+    locations: dict[str, dict[str, str]]
+
+
+class CheckOut(ApiModel):
+    offer: OfferOut
+    available: bool
+    price_changed: bool
+    previous_total: MoneyOut
+    total: MoneyOut | None
+    checked_at: datetime
+
+
+class LocationQuery(ApiModel):
+    q: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    limit: int = Field(default=10, ge=1, le=50)
+
+
+class LocationOut(ApiModel):
+    code: str
+    name: str
+    city: str
+    country: str
+    type: Literal["airport", "city"]
+    airports: list[str]
+    timezone: str
+    lat: float
+    lon: float
+
+
+class LocationsOut(ApiModel):
+    locations: list[LocationOut]
+
+
+class FlightRoutes:
+    def __init__(self, flights: Flights, locations: Locations) -> None:
+        self._flights = flights
+        self._locations = locations
+
+    @get("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
+    async def search(self, call: Call, query: SearchIn) -> Reply:
+        """Flights of all suppliers. `sources` says who has answered, and how old each answer is."""
+        return Reply(await self._flights.search(query.to_domain(), where="/query"))
+
+    @post("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
+    async def search_by_post(self, call: Call, body: SearchIn) -> Reply:
+        """The same, asked with a body."""
+        return Reply(await self._flights.search(body.to_domain()))
+
+    @get("/api/flights/offers/{offer_id}", who=ANYONE, tags=TAGS)
+    async def check(self, call: Call, offer_id: str) -> CheckOut:
+        """Ask the supplier whether an offer still stands, and at what price."""
+        found = await self._flights.check(offer_id)
+        offer = found.stored.offer
+        return CheckOut.model_validate(
+            {
+                "offer": found.stored.public,
+                "available": found.available,
+                "price_changed": found.price_changed,
+                "previous_total": money_json(offer.total),
+                "total": money_json(found.total) if found.total else None,
+                "checked_at": found.checked_at,
+            }
+        )
+
+    @get("/api/locations", who=ANYONE, tags=TAGS)
+    async def locations(self, call: Call, query: LocationQuery) -> LocationsOut:
+        """Airports and cities by name or code."""
+        found = self._locations.search(query.q, query.limit)
+        names = LocationOut.model_fields
+        return LocationsOut(locations=[LocationOut(**{name: getattr(one, name) for name in names}) for one in found])

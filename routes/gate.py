@@ -1,0 +1,159 @@
+"""What stands between a request and its handler: who is calling, how often, for how long, and whether once already."""
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+from hub.core.clock import Clock
+from hub.core.context import about
+from hub.core.errors import Forbidden, HubError, TooManyRequests, Unauthenticated
+from hub.core.idempotency import Answer, Claim, Idempotency, check_key, fingerprint
+from hub.core.metrics import HttpMetrics
+from hub.core.ratelimit import Limiter, Rate
+from hub.identity import Caller
+from hub.resilience.deadline import within
+from routes.endpoint import Endpoint
+from routes.request import VISIT, Audience, Call, Operation, Visit
+
+log = structlog.get_logger(__name__)
+
+Authenticate = Callable[[str], Awaitable[Caller]]
+
+RATES: Mapping[str, Rate] = {"default": Rate(600), "auth": Rate(30, burst=10)}
+_NOT_KEPT = frozenset({"content-length", "connection", "date", "server", "transfer-encoding"})
+_RELEASE_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`deadline` in seconds and `max_body` in bytes hold for endpoints that do not say otherwise.
+
+    Without a limiter nothing is limited, without `idempotency` keys are checked and not remembered.
+    """
+
+    authenticate: Authenticate
+    clock: Clock
+    limiter: Limiter | None = None
+    idempotency: Idempotency | None = None
+    metrics: HttpMetrics | None = None
+    rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
+    deadline: float = 30.0
+    max_body: int = 1024 * 1024
+
+    async def serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
+        """One request, from the Authorization header to the answer. Raises HubError, or TimeoutError."""
+        operation, visit = endpoint.operation, request[VISIT]
+        async with within(self.clock, operation.deadline or self.deadline):
+            call = Call(request, visit, await self._admit(request, visit, operation))
+            with about(actor=f"{call.caller.kind}:{call.caller.id}" if call.caller else None):
+                if operation.idempotent:
+                    call.idempotency_key = _key(request)
+                arguments, raw = await endpoint.read(call, self.max_body)
+                if call.idempotency_key is None or self.idempotency is None:
+                    return await endpoint.run(arguments)
+                return await self._once(self.idempotency, endpoint, call, arguments, raw)
+
+    async def _admit(self, request: web.Request, visit: Visit, operation: Operation) -> Caller | None:
+        """Who is calling, counted against the limit; without a valid token it is the address that is counted."""
+        try:
+            caller = await self._identify(request, operation.who)
+        except (Unauthenticated, Forbidden):
+            await self._limit(visit, operation, None)
+            raise
+        await self._limit(visit, operation, caller)
+        return caller
+
+    async def _identify(self, request: web.Request, who: Audience) -> Caller | None:
+        if who is Audience.ANYONE:
+            return None
+        token = _bearer(request)
+        if who is Audience.OPTIONAL:
+            return await self._if_valid(token)
+        if token is None:
+            raise Unauthenticated
+        caller = await self.authenticate(token)
+        if caller.kind != ("staff" if who is Audience.STAFF else "customer"):
+            raise Forbidden
+        return caller
+
+    async def _if_valid(self, token: str | None) -> Caller | None:
+        try:
+            return await self.authenticate(token) if token else None
+        except Unauthenticated:
+            return None
+
+    async def _limit(self, visit: Visit, operation: Operation, caller: Caller | None) -> None:
+        rate = self.rates.get(operation.limit) if operation.limit else None
+        if rate is None or self.limiter is None:
+            return
+        who = f"caller:{caller.id}" if caller else f"ip:{_network(visit.ip)}"
+        verdict = await self.limiter.check(f"{operation.limit}:{who}", rate)
+        visit.headers["RateLimit-Limit"] = str(verdict.limit)
+        visit.headers["RateLimit-Remaining"] = str(verdict.remaining)
+        visit.headers["RateLimit-Reset"] = str(int(verdict.reset_after + 0.999))
+        if not verdict.allowed:
+            if self.metrics is not None:
+                self.metrics.limited(operation.limit or "default")
+            raise TooManyRequests(retry_after=verdict.retry_after)
+
+    async def _once(
+        self, keys: Idempotency, endpoint: Endpoint, call: Call, arguments: dict[str, object], raw: bytes
+    ) -> web.StreamResponse:
+        caller = str(call.caller.id) if call.caller else "anonymous"
+        route = f"{endpoint.operation.method} {endpoint.operation.path}"
+        mark = fingerprint(call.request.path_qs, raw)
+        held = await keys.claim(caller, route, call.idempotency_key or "", mark)
+        if isinstance(held, Answer):
+            call.visit.headers["Idempotency-Replayed"] = "true"
+            return web.Response(body=held.body, status=held.status, headers=held.headers)
+        try:
+            response = await endpoint.run(arguments)
+        except BaseException:
+            await _settled(keys.release(held))
+            raise
+        await _settled(_remember(keys, held, response))
+        return response
+
+
+async def _remember(keys: Idempotency, claim: Claim, response: web.StreamResponse) -> None:
+    """Keeps an answer that did something; everything else may be asked again under the same key."""
+    body = response.body if isinstance(response, web.Response) else None
+    if response.status >= 400 or not isinstance(body, bytes | bytearray | type(None)):  # noqa: PLR2004
+        await keys.release(claim)
+        return
+    headers = {name: value for name, value in response.headers.items() if name.lower() not in _NOT_KEPT}
+    await keys.keep(claim, Answer(response.status, headers, bytes(body or b"")))
+
+
+async def _settled(work: Awaitable[None]) -> None:
+    """Ends the claim even when the request is being cancelled. If it cannot be ended its lease ends it."""
+
+    async def bounded() -> None:
+        try:
+            async with asyncio.timeout(_RELEASE_TIMEOUT):
+                await work
+        except (HubError, TimeoutError) as error:
+            log.warning("idempotency.settle_failed", error=type(error).__name__)
+
+    await asyncio.shield(asyncio.ensure_future(bounded()))
+
+
+def _key(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    return None if key is None else check_key(key)
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _network(ip: str) -> str:
+    """Who owns one IPv6 address owns its whole /64."""
+    if ":" not in ip:
+        return ip
+    return str(ipaddress.ip_network((ip, 64), strict=False).network_address)

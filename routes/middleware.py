@@ -1,0 +1,233 @@
+"""What happens to every request, whatever its route: an id, a log line, a number, problems, headers, CORS."""
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import hdrs, web
+
+from hub.core.clock import Clock, Ids
+from hub.core.context import about
+from hub.core.errors import HubError
+from hub.core.metrics import HttpMetrics
+from routes.problems import from_exception, from_http
+from routes.request import VISIT, Visit
+
+log = structlog.get_logger("access")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LONGEST_AGENT = 300
+_CLIENT_GONE = 499
+_PREFLIGHT_LIFE = "600"
+_MAY_SEND = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+_MAY_READ = (
+    "X-Request-Id, Retry-After, Server-Timing, Idempotency-Replayed, "
+    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+)
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_HSTS = "max-age=31536000; includeSubDomains"
+_CSP_DATA = "default-src 'none'; frame-ancestors 'none'"
+_CSP_PAGE = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@dataclass(slots=True)
+class Drain:
+    """Counts what is in flight. After `begin` connections are closed once answered, and /readyz says not ready."""
+
+    closing: bool = False
+    in_flight: int = 0
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def begin(self) -> None:
+        self.closing = True
+        self._signal()
+
+    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 (a limit, not a failure)
+        """Until nothing is in flight, at most `timeout` seconds; says whether that was reached."""
+        self._signal()
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+    def entered(self) -> None:
+        self.in_flight += 1
+        self._idle.clear()
+
+    def left(self) -> None:
+        self.in_flight -= 1
+        self._signal()
+
+    def _signal(self) -> None:
+        if self.in_flight == 0:
+            self._idle.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`trusted_proxies`: how many hops of X-Forwarded-For are ours. `origins`: who may call from a browser."""
+
+    clock: Clock
+    ids: Ids
+    metrics: HttpMetrics
+    drain: Drain
+    origins: tuple[str, ...] = ()
+    trusted_proxies: int = 0
+    production: bool = False
+
+    def install(self, app: web.Application) -> None:
+        """Outermost first. What must be on every answer is put there as it starts, streams included."""
+
+        @web.middleware
+        async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self.observe(request, handler)
+
+        @web.middleware
+        async def translate(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await translated(request, handler)
+
+        @web.middleware
+        async def options(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self.options(request, handler) if request.method == "OPTIONS" else await handler(request)
+
+        app.middlewares.extend((observe, translate, options))
+        app.on_response_prepare.append(self.dress)
+        app.on_shutdown.append(self._on_shutdown)
+
+    async def _on_shutdown(self, _: web.Application) -> None:
+        self.drain.begin()
+
+    async def observe(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        visit = self.visit(request)
+        request[VISIT] = visit
+        status = _CLIENT_GONE
+        self.drain.entered()
+        self.metrics.started()
+        with about(request_id=visit.request_id, ip=visit.ip, user_agent=visit.user_agent):
+            try:
+                response = await handler(request)
+                status = response.status
+                return response
+            except web.HTTPException as answer:  # a redirect
+                status = answer.status
+                raise
+            finally:
+                self.drain.left()
+                self._record(request, status, self.clock.monotonic() - visit.started)
+
+    def visit(self, request: web.Request) -> Visit:
+        given = request.headers.get("X-Request-Id", "")
+        return Visit(
+            request_id=given if _GOOD_ID.fullmatch(given) else self.ids.uuid().hex,
+            ip=client_ip(request, self.trusted_proxies),
+            user_agent=request.headers.get("User-Agent", "")[:_LONGEST_AGENT],
+            started=self.clock.monotonic(),
+        )
+
+    def _record(self, request: web.Request, status: int, seconds: float) -> None:
+        method = request.method if request.method in hdrs.METH_ALL else "OTHER"
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "(no route)"
+        self.metrics.ended(method, route, status, seconds)
+        log.info("request.answered", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
+
+    async def options(self, request: web.Request, _: Handler) -> web.StreamResponse:
+        """Which methods an address takes; to a browser that asks before it calls, whether it may."""
+        refused = request.match_info.http_exception
+        if not isinstance(refused, web.HTTPMethodNotAllowed):
+            raise refused or web.HTTPNotFound
+        allowed = ", ".join(sorted({*refused.allowed_methods, "OPTIONS"}))
+        headers = {"Allow": allowed}
+        if "Access-Control-Request-Method" in request.headers:
+            headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+            if request.headers.get("Origin") in self.origins:
+                headers["Access-Control-Allow-Methods"] = allowed
+                headers["Access-Control-Allow-Headers"] = _MAY_SEND
+                headers["Access-Control-Max-Age"] = _PREFLIGHT_LIFE
+        return web.Response(status=204, headers=headers)
+
+    async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        """The headers of every answer, set as it starts. What the handler has set itself stays."""
+        visit, headers = request.get(VISIT), response.headers
+        headers.popall("Server", None)
+        for name, value in _ALWAYS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("Content-Security-Policy", _CSP_PAGE if _is_page(response) else _CSP_DATA)
+        if self.production:
+            headers.setdefault("Strict-Transport-Security", _HSTS)
+        self._allow_origin(request, response)
+        if visit is not None:
+            headers["X-Request-Id"] = visit.request_id
+            headers.update(visit.headers)
+            headers["Server-Timing"] = _timing(visit, self.clock.monotonic())
+        if self.drain.closing:
+            response.force_close()
+            headers["Connection"] = "close"
+
+    def _allow_origin(self, request: web.Request, response: web.StreamResponse) -> None:
+        if not self.origins:
+            return
+        vary = response.headers.get("Vary")
+        if vary is None or "origin" not in vary.lower():
+            response.headers["Vary"] = f"{vary}, Origin" if vary else "Origin"
+        origin = request.headers.get("Origin")
+        if origin in self.origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Credentials"] = "true"
+            response.headers["Access-Control-Expose-Headers"] = _MAY_READ
+
+
+async def translated(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error as a problem. Redirects are answers, not errors."""
+    request_id = request[VISIT].request_id
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:  # noqa: PLR2004
+            raise
+        return from_http(error, request_id)
+    except HubError as error:
+        return from_exception(error, request_id)
+    except ConnectionResetError:  # the client has gone: there is nobody to answer
+        raise
+    except Exception as error:  # noqa: BLE001 (the last place where it can become an answer)
+        return from_exception(error, request_id)
+
+
+def client_ip(request: web.Request, trusted_proxies: int) -> str:
+    """The address of the client: each trusted proxy adds one hop on the right, the rest is what a client claims."""
+    peer = request.remote or "unknown"
+    if trusted_proxies == 0:
+        return peer
+    hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", ()) for hop in value.split(",")]
+    if not hops:
+        return peer
+    claimed = hops[-min(trusted_proxies, len(hops))]
+    try:
+        return str(ipaddress.ip_address(claimed.strip("[]")))
+    except ValueError:
+        return peer
+
+
+def _is_page(response: web.StreamResponse) -> bool:
+    return response.headers.get("Content-Type", "").startswith("text/html")
+
+
+def _timing(visit: Visit, now: float) -> str:
+    lines = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in visit.timings]
+    return ", ".join([f"total;dur={(now - visit.started) * 1000:.1f}", *lines])

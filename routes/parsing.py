@@ -1,0 +1,219 @@
+"""From a request's bytes to values: body, query and path, each with the place of what is wrong.
+
+An error never repeats the value that was sent: it may be personal, and it may be megabytes.
+"""
+
+import asyncio
+import json
+import re
+import types
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from hub.core.errors import BadRequest, FieldError, HubError, Invalid, NotFound, TooLarge
+
+BODY_TIMEOUT = 20.0
+"""Seconds for the whole body to arrive."""
+
+_MOST_ERRORS = 20
+_LONGEST_TOKEN = 100
+_INT64 = 1 << 63
+
+# A NUL, a surrogate, a number that no column holds: rare in honest bodies, so one scan decides whether to look closer.
+_SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\d{19}|NaN|Infinity|[eE]\+?\d{3}")
+_BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
+_OPAQUE = {  # pydantic's words for these quote the input
+    "uuid_parsing": "Input should be a valid UUID",
+    "union_tag_invalid": "Input should have one of the known tags",
+    "url_parsing": "Input should be a valid URL",
+    "iteration_error": "Input should be a valid list",
+}
+
+
+class UnsupportedType(HubError):
+    """The body has to be application/json."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
+class BodyTooSlow(HubError):
+    """The body took too long to arrive."""
+
+    status = 408
+    code = "request_timeout"
+    title = "Request timeout"
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """The whole body. Raises TooLarge beyond `limit` bytes (unpacked), BodyTooSlow, BadRequest when it is cut short."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"The body may have {limit} bytes.")
+    if not request.can_read_body:
+        return b""
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"The body may have {limit} bytes.")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise BodyTooSlow from None
+    except (web.RequestPayloadError, HttpProcessingError) as error:
+        raise BadRequest("The body could not be read.", code="unreadable_body") from error
+    return b"".join(chunks)
+
+
+def check_json(request: web.Request, raw: bytes) -> None:
+    """Raises BadRequest without a body, UnsupportedType unless it is declared as JSON in UTF-8."""
+    if not raw.strip():
+        raise BadRequest("The body is empty.", code="empty_body")
+    kind, charset = request.content_type, (request.charset or "utf-8").lower()
+    named = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    if "Content-Type" not in request.headers or not named or charset not in {"utf-8", "utf8", "us-ascii"}:
+        raise UnsupportedType
+
+
+def parse_body(adapter: TypeAdapter[Any], raw: bytes) -> Any:
+    """Raises BadRequest for what is not JSON, and Invalid with a pointer to each wrong field."""
+    if _SUSPICIOUS.search(raw):
+        _refuse_hostile(raw)
+    try:
+        return adapter.validate_json(raw, strict=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise BadRequest("The body is not JSON.", code="malformed_json") from None
+        raise _invalid(found, "") from None
+
+
+class QueryParser:
+    """Reads a flat model from the query string; a list is repeated (`a=1&a=2`) or comma separated (`a=1,2`)."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self._adapter = TypeAdapter(model)
+        self._names: dict[str, tuple[str, bool]] = {}
+        for name, info in model.model_fields.items():
+            alias = info.validation_alias or info.alias
+            for known in {name, alias if isinstance(alias, str) else name}:
+                self._names[known] = (name, is_list(info.annotation))
+
+    def parse(self, query: Mapping[str, str]) -> Any:
+        """`query` is the request's multi-dict. Raises Invalid; parameters that nobody asked for are ignored."""
+        values: dict[str, Any] = {}
+        for key, text in query.items():
+            if key not in self._names:
+                continue
+            name, many = self._names[key]
+            if _BAD_TEXT.search(text):
+                raise _wrong(f"/query/{name}", "bad_character", "NUL and lone surrogates are not allowed")
+            if many:
+                values.setdefault(name, []).extend(part for one in text.split(",") if (part := one.strip()))
+            elif name in values:
+                raise _wrong(f"/query/{name}", "repeated", "may be given once")
+            else:
+                values[name] = text
+        try:
+            return self._adapter.validate_python(values)
+        except ValidationError as error:
+            raise _invalid(error.errors(include_url=False, include_input=False), "/query") from None
+
+
+def parse_path(adapter: TypeAdapter[Any], text: str) -> Any:
+    """Raises NotFound: an address that cannot be one of ours is not here."""
+    if _BAD_TEXT.search(text):
+        raise NotFound
+    try:
+        value = adapter.validate_python(text)
+    except ValidationError:
+        raise NotFound from None
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        raise NotFound
+    return value
+
+
+def is_list(annotation: Any) -> bool:
+    """Whether a field takes several values: tuple, list or set, also optional."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return is_list(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return any(is_list(one) for one in get_args(annotation))
+    return (origin or annotation) in (tuple, list, set, frozenset)
+
+
+def _refuse_hostile(raw: bytes) -> None:
+    """Raises BadRequest for what is not JSON, Invalid for text and numbers that no database keeps."""
+    try:
+        document = json.loads(raw, parse_constant=_not_json)
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not JSON.", code="malformed_json") from None
+    errors = tuple(FieldError(*found) for found in islice(_hostile(document), _MOST_ERRORS))
+    if errors:
+        raise Invalid(errors=errors)
+
+
+def _not_json(_: str) -> Any:
+    raise ValueError
+
+
+def _hostile(document: Any) -> Iterator[tuple[str, str, str]]:
+    stack: list[tuple[str, Any]] = [("", document)]
+    while stack:
+        pointer, value = stack.pop()
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if _BAD_TEXT.search(key):
+                    yield pointer, "bad_character", "NUL and lone surrogates are not allowed in a name"
+                stack.append((f"{pointer}/{_token(key)}", inner))
+        elif isinstance(value, list):
+            stack.extend((f"{pointer}/{index}", inner) for index, inner in enumerate(value))
+        elif problem := _hostile_leaf(value):
+            yield pointer, *problem
+
+
+def _hostile_leaf(value: Any) -> tuple[str, str] | None:
+    if isinstance(value, str) and _BAD_TEXT.search(value):
+        return "bad_character", "NUL and lone surrogates are not allowed"
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        return "number_too_large", "a whole number has at most 64 bits"
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return "number_too_large", "a number must be finite"
+    return None
+
+
+def _token(part: Any) -> str:
+    """One part of a JSON pointer (RFC 6901), cut when the sender made it long."""
+    text = _BAD_TEXT.sub("?", str(part)[:_LONGEST_TOKEN])
+    return text.replace("~", "~0").replace("/", "~1")
+
+
+def _wrong(pointer: str, code: str, message: str) -> Invalid:
+    return Invalid(errors=(FieldError(pointer, code, message),))
+
+
+def _invalid(found: list[Any], prefix: str) -> Invalid:
+    errors = []
+    for one in found[:_MOST_ERRORS]:
+        pointer = prefix + "".join(f"/{_token(part)}" for part in one["loc"])
+        errors.append(FieldError(pointer, one["type"], _message(one)))
+    return Invalid(errors=tuple(errors))
+
+
+def _message(one: Any) -> str:
+    if one["type"] in _OPAQUE:
+        return _OPAQUE[one["type"]]
+    context = one.get("ctx", {})
+    if one["type"] == "value_error" and "reason" in context:
+        return "Input should be a valid e-mail address"
+    if "error" in context:  # a ValueError of ours: its sentence without pydantic's preface
+        return str(context["error"])
+    return str(one["msg"])

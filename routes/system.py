@@ -1,0 +1,114 @@
+"""What operators and tools ask: is it alive, can it work, what has it counted, what does it offer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from hub.core.errors import HubError, NotFound
+from hub.core.metrics import exposition
+from routes.middleware import Drain
+from routes.request import Reply, get
+
+log = structlog.get_logger(__name__)
+
+Check = Callable[[], Awaitable[object]]
+"""Returns when all is well. A HubError's sentence is shown; any other exception only as its class."""
+
+_CHECK_TIMEOUT = 3.0
+_DOCS = {
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "docs.js": "text/javascript; charset=utf-8",
+}
+_NO_STORE = {"Cache-Control": "no-store"}
+# Swagger UI sets styles on elements as it draws; scripts come from the hub alone.
+_DOCS_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class SystemRoutes:
+    """`checks` by name: database, migrations, worker. `openapi` gives the document as JSON."""
+
+    def __init__(
+        self,
+        *,
+        openapi: Callable[[], bytes],
+        checks: Mapping[str, Check],
+        registry: CollectorRegistry,
+        drain: Drain,
+    ) -> None:
+        self._openapi = openapi
+        self._checks = checks
+        self._registry = registry
+        self._drain = drain
+        self._failing: frozenset[str] = frozenset()
+        self._static = Path(str(files("routes").joinpath("static", "swagger-ui")))
+
+    @get("/healthz", limit=None, hidden=True)
+    async def alive(self) -> Reply:
+        """The process runs and answers; says nothing of what it needs."""
+        return Reply(b'{"status":"ok"}', headers=_NO_STORE)
+
+    @get("/readyz", limit=None, hidden=True)
+    async def ready(self) -> Reply:
+        """Whether requests should be sent here: 200, or 503 with the checks that fail."""
+        said = await asyncio.gather(*(_outcome(check) for check in self._checks.values()))
+        checks = dict(zip(self._checks, said, strict=True))
+        if self._drain.closing:
+            checks["process"] = "shutting down"
+        failing = frozenset(name for name, outcome in checks.items() if outcome != "ok")
+        self._note(failing)
+        body: dict[str, Any] = {"status": "not ready" if failing else "ready", "checks": checks}
+        return Reply(orjson.dumps(body), status=503 if failing else 200, headers=_NO_STORE)
+
+    def _note(self, failing: frozenset[str]) -> None:
+        if failing != self._failing:
+            log.warning("readiness.changed", failing=sorted(failing))
+            self._failing = failing
+
+    @get("/metrics", limit=None, hidden=True)
+    async def metrics(self) -> Reply:
+        """Prometheus' text format."""
+        body, content_type = exposition(self._registry)
+        return Reply(body, headers=_NO_STORE, content_type=content_type)
+
+    @get("/openapi.json", hidden=True)
+    async def openapi(self) -> Reply:
+        """What the hub offers, as OpenAPI 3.1."""
+        return Reply(self._openapi(), headers={"Cache-Control": "no-cache"})
+
+    @get("/docs", hidden=True)
+    async def docs(self) -> web.FileResponse:
+        """The same, to read and to try."""
+        headers = {"Content-Security-Policy": _DOCS_CSP, "Content-Type": "text/html; charset=utf-8"}
+        return web.FileResponse(self._static / "index.html", headers=headers)
+
+    @get("/docs/{name}", hidden=True)
+    async def docs_file(self, name: str) -> web.FileResponse:
+        """Its parts. Served from here: the page works without any other host."""
+        if name not in _DOCS:
+            raise NotFound
+        headers = {"Content-Type": _DOCS[name], "Cache-Control": "public, max-age=86400"}
+        return web.FileResponse(self._static / name, headers=headers)
+
+
+async def _outcome(check: Check) -> str:
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT):
+            await check()
+    except HubError as error:
+        return error.detail
+    except TimeoutError:
+        return "no answer in time"
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is what makes us not ready)
+        return type(error).__name__
+    return "ok"

@@ -1,0 +1,193 @@
+import asyncio
+import random
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from hub.core import jobs as queue
+from hub.core.clock import SystemClock
+from hub.core.context import about, current
+from hub.core.db import Database
+from hub.core.errors import NotFound, ProviderPermanent, ProviderTransient
+from hub.core.jobs import Job, Jobs, Retry, every, job
+from hub.core.worker import Worker, queue_counts
+
+
+class Count(Job, kind="test.count", attempts=3):
+    number: int
+
+
+class Recorder:
+    """A service whose handler does as the test says."""
+
+    def __init__(self, *outcomes: Exception | None) -> None:
+        self.outcomes = list(outcomes)
+        self.seen: list[int] = []
+        self.about: list[str | None] = []
+        self.gate: asyncio.Event | None = None
+        self.started = asyncio.Event()
+
+    @job
+    async def count(self, work: Count) -> None:
+        self.seen.append(work.number)
+        self.about.append(current().request_id)
+        self.started.set()
+        if self.gate:
+            await self.gate.wait()
+        if self.outcomes and (outcome := self.outcomes.pop(0)):
+            raise outcome
+
+
+@asynccontextmanager
+async def working(db: Database, dsn: str, *services: object, grace: float = 5.0):
+    worker = Worker(db, lambda: asyncpg.connect(dsn), SystemClock(), random.Random(1))
+    worker.add(*services)
+    running = asyncio.create_task(worker.run())
+    yield worker
+    await worker.stop(grace)
+    await running
+
+
+async def until(condition, seconds: float = 8.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not (await condition() if asyncio.iscoroutinefunction(condition) else condition()):
+            await asyncio.sleep(0.02)
+
+
+async def put(db: Database, number: int, *, key: str | None = None) -> None:
+    async with db.transaction() as tx:
+        await Jobs().enqueue(tx, Count(number=number), key=key)
+
+
+async def test_a_job_runs_with_the_context_of_its_cause(db: Database, dsn: str):
+    recorder = Recorder()
+    with about(request_id="req-1"):
+        await put(db, 7)
+    async with working(db, dsn, recorder):
+        await until(lambda: recorder.seen)
+    assert (recorder.seen, recorder.about) == ([7], ["req-1"])
+
+
+async def test_a_rolled_back_cause_leaves_no_job(db: Database):
+    with pytest.raises(RuntimeError):
+        async with db.transaction() as tx:
+            await Jobs().enqueue(tx, Count(number=1))
+            raise RuntimeError
+    async with db.transaction() as tx:
+        assert await queue_counts(tx) == {}
+
+
+async def test_one_key_waits_once_but_news_during_a_run_is_a_run_of_its_own(db: Database, dsn: str):
+    recorder = Recorder()
+    recorder.gate = asyncio.Event()
+    await put(db, 1, key="same")
+    await put(db, 2, key="same")
+    async with working(db, dsn, recorder):
+        await recorder.started.wait()
+        await put(db, 3, key="same")
+        recorder.gate.set()
+        await until(lambda: recorder.seen == [1, 3])
+
+
+async def test_later_is_not_a_failure(db: Database, dsn: str):
+    recorder = Recorder(*[Retry(0, "not yet")] * 4)
+    await put(db, 1)
+    async with working(db, dsn, recorder):
+        await until(lambda: len(recorder.seen) == 5)
+
+
+async def test_a_job_that_fails_too_often_is_held_and_can_be_retried_or_dropped(db: Database, dsn: str):
+    recorder = Recorder(*[ProviderTransient("kiwi", retry_after=0)] * 3)
+    await put(db, 1)
+
+    async def is_held() -> bool:
+        async with db.transaction() as tx:
+            return bool(await queue.held(tx))
+
+    async with working(db, dsn, recorder):
+        await until(is_held, 20)
+        async with db.transaction() as tx:
+            (letter,) = await queue.held(tx)
+            assert (letter.kind, letter.failures, letter.work) == ("test.count", 3, {"number": 1})
+            await queue.retry(tx, letter.id)
+        await until(lambda: len(recorder.seen) == 4)
+    async with db.transaction() as tx:
+        with pytest.raises(NotFound):
+            await queue.drop(tx, letter.id)
+
+
+async def test_what_will_never_work_is_held_at_once_without_the_words_of_strangers(db: Database, dsn: str):
+    recorder = Recorder(ValueError("ada@example.com"), ProviderPermanent("stripe", "no such customer"))
+    await put(db, 1)
+
+    async def letters() -> list[queue.HeldJob]:
+        async with db.transaction() as tx:
+            return await queue.held(tx)
+
+    async with working(db, dsn, recorder):
+        await until(letters)
+    (letter,) = await letters()
+    assert letter.error == "provider_refused: stripe: no such customer"
+    assert len(recorder.seen) == 2
+    async with db.transaction() as tx:
+        logged = await tx.fetchval("select string_agg(traceback::text, '') from pgqueuer_log")
+    assert "ada@example.com" not in logged
+
+
+async def test_a_stopping_worker_puts_unfinished_work_back_for_the_next(db: Database, dsn: str):
+    slow, quick = Recorder(), Recorder()
+    slow.gate = asyncio.Event()
+    await put(db, 5)
+    async with working(db, dsn, slow, grace=0.1):
+        await slow.started.wait()
+    async with working(db, dsn, quick):
+        await until(lambda: quick.seen == [5])
+
+
+async def test_a_lost_connection_is_made_good(db: Database, dsn: str):
+    recorder = Recorder()
+    async with working(db, dsn, recorder) as worker:
+        await until(lambda: worker.healthy)
+        admin = await asyncpg.connect(dsn)
+        await admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        await admin.close()
+        await asyncio.sleep(0.1)
+        await until(lambda: worker.healthy)
+        await put(db, 9)
+        await until(lambda: recorder.seen == [9])
+
+
+async def test_a_job_that_has_killed_its_process_three_times_is_held(db: Database, dsn: str):
+    recorder = Recorder()
+    await put(db, 1)
+    async with db.transaction() as tx:
+        await tx.execute("update pgqueuer set headers = '{\"starts\": 3}'")
+
+    async def is_held() -> bool:
+        async with db.transaction() as tx:
+            return bool(await queue.held(tx))
+
+    async with working(db, dsn, recorder):
+        await until(is_held)
+    assert recorder.seen == []
+
+
+class Ticker:
+    def __init__(self) -> None:
+        self.ticks = 0
+
+    @every(3600)
+    async def tick(self) -> None:
+        self.ticks += 1
+
+
+async def test_a_schedule_runs_on_one_worker_of_two(db: Database, dsn: str):
+    first, second = Ticker(), Ticker()
+    async with working(db, dsn, first), working(db, dsn, second):
+        await until(lambda: first.ticks + second.ticks)
+        await asyncio.sleep(1.2)
+    assert first.ticks + second.ticks == 1
