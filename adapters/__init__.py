@@ -3,13 +3,14 @@
 A provider in sandbox mode is spoken to by the very same adapter, at the sandbox's address and with its secrets.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.sandbox.world import SandboxConfig
 from adapters.shims import warm
 from adapters.transport import Transport
-from hub.core.clock import Clock
+from hub.core.clock import Clock, SystemClock
 from hub.core.inbox import WebhookSource
 from hub.locations import Locations
 from hub.messaging import Mailer, Texter
@@ -124,6 +125,13 @@ def build(settings: Settings, transport: Transport, clock: Clock, locations: Loc
     )
 
 
+def pings(settings: Settings, transport: Transport) -> dict[str, Callable[[], Awaitable[None]]]:
+    """For each live provider one harmless read, to see whether its credentials are good. Raises ProviderError."""
+    builder = _Builder(settings, transport, SystemClock(), Locations(), SandboxConfig(callback_base=settings.own_url))
+    live = [one.name for one in settings.providers if one.resolved is Mode.LIVE]
+    return {name: getattr(builder, name)()[0].ping for name in live}
+
+
 async def warm_up(settings: Settings) -> None:
     """Loads the SDKs of the enabled providers, before the port opens: a first call must not hold up the loop."""
     for section in settings.providers:
@@ -131,4 +139,4 @@ async def warm_up(settings: Settings) -> None:
             await warm(section.name)
 
 
-__all__ = ["Adapters", "build", "warm_up"]
+__all__ = ["Adapters", "build", "pings", "warm_up"]

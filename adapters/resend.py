@@ -40,6 +40,11 @@ class ResendMailer:
         resend.api_url = base_url
         resend.default_async_http_client = ResendHTTP(transport)
 
+    async def ping(self) -> None:
+        """One harmless read, to see whether the key is good."""
+        with translate("resend"):
+            await resend.Domains.list_async()
+
     async def send(self, email: Email, key: str) -> str:
         params: Any = {
             "from": self._sender,

@@ -94,6 +94,11 @@ class StripeGateway:
         found = inner.get("id") if inner.get("object") == "payment_intent" else inner.get("payment_intent")
         return found if isinstance(found, str) else None
 
+    async def ping(self) -> None:
+        """One harmless read, to see whether the key is good."""
+        with translate("stripe"):
+            await self._client.v1.balance.retrieve_async()
+
     async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str:
         with translate("stripe"):
             made = await self._client.v1.customers.create_async(

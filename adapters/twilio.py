@@ -45,6 +45,11 @@ class TwilioTexter:
         self._senders = {"sms": sender, "whatsapp": f"whatsapp:{whatsapp_sender or sender}"}
         self._callback_url = callback_url
 
+    async def ping(self) -> None:
+        """One harmless read, to see whether the token is good."""
+        with translate("twilio"):
+            await self._client.api.accounts(self._client.account_sid).fetch_async()
+
     async def send(self, text: Text) -> str:
         with translate("twilio"):
             sent = await self._client.messages.create_async(

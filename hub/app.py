@@ -9,7 +9,6 @@ from typing import Any
 
 import asyncpg
 from aiohttp import web
-from routes.webhooks import WebhookRoutes
 
 import adapters
 from adapters.transport import Metrics, Transport
@@ -23,17 +22,19 @@ from hub.core.clock import Chance, Clock, Ids, SystemClock
 from hub.core.db import Database
 from hub.core.embedded import Embedded
 from hub.core.errors import Unavailable
+from hub.core.idempotency import Idempotency
 from hub.core.inbox import Inbox
 from hub.core.jobs import Jobs
-from hub.core.metrics import new_registry
+from hub.core.metrics import HttpMetrics, new_registry
 from hub.core.migrate import migrate, status
+from hub.core.ratelimit import Limiter, MemoryLimiter, Rate, RedisLimiter
 from hub.core.worker import Worker
 from hub.customers import Customers
 from hub.flights import Flights
 from hub.identity import Accounts, Passwords, Tokens, own_secret
 from hub.locations import Locations
 from hub.messaging import Announcements, Outbox, Templates
-from hub.payments import Cashier, Ledger, Settlement
+from hub.payments import Cashier, Gateway, Ledger, Settlement
 from hub.payments.intents import Intents
 from hub.resilience.policy import Policy
 from hub.settings import Settings
@@ -41,8 +42,12 @@ from hub.story import Stories
 from routes.api import Api
 from routes.bookings import BookingRoutes
 from routes.flights import FlightRoutes
+from routes.gate import RATES, Gate
 from routes.identity import IdentityRoutes
+from routes.middleware import Drain, Edge
 from routes.payments import PaymentRoutes
+from routes.system import Check, SystemRoutes
+from routes.webhooks import WebhookRoutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +78,15 @@ class Services:
     outbox: Outbox
     stories: Stories
     inbox: Inbox
+    idempotency: Idempotency
+    ids: Ids
     sources: dict[str, Any]
 
     @property
     def workers(self) -> list[object]:
         """Those that have jobs or schedules."""
-        every = (
-            self.inbox, self.flights, self.bookings, self.fulfilment, self.settlement, self.announcements, self.outbox,
-        )  # fmt: skip
-        return [one for one in every if one is not None]
+        found = (self.inbox, self.idempotency, self.flights, self.bookings, self.fulfilment, self.announcements)
+        return [one for one in (*found, self.settlement, self.outbox) if one is not None]
 
 
 @asynccontextmanager
@@ -119,12 +124,12 @@ async def database_dsn(settings: Settings, stack: AsyncExitStack) -> str:
 def services(have: Resources) -> Services:
     """Everything that does something, each given what it needs."""
     settings, clock, db = have.settings, have.clock, have.db
-    wired = adapters.build(settings, have.transport, clock)
+    locations = Locations()
+    wired = adapters.build(settings, have.transport, clock, locations)
     ids, jobs, audit = Ids(clock, have.chance), Jobs(), Audit(clock)
     inbox = Inbox(db, jobs, clock)
     secret = settings.secret_key.get_secret_value() if settings.secret_key else own_secret(settings.data_dir)
     customers = Customers(db)
-    locations = Locations()
     cache = Cache(clock, have.chance, redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None)
     flights = Flights(
         suppliers=wired.suppliers,
@@ -139,7 +144,7 @@ def services(have: Resources) -> Services:
     )
     store = Store(jobs, audit, clock)
     bookings = Bookings(db, store, flights, audit, clock, ids, timedelta(seconds=settings.payment_window))
-    cashier, settlement = _payments(have, wired, store, customers, ids, inbox)
+    cashier, settlement = _payments(have, wired.gateway, store, customers, inbox)
     outbox = Outbox(db, store, jobs, audit, clock, Templates(), wired.mailer, wired.texter)
     inbox.on("resend", outbox.on_event)
     inbox.on("twilio", outbox.on_event)
@@ -156,20 +161,23 @@ def services(have: Resources) -> Services:
         outbox=outbox,
         stories=Stories(db, store),
         inbox=inbox,
+        idempotency=Idempotency(db, clock, ids),
+        ids=ids,
         sources=wired.webhooks,
     )
 
 
 def _payments(
-    have: Resources, wired: adapters.Adapters, store: Store, customers: Customers, ids: Ids, inbox: Inbox
+    have: Resources, gateway: Gateway | None, store: Store, customers: Customers, inbox: Inbox
 ) -> tuple[Cashier | None, Settlement | None]:
-    if wired.gateway is None:
+    if gateway is None:
         return None, None
-    ledger = Ledger(store, store.jobs, store.audit, have.clock)
-    intents = Intents(have.db, store, customers, wired.gateway)
-    settlement = Settlement(have.db, store, ledger, intents, wired.gateway, have.clock, ids)
-    inbox.on(wired.gateway.name, settlement.on_event)
-    return Cashier(have.db, store, ledger, intents, wired.gateway, have.clock, ids), settlement
+    clock, ids = have.clock, Ids(have.clock, have.chance)
+    ledger = Ledger(store, store.jobs, store.audit, clock)
+    intents = Intents(have.db, store, customers, gateway)
+    settlement = Settlement(have.db, store, ledger, intents, gateway, clock, ids)
+    inbox.on(gateway.name, settlement.on_event)
+    return Cashier(have.db, store, ledger, intents, gateway, clock, ids), settlement
 
 
 def worker(have: Resources, made: Services) -> Worker:
@@ -188,7 +196,7 @@ def worker(have: Resources, made: Services) -> Worker:
 
 def api(made: Services) -> Api:
     """Every typed endpoint."""
-    found = Api(made.accounts.authenticate, title="travel-hub", version=__version__)
+    found = Api(title="travel-hub", version=__version__)
     found.add(
         IdentityRoutes(made.accounts, made.customers),
         FlightRoutes(made.flights, made.locations),
@@ -199,17 +207,78 @@ def api(made: Services) -> Api:
     return found
 
 
-async def check_database(have: Resources) -> None:
-    """Answers, and has every migration. Raises Unavailable."""
-    async with have.db.connection() as connection:
-        pending = (await status(connection)).pending
-    if pending:
-        raise Unavailable(f"Migrations are pending: {', '.join(pending)}.")
-
-
 def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Application:
-    """The aiohttp application: middleware, typed endpoints, webhooks, system pages."""
-    raise NotImplementedError
+    """The aiohttp application: the edge around everything, typed endpoints, webhooks, what operators ask."""
+    settings, metrics, drain = have.settings, HttpMetrics(have.registry), Drain()
+    app = web.Application(client_max_size=settings.max_body)
+    Edge(
+        clock=have.clock,
+        ids=made.ids,
+        metrics=metrics,
+        drain=drain,
+        origins=settings.cors_origins,
+        trusted_proxies=settings.trusted_proxies,
+        production=settings.env == "production",
+    ).install(app)
+    gate = Gate(
+        authenticate=made.accounts.authenticate,
+        clock=have.clock,
+        limiter=limiter(have),
+        idempotency=made.idempotency,
+        metrics=metrics,
+        rates={**RATES, "default": Rate(settings.rate_limit)},
+        max_body=settings.max_body,
+    )
+    typed = api(made)
+    typed.add(SystemRoutes(openapi=typed.openapi_json, checks=checks(have, jobs), registry=have.registry, drain=drain))
+    typed.install(app, gate)
+    WebhookRoutes(made.inbox, made.sources, settings.own_url).install(app)
+    return app
 
 
-__all__ = ["WebhookRoutes", "api", "resources", "services", "web_app", "worker"]
+def limiter(have: Resources) -> Limiter:
+    """In Redis for all nodes together where there is one, else in this process."""
+    if have.settings.redis_url is None:
+        return MemoryLimiter(have.clock)
+    import redis.asyncio as redis
+
+    url = have.settings.redis_url.get_secret_value()
+    return RedisLimiter(redis.from_url(url, socket_timeout=0.25, socket_connect_timeout=0.25), have.clock)
+
+
+def checks(have: Resources, jobs: Worker | None) -> dict[str, Check]:
+    """What /readyz asks."""
+
+    async def database() -> None:
+        async with have.db.connection() as connection:
+            await connection.fetchval("select 1")
+
+    async def migrations() -> None:
+        async with have.db.connection() as connection:
+            pending = (await status(connection)).pending
+        if pending:
+            raise Unavailable(f"pending: {', '.join(pending)}")
+
+    async def worker_runs() -> None:
+        if jobs is not None and not jobs.healthy:
+            raise Unavailable("the job worker has no connection")
+
+    return {"database": database, "migrations": migrations, "worker": worker_runs}
+
+
+@asynccontextmanager
+async def transport_alone(settings: Settings) -> AsyncIterator[Transport]:
+    """A way out without a database, for the doctor's harmless reads."""
+    policies = {one.name: Policy(timeout=min(one.timeout, 10.0)) for one in settings.providers}
+    async with Transport.opened(clock=SystemClock(), chance=random.SystemRandom(), policies=policies) as transport:
+        yield transport
+
+
+def openapi(settings: Settings) -> dict[str, Any]:
+    """The document of this version, made without a database or a network."""
+    have = Resources(settings, SystemClock(), random.SystemRandom(), _Nothing(), _Nothing(), new_registry())  # type: ignore[arg-type]
+    return api(services(have)).openapi()
+
+
+class _Nothing:
+    """Stands where nothing is asked of it."""

@@ -48,14 +48,20 @@ class Gate:
         """One request, from the Authorization header to the answer. Raises HubError, or TimeoutError."""
         operation, visit = endpoint.operation, request[VISIT]
         async with within(self.clock, operation.deadline or self.deadline):
-            call = Call(request, visit, await self._admit(request, visit, operation))
-            with about(actor=f"{call.caller.kind}:{call.caller.id}" if call.caller else None):
-                if operation.idempotent:
-                    call.idempotency_key = _key(request)
-                arguments, raw = await endpoint.read(call, self.max_body)
-                if call.idempotency_key is None or self.idempotency is None:
-                    return await endpoint.run(arguments)
-                return await self._once(self.idempotency, endpoint, call, arguments, raw)
+            caller = await self._admit(request, visit, operation)
+            call = Call(request, visit, caller)
+            if caller is None:
+                return await self._handle(endpoint, call)
+            with about(actor=f"{caller.kind}:{caller.id}"):
+                return await self._handle(endpoint, call)
+
+    async def _handle(self, endpoint: Endpoint, call: Call) -> web.StreamResponse:
+        if endpoint.operation.idempotent:
+            call.idempotency_key = _key(call.request)
+        arguments, raw = await endpoint.read(call, self.max_body)
+        if call.idempotency_key is None or self.idempotency is None:
+            return await endpoint.run(arguments)
+        return await self._once(self.idempotency, endpoint, call, arguments, raw)
 
     async def _admit(self, request: web.Request, visit: Visit, operation: Operation) -> Caller | None:
         """Who is calling, counted against the limit; without a valid token it is the address that is counted."""

@@ -11,7 +11,6 @@ from aiohttp import hdrs, web
 
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
-from hub.core.errors import HubError
 from hub.core.metrics import HttpMetrics
 from routes.problems import from_exception, from_http
 from routes.request import VISIT, Visit
@@ -91,21 +90,13 @@ class Edge:
     production: bool = False
 
     def install(self, app: web.Application) -> None:
-        """Outermost first. What must be on every answer is put there as it starts, streams included."""
+        """One middleware around everything. What must be on every answer is put there as it starts, streams too."""
 
         @web.middleware
-        async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await self.observe(request, handler)
 
-        @web.middleware
-        async def translate(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await translated(request, handler)
-
-        @web.middleware
-        async def options(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self.options(request, handler) if request.method == "OPTIONS" else await handler(request)
-
-        app.middlewares.extend((observe, translate, options))
+        app.middlewares.append(edge)
         app.on_response_prepare.append(self.dress)
         app.on_shutdown.append(self._on_shutdown)
 
@@ -113,6 +104,7 @@ class Edge:
         self.drain.begin()
 
     async def observe(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Around everything: who asked, how long it took, what came of it."""
         visit = self.visit(request)
         request[VISIT] = visit
         status = _CLIENT_GONE
@@ -120,20 +112,35 @@ class Edge:
         self.metrics.started()
         with about(request_id=visit.request_id, ip=visit.ip, user_agent=visit.user_agent):
             try:
-                response = await handler(request)
-                status = response.status
-                return response
+                response = await self.translated(request, handler)
             except web.HTTPException as answer:  # a redirect
                 status = answer.status
                 raise
+            else:
+                status = response.status
+                return response
             finally:
                 self.drain.left()
                 self._record(request, status, self.clock.monotonic() - visit.started)
 
+    async def translated(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Every error as a problem. Redirects are answers, not errors."""
+        request_id = request[VISIT].request_id
+        try:
+            return await (self.options(request) if request.method == "OPTIONS" else handler(request))
+        except web.HTTPException as error:
+            if error.status < 400:  # noqa: PLR2004
+                raise
+            return from_http(error, request_id)
+        except ConnectionResetError:  # the client has gone: there is nobody to answer
+            raise
+        except Exception as error:  # noqa: BLE001 (the last place where it can become an answer)
+            return from_exception(error, request_id)
+
     def visit(self, request: web.Request) -> Visit:
         given = request.headers.get("X-Request-Id", "")
         return Visit(
-            request_id=given if _GOOD_ID.fullmatch(given) else self.ids.uuid().hex,
+            request_id=given if _GOOD_ID.fullmatch(given) else self.ids.token(12),
             ip=client_ip(request, self.trusted_proxies),
             user_agent=request.headers.get("User-Agent", "")[:_LONGEST_AGENT],
             started=self.clock.monotonic(),
@@ -146,7 +153,7 @@ class Edge:
         self.metrics.ended(method, route, status, seconds)
         log.info("request.answered", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
 
-    async def options(self, request: web.Request, _: Handler) -> web.StreamResponse:
+    async def options(self, request: web.Request) -> web.StreamResponse:
         """Which methods an address takes; to a browser that asks before it calls, whether it may."""
         refused = request.match_info.http_exception
         if not isinstance(refused, web.HTTPMethodNotAllowed):
@@ -190,23 +197,6 @@ class Edge:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Credentials"] = "true"
             response.headers["Access-Control-Expose-Headers"] = _MAY_READ
-
-
-async def translated(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error as a problem. Redirects are answers, not errors."""
-    request_id = request[VISIT].request_id
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:  # noqa: PLR2004
-            raise
-        return from_http(error, request_id)
-    except HubError as error:
-        return from_exception(error, request_id)
-    except ConnectionResetError:  # the client has gone: there is nobody to answer
-        raise
-    except Exception as error:  # noqa: BLE001 (the last place where it can become an answer)
-        return from_exception(error, request_id)
 
 
 def client_ip(request: web.Request, trusted_proxies: int) -> str:

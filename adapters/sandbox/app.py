@@ -78,14 +78,16 @@ def _is_page(request: web.Request) -> bool:
 
 
 def _note(world: World, request: web.Request, provider: str, status: int, duration_ms: float) -> None:
-    world.calls.append({
-        "n": world.calls[-1]["n"] + 1 if world.calls else 1,
-        "time": world.now().isoformat(),
-        "provider": provider,
-        "method": request.method,
-        "path": request.path,
-        "idempotency_key": request.headers.get("Idempotency-Key"),
-        "status": status,
-        "duration_ms": round(duration_ms, 1),
-    })
+    world.calls.append(
+        {
+            "n": world.calls[-1]["n"] + 1 if world.calls else 1,
+            "time": world.now().isoformat(),
+            "provider": provider,
+            "method": request.method,
+            "path": request.path,
+            "idempotency_key": request.headers.get("Idempotency-Key"),
+            "status": status,
+            "duration_ms": round(duration_ms, 1),
+        }
+    )
     del world.calls[:-KEPT]

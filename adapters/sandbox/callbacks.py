@@ -117,5 +117,3 @@ class Deliverer:
         async with self._session.post(callback.url, data=callback.body, headers=headers) as answer:
             await answer.read()
             return answer.status
-
-

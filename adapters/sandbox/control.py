@@ -78,7 +78,9 @@ class Control:
         if found is None:
             raise web.HTTPNotFound
         if "raw" in request.query:
-            headers = {"Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
+            headers = {
+                "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+            }
             return web.Response(text=found["html"] or "", content_type="text/html", headers=headers)
         return self._page("mail.html", mail=found) if _browser(request) else web.json_response(found)
 
@@ -96,7 +98,7 @@ class Control:
         return self._done(request, {"cleared": True})
 
     async def steer(self, request: web.Request) -> web.Response:
-        """hold: webhooks wait. release: they go out (`backwards`: the latest first). drop: they are lost. keep: no more."""
+        """hold: webhooks wait. release: they go (`backwards`: the latest first). drop: they are lost. keep: no longer."""
         given = await _input(request)
         provider = given.get("provider")
         names = {provider} if provider else set(faults.PROVIDERS)

@@ -45,7 +45,7 @@ def _check(fault: dict[str, Any]) -> None:
     if fault["kind"] not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}")
     if not isinstance(fault["path"], str):
-        raise ValueError("path must be text: a prefix, or a pattern with *")
+        raise ValueError("path must be text: a prefix, or a pattern with *")  # noqa: TRY004
     if not isinstance(fault["status"], int) or not 200 <= fault["status"] <= 599:
         raise ValueError("status must be from 200 to 599")
     times = fault["times"]

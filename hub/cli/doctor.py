@@ -32,8 +32,8 @@ async def examine(settings: Settings) -> list[Finding]:
 
 async def _providers(settings: Settings) -> list[Finding]:
     found = []
-    async with root.transport_alone(settings) as (transport, clock):
-        checks = adapters.checks(settings, transport, clock)
+    async with root.transport_alone(settings) as transport:
+        checks = adapters.pings(settings, transport)
         for section in settings.providers:
             match section.resolved:
                 case Mode.OFF:

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import aiohttp
 import structlog
 import typer
-from adapters.sandbox.app import serve as serve_sandbox
 from aiohttp import web
 
 import adapters
+from adapters.sandbox.app import serve as serve_sandbox
 from adapters.sandbox.world import SandboxConfig
 from hub import app as root
 from hub.core.log import configure

@@ -65,8 +65,9 @@ class Tx:
 class Database:
     """The pool. Who opens it closes it."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, dsn: str) -> None:
         self.pool = pool
+        self._dsn = dsn
 
     @classmethod
     async def open(cls, dsn: str, *, size: int = 10, statement_cache: int = 100) -> "Database":
@@ -79,7 +80,11 @@ class Database:
             init=_codecs,
             command_timeout=30,
         )
-        return cls(pool)
+        return cls(pool, dsn)
+
+    async def connect(self) -> asyncpg.Connection:
+        """A connection of its own, outside the pool and without its codecs, for who wants to LISTEN."""
+        return await asyncpg.connect(self._dsn, timeout=5)
 
     async def close(self) -> None:
         await self.pool.close()

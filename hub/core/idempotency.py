@@ -17,6 +17,7 @@ import asyncpg
 from hub.core.clock import Clock, Ids
 from hub.core.db import Database, Tx, named_queries
 from hub.core.errors import BadRequest, Conflict, FieldError, Invalid
+from hub.core.jobs import every
 
 SQL = named_queries("idempotency")
 
@@ -88,6 +89,12 @@ class Idempotency:
     async def release(self, claim: Claim) -> None:
         async with self._db.transaction() as tx:
             await tx.execute(SQL.release, *_where(claim))
+
+    @every(3600)
+    async def clean(self) -> None:
+        """Forgets the keys that have expired."""
+        async with self._db.transaction() as tx:
+            await self.sweep(tx)
 
     async def sweep(self, tx: Tx) -> int:
         """Forgets expired keys, and says how many."""

@@ -46,7 +46,6 @@ def configure(
 
 def _processors(*, json: bool, colors: bool) -> list[Processor]:
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         _about,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -4,6 +4,8 @@ Each file runs under a transaction-level advisory lock, so any number of process
 pooler. A file that has been applied must not change: its hash is kept.
 """
 
+import asyncio
+import re
 import time
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +26,9 @@ create table if not exists schema_migrations (
 );
 alter table schema_migrations enable row level security;
 """
+
+
+_NOISE = ("--", "SET ", "SELECT pg_catalog.set_config", "\\restrict", "\\unrestrict")
 
 
 class MigrationError(Exception):
@@ -83,6 +88,20 @@ async def status(connection: Any) -> Status:
         applied=tuple(_label(one) for one in wanted if one.version in known),
         pending=tuple(_label(one) for one in wanted if one.version not in known),
     )
+
+
+async def dump_schema(dsn: str, pg_dump: str = "pg_dump") -> str:
+    """The schema of a migrated database, as pg_dump writes it, without what differs from one machine to another."""
+    process = await asyncio.create_subprocess_exec(
+        pg_dump, "--schema-only", "--no-owner", "--no-comments", dsn,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await process.communicate()
+    if process.returncode:
+        raise MigrationError(f"pg_dump: {err.decode().strip()}")
+    kept = [line for line in out.decode().splitlines() if not line.startswith(_NOISE)]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
+    return f"-- The schema that the migrations produce: `make schema` writes it, a test compares it.\n\n{text}\n"
 
 
 async def _prepare(connection: Any) -> None:

@@ -104,12 +104,17 @@ def _by_self_transfer(seed: int, origin: Airport, destination: Airport, day: dat
     for hub in hubs_between(seed, origin, destination)[:3]:
         leaves_from = _sibling(seed, hub, destination)
         wait = SELF_TRANSFER if leaves_from is hub else AIRPORT_CHANGE
-        carrier = carriers_between(seed, origin, hub)[-1]
-        others = carriers_between(seed, leaves_from, destination)
-        onward = next((one for one in others if one is not carrier), others[0])
+        carrier, onward = _strangers(seed, origin, hub, leaves_from, destination)
         for first in flights(seed, carrier, origin, hub, day)[-1:]:
             second = next_flight(seed, onward, leaves_from, destination, first.arrives + wait)
             yield Journey((Hop(first), Hop(second, self_transfer=True)))
+
+
+def _strangers(seed: int, *points: Airport) -> tuple[Carrier, Carrier]:
+    """Two different airlines, if two there are; else two tickets of the same."""
+    firsts, seconds = carriers_between(seed, *points[:2]), carriers_between(seed, *points[2:])
+    pairs = [(one, other) for one in reversed(firsts) for other in seconds if one is not other]
+    return pairs[0] if pairs else (firsts[0], seconds[0])
 
 
 def _sibling(seed: int, hub: Airport, destination: Airport) -> Airport:
@@ -122,13 +127,20 @@ def _over_two_hubs(seed: int, origin: Airport, destination: Airport, day: date) 
     """Feeder to the nearest large airport, trunk, feeder: reaches every airport from every other."""
     here, there = (_nearest(one, {origin, destination}) for one in (origin, destination))
     points = [origin, here, destination] if here is there else [origin, here, there, destination]
-    for first in flights(seed, carriers_between(seed, origin, here)[0], origin, here, day)[:2]:
-        hops = [Hop(first)]
-        for one, other in zip(points[1:], points[2:], strict=False):
-            carrier = carriers_between(seed, one, other)[0]
-            ready = hops[-1].flight.arrives + CONNECTION
-            hops.append(Hop(next_flight(seed, carrier, one, other, ready)))
-        yield Journey(tuple(hops))
+    feeders = flights(seed, carriers_between(seed, origin, here)[0], origin, here, day)
+    yield _chain(seed, feeders[0], points, CONNECTION)
+    yield _chain(seed, feeders[-1], points, SELF_TRANSFER)
+
+
+def _chain(seed: int, first: Flight, points: list[Airport], last_wait: timedelta) -> Journey:
+    """On from the first flight; the change to the last one is protected or not, as its wait says."""
+    hops = [Hop(first)]
+    for one, other in zip(points[1:], points[2:], strict=False):
+        last = other is points[-1]
+        ready = hops[-1].flight.arrives + (last_wait if last else CONNECTION)
+        flight = next_flight(seed, carriers_between(seed, one, other)[0], one, other, ready)
+        hops.append(Hop(flight, self_transfer=last and last_wait is SELF_TRANSFER))
+    return Journey(tuple(hops))
 
 
 def _nearest(airport: Airport, but: set[Airport]) -> Airport:

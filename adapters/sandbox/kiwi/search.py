@@ -1,0 +1,157 @@
+"""GET /v2/search."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+
+from aiohttp import web
+
+from adapters.sandbox.kiwi.dice import digest
+from adapters.sandbox.kiwi.fares import RATES, price, sold_in
+from adapters.sandbox.kiwi.journeys import Journey, journeys
+from adapters.sandbox.kiwi.offers import Asked, Found, offer
+from adapters.sandbox.kiwi.places import Airport
+from adapters.sandbox.kiwi.query import Direction, Filters, SearchQuery, Window, parse
+from adapters.sandbox.kiwi.wire import reply, spoken
+from adapters.sandbox.world import World
+
+PAIRS, DAYS = 6, 12  # airports to airports and days looked at; a wider search sees a part of them
+BEST = 9  # outbound and inbound journeys that are paired with one another
+HORIZON = timedelta(days=361)
+LAST_MINUTE, TURNAROUND = timedelta(hours=1), timedelta(hours=2)
+
+
+class Search:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/kiwi/v2/search", spoken(self.search))]
+
+    async def search(self, request: web.Request) -> web.StreamResponse:
+        query = parse(request.query)
+        asked = Asked(
+            self._world.config.seed, query.party, query.filters.cabin, query.currency, self._world.now().replace()
+        )
+        found = _ordered(query, _priced(query, _all(asked, query)))[: query.limit]
+        data = [offer(asked, one) for one in found]
+        ident = digest(asked.seed, request.query_string, asked.today)
+        return reply(
+            {
+                "search_id": f"{ident[:8]}-{ident[8:12]}-{ident[12:16]}-{ident[16:20]}-{ident[20:]}",
+                "currency": query.currency,
+                "fx_rate": float(RATES[query.currency]),
+                "data": data,
+                "_results": len(data),
+            }
+        )
+
+
+def _all(asked: Asked, query: SearchQuery) -> Iterator[Found]:
+    if not query.aircraft:
+        return
+    pairs = [(one, other) for one in query.origins for other in query.destinations if one is not other]
+    for origin, destination in sorted(pairs, key=_larger_first)[:PAIRS]:
+        there = list(_ways(asked, query, query.outbound, origin, destination))
+        if query.inbound is None and query.nights is None:
+            yield from _sold(asked, ((way,) for way in there))
+        else:
+            yield from _sold(asked, _returns(asked, query, there))
+
+
+def _larger_first(pair: tuple[Airport, Airport]) -> int:
+    return sum(one.rank or 1000 for one in pair)
+
+
+def _ways(
+    asked: Asked, query: SearchQuery, direction: Direction, origin: Airport, destination: Airport
+) -> Iterator[Journey]:
+    earliest, latest = asked.now + LAST_MINUTE, asked.now + HORIZON
+    for day in direction.days(DAYS):
+        if not _near(day, asked.now):
+            continue
+        for way in journeys(asked.seed, origin, destination, day):
+            if earliest <= way.departs <= latest and _wanted(way, direction, query.filters):
+                yield way
+
+
+def _near(day: date, now: datetime) -> bool:
+    """Spares the work for days long gone or too far ahead; the journeys themselves are looked at again."""
+    return timedelta(days=-2) < day - now.date() < HORIZON + timedelta(days=2)
+
+
+def _wanted(way: Journey, direction: Direction, filters: Filters) -> bool:
+    codes = {carrier.code for carrier in way.carriers}
+    return (
+        sold_in(way, filters.cabin)
+        and (filters.max_sector_stopovers is None or way.stopovers <= filters.max_sector_stopovers)
+        and (not filters.airlines or codes <= filters.airlines)
+        and not codes & filters.airlines_excluded
+        and (filters.max_hours is None or way.seconds <= filters.max_hours * 3600)
+        and (filters.self_transfer or not way.self_transfer)
+        and (filters.airport_change or not way.airport_change)
+        and _within(direction.leaves, way.departs.astimezone(way.origin.zone))
+        and _within(direction.arrives, way.arrives.astimezone(way.destination.zone))
+    )
+
+
+def _within(window: Window | None, local: datetime) -> bool:
+    return window is None or window[0] <= local.time() <= window[1]
+
+
+def _returns(asked: Asked, query: SearchQuery, there: list[Journey]) -> Iterator[tuple[Journey, ...]]:
+    """The cheaper ways there with the cheaper ways back, where there is time to turn round."""
+    for out in _cheapest(asked, there):
+        for back in _cheapest(asked, _back(asked, query, out)):
+            if back.departs - out.arrives >= TURNAROUND:
+                yield (out, back)
+
+
+def _back(asked: Asked, query: SearchQuery, out: Journey) -> Iterator[Journey]:
+    direction = query.inbound
+    if query.nights is not None:
+        arrived = out.arrives.astimezone(out.destination.zone).date()
+        first, last = (arrived + timedelta(days=nights) for nights in query.nights)
+        if direction is None:
+            direction = Direction(first, last, None, None)
+        else:
+            first, last = max(first, direction.first), min(last, direction.last)
+            direction = Direction(first, last, direction.leaves, direction.arrives)
+    if direction is not None:
+        yield from _ways(asked, query, direction, out.destination, out.origin)
+
+
+def _cheapest(asked: Asked, ways: Iterable[Journey]) -> list[Journey]:
+    def cents(way: Journey) -> int:
+        return price(asked.seed, [way], asked.cabin, asked.today, asked.party).adult
+
+    return sorted(ways, key=cents)[:BEST]
+
+
+def _sold(asked: Asked, itineraries: Iterable[tuple[Journey, ...]]) -> Iterator[Found]:
+    for ways in itineraries:
+        fare = price(asked.seed, list(ways), asked.cabin, asked.today, asked.party)
+        yield Found(ways, fare, fare.total(asked.party))
+
+
+def _priced(query: SearchQuery, found: Iterable[Found]) -> Iterator[Found]:
+    """Those within the price and the number of changes; the limits are in the asked currency."""
+    filters, rate = query.filters, float(RATES[query.currency])
+    for one in found:
+        total = one.cents / 100 * rate
+        if filters.price_to is not None and total > filters.price_to:
+            continue
+        if filters.price_from is not None and total < filters.price_from:
+            continue
+        if filters.max_stopovers is None or sum(way.stopovers for way in one.ways) <= filters.max_stopovers:
+            yield one
+
+
+def _ordered(query: SearchQuery, found: Iterable[Found]) -> list[Found]:
+    keys = {
+        "price": lambda one: (one.cents, one.seconds),
+        "duration": lambda one: (one.seconds, one.cents),
+        "quality": lambda one: (-one.quality, one.cents),
+        "date": lambda one: (one.departs, one.cents),
+    }
+    return list(itertools.chain(sorted(found, key=keys[query.sort], reverse=not query.ascending)))

@@ -1,0 +1,86 @@
+"""What the emulator remembers, in `world.providers["kiwi"]`. Made anew after a reset."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from adapters.sandbox.kiwi.tokens import Offered
+from adapters.sandbox.world import World
+
+NAME = "kiwi"
+DEFAULT_POLLS = 1
+
+
+@dataclass(slots=True)
+class Check:
+    """One session of check_flights. `factor` multiplies the price of the search."""
+
+    session_id: str
+    token: str
+    polls_left: int
+    factor: float = 1.0
+    invalid: bool = False
+
+    @property
+    def ready(self) -> bool:
+        return self.polls_left <= 0
+
+
+@dataclass(slots=True)
+class Booking:
+    """`status`: open (saved, not paid), received (paid), then confirmed or what a callback says; cancelled when lapsed."""
+
+    id: int
+    transaction_id: str
+    auth_token: str
+    offered: Offered
+    session_id: str
+    cents: int
+    passengers: list[dict[str, Any]]
+    created_at: datetime
+    currency: str
+    status: str = "open"
+    confirms_asked: int = 0
+    confirms_done: int = 0
+    pnrs: list[str] = field(default_factory=list)
+    e_tickets: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Scripted:
+    """An outcome for coming calls, `times` of them. `outcome` is check, save, confirm or ticketing."""
+
+    outcome: str
+    value: Any
+    times: int
+
+
+@dataclass(slots=True)
+class Kiwi:
+    script: list[Scripted] = field(default_factory=list)
+    checks: dict[str, Check] = field(default_factory=dict)
+    bookings: dict[int, Booking] = field(default_factory=dict)
+    grants: dict[str, datetime] = field(default_factory=dict)
+    """Authorization tokens of the manage API and when they were given."""
+    timers: set[asyncio.TimerHandle] = field(default_factory=set)
+    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def take(self, outcome: str) -> Any:
+        """The next scripted value of that kind; None when there is none."""
+        for entry in self.script:
+            if entry.outcome == outcome:
+                entry.times -= 1
+                if entry.times <= 0:
+                    self.script.remove(entry)
+                return entry.value
+        return None
+
+
+def state(world: World) -> Kiwi:
+    found = world.providers.get(NAME)
+    if not isinstance(found, Kiwi):
+        found = world.providers[NAME] = Kiwi()
+    return found
