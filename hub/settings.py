@@ -113,7 +113,6 @@ class Settings(Section):
     sandbox_port: int | None = Field(default=None, description="default: the hub's port + 1")
     sandbox_url: str | None = Field(default=None, description="where a sandbox runs that somebody else has started")
     public_url: str | None = Field(default=None, description="how the world reaches the hub; signs webhooks")
-    frontend_url: str = Field(default="http://localhost:3000", description="where links in messages lead")
     secret_key: SecretStr | None = Field(default=None, description="signs tokens; made and kept in data_dir when empty")
     data_dir: Path = Path(".hub")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

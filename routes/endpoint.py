@@ -29,10 +29,10 @@ class Endpoint:
         self._takes_call = hints.pop("call", None) is not None
         self._read_body(hints)
         query = hints.pop("query", None)
-        self._query = QueryParser(query) if query is not None else None
         self._path = {one: TypeAdapter(kind) for one, kind in hints.items()}
         self._query_model = query
         self._check()
+        self._query = QueryParser(query) if query is not None else None
         self._writer = TypeAdapter(self.returns) if _is_data(self.returns) else None
 
     def _read_body(self, hints: dict[str, Any]) -> None:

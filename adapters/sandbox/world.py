@@ -40,6 +40,8 @@ class Callback:
     body: bytes
     sign: Callable[[datetime], dict[str, str]]
     label: str
+    taken: Callable[[], None] = lambda: None
+    """Called once the hub has taken it, for emulators that tell what was delivered."""
 
 
 @dataclass(slots=True)

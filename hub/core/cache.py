@@ -7,14 +7,15 @@ without it the cache is slower, never broken.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import structlog
 
+from hub.core.cache_shared import Entry, SharedCache
 from hub.core.clock import Chance, Clock
-from hub.core.errors import HubError
+from hub.core.errors import HubError, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -22,35 +23,34 @@ JITTER = 0.1
 """Lives are shortened by up to a tenth, so that what was stored together does not end together."""
 NEGATIVE = 2.0
 """Seconds an error is remembered, so that a crowd does not ask a dead supplier one after the other."""
-REDIS_TIMEOUT = 0.25
-REDIS_REST = 5.0
-"""Seconds that Redis is left alone after it has failed."""
+SIZE = 2000
+WEIGHT = 32 * 1024 * 1024
+"""Bytes of all values kept in the process."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load brings: fresh for `ttl` seconds, and of some use for `stale` seconds more."""
+    """What a load brings, and for how long it is good, in seconds, one time after the other.
+
+    `ttl`: fresh. `stale`: served at once, and refreshed behind the caller's back. `spare`: served only when a load
+    fails.
+    """
 
     value: bytes
     ttl: float
     stale: float = 0.0
+    spare: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """`age` in seconds since it was loaded. `state` is fresh, stale (being refreshed, or past refreshing) or miss."""
+    """`age` in seconds since it was loaded. `state`: fresh, stale (past its time, whatever comes next), or miss."""
 
     value: bytes
     age: float
     state: Literal["fresh", "stale", "miss"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    value: bytes
-    stored_at: float
-    fresh_until: float
-    stale_until: float
 
 
 Load = Callable[[], Awaitable[Loaded]]
@@ -59,153 +59,184 @@ Load = Callable[[], Awaitable[Loaded]]
 class Cache:
     """Times are wall-clock seconds, because nodes share them through Redis."""
 
-    def __init__(self, clock: Clock, chance: Chance, *, redis_url: str | None = None, size: int = 2000) -> None:
+    def __init__(
+        self, clock: Clock, chance: Chance, *, redis_url: str | None = None, size: int = SIZE, weight: int = WEIGHT
+    ) -> None:
         self._clock = clock
         self._chance = chance
-        self._size = size
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._flights: dict[str, asyncio.Task[_Entry]] = {}
-        self._errors: dict[str, tuple[float, HubError]] = {}
-        self._shared = _Shared(redis_url, clock) if redis_url else None
+        self._kept = _Kept(size, weight)
+        self._loads: _Flights[Entry] = _Flights()
+        self._looks: _Flights[Entry | None] = _Flights()
+        self._errors: OrderedDict[str, tuple[float, HubError]] = OrderedDict()
+        self._invalidated: dict[str, float] = {}
+        self._shared = SharedCache(redis_url, clock) if redis_url else None
 
     def peek(self, key: str) -> Cached | None:
         """A fresh answer of this process, at once; None when there is anything to wait for."""
-        entry = self._entries.get(key)
+        entry = self._kept.get(key)
         now = self._now()
         if entry is None or entry.fresh_until <= now:
             return None
         return Cached(entry.value, now - entry.stored_at, "fresh")
 
-    async def fetch(self, key: str, load: Load, *, give_up: float | None = None) -> Cached:
-        """The answer for the key. A stale one is given at once, and refreshed behind the caller's back.
+    async def fetch(self, key: str, load: Load, *, tags: Iterable[str] = ()) -> Cached:
+        """The answer for the key, loaded unless it is kept. `tags` name what can be invalidated together.
 
-        Raises what `load` raises when nothing at all is kept; TimeoutError after `give_up` seconds of waiting.
+        Raises what `load` raises, when nothing is kept that could be served instead.
         """
         if (hit := self.peek(key)) is not None:
             return hit
-        entry = self._entries.get(key) or await self._from_shared(key)
-        now = self._now()
+        entry, now = await self._known(key), self._now()
         if entry is not None and entry.fresh_until > now:
             return Cached(entry.value, now - entry.stored_at, "fresh")
+        make = self._maker(key, load, tuple(tags))
         if entry is not None and entry.stale_until > now:
-            self._refresh(key, load)
+            if self._remembered(key) is None:
+                self._loads.start(key, make)
             return Cached(entry.value, now - entry.stored_at, "stale")
-        self._raise_remembered(key, now)
-        async with asyncio.timeout(give_up):
-            fresh = await asyncio.shield(self._flight(key, load))
-        return Cached(fresh.value, max(0.0, self._now() - fresh.stored_at), "miss")
+        try:
+            return await self._load(key, make)
+        except Exception:
+            if entry is None or entry.spare_until <= self._now():
+                raise
+            return Cached(entry.value, self._now() - entry.stored_at, "stale")
+
+    async def invalidate(self, *tags: str) -> None:
+        """Forgets what was fetched under any of the tags, loads in the air included.
+
+        Other nodes see it when they next ask Redis; what they hold as fresh themselves they serve to its end.
+        """
+        now = self._now()
+        for tag in tags:
+            self._invalidated[tag] = now
+            if len(self._invalidated) > SIZE:
+                self._invalidated.pop(next(iter(self._invalidated)))
+        self._kept.drop(lambda entry: not entry.tags.isdisjoint(tags))
+        if self._shared is not None:
+            await self._shared.invalidate(tags, now)
 
     async def close(self) -> None:
-        for task in list(self._flights.values()):
-            task.cancel()
-        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        await self._loads.close()
+        await self._looks.close()
         if self._shared is not None:
             await self._shared.close()
 
-    def _refresh(self, key: str, load: Load) -> None:
-        """In the background; an error is remembered for a moment, and the stale answer goes on being served."""
-        remembered = self._errors.get(key)
-        if remembered is None or remembered[0] <= self._now():
-            self._flight(key, load)
+    async def _known(self, key: str) -> Entry | None:
+        """What this process has, or what another one has told Redis when ours is past its time."""
+        shared = self._shared
+        if shared is None or not shared.reachable:
+            return self._kept.get(key)
+        found = await self._looks.join(key, lambda: shared.get(key))
+        own = self._kept.get(key)
+        if found is None or (own is not None and own.stored_at >= found.stored_at):
+            return own
+        self._kept.put(key, found)
+        return found
 
-    def _flight(self, key: str, load: Load) -> asyncio.Task[_Entry]:
-        task = self._flights.get(key)
-        if task is None:
-            task = self._flights[key] = asyncio.create_task(self._load(key, load), name=f"cache:{key[:60]}")
-            task.add_done_callback(lambda done: self._landed(key, done))
-        return task
+    async def _load(self, key: str, make: Callable[[], Awaitable[Entry]]) -> Cached:
+        if (error := self._remembered(key)) is not None:
+            raise error.with_traceback(None)
+        entry = await self._loads.join(key, make)
+        return Cached(entry.value, max(0.0, self._now() - entry.stored_at), "miss")
 
-    def _landed(self, key: str, done: asyncio.Task[_Entry]) -> None:
-        self._flights.pop(key, None)
-        if done.cancelled():
-            return
-        error = done.exception()
-        if isinstance(error, HubError):
-            self._errors[key] = (self._now() + NEGATIVE, error)
-        elif error is not None:
-            log.error("cache.load_failed", error=type(error).__name__, exc_info=error)
+    def _maker(self, key: str, load: Load, tags: tuple[str, ...]) -> Callable[[], Awaitable[Entry]]:
+        async def make() -> Entry:
+            try:
+                if self._shared is None:
+                    return await self._make(key, load, tags)
+                return await self._shared.alone(key, lambda: self._make(key, load, tags), self._take)
+            except HubError as error:
+                self._remember(key, error)
+                raise
 
-    async def _load(self, key: str, load: Load) -> _Entry:
+        return make
+
+    async def _make(self, key: str, load: Load, tags: tuple[str, ...]) -> Entry:
+        asked_at = self._now()
         loaded = await load()
         now = self._now()
-        life = loaded.ttl * (1 - JITTER * self._chance.random())
-        entry = _Entry(loaded.value, now, now + life, now + life + loaded.stale)
-        self._keep(key, entry)
-        if self._shared is not None:
-            await self._shared.put(key, entry)
+        fresh = now + loaded.ttl * (1 - JITTER * self._chance.random())
+        stale = fresh + loaded.stale
+        entry = Entry(loaded.value, now, fresh, stale, stale + loaded.spare, frozenset(tags))
+        if all(self._invalidated.get(tag, 0.0) < asked_at for tag in tags):
+            self._take(key, entry)
+            if self._shared is not None:
+                await self._shared.put(key, entry)
         return entry
 
-    def _keep(self, key: str, entry: _Entry) -> None:
+    def _take(self, key: str, entry: Entry) -> None:
         self._errors.pop(key, None)
-        self._entries[key] = entry
-        self._entries.move_to_end(key)
-        while len(self._entries) > self._size:
-            self._entries.popitem(last=False)
-        while len(self._errors) > self._size:
-            self._errors.pop(next(iter(self._errors)))
+        self._kept.put(key, entry)
 
-    async def _from_shared(self, key: str) -> _Entry | None:
-        entry = await self._shared.get(key) if self._shared is not None else None
-        if entry is not None:
-            self._keep(key, entry)
-        return entry
+    def _remember(self, key: str, error: HubError) -> None:
+        self._errors[key] = (self._now() + NEGATIVE, error)
+        while len(self._errors) > SIZE:
+            self._errors.popitem(last=False)
 
-    def _raise_remembered(self, key: str, now: float) -> None:
+    def _remembered(self, key: str) -> HubError | None:
         until, error = self._errors.get(key, (0.0, None))
-        if error is not None and until > now:
-            raise error
+        return error if until > self._now() else None
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
 
-class _Shared:
-    """Redis, through aiocache's backend. Every failure is a miss, said once, and followed by a rest."""
+class _Kept:
+    """What was used last, within a number of entries and of bytes."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        self._url = url
-        self._clock = clock
-        self._cache: Any = None
-        self._rest_until = 0.0
+    def __init__(self, size: int, weight: int) -> None:
+        self._size = size
+        self._room = weight
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
 
-    async def get(self, key: str) -> _Entry | None:
-        raw = await self._ask("get", key)
-        if not isinstance(raw, bytes):
-            return None
-        head, _, value = raw.partition(b"\n")
-        try:
-            stored_at, fresh_until, stale_until = (float(part) for part in head.split())
-        except ValueError:
-            return None
-        return _Entry(value, stored_at, fresh_until, stale_until)
+    def get(self, key: str) -> Entry | None:
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
 
-    async def put(self, key: str, entry: _Entry) -> None:
-        head = f"{entry.stored_at} {entry.fresh_until} {entry.stale_until}\n".encode()
-        life = max(1, int(entry.stale_until - self._clock.now().timestamp()))
-        await self._ask("set", key, head + entry.value, ttl=life)
+    def put(self, key: str, entry: Entry) -> None:
+        self._remove(key)
+        self._entries[key] = entry
+        self._room -= len(entry.value)
+        while len(self._entries) > self._size or (self._room < 0 and self._entries):
+            self._remove(next(iter(self._entries)))
+
+    def drop(self, when: Callable[[Entry], bool]) -> None:
+        for key in [key for key, entry in self._entries.items() if when(entry)]:
+            self._remove(key)
+
+    def _remove(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        self._room += len(entry.value) if entry is not None else 0
+
+
+class _Flights(dict[str, "asyncio.Task[T]"]):
+    """Work in the air, one task per key, whoever waits for it."""
+
+    def start(self, key: str, make: Callable[[], Awaitable[T]]) -> "asyncio.Task[T]":
+        task = self.get(key)
+        if task is None:
+            task = self[key] = asyncio.ensure_future(make())
+            task.add_done_callback(lambda done: self._landed(key, done))
+        return task
+
+    async def join(self, key: str, make: Callable[[], Awaitable[T]]) -> T:
+        """Waits for it without owning it: to be cancelled here cancels nothing there."""
+        task = self.start(key, make)
+        await asyncio.wait((task,))
+        if task.cancelled():
+            raise Unavailable("The hub is shutting down.", retry_after=1)
+        return task.result()
 
     async def close(self) -> None:
-        if self._cache is not None:
-            await self._cache.close()
+        tasks = list(self.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, verb: str, *arguments: Any, **options: Any) -> Any:
-        if self._clock.monotonic() < self._rest_until:
-            return None
-        try:
-            return await getattr(self._open(), verb)(*arguments, **options)
-        except Exception as error:  # noqa: BLE001 (whatever ails Redis, the answer is made without it)
-            self._rest_until = self._clock.monotonic() + REDIS_REST
-            log.warning("cache.redis_failed", error=type(error).__name__)
-            return None
-
-    def _open(self) -> Any:
-        if self._cache is None:
-            import redis.asyncio as redis
-            from aiocache.backends.redis import RedisCache
-            from aiocache.serializers import NullSerializer
-
-            client = redis.from_url(self._url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
-            self._cache = RedisCache(
-                client=client, serializer=NullSerializer(), namespace="hub:", timeout=REDIS_TIMEOUT
-            )
-        return self._cache
+    def _landed(self, key: str, done: "asyncio.Task[T]") -> None:
+        self.pop(key, None)
+        error = None if done.cancelled() else done.exception()
+        if error is not None and not isinstance(error, HubError):
+            log.error("cache.load_failed", error=type(error).__name__, exc_info=error)

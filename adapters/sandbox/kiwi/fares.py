@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from adapters.sandbox.kiwi.dice import dice, number
 from adapters.sandbox.kiwi.journeys import Hop, Journey
@@ -100,8 +101,13 @@ def _hop(seed: int, hop: Hop, today: date) -> float:
     leg = flight.legs[0]
     day = leg.departs.astimezone(leg.origin.zone).date()
     base = 2200 + min(flight.km, 1500) * 7.5 + max(0.0, flight.km - 1500) * 4.2
-    chance = dice(seed, "fare", flight.carrier.code, flight.number, leg.origin.code, day).uniform(0.86, 1.18)
+    chance = _chance(seed, flight.carrier.code, flight.number, leg.origin.code, day)
     return base * chance * (0.62 if flight.carrier.low_cost else 1.0) * _season(day) * _notice((day - today).days)
+
+
+@lru_cache(maxsize=32768)
+def _chance(seed: int, carrier: str, number_: int, origin: str, day: date) -> float:
+    return dice(seed, "fare", carrier, number_, origin, day).uniform(0.86, 1.18)
 
 
 def _season(day: date) -> float:
@@ -117,7 +123,7 @@ def _notice(days: int) -> float:
 
 
 def _bags(seed: int, hops: list[Hop], cabin: str, party: Party) -> tuple[tuple[int, ...], str]:
-    """A bag flies free in the better cabins, in the dearer brands, and on most long flights of full-service airlines."""
+    """A bag flies free in the better cabins, and on most long flights of full-service airlines."""
     first = hops[0].flight
     one = round((2300 + min(first.km, 6000) * 0.45) * len(hops) * max(1, party.adults + party.children) / 2)
     low_cost = any(hop.flight.carrier.low_cost for hop in hops)

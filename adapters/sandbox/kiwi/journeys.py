@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 from adapters.sandbox.kiwi.carriers import Carrier, of_hub
 from adapters.sandbox.kiwi.dice import number
@@ -62,11 +63,18 @@ class Journey:
     @property
     def airport_change(self) -> bool:
         legs = self.legs
-        return any(one.destination is not other.origin for one, other in zip(legs, legs[1:], strict=False))
+        return any(one.destination is not other.origin for one, other in pairwise(legs))
 
     @property
     def self_transfer(self) -> bool:
         return any(hop.self_transfer for hop in self.hops)
+
+    @property
+    def key(self) -> tuple[tuple[str, int, datetime, bool], ...]:
+        """Two journeys with the same key are one."""
+        return tuple(
+            (hop.flight.carrier.code, hop.flight.number, hop.flight.departs, hop.self_transfer) for hop in self.hops
+        )
 
     @property
     def carriers(self) -> list[Carrier]:
@@ -81,7 +89,7 @@ def journeys(seed: int, origin: Airport, destination: Airport, day: date) -> tup
         found += _by_self_transfer(seed, origin, destination, day)
     if len(found) < 3:
         found += _over_two_hubs(seed, origin, destination, day)
-    return tuple(found)
+    return tuple({way.key: way for way in reversed(found)}.values())[::-1]
 
 
 def _direct(seed: int, origin: Airport, destination: Airport, day: date) -> Iterator[Journey]:
@@ -135,7 +143,7 @@ def _over_two_hubs(seed: int, origin: Airport, destination: Airport, day: date) 
 def _chain(seed: int, first: Flight, points: list[Airport], last_wait: timedelta) -> Journey:
     """On from the first flight; the change to the last one is protected or not, as its wait says."""
     hops = [Hop(first)]
-    for one, other in zip(points[1:], points[2:], strict=False):
+    for one, other in pairwise(points[1:]):
         last = other is points[-1]
         ready = hops[-1].flight.arrives + (last_wait if last else CONNECTION)
         flight = next_flight(seed, carriers_between(seed, one, other)[0], one, other, ready)

@@ -174,7 +174,7 @@ def offer(asked: Asked, found: Found) -> dict[str, Any]:
     ident = "|".join(row["id"] for row in route)
     roll = dice(asked.seed, "offer", ident)
     token = _token(asked, found, route)
-    whole = {"id": ident} | places(out.origin, out.destination)
+    whole: dict[str, Any] = {"id": ident} | places(out.origin, out.destination)
     whole |= {"countryFrom": country(out.origin.country), "countryTo": country(out.destination.country)}
     whole |= times(Leg(out.origin, out.destination, out.departs, out.arrives))
     whole |= {"nightsInDest": _nights(found), "quality": found.quality}
@@ -185,7 +185,9 @@ def offer(asked: Asked, found: Found) -> dict[str, Any]:
     whole |= {"airlines": list(dict.fromkeys(row["airline"] for row in route)), "route": route}
     whole |= {"booking_token": token, "facilitated_booking_available": roll.random() < 0.9}
     if roll.random() < 0.9:
-        whole["deep_link"] = f"https://www.kiwi.com/deep?from={out.origin.code}&to={out.destination.code}&flightsId={ident}"
+        whole["deep_link"] = (
+            f"https://www.kiwi.com/deep?from={out.origin.code}&to={out.destination.code}&flightsId={ident}"
+        )
     return _seats_for_all(whole, asked.party) | _flags(found, route, roll.random())
 
 

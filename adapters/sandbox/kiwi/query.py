@@ -79,7 +79,7 @@ def parse(params: Mapping[str, str]) -> SearchQuery:
         filters=_filters(params),
         currency=_choice(params, "curr", "EUR", RATES),
         sort=sort,
-        ascending=params.get("asc", "0" if sort == "quality" else "1") in _YES,
+        ascending=params.get("asc", "1") in _YES,
         limit=min(MAX_LIMIT, whole(params, "limit", DEFAULT_LIMIT)),
         aircraft="aircraft" in params.get("vehicle_type", "aircraft"),
     )
@@ -173,9 +173,11 @@ def _window(params: Mapping[str, str], name: str) -> Window | None:
 
 
 def _hour(params: Mapping[str, str], name: str, default: time) -> time:
-    text = params.get(name) or default.strftime("%H:%M")
+    text = params.get(name)
+    if not text:
+        return default
     try:
-        return time(0, 0) if text == "00:00" else time.max if text == "24:00" else time.fromisoformat(text.zfill(5))
+        return time.max if text == "24:00" else time.fromisoformat(text.zfill(5))
     except ValueError:
         raise invalid(name, "Not a valid time, the format is hh:mm.") from None
 

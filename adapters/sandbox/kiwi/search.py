@@ -1,8 +1,8 @@
 """GET /v2/search."""
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from aiohttp import web
 
@@ -16,7 +16,7 @@ from adapters.sandbox.kiwi.wire import reply, spoken
 from adapters.sandbox.world import World
 
 PAIRS, DAYS = 6, 12  # airports to airports and days looked at; a wider search sees a part of them
-BEST = 9  # outbound and inbound journeys that are paired with one another
+BEST = 6  # outbound and inbound journeys that are paired with one another
 HORIZON = timedelta(days=361)
 LAST_MINUTE, TURNAROUND = timedelta(hours=1), timedelta(hours=2)
 
@@ -30,11 +30,8 @@ class Search:
 
     async def search(self, request: web.Request) -> web.StreamResponse:
         query = parse(request.query)
-        asked = Asked(
-            self._world.config.seed, query.party, query.filters.cabin, query.currency, self._world.now().replace()
-        )
-        found = _ordered(query, _priced(query, _all(asked, query)))[: query.limit]
-        data = [offer(asked, one) for one in found]
+        asked = Asked(self._world.config.seed, query.party, query.filters.cabin, query.currency, self._world.now())
+        data = [offer(asked, one) for one in found(asked, query)]
         ident = digest(asked.seed, request.query_string, asked.today)
         return reply(
             {
@@ -45,6 +42,11 @@ class Search:
                 "_results": len(data),
             }
         )
+
+
+def found(asked: Asked, query: SearchQuery) -> list[Found]:
+    """What there is, filtered, sorted and cut to the limit."""
+    return _ordered(query, _priced(query, _all(asked, query)))[: query.limit]
 
 
 def _all(asked: Asked, query: SearchQuery) -> Iterator[Found]:
@@ -101,24 +103,25 @@ def _within(window: Window | None, local: datetime) -> bool:
 
 def _returns(asked: Asked, query: SearchQuery, there: list[Journey]) -> Iterator[tuple[Journey, ...]]:
     """The cheaper ways there with the cheaper ways back, where there is time to turn round."""
+    seen: dict[Direction, list[Journey]] = {}
     for out in _cheapest(asked, there):
-        for back in _cheapest(asked, _back(asked, query, out)):
-            if back.departs - out.arrives >= TURNAROUND:
-                yield (out, back)
+        direction = _homeward(query, out)
+        if direction not in seen:
+            ways = _ways(asked, query, direction, out.destination, out.origin)
+            seen[direction] = _cheapest(asked, ways)
+        yield from ((out, back) for back in seen[direction] if back.departs - out.arrives >= TURNAROUND)
 
 
-def _back(asked: Asked, query: SearchQuery, out: Journey) -> Iterator[Journey]:
-    direction = query.inbound
-    if query.nights is not None:
-        arrived = out.arrives.astimezone(out.destination.zone).date()
-        first, last = (arrived + timedelta(days=nights) for nights in query.nights)
-        if direction is None:
-            direction = Direction(first, last, None, None)
-        else:
-            first, last = max(first, direction.first), min(last, direction.last)
-            direction = Direction(first, last, direction.leaves, direction.arrives)
-    if direction is not None:
-        yield from _ways(asked, query, direction, out.destination, out.origin)
+def _homeward(query: SearchQuery, out: Journey) -> Direction:
+    """The days asked for, the nights asked for, or what both allow."""
+    asked = query.inbound
+    if query.nights is None and asked is not None:
+        return asked
+    arrived = out.arrives.astimezone(out.destination.zone).date()
+    first, last = (arrived + timedelta(days=nights) for nights in query.nights or (0, 0))
+    if asked is None:
+        return Direction(first, last, None, None)
+    return Direction(max(first, asked.first), min(last, asked.last), asked.leaves, asked.arrives)
 
 
 def _cheapest(asked: Asked, ways: Iterable[Journey]) -> list[Journey]:
@@ -134,10 +137,10 @@ def _sold(asked: Asked, itineraries: Iterable[tuple[Journey, ...]]) -> Iterator[
         yield Found(ways, fare, fare.total(asked.party))
 
 
-def _priced(query: SearchQuery, found: Iterable[Found]) -> Iterator[Found]:
+def _priced(query: SearchQuery, every: Iterable[Found]) -> Iterator[Found]:
     """Those within the price and the number of changes; the limits are in the asked currency."""
     filters, rate = query.filters, float(RATES[query.currency])
-    for one in found:
+    for one in every:
         total = one.cents / 100 * rate
         if filters.price_to is not None and total > filters.price_to:
             continue
@@ -147,11 +150,11 @@ def _priced(query: SearchQuery, found: Iterable[Found]) -> Iterator[Found]:
             yield one
 
 
-def _ordered(query: SearchQuery, found: Iterable[Found]) -> list[Found]:
-    keys = {
+def _ordered(query: SearchQuery, every: Iterable[Found]) -> list[Found]:
+    keys: dict[str, Callable[[Found], tuple[Any, ...]]] = {
         "price": lambda one: (one.cents, one.seconds),
         "duration": lambda one: (one.seconds, one.cents),
-        "quality": lambda one: (-one.quality, one.cents),
+        "quality": lambda one: (one.quality, one.cents),
         "date": lambda one: (one.departs, one.cents),
     }
-    return list(itertools.chain(sorted(found, key=keys[query.sort], reverse=not query.ascending)))
+    return sorted(every, key=keys[query.sort], reverse=not query.ascending)

@@ -23,6 +23,7 @@ class Check:
     polls_left: int
     factor: float = 1.0
     invalid: bool = False
+    bags: int = 0
 
     @property
     def ready(self) -> bool:
@@ -31,7 +32,7 @@ class Check:
 
 @dataclass(slots=True)
 class Booking:
-    """`status`: open (saved, not paid), received (paid), then confirmed or what a callback says; cancelled when lapsed."""
+    """`status`: open (not paid), received (paid), then confirmed or what a callback says; cancelled when lapsed."""
 
     id: int
     transaction_id: str

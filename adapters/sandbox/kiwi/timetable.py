@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 from adapters.sandbox.kiwi.carriers import Carrier, of_country, of_hub, of_region
 from adapters.sandbox.kiwi.dice import dice, number
@@ -151,7 +152,7 @@ def _fly(carrier: Carrier, slot: Slot, origin: Airport, destination: Airport, da
     take_off = local.astimezone(UTC)
     points = [origin, slot.stop, destination] if slot.stop else [origin, destination]
     legs = []
-    for one, other in zip(points, points[1:], strict=False):
+    for one, other in pairwise(points):
         landing = take_off + timedelta(minutes=block_minutes(distance_km(one, other)))
         legs.append(Leg(one, other, take_off, landing))
         take_off = landing + timedelta(minutes=GROUND_MINUTES)

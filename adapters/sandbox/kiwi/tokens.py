@@ -32,6 +32,14 @@ class Stretch:
     returning: int
     recheck: bool
 
+    @property
+    def takes_off(self) -> datetime:
+        return datetime.fromtimestamp(self.departs, UTC)
+
+    @property
+    def lands(self) -> datetime:
+        return datetime.fromtimestamp(self.arrives, UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Offered:
@@ -41,10 +49,6 @@ class Offered:
     cabin: str
     tickets: int
     stretches: tuple[Stretch, ...]
-
-    @property
-    def takes_off(self) -> datetime:
-        return datetime.fromtimestamp(self.stretches[0].departs, UTC)
 
 
 def seal(seed: int, offered: Offered) -> str:

@@ -47,8 +47,8 @@ def spoken(handler: Handler) -> Handler:
             response = await handler(request)
         except Refusal as refusal:
             return reply(refusal.body, refusal.status)
-        if isinstance(response, web.Response) and len(response.body or b"") > _COMPRESS_FROM:  # type: ignore[arg-type]
-            response.enable_compression()
+        if (response.content_length or 0) > _COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+            response.enable_compression(web.ContentCoding.gzip)
         return response
 
     return answer

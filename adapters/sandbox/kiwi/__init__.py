@@ -1,0 +1,54 @@
+"""Kiwi Tequila on its own wire, under /kiwi: a world of flights that repeats for one seed, and bookings in memory.
+
+Routes: GET /v2/search, GET /locations/query and /locations/id, GET /v2/booking/check_flights,
+POST /v2/booking/save_booking and /v2/booking/confirm_payment, POST /manage/create_auth_token,
+GET /manage/bookings/{id} and /manage/bookings/{id}/passengers.
+
+As documented by the vendor, or seen in captured answers: the parameters and answers of search, check_flights,
+save_booking and confirm_payment; a token that lives 30 minutes, 30 minutes to pay, 90 until the funds are released;
+the body for a missing key; the 422 for an unknown place; `following_technical_stop` on the entry before the stop;
+`/manage/create_auth_token` answering `authorization_token` for 30 minutes, and `/manage/bookings/{id}/passengers`
+under the header KW-Auth-Token.
+
+Assumed, because nothing public says it:
+- GET /manage/bookings/{id} answers `status` (open, received, confirmed, cancelled, technical_issue, sold_out,
+  security_issue, refund), `pnr`, `pnrs`, `e_tickets`, `total` in euros and `price` in the booking's currency.
+  KW-Auth-Token is a grant, or the `auth_token` that save_booking gave. 401 without, 404 for an unknown booking.
+- A second confirm_payment of a paid booking answers status 1 and does nothing. A refused one leaves the booking open.
+- save_booking is not idempotent: two calls, two bookings. It wants the session of a finished check_flights.
+- The callback's body: booking_id, status, trigger, timestamp, pnr, pnrs, e_tickets. It carries no signature.
+- 403 for a key that begins with `invalid`; other parameters that will not do are a 422 like that of an unknown place.
+
+A session of check_flights begins with a call without `session_id` (or with one not seen before) and answers
+`flights_checked: false` once, then true. A search looks at no more than 6 pairs of airports and 12 days.
+
+Control: POST /_/kiwi/next scripts what comes, each for `times` uses (1): for the next session
+{"price_change": {"factor": 1.1}}, {"flights_invalid": true}, {"not_ready_polls": 3}; for the next save
+{"save": "invalid" | "price_change"}; for the next confirmation {"confirm": "timeout" | "timeout_but_done" | "fail"};
+for the tickets of the next paid booking {"ticketing": "sold_out" | "technical_issue" | "security_issue" | "never"}.
+GET /_/kiwi/next lists what is left, GET /_/kiwi/bookings the bookings, and POST /_/kiwi/bookings/{id}/status
+{"status": "cancelled"} lets the airline act.
+"""
+
+from aiohttp import web
+
+from adapters.sandbox.kiwi.booking import Bookings
+from adapters.sandbox.kiwi.check import Checks
+from adapters.sandbox.kiwi.control import Control
+from adapters.sandbox.kiwi.locations import Locations
+from adapters.sandbox.kiwi.manage import Manage
+from adapters.sandbox.kiwi.search import Search
+from adapters.sandbox.kiwi.state import state
+from adapters.sandbox.world import World
+
+
+def setup(app: web.Application, world: World) -> None:
+    """Adds the routes under /kiwi and /_/kiwi. State lives in `world.providers["kiwi"]`."""
+    for part in (Search(world), Locations(world), Checks(world), Bookings(world), Manage(world), Control(world)):
+        app.add_routes(part.routes())
+
+    async def stop(_app: web.Application) -> None:
+        for timer in state(world).timers:
+            timer.cancel()
+
+    app.on_cleanup.append(stop)

@@ -1,0 +1,91 @@
+"""From a paid booking to tickets, and what the hub is told on the way."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import orjson
+
+from adapters.sandbox.kiwi.dice import dice
+from adapters.sandbox.kiwi.state import NAME, Booking, state
+from adapters.sandbox.kiwi.wire import stamp
+from adapters.sandbox.world import Callback, World
+
+RELEASED_AFTER = timedelta(minutes=90)
+CALLBACK_STATUSES = frozenset(
+    "received confirmed technical_issue sold_out security_issue cancelled delayed refund".split()
+)
+PASSING = frozenset({"delayed"})
+"""Told to the hub, but the booking stays what it is."""
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def status_of(world: World, booking: Booking) -> str:
+    """Saved and not paid for 90 minutes: the funds are released, and the booking is gone."""
+    if booking.status == "open" and world.now() - booking.created_at >= RELEASED_AFTER:
+        booking.status = "cancelled"
+    return booking.status
+
+
+def pay(world: World, booking: Booking) -> None:
+    """Takes the money once, and orders the tickets, which are not there at once."""
+    booking.confirms_done += 1
+    move(world, booking, "received")
+    outcome = state(world).take("ticketing") or "confirmed"
+    if outcome != "never":
+        _later(world, lambda: _settle(world, booking, outcome))
+
+
+def _settle(world: World, booking: Booking, outcome: str) -> None:
+    """Not when the booking has meanwhile been cancelled, nor when the world has been reset."""
+    if booking.status == "received" and state(world).bookings.get(booking.id) is booking:
+        move(world, booking, outcome)
+
+
+def move(world: World, booking: Booking, status: str) -> None:
+    """Changes the status, and tells the hub."""
+    if status not in PASSING:
+        booking.status = status
+    if status == "confirmed" and not booking.pnrs:
+        _ticket(world, booking)
+    world.send(
+        Callback(
+            provider=NAME,
+            url=f"{world.config.callback_base}/webhooks/kiwi/{world.config.kiwi_webhook_token}",
+            body=_told(world, booking, status),
+            sign=lambda _now: {},
+            label=f"{status} {booking.id}",
+        )
+    )
+
+
+def _ticket(world: World, booking: Booking) -> None:
+    roll = dice(world.config.seed, "tickets", booking.id)
+    booking.pnrs = ["".join(roll.choices(_LETTERS, k=6)) for _ in range(booking.offered.tickets)]
+    booking.e_tickets = [f"{roll.randint(1, 999):03}-{roll.randrange(10**9, 10**10)}" for _ in booking.passengers]
+
+
+def _told(world: World, booking: Booking, status: str) -> bytes:
+    return orjson.dumps(
+        {
+            "booking_id": booking.id,
+            "bid": booking.id,
+            "status": status,
+            "trigger": f"booking_{status}",
+            "timestamp": stamp(world.now()),
+            "pnr": booking.pnrs[0] if booking.pnrs else None,
+            "pnrs": booking.pnrs,
+            "e_tickets": booking.e_tickets,
+        }
+    )
+
+
+def _later(world: World, act: Callable[[], None]) -> None:
+    timers = state(world).timers
+
+    def run() -> None:
+        timers.discard(timer)
+        act()
+
+    timer = asyncio.get_running_loop().call_later(world.config.callback_delay, run)
+    timers.add(timer)
