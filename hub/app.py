@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 from aiohttp import web
 
 import adapters
@@ -98,7 +97,12 @@ async def resources(
     async with AsyncExitStack() as stack:
         dsn = await database_dsn(settings, stack)
         await migrate(dsn)
-        db = await Database.open(dsn, size=settings.db_pool_size, statement_cache=settings.db_statement_cache)
+        db = await Database.open(
+            dsn,
+            size=settings.db_pool_size,
+            statement_cache=settings.db_statement_cache,
+            listen_dsn=settings.db_listen_url.get_secret_value() if settings.db_listen_url else None,
+        )
         stack.push_async_callback(db.close)
         calls = CallLog(db, clock)
         calls.start()
@@ -182,14 +186,7 @@ def _payments(
 
 def worker(have: Resources, made: Services) -> Worker:
     """Runs the jobs of all services; its connection LISTENs, so it goes past a transaction pooler."""
-    listen = have.settings.db_listen_url
-
-    async def connect() -> Any:
-        if listen is not None:
-            return await asyncpg.connect(listen.get_secret_value(), timeout=5)
-        return await have.db.connect()
-
-    found = Worker(have.db, connect, have.clock, have.chance)
+    found = Worker(have.db, have.db.connect, have.clock, have.chance)
     found.add(*made.workers)
     return found
 

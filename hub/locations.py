@@ -5,10 +5,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import airportsdata
+
+MAJOR = """
+LHR JFK CDG DXB HND SIN AMS FRA IST ATL LAX ICN BKK HKG MAD BCN DOH DEL PVG PEK NRT ORD SFO SGN SYD MIA EWR MUC FCO LGW
+DFW DEN KUL CGK BOM MEX GRU YYZ SEA LAS MCO BOS LIS ZRH VIE CPH DUB ARN OSL HEL ATH BRU WAW PRG BUD MAN ORY MXP TPE MNL
+HAN KIX CAN SZX TFU CTU KMG XIY HGH PKX SHA DMK DPS AUH RUH JED CAI JNB CPT NBO ADD LOS CMN TLV AMM BAH KWI MCT BLR HYD
+MAA CCU COK DAC KTM CMB KHI LHE ISB TAS ALA NQZ GYD TBS EVN SVO DME LED KBP OTP SOF BEG ZAG LJU SKG LCA PMI AGP ALC VLC
+SVQ BIO OPO FAO NCE LYS MRS TLS GVA BSL STR DUS HAM BER CGN LEJ NAP VCE BLQ LIN BGY CTA PSA STN LTN EDI GLA BHX BRS LCY
+KEF BGO GOT TLL RIX VNO KRK GDN AYT ADB SAW ESB PHX IAH MSP DTW PHL CLT SLC SAN TPA PDX BWI IAD DCA LGA FLL AUS BNA HNL
+OGG ANC YVR YUL YYC YOW YEG CUN GDL MTY HAV PUJ SJU PTY SJO BOG MDE LIM SCL EZE AEP GIG BSB SSA REC UIO GYE MVD ASU LPB
+CCS MEL BNE PER ADL AKL CHC WLG NAN PPT GUM POM DAD PQC CXR SAI KTI VTE RGN HKT CNX USM PEN BKI KCH CEB DVO SUB UPG CTS
+FUK OKA NGO ITM GMP CJU PUS KHH MFM ULN DAR EBB KGL ACC ABJ DKR TUN ALG RAK MRU SEZ RUN TNR LAD MPM WDH HRE LUN VFA DUR
+"""
+"""Airports that many people fly to, the busiest roughly first: what is meant when a name could be many places."""
+
+_LAST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +66,17 @@ class Locations:
         return found
 
     @cached_property
-    def _index(self) -> list[tuple[str, str, Location]]:
-        """Folded city and folded name beside each location: cities first, since that is what people type."""
-        everything: Iterable[Location] = (*self._cities.values(), *self._airports.values())
-        return [(_fold(one.city), _fold(one.name), one) for one in everything]
+    def _index(self) -> list["_Entry"]:
+        """Everything that can be found, the best known first; a metropolitan area before its airports."""
+        ranks = {code: rank for rank, code in enumerate(MAJOR.split())}
+
+        def rank(one: Location) -> tuple[int, bool, str]:
+            best = min(ranks.get(code, _LAST) for code in one.airports)
+            minor = best == _LAST and "International" not in one.name
+            return (best + minor, one.type == "airport", one.name)
+
+        found: Iterable[Location] = (*self._cities.values(), *self._airports.values())
+        return [_entry(one) for one in sorted(found, key=rank)]
 
     def find(self, code: str) -> Location | None:
         """A metropolitan area or an airport."""
@@ -73,35 +95,48 @@ class Locations:
         return now.astimezone(ZoneInfo(found.timezone)).date() if found else now.date()
 
     def search(self, text: str, limit: int = 10) -> list[Location]:
-        """By code, city or name, accents and case aside; the closest first."""
+        """By code, city or name, accents and case aside; the closest first, then the best known."""
         wanted = _fold(text)
         if not wanted:
             return []
-        scored = [
-            (score, one.type == "airport", one.name, one)
-            for city, name, one in self._index
-            if (score := _score(wanted, one.code.lower(), city, name)) is not None
-        ]
-        scored.sort(key=lambda entry: entry[:3])
-        return [entry[3] for entry in scored[:limit]]
+        inside = f" {wanted}"
+        tiers: tuple[list[Location], ...] = ([], [], [], [], [])
+        for one in self._index:
+            if one.code == wanted:
+                tiers[0].append(one.location)
+            elif inside in one.words:
+                tiers[_tier(one, wanted)].append(one.location)
+        return [one for tier in tiers for one in tier][:limit]
 
     def warm(self) -> None:
         """Loads it all, so that the first request does not."""
         _ = self._index
 
 
-def _score(wanted: str, code: str, city: str, name: str) -> int | None:
-    if code == wanted:
-        return 0
-    if city == wanted:
+class _Entry(NamedTuple):
+    """A location with what is looked for in it, folded."""
+
+    code: str
+    city: str
+    name: str
+    words: str
+    location: Location
+
+
+def _entry(one: Location) -> _Entry:
+    city, name = _fold(one.city), _fold(one.name)
+    return _Entry(one.code.lower(), city, name, f" {city} {name}", one)
+
+
+def _tier(one: _Entry, wanted: str) -> int:
+    if one.city == wanted:
         return 1
-    if city.startswith(wanted):
+    if one.city.startswith(wanted):
         return 2
-    if name.startswith(wanted):
-        return 3
-    return 4 if f" {wanted}" in f" {city} {name}" else None
+    return 3 if one.name.startswith(wanted) else 4
 
 
 def _fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(letter for letter in plain if not unicodedata.combining(letter)).split())
+    letters = "".join(letter if letter.isalnum() else " " for letter in plain if not unicodedata.combining(letter))
+    return " ".join(letters.split())

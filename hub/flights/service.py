@@ -12,7 +12,7 @@ import orjson
 from hub.core.cache import Cache, Cached, Loaded
 from hub.core.clock import Clock, Ids
 from hub.core.db import Database, named_queries
-from hub.core.errors import Gone, NotFound, ProviderError, ProviderTimeout
+from hub.core.errors import FieldError, Gone, Invalid, NotFound, ProviderError, ProviderPermanent, ProviderTimeout
 from hub.core.jobs import every
 from hub.core.money import Money
 from hub.flights.checks import check_query
@@ -72,7 +72,10 @@ class _Heard:
 
 @dataclass(frozen=True, slots=True)
 class Flights:
-    """`ttl` and `deadline` in seconds. `sandboxed` names the suppliers whose offers are made up."""
+    """`ttl` and `deadline` in seconds. `sandboxed` names the suppliers whose offers are made up.
+
+    `hidden_city`: also offers hidden-city and throwaway tickets, which airlines forbid.
+    """
 
     suppliers: Mapping[str, Any]
     locations: Locations
@@ -83,23 +86,30 @@ class Flights:
     ttl: float
     deadline: float
     sandboxed: frozenset[str]
+    hidden_city: bool = False
 
     async def search(self, query: FlightQuery, *, where: str = "") -> bytes:
         """The whole answer as JSON, with the age of what was kept.
 
         Raises Invalid for the query (pointers under `where`), SearchFailed when no supplier answers in time.
         """
-        key = f"flights:{orjson.dumps(query_to_json(query)).decode()}"
+        key = f"flights:{orjson.dumps(query).decode()}"
         if (hit := self.cache.peek(key)) is not None:
             return dated(hit)
         check_query(query, self.locations, self.clock.now(), where)
-        return dated(await self.cache.fetch(key, lambda: self._load(query)))
+        try:
+            return dated(await self.cache.fetch(key, lambda: self._load(query)))
+        except SearchFailed as error:
+            if error.provider_code == "currency_not_supported":
+                wrong = FieldError(f"{where}/currency", "not_supported", "no supplier sells in this currency")
+                raise Invalid(errors=(wrong,)) from error
+            raise
 
     async def offer(self, offer_id: str) -> StoredOffer:
         """An offer that was shown. Raises NotFound, or Gone when it has expired."""
         search_id, number = _parse(offer_id)
-        async with self.db.transaction() as tx:
-            row = await tx.fetchrow(SQL.offer, search_id, number)
+        async with self.db.connection() as connection:
+            row = await connection.fetchrow(SQL.offer, search_id, number)
         if row is None or row["offer"] is None:
             raise NotFound("There is no such offer.", code="offer_not_found")
         offer = offer_from_json(row["offer"])
@@ -115,8 +125,15 @@ class Flights:
         supplier = self.suppliers.get(stored.offer.provider)
         if supplier is None:
             raise Gone("The supplier of this offer is switched off.", code="offer_expired")
-        async with within(self.clock, self.deadline):
-            found = await supplier.check(stored.offer, stored.query)
+        try:
+            async with within(self.clock, self.deadline):
+                found = await supplier.check(stored.offer, stored.query)
+        except TimeoutError:
+            raise ProviderTimeout(supplier.name) from None
+        except ProviderPermanent as error:
+            if error.provider_code == "offer_gone":
+                raise Gone("The offer has expired; search again.", code="offer_expired") from error
+            raise
         return LiveCheck(stored, found.available, found.total, self.clock.now())
 
     @every(600)
@@ -133,13 +150,21 @@ class Flights:
         if not good:
             raise _failure(heard)
         search_id, now = self.ids.uuid(), self.clock.now()
-        found = wanted((offer for one in good for offer in one.offers), query)
-        found = [replace(offer, id=f"off_{search_id.hex}_{number}") for number, offer in enumerate(found)]
+        every = (offer for one in good for offer in one.offers if offer.expires_at > now + BOOKABLE)
+        found = [
+            replace(offer, id=f"off_{search_id.hex}_{number}")
+            for number, offer in enumerate(wanted(every, query, hidden_city=self.hidden_city))
+        ]
         if found:
             await self._keep(search_id, query, found, now)
-        life = _life(found, now)
-        ttl = min(self.ttl, life) if len(good) == len(heard) else min(PARTIAL_TTL, life)
-        return Loaded(self._body(query, list(heard), found, now), ttl=ttl, stale=max(0.0, life - ttl))
+        body = self._body(query, heard, found, now)
+        return self._loaded(body, _life(found, now), whole=len(good) == len(heard))
+
+    def _loaded(self, body: bytes, life: float, *, whole: bool) -> Loaded:
+        """An answer in which a supplier is missing is soon asked for again, and kept only in case that fails."""
+        ttl = min(self.ttl if whole else PARTIAL_TTL, life)
+        stale = min(ttl, life - ttl) if whole else 0.0
+        return Loaded(body, ttl=ttl, stale=stale, spare=life - ttl - stale)
 
     async def _ask(self, supplier: FlightSearch, query: FlightQuery) -> _Heard:
         started = self.clock.monotonic()
@@ -208,8 +233,12 @@ def _status(error: ProviderError) -> str:
 def _failure(heard: list[_Heard]) -> ProviderError:
     names = ", ".join(one.name for one in heard) or "flights"
     error = next((one.error for one in heard if one.error is not None), None)
-    advised = error.retry_after if error is not None else None
-    return SearchFailed(names, f"cannot be searched ({error.code if error else 'switched off'})", retry_after=advised)
+    return SearchFailed(
+        names,
+        f"cannot be searched ({error.code if error else 'switched off'})",
+        provider_code=error.provider_code if error else None,
+        retry_after=error.retry_after if error else None,
+    )
 
 
 def _parse(offer_id: str) -> tuple[UUID, int]:

@@ -75,6 +75,7 @@ def _segment(one: Segment) -> dict[str, Any]:
         "destination": one.destination,
         "departs_at": one.departs_at.isoformat(),
         "arrives_at": one.arrives_at.isoformat(),
+        "duration_s": int((one.arrives_at - one.departs_at).total_seconds()),
         "carrier": one.carrier,
         "flight_number": one.flight_number,
         "operating_carrier": one.operating_carrier,

@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, Self
 from uuid import UUID
 
-from hub.core.db import Row
+from asyncpg import Record
 
 Channel = Literal["email", "sms", "whatsapp"]
 
@@ -90,6 +90,6 @@ class Message:
     customer_id: UUID | None
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: Record) -> Self:
         names = "id fact channel template recipient status created_at booking_id payment_id customer_id".split()
         return cls(**{name: row[name] for name in names})

@@ -28,7 +28,7 @@ STRANGER_AFTER = timedelta(minutes=5)
 """A report about a message that we do not know for so long is about somebody else's on the same account."""
 
 
-IN_HAND = timedelta(seconds=30)
+IN_HAND = timedelta(seconds=15)
 """For so long a message that is being sent is left to whoever sends it; then it is looked for before another try."""
 
 

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
+from asyncpg import Record
+
 from hub.audit import Audit
 from hub.bookings import Booking, BookingStatus, FulfilBooking, PaymentStatus, ReleasePayment
 from hub.bookings.store import Store
 from hub.core.clock import Clock
-from hub.core.db import Row, Tx, named_queries
+from hub.core.db import Tx, named_queries
 from hub.core.jobs import Job, Jobs
 from hub.core.money import Money
 from hub.payments.gateway import Intent
@@ -64,7 +66,7 @@ class Payment:
     updated_at: datetime
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: Record) -> Self:
         same = "id booking_id customer_id provider intent_id captured refunded failure created_at updated_at"
         return cls(
             status=PaymentStatus(row["status"]),

@@ -3,26 +3,28 @@
 do $$
 declare
     wanted text;
+    -- Since PostgreSQL 16 one can be a member of a role without the right to put it on.
+    needed text := case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end;
 begin
     foreach wanted in array array['anon', 'authenticated', 'service_role'] loop
         begin
             execute format('create role %I nologin noinherit', wanted);
         exception
-            when duplicate_object or unique_violation then null;  -- another database of this cluster made it
+            when duplicate_object or unique_violation then null;  -- Supabase, or another database of this cluster
         end;
-        -- So that the hub can put it on, also where its own role is no superuser.
-        if not pg_has_role(current_user, wanted, 'member') then
+        if not pg_has_role(current_user, wanted, needed) then
             execute format('grant %I to %I', wanted, current_user);
         end if;
     end loop;
 end
 $$;
 
-create schema if not exists auth;
-grant usage on schema auth to anon, authenticated, service_role;
-
 do $$
 begin
+    if to_regnamespace('auth') is null then
+        create schema auth;
+        grant usage on schema auth to anon, authenticated, service_role;
+    end if;
     if to_regprocedure('auth.uid()') is null then
         create function auth.uid() returns uuid
             language sql stable
@@ -34,6 +36,8 @@ end
 $$;
 
 -- Tables are granted one by one, with their policies; what a later table forgets to say is not readable.
+-- Supabase grants everything on new tables to these roles, and serves the schema over HTTP.
 grant usage on schema public to anon, authenticated;
 alter default privileges in schema public revoke all on tables from public, anon, authenticated;
 alter default privileges in schema public revoke all on sequences from public, anon, authenticated;
+alter default privileges in schema public revoke all on functions from public, anon, authenticated;

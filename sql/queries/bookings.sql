@@ -86,10 +86,12 @@ update supplier_orders set
     placed = coalesce($4, placed),
     unknown_since = case when $2 = 'unknown' then coalesce(unknown_since, $5) else unknown_since end,
     updated_at = $5
-where booking_id = $1;
+where booking_id = $1 and (cardinality($6::text[]) = 0 or state = any ($6))
+returning booking_id;
 
--- name: release_lease
-update supplier_orders set lease_until = null, updated_at = $2 where booking_id = $1;
+-- name: renew_lease
+-- Null gives it back.
+update supplier_orders set lease_until = $2 where booking_id = $1;
 
 -- name: stranded
 -- Paid for and not finished: a job was lost, a process died, or a supplier left us in the dark.

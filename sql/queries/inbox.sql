@@ -14,7 +14,7 @@ with event as (
            clock_timestamp(), 'webhook:' || id, jsonb_build_object('key', 'webhook:' || id), 'queued'
     from event where new
 )
-select id, new from event;
+select new from event;
 
 -- name: lock
 select * from webhook_events where id = $1 for update;

@@ -1,17 +1,16 @@
-import io
-import json
 import logging
 from uuid import UUID
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from hub.core.context import about
-from hub.core.log import configure
 from hub.core.redaction import HIDDEN, is_secret, redact, scrub
+from tests.fixtures.logs import logging_to_memory
 
 CANARIES = [
     "ada.canary+x@example.co.uk",
@@ -38,14 +37,8 @@ CANARIES = [
 
 @pytest.fixture
 def out():
-    stream = io.BytesIO()
-    configure(out=stream)
-    yield stream
-    configure()
-
-
-def lines(out) -> list[dict]:
-    return [json.loads(line) for line in out.getvalue().splitlines()]
+    with logging_to_memory() as lines:
+        yield lines
 
 
 @pytest.mark.parametrize("canary", CANARIES)
@@ -57,9 +50,9 @@ def test_what_has_a_shape_is_found_wherever_it_stands(out, canary):
     except ValueError:
         log.exception("it.failed")
     logging.getLogger("library").warning("told %s", canary)
-    written = out.getvalue().decode()
+    written = out.text
     assert canary not in written
-    assert len(lines(out)) == 3
+    assert len(out.events) == 3
 
 
 @pytest.mark.parametrize(
@@ -69,7 +62,7 @@ def test_what_has_a_shape_is_found_wherever_it_stands(out, canary):
 )
 def test_what_has_no_shape_is_known_by_the_name_of_its_field(out, name):
     structlog.get_logger().info("thing.done", **{name: "Canary"}, inside={name: {"a": "Canary"}})
-    assert "Canary" not in out.getvalue().decode()
+    assert "Canary" not in out.text
 
 
 @pytest.mark.parametrize(
@@ -113,30 +106,43 @@ def test_counts_of_tokens_are_no_secrets():
 def test_a_line_says_what_it_is_about(out):
     with about(request_id="r1", booking_id=UUID(int=7), actor="job:capture"):
         structlog.get_logger().info("booking.confirmed")
-    (line,) = lines(out)
+    (line,) = out.events
     assert (line["event"], line["level"], line["request_id"]) == ("booking.confirmed", "info", "r1")
     assert (line["booking_id"], line["actor"]) == (str(UUID(int=7)), "job:capture")
     assert line["timestamp"].endswith("Z")
 
 
-def test_the_level_holds_for_libraries_too(out):
-    configure(level="warning", out=out)
-    structlog.get_logger().info("not.shown")
-    logging.getLogger("library").info("not shown")
-    logging.getLogger("library").error("shown", exc_info=ValueError("why"))
-    (line,) = lines(out)
+def test_the_level_holds_for_libraries_too():
+    with logging_to_memory(level="warning") as out:
+        structlog.get_logger().info("not.shown")
+        logging.getLogger("library").info("not shown")
+        logging.getLogger("library").error("shown", exc_info=ValueError("why"))
+    (line,) = out.events
     assert (line["event"], line["logger"]) == ("shown", "library")
     assert "ValueError: why" in line["exception"]
 
 
+def test_a_line_that_cannot_be_made_breaks_nothing_and_leaks_nothing(out, capsys):
+    (bridge, *_) = logging.getLogger().handlers
+    bridge.handle(logging.makeLogRecord({"name": "library", "msg": "%d", "args": ("CANARY",)}))
+    (line,) = out.events
+    assert (line["event"], line["logger"], line["error"]) == ("log.write_failed", "library", "TypeError")
+    assert "CANARY" not in out.text + capsys.readouterr().err
+
+
+def test_garbage_on_the_wire_is_not_repeated(out):
+    error = BadHttpMessage("Invalid method: b'CANARY'")
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=error)
+    (line,) = out.events
+    assert (line["event"], line["level"]) == ("request.malformed", "info")
+    assert "CANARY" not in out.text
+
+
 def test_the_console_redacts_as_well():
-    stream = io.BytesIO()
-    configure(json=False, out=stream)
-    structlog.get_logger().info("mail.sent", to="ada@example.com", why="for ada@example.com")
-    configure()
-    text = stream.getvalue().decode()
-    assert "mail.sent" in text
-    assert "ada@example.com" not in text
+    with logging_to_memory(json=False) as out:
+        structlog.get_logger().info("mail.sent", to="ada@example.com", why="for ada@example.com")
+    assert "mail.sent" in out.text
+    assert "ada@example.com" not in out.text
 
 
 @given(
@@ -145,7 +151,6 @@ def test_the_console_redacts_as_well():
     )
 )
 def test_whatever_is_logged_can_be_written(value):
-    out = io.BytesIO()
-    configure(out=out)
-    structlog.get_logger().info("thing.done", value=value)
-    assert out.getvalue().endswith(b"\n")
+    with logging_to_memory() as out:
+        structlog.get_logger().info("thing.done", value=value, **{"\ud800": "\ud800"})
+    assert out.text.endswith("\n")

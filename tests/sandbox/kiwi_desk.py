@@ -1,5 +1,6 @@
 """A client of the Kiwi emulator that knows the wire and nothing else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ class Desk:
     client: TestClient
     world: World
     sent: list[Callback]
+    arrived: asyncio.Event
     headers: dict[str, str] = field(default_factory=lambda: {"apikey": "key"})
 
     def wait(self, **gap: float) -> None:
@@ -102,8 +104,14 @@ def passenger(**but: Any) -> dict[str, Any]:
 async def open_desk(**config: Any) -> AsyncIterator[Desk]:
     sent: list[Callback] = []
     settings = {"callback_base": "http://127.0.0.1:1", "callback_delay": 0.0} | config
-    world = World(SandboxConfig(**settings), send=sent.append, now=lambda: START)
+    arrived = asyncio.Event()
+
+    def send(callback: Callback) -> None:
+        sent.append(callback)
+        arrived.set()
+
+    world = World(SandboxConfig(**settings), send=send, now=lambda: START)
     app = web.Application()
     kiwi.setup(app, world)
     async with TestClient(TestServer(app)) as client:
-        yield Desk(client, world, sent)
+        yield Desk(client, world, sent, arrived)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.sandbox.stripe.listing import page
+from adapters.sandbox.stripe.listing import cut
 from adapters.sandbox.stripe.params import Params
 from adapters.sandbox.stripe.state import Object
 from adapters.sandbox.stripe.wire import Call
@@ -74,10 +74,9 @@ def delete(call: Call) -> Object:
 
 def listed(call: Call) -> Object:
     email = call.params.text("email")
-    gone = [name for name, one in call.stripe.tables["customer"].items() if one.get("deleted")]
-    for name in gone:
-        call.stripe.tables["customer"].pop(name)
-    return page(call, "customer", "/v1/customers", **({"email": email} if email else {}))
+    rows = call.stripe.tables["customer"].values()
+    living_ones = [one for one in rows if not one.get("deleted") and email in {None, one["email"]}]
+    return cut(call, "customer", "/v1/customers", living_ones)
 
 
 def living(call: Call, name: str, param: str = "customer", status: int = 400) -> Object:

