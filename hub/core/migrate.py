@@ -150,7 +150,9 @@ async def _connected(dsn: str) -> AsyncIterator[Any]:
 
 
 async def _has_table(connection: Any) -> bool:
-    return bool(await connection.fetchval("select to_regclass('public.schema_migrations') is not null"))
+    # to_regclass would do, were it not that a session remembers what it did not find.
+    query = "select exists (select from pg_tables where schemaname = 'public' and tablename = 'schema_migrations')"
+    return bool(await connection.fetchval(query))
 
 
 async def _prepare(connection: Any) -> None:

@@ -60,8 +60,8 @@ def _order(sort: str, offers: list[FlightOffer]) -> Callable[[FlightOffer], Any]
         case "departure":
             return lambda offer: (offer.slices[0].segments[0].departs_at, offer.total.amount)
         case "best":
-            cheapest = min((one.total.amount for one in offers), default=1)
-            shortest = min((_duration(one) for one in offers), default=1)
+            cheapest = max(1, min((one.total.amount for one in offers), default=1))
+            shortest = max(1, min((_duration(one) for one in offers), default=1))
             return lambda offer: offer.total.amount / cheapest + _TIME * _duration(offer) / shortest
         case _:
             return lambda offer: (offer.total.amount, _duration(offer))

@@ -6,6 +6,7 @@ import re
 import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from yarl import URL
 
 from hub.core.clock import SystemClock
 from hub.core.ratelimit import MemoryLimiter, Rate
@@ -210,3 +211,61 @@ async def test_draining_finishes_what_is_in_flight_and_closes_connections():
 
 async def test_an_idle_hub_has_nothing_to_drain():
     assert await Drain().wait(0.01) is True
+
+
+HOSTILE = [
+    b"\x00",
+    b"\xff\xfe{}",
+    b"[" * 5000,
+    b'{"people":' * 300,
+    b'{"people": [], "people": null}',
+    b'{"people": [{"given_name": "\\u0000"}]}',
+    b'{"people": [{"given_name": "\\ud83d"}]}',
+    b'{"people": [], "amount": 1' + b"0" * 5000 + b"}",
+    b'{"people": [], "amount": -9223372036854775809}',
+    b'{"people": [], "notes": 1e400}',
+    b'{"people": {"0": {}}, "amount": [[]]}',
+    b'{"people": [{"given_name": "A", "born_on": "9999999-01-01"}]}',
+    b'"people"',
+    b"\xef\xbb\xbf{}",
+]
+
+
+@pytest.mark.parametrize("kind", ["application/json", 'application/json;charset="', "multipart/form-data", ""])
+async def test_no_hostile_body_is_a_crash(kind):
+    async with Toy() as client:
+        for raw in HOSTILE:
+            for path in ("/orders", "/login", "/maybe", "/orders?q=\x00&kinds=%ff%fe"):
+                answer = await client.post(path, data=raw, headers={**bearer("ada"), "Content-Type": kind})
+                assert 400 <= answer.status < 500, (path, raw[:40])
+                assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/orders?max_stops=99999999999999999999",
+        "/orders?max_stops=1e5",
+        "/orders?q=%00%ff%ed%a0%80",
+        "/orders?kinds=" + "," * 5000,
+        "/orders?" + "q=1&" * 500,
+        "/orders/%2e%2e%2f",
+        "/orders/" + "9" * 4000,
+        "/docs/..%2f..%2f..%2fetc%2fpasswd",
+        "/x%0d%0aSet-Cookie:x",
+    ],
+)
+async def test_no_hostile_address_is_a_crash(target):
+    async with Toy() as client:
+        for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+            answer = await client.request(method, URL(target, encoded=True), headers=bearer("staff"))
+            assert answer.status < 500
+            assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("header", ["Authorization", "Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "Origin"])
+@pytest.mark.parametrize("value", ["", " ", "Bearer", "Bearer  ", "\xff" * 50, "a" * 4000, "[::", ",,,", "%00"])
+async def test_no_hostile_header_is_a_crash(header, value):
+    async with Toy(edge={"trusted_proxies": 2, "origins": ("https://x.example",)}) as client:
+        headers = {**bearer("ada"), header: value}
+        assert (await client.post("/orders", json={"people": []}, headers=headers)).status in {201, 400, 401}

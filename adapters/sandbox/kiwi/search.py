@@ -16,7 +16,7 @@ from adapters.sandbox.kiwi.wire import reply, spoken
 from adapters.sandbox.world import World
 
 PAIRS, DAYS = 6, 12  # airports to airports and days looked at; a wider search sees a part of them
-BEST = 6  # outbound and inbound journeys that are paired with one another
+BEST = 6  # outbound and inbound journeys that are paired with one another; fewer when there are many pairs
 HORIZON = timedelta(days=361)
 LAST_MINUTE, TURNAROUND = timedelta(hours=1), timedelta(hours=2)
 
@@ -53,12 +53,14 @@ def _all(asked: Asked, query: SearchQuery) -> Iterator[Found]:
     if not query.aircraft:
         return
     pairs = [(one, other) for one in query.origins for other in query.destinations if one is not other]
-    for origin, destination in sorted(pairs, key=_larger_first)[:PAIRS]:
+    pairs = sorted(pairs, key=_larger_first)[:PAIRS]
+    best = BEST if len(pairs) < 3 else BEST - 2
+    for origin, destination in pairs:
         there = list(_ways(asked, query, query.outbound, origin, destination))
         if query.inbound is None and query.nights is None:
             yield from _sold(asked, ((way,) for way in there))
         else:
-            yield from _sold(asked, _returns(asked, query, there))
+            yield from _sold(asked, _returns(asked, query, there, best))
 
 
 def _larger_first(pair: tuple[Airport, Airport]) -> int:
@@ -101,14 +103,14 @@ def _within(window: Window | None, local: datetime) -> bool:
     return window is None or window[0] <= local.time() <= window[1]
 
 
-def _returns(asked: Asked, query: SearchQuery, there: list[Journey]) -> Iterator[tuple[Journey, ...]]:
+def _returns(asked: Asked, query: SearchQuery, there: list[Journey], best: int) -> Iterator[tuple[Journey, ...]]:
     """The cheaper ways there with the cheaper ways back, where there is time to turn round."""
     seen: dict[Direction, list[Journey]] = {}
-    for out in _cheapest(asked, there):
+    for out in _cheapest(asked, there, best):
         direction = _homeward(query, out)
         if direction not in seen:
             ways = _ways(asked, query, direction, out.destination, out.origin)
-            seen[direction] = _cheapest(asked, ways)
+            seen[direction] = _cheapest(asked, ways, best)
         yield from ((out, back) for back in seen[direction] if back.departs - out.arrives >= TURNAROUND)
 
 
@@ -124,11 +126,11 @@ def _homeward(query: SearchQuery, out: Journey) -> Direction:
     return Direction(max(first, asked.first), min(last, asked.last), asked.leaves, asked.arrives)
 
 
-def _cheapest(asked: Asked, ways: Iterable[Journey]) -> list[Journey]:
+def _cheapest(asked: Asked, ways: Iterable[Journey], best: int) -> list[Journey]:
     def cents(way: Journey) -> int:
         return price(asked.seed, [way], asked.cabin, asked.today, asked.party).adult
 
-    return sorted(ways, key=cents)[:BEST]
+    return sorted(ways, key=cents)[:best]
 
 
 def _sold(asked: Asked, itineraries: Iterable[tuple[Journey, ...]]) -> Iterator[Found]:

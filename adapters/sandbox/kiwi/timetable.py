@@ -115,7 +115,7 @@ def slots(seed: int, carrier: Carrier, origin: Airport, destination: Airport) ->
         Slot(
             at=FIRST_WAVE + nth * span + roll.randrange(0, span, 5),
             number=base + 2 * nth + (origin.code > destination.code),
-            stop=_technical_stop(origin, destination, km) if roll.random() < 0.12 else None,
+            stop=_technical_stop(origin, destination, km) if roll.random() < 0.07 else None,
             operated_by=roll.choice((carrier.code, carrier.code, None, "", _partner(carrier))),
             equipment=roll.choice(equipment),
         )

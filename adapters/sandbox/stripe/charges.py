@@ -163,21 +163,23 @@ def book(stripe: Stripe, charge: Object) -> None:
 def entry(stripe: Stripe, source: Object, kind: str, amount: int, fee: int = 0) -> Object:
     """A balance transaction; `amount` and `fee` in the minor unit of the source's currency, signed."""
     detail: Object = {"amount": fee, "application": None, "currency": source["currency"], "type": "stripe_fee"}
-    return stripe.save({
-        "id": stripe.new_id("txn"),
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": stripe.now() + _WEEK,
-        "balance_type": "payments",
-        "created": stripe.now(),
-        "currency": source["currency"],
-        "description": source.get("description"),
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [detail | {"description": "Stripe processing fees"}] if fee else [],
-        "net": amount - fee,
-        "reporting_category": {"adjustment": "dispute"}.get(kind, kind),
-        "source": source["id"],
-        "status": "pending",
-        "type": kind,
-    })
+    return stripe.save(
+        {
+            "id": stripe.new_id("txn"),
+            "object": "balance_transaction",
+            "amount": amount,
+            "available_on": stripe.now() + _WEEK,
+            "balance_type": "payments",
+            "created": stripe.now(),
+            "currency": source["currency"],
+            "description": source.get("description"),
+            "exchange_rate": None,
+            "fee": fee,
+            "fee_details": [detail | {"description": "Stripe processing fees"}] if fee else [],
+            "net": amount - fee,
+            "reporting_category": {"adjustment": "dispute"}.get(kind, kind),
+            "source": source["id"],
+            "status": "pending",
+            "type": kind,
+        }
+    )

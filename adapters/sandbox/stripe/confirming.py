@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from adapters.sandbox.stripe import charges, disputes
 from adapters.sandbox.stripe.cards import Card, Decline
-from adapters.sandbox.stripe.errors import Refused, invalid
+from adapters.sandbox.stripe.errors import Refused
 from adapters.sandbox.stripe.state import Object, Stripe
 
 _UNAUTHENTICATED = Decline(
@@ -46,12 +46,12 @@ def _ask(stripe: Stripe, intent: Object, *, redirect: bool) -> None:
     url = f"{stripe.world.config.public_base}/stripe/3ds/{intent['id']}?client_secret={intent['client_secret']}"
     intent["status"] = "requires_action"
     if redirect:
-        go = {"return_url": intent["return_url"], "url": url}
+        go = {"return_url": stripe.return_urls[intent["id"]], "url": url}
         intent["next_action"] = {"redirect_to_url": go, "type": "redirect_to_url"}
     else:
         script = {"type": "three_d_secure_redirect", "stripe_js": url, "source": stripe.new_id("src")}
         intent["next_action"] = {"type": "use_stripe_sdk", "use_stripe_sdk": script}
-    stripe.emit("payment_intent.requires_action", public(intent))
+    stripe.emit("payment_intent.requires_action", intent)
 
 
 def answer(stripe: Stripe, intent: Object, *, passed: bool) -> None:
@@ -85,7 +85,7 @@ def charge(stripe: Stripe, intent: Object, method: Object) -> None:
     if manual:
         intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
         stripe.emit("charge.succeeded", made)
-        stripe.emit("payment_intent.amount_capturable_updated", public(intent))
+        stripe.emit("payment_intent.amount_capturable_updated", intent)
         return
     succeed(stripe, intent, made, "charge.succeeded")
 
@@ -98,7 +98,7 @@ def succeed(stripe: Stripe, intent: Object, made: Object, kind: str) -> None:
     if not late:
         charges.book(stripe, made)
     stripe.emit(kind, made)
-    stripe.emit("payment_intent.succeeded", public(intent))
+    stripe.emit("payment_intent.succeeded", intent)
     if late:
         stripe.later(lambda: _book_late(stripe, made))
     reason = stripe.cards[made["payment_method"]].dispute
@@ -123,7 +123,7 @@ def _fail(stripe: Stripe, intent: Object, method: Object, decline: Decline) -> N
     intent["latest_charge"] = made["id"]
     stripe.emit("charge.failed", made)
     error = _refuse(stripe, intent, method, decline, made)
-    raise Refused(402, "card_error", decline.message, code=decline.code, **_rest(error), payment_intent=public(intent))
+    raise Refused(402, "card_error", decline.message, code=decline.code, **_rest(error), payment_intent=intent)
 
 
 def _rest(error: Object) -> Object:
@@ -144,20 +144,17 @@ def _refuse(stripe: Stripe, intent: Object, method: Object, decline: Decline, ma
     }
     intent |= {"status": "requires_payment_method", "payment_method": None, "next_action": None, "processing": None}
     intent["last_payment_error"] = error
-    stripe.emit("payment_intent.payment_failed", public(intent))
+    stripe.emit("payment_intent.payment_failed", intent)
     return error
 
 
 def _debit(stripe: Stripe, intent: Object, method: Object) -> None:
     """A bank debit is on its way for a while, then it is there, or comes back."""
-    if intent["capture_method"] == "manual":
-        message = "The payment method type sepa_debit does not support manual capture."
-        raise invalid(message, "capture_method", "payment_intent_incompatible_payment_method")
     made = charges.attempt(stripe, intent, method, None, captured=True)
     made |= {"status": "pending", "paid": False, "amount_captured": 0}
     intent |= {"status": "processing", "latest_charge": made["id"]}
     stripe.emit("charge.pending", made)
-    stripe.emit("payment_intent.processing", public(intent))
+    stripe.emit("payment_intent.processing", intent)
     stripe.later(lambda: _debited(stripe, intent, method, made))
 
 
@@ -173,11 +170,3 @@ def _debited(stripe: Stripe, intent: Object, method: Object, made: Object) -> No
         return
     made |= {"status": "succeeded", "paid": True, "amount_captured": made["amount"]}
     succeed(stripe, intent, made, "charge.succeeded")
-
-
-_HIDDEN = frozenset({"return_url"})
-
-
-def public(intent: Object) -> Object:
-    """The intent as an answer shows it, without what the emulator keeps in it."""
-    return {name: value for name, value in intent.items() if name not in _HIDDEN}

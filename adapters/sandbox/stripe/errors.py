@@ -41,9 +41,7 @@ def no_such(kind: str, name: str, param: str, status: int = 404) -> Refused:
 
 
 def unexpected_state(message: str, intent: dict[str, Any]) -> Refused:
-    return Refused(
-        400, "invalid_request_error", message, code="payment_intent_unexpected_state", payment_intent=intent
-    )
+    return Refused(400, "invalid_request_error", message, code="payment_intent_unexpected_state", payment_intent=intent)
 
 
 def unauthorised(message: str, code: str = "") -> Refused:

@@ -3,13 +3,12 @@
 from typing import Any
 
 from adapters.sandbox.stripe import confirming, methods
-from adapters.sandbox.stripe.confirming import public
 from adapters.sandbox.stripe.customers import living, shipping
 from adapters.sandbox.stripe.errors import Refused, invalid, unexpected_state
 from adapters.sandbox.stripe.listing import page
 from adapters.sandbox.stripe.money import read_amount, read_currency
 from adapters.sandbox.stripe.params import Params
-from adapters.sandbox.stripe.state import Object
+from adapters.sandbox.stripe.state import Object, Stripe
 from adapters.sandbox.stripe.wire import Call, same_secret
 
 _TEXTS = ("description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix", "transfer_group")
@@ -26,23 +25,23 @@ def create(call: Call) -> Object:
     params = call.params
     currency = read_currency(params)
     facts: Object = {"currency": currency, "amount": read_amount(params, currency), **_common(call)}
-    facts |= _capture_method(params) | _kinds(params, currency)
+    facts |= capture_method(params) | _kinds(params, currency)
     facts["confirmation_method"] = params.choice("confirmation_method", ("automatic", "manual")) or "automatic"
     confirm = params.boolean("confirm")
     attempt = _attempt(call) if confirm else _only_with_confirm(params)
     method = _method(call)
     params.finish()
-    intent = _blank(call, facts)
+    intent = blank(call.stripe, facts)
     if confirm:
         _check_return(call, intent, attempt)
     if method:
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
         _check_kind(intent, method)
     call.stripe.save(intent)
-    call.stripe.emit("payment_intent.created", public(intent))
+    call.stripe.emit("payment_intent.created", intent)
     if confirm:
         _confirm(call, intent, attempt)
-    return public(intent)
+    return intent
 
 
 def retrieve(call: Call) -> Object:
@@ -60,7 +59,7 @@ def update(call: Call) -> Object:
     changes: Object = {"currency": currency, **_common(call, intent)}
     if "amount" in params:
         changes["amount"] = read_amount(params, currency)
-    changes |= _capture_method(params) if "capture_method" in params else {}
+    changes |= capture_method(params) if "capture_method" in params else {}
     changes |= _kinds(params, currency) if "payment_method_types" in params else {}
     method = _method(call)
     params.finish()
@@ -69,12 +68,11 @@ def update(call: Call) -> Object:
         _check_kind(intent | changes, method)
         changes |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
     intent |= changes
-    return public(intent)
+    return intent
 
 
 def listed(call: Call) -> Object:
-    found = page(call, "payment_intent", "/v1/payment_intents", ("customer",))
-    return found | {"data": [public(one) for one in found["data"]]}
+    return page(call, "payment_intent", "/v1/payment_intents", ("customer",))
 
 
 def confirm(call: Call) -> Object:
@@ -91,7 +89,7 @@ def confirm(call: Call) -> Object:
     _check_confirmable(call, intent, method)
     if method:
         _check_kind(intent, method)
-    _check_return(call, intent | changes, attempt)
+    _check_return(call, intent, attempt)
     intent |= changes
     intent["payment_method"] = method["id"] if method else intent["payment_method"]
     _confirm(call, intent, attempt)
@@ -101,15 +99,14 @@ def confirm(call: Call) -> Object:
 def for_key(call: Call, intent: Object) -> Object:
     """A publishable key sees no metadata, customer or charge."""
     if not call.publishable:
-        return public(intent)
+        return intent
     secret = {"metadata", "customer", "latest_charge", "application", "review", "transfer_data", "on_behalf_of"}
-    return {name: value for name, value in public(intent).items() if name not in secret}
+    return {name: value for name, value in intent.items() if name not in secret}
 
 
 def _public_changes(call: Call) -> Object:
-    url = call.params.url("return_url")
     email = call.params.text("receipt_email")
-    return ({"return_url": url} if url else {}) | ({"receipt_email": email} if email else {})
+    return {"receipt_email": email} if email else {}
 
 
 def _attempt(call: Call) -> Object:
@@ -118,6 +115,7 @@ def _attempt(call: Call) -> Object:
         "off_session": params.text("off_session") not in {None, "false"},
         "error_on_requires_action": params.boolean("error_on_requires_action"),
         "use_stripe_sdk": params.boolean("use_stripe_sdk"),
+        "return_url": params.url("return_url"),
     }
 
 
@@ -144,12 +142,11 @@ def _common(call: Call, before: Object | None = None) -> Object:
         facts["shipping"] = shipping(params.group("shipping"))
     if usage := params.choice("setup_future_usage", ("on_session", "off_session")):
         facts["setup_future_usage"] = usage
-    if url := params.url("return_url"):
-        facts["return_url"] = url
     return facts
 
 
-def _capture_method(params: Params) -> Object:
+def capture_method(params: Params) -> Object:
+    """`automatic_async` is what Stripe does when nobody says."""
     method = params.choice("capture_method", ("automatic", "automatic_async", "manual"))
     return {"capture_method": method or "automatic_async"}
 
@@ -198,6 +195,9 @@ def _check_kind(intent: Object, method: Object) -> None:
             "payment_method",
             "payment_intent_incompatible_payment_method",
         )
+    if method["type"] == "sepa_debit" and intent["capture_method"] == "manual":
+        message = "The payment method type sepa_debit does not support manual capture."
+        raise invalid(message, "capture_method", "payment_intent_incompatible_payment_method")
     if method["customer"] and method["customer"] != intent["customer"]:
         raise invalid(
             f"The PaymentMethod {method['id']} does not belong to the Customer of this PaymentIntent.",
@@ -210,7 +210,8 @@ def _check_return(call: Call, intent: Object, attempt: Object) -> None:
     """Server-side confirmation must say where a redirect comes back to, unless redirects are off."""
     automatic = intent["automatic_payment_methods"]
     needs = automatic and automatic["allow_redirects"] == "always" and not attempt["off_session"]
-    if needs and not (call.publishable or attempt["use_stripe_sdk"] or intent["return_url"]):
+    url = attempt["return_url"] or call.stripe.return_urls.get(intent["id"])
+    if needs and not (call.publishable or attempt["use_stripe_sdk"] or url):
         raise invalid(
             "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
             "these payment methods might redirect your customer off of your page, you must provide a `return_url`. If "
@@ -257,7 +258,7 @@ def _check_changeable(intent: Object, changes: Object, method: Object | None) ->
             f"This PaymentIntent's {fixed[0]} could not be updated because it has a status of {intent['status']}. You "
             f"may only update the {fixed[0]} of a PaymentIntent with one of the following statuses: "
             f"{', '.join(_CHANGEABLE)}.",
-            public(intent),
+            intent,
         )
 
 
@@ -266,7 +267,9 @@ def _confirm(call: Call, intent: Object, attempt: Object) -> None:
         _check_confirmable(call, intent, None)
     stripe = call.stripe
     method = stripe.find("payment_method", intent["payment_method"], "payment_method", 400)
-    redirect = bool(intent["return_url"]) and not attempt["use_stripe_sdk"]
+    if attempt["return_url"]:
+        stripe.return_urls[intent["id"]] = attempt["return_url"]
+    redirect = intent["id"] in stripe.return_urls and not attempt["use_stripe_sdk"]
     off_session = attempt["off_session"] or attempt["error_on_requires_action"]
     try:
         confirming.pay(stripe, intent, method, off_session=off_session, redirect=redirect)
@@ -276,8 +279,9 @@ def _confirm(call: Call, intent: Object, attempt: Object) -> None:
         raise
 
 
-def _blank(call: Call, facts: Object) -> Object:
-    name = call.stripe.new_id("pi")
+def blank(stripe: Stripe, facts: Object) -> Object:
+    """An intent without a payment method, not yet saved."""
+    name = stripe.new_id("pi")
     return {
         "id": name,
         "object": "payment_intent",
@@ -288,8 +292,8 @@ def _blank(call: Call, facts: Object) -> Object:
         "application_fee_amount": None,
         "canceled_at": None,
         "cancellation_reason": None,
-        "client_secret": f"{name}_{call.stripe.new_id('secret', 25)}",
-        "created": call.stripe.now(),
+        "client_secret": f"{name}_{stripe.new_id('secret', 25)}",
+        "created": stripe.now(),
         "customer": None,
         "customer_account": None,
         "description": None,
@@ -305,7 +309,6 @@ def _blank(call: Call, facts: Object) -> Object:
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "processing": None,
         "receipt_email": None,
-        "return_url": None,
         "review": None,
         "setup_future_usage": None,
         "shipping": None,

@@ -143,7 +143,9 @@ def _blank(stripe: Stripe, charge: Object, amount: int) -> Object:
         "currency": charge["currency"],
         "customer": charge["customer"],
         "customer_account": None,
-        "destination_details": {"card": reversal, "type": "card"} if card else {"sepa_bank_transfer": {}, "type": "sepa_bank_transfer"},
+        "destination_details": {"card": reversal, "type": "card"}
+        if card
+        else {"sepa_bank_transfer": {}, "type": "sepa_bank_transfer"},
         "metadata": {},
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],

@@ -1,7 +1,6 @@
 """What ends an intent: capture, cancellation, or a hold that runs out."""
 
 from adapters.sandbox.stripe import confirming
-from adapters.sandbox.stripe.confirming import public
 from adapters.sandbox.stripe.errors import invalid, unexpected_state
 from adapters.sandbox.stripe.money import written
 from adapters.sandbox.stripe.refunds import release
@@ -31,12 +30,12 @@ def capture(call: Call) -> Object:
         raise unexpected_state(
             f"This PaymentIntent could not be captured because it has a status of {intent['status']}. Only a "
             "PaymentIntent with one of the following statuses may be captured: requires_capture.",
-            public(intent),
+            intent,
         )
     _check_amount(intent, amount)
     intent["metadata"] = metadata
     _take(call.stripe, intent, amount or intent["amount_capturable"])
-    return public(intent)
+    return intent
 
 
 def _check_amount(intent: Object, amount: int | None) -> None:
@@ -68,10 +67,10 @@ def cancel(call: Call) -> Object:
         raise unexpected_state(
             f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
             f"with one of the following statuses may be canceled: {', '.join(_CANCELABLE)}.",
-            public(intent),
+            intent,
         )
     end(call.stripe, intent, reason)
-    return public(intent)
+    return intent
 
 
 def end(stripe: Stripe, intent: Object, reason: str | None) -> None:
@@ -89,4 +88,4 @@ def end(stripe: Stripe, intent: Object, reason: str | None) -> None:
         charge = stripe.find("charge", intent["latest_charge"])
         release(stripe, charge, charge["amount"])
         stripe.emit("charge.expired" if reason == "automatic" else "charge.refunded", charge)
-    stripe.emit("payment_intent.canceled", public(intent))
+    stripe.emit("payment_intent.canceled", intent)

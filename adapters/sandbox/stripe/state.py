@@ -53,8 +53,12 @@ class Stripe:
     cards: dict[str, Card] = field(default_factory=dict)
     """How each payment method behaves, by its id."""
     line_items: dict[str, list[Object]] = field(default_factory=dict)
+    wanted: dict[str, Object] = field(default_factory=dict)
+    """What the intent of a checkout session will be made with, by the session's id."""
     authenticated: set[str] = field(default_factory=set)
     """Intents whose customer has passed 3-D Secure."""
+    return_urls: dict[str, str] = field(default_factory=dict)
+    """Where an intent's customer comes back to, by the intent's id."""
     answers: dict[str, Remembered] = field(default_factory=dict)
     in_flight: set[str] = field(default_factory=set)
     bodies: dict[str, bytes] = field(default_factory=dict)

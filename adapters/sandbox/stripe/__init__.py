@@ -1,0 +1,88 @@
+"""Stripe, as its test mode behaves: payment intents, cards with 3-D Secure, refunds, disputes, signed webhooks."""
+
+from aiohttp import web
+
+from adapters.sandbox.stripe import (
+    charges,
+    checkout,
+    control,
+    customers,
+    disputes,
+    events,
+    intents,
+    methods,
+    refunds,
+    settling,
+)
+from adapters.sandbox.stripe.errors import Refused
+from adapters.sandbox.stripe.pages import Pages
+from adapters.sandbox.stripe.wire import CORS, Call, Endpoint, handler
+from adapters.sandbox.world import World
+
+_ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
+    ("POST", "customers", customers.create),
+    ("GET", "customers", customers.listed),
+    ("GET", "customers/{id}", customers.retrieve),
+    ("POST", "customers/{id}", customers.update),
+    ("DELETE", "customers/{id}", customers.delete),
+    ("POST", "payment_methods", methods.create),
+    ("GET", "payment_methods", methods.listed),
+    ("GET", "payment_methods/{id}", methods.retrieve),
+    ("POST", "payment_methods/{id}/attach", methods.attach),
+    ("POST", "payment_methods/{id}/detach", methods.detach),
+    ("POST", "payment_intents", intents.create),
+    ("GET", "payment_intents", intents.listed),
+    ("GET", "payment_intents/{id}", intents.retrieve),
+    ("POST", "payment_intents/{id}", intents.update),
+    ("POST", "payment_intents/{id}/confirm", intents.confirm),
+    ("POST", "payment_intents/{id}/capture", settling.capture),
+    ("POST", "payment_intents/{id}/cancel", settling.cancel),
+    ("GET", "charges", charges.listed),
+    ("GET", "charges/{id}", charges.retrieve),
+    ("POST", "charges/{id}", charges.update),
+    ("GET", "balance_transactions", charges.transactions),
+    ("GET", "balance_transactions/{id}", charges.transaction),
+    ("POST", "refunds", refunds.create),
+    ("GET", "refunds", refunds.listed),
+    ("GET", "refunds/{id}", refunds.retrieve),
+    ("POST", "refunds/{id}", refunds.update),
+    ("POST", "refunds/{id}/cancel", refunds.cancel),
+    ("GET", "disputes", disputes.listed),
+    ("GET", "disputes/{id}", disputes.retrieve),
+    ("POST", "disputes/{id}", disputes.update),
+    ("POST", "disputes/{id}/close", disputes.accept),
+    ("POST", "checkout/sessions", checkout.create),
+    ("GET", "checkout/sessions", checkout.listed),
+    ("GET", "checkout/sessions/{id}", checkout.retrieve),
+    ("GET", "checkout/sessions/{id}/line_items", checkout.line_items),
+    ("POST", "checkout/sessions/{id}/expire", checkout.expired),
+    ("GET", "events", events.listed),
+    ("GET", "events/{id}", events.retrieve),
+)
+_PUBLISHABLE: tuple[Endpoint, ...] = (intents.retrieve, intents.confirm, methods.create)
+
+
+def setup(app: web.Application, world: World) -> None:
+    """Adds the API under /stripe/v1/, Stripe's pages under /stripe/, and the controls under /_/stripe/."""
+    for method, path, endpoint in _ENDPOINTS:
+        handle = handler(world, endpoint, publishable=endpoint in _PUBLISHABLE)
+        app.router.add_route(method, f"/stripe/v1/{path}", handle)
+    pages = Pages(world)
+    app.router.add_get("/stripe/3ds/{id}", pages.challenge)
+    app.router.add_post("/stripe/3ds/{id}", pages.answered)
+    app.router.add_get("/stripe/checkout/{id}", pages.checkout)
+    app.router.add_post("/stripe/checkout/{id}", pages.pay)
+    app.router.add_get("/stripe/checkout/{id}/return", pages.returned)
+    app.router.add_get("/stripe/receipts/{id}", pages.receipt)
+    control.setup(app, world)
+    app.router.add_route("OPTIONS", "/stripe/v1/{path:.*}", _preflight)
+    app.router.add_route("*", "/stripe/v1/{id:.*}", handler(world, _unknown, publishable=True))
+
+
+async def _preflight(_: web.Request) -> web.Response:
+    return web.Response(headers=CORS)
+
+
+def _unknown(call: Call) -> dict[str, object]:
+    message = f"Unrecognized request URL (/v1/{call.id}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
+    raise Refused(404, "invalid_request_error", message, executed=False)

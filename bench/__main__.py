@@ -1,0 +1,29 @@
+"""`make bench`: starts a hub on a fresh database, measures, prints a table. About a minute."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import intake, search, start
+from bench.hub import Served
+
+
+async def main() -> None:
+    table = Table("what", "hub", "by hand", "ratio", "aim", box=None)
+    with tempfile.TemporaryDirectory(prefix="hub-bench-") as folder:
+        cold = await start.cold(Path(folder))
+        table.add_row("ready with a new database, s", f"{cold.seconds:.2f}", "", "", "at most 10")
+        warm = await start.warm(Path(folder))
+        table.add_row("ready, warm, s", f"{warm.seconds:.2f}", "", "", "at most 4")
+        async with Served(Path(folder)) as hub:
+            for row in (*await search.cached(hub), *await search.uncached(hub), *await intake.durable(hub)):
+                table.add_row(*row)
+            table.add_row("resident, hub + worker + sandbox, MB", f"{hub.resident_mb():.0f}", "", "", "at most 220")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

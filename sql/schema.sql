@@ -1,0 +1,711 @@
+-- All migrations together, to read. Made by `make schema`.
+
+CREATE SCHEMA auth;
+
+CREATE SCHEMA public;
+
+COMMENT ON SCHEMA public IS 'standard public schema';
+
+CREATE TYPE public.pgqueuer_status AS ENUM (
+    'queued',
+    'picked',
+    'successful',
+    'exception',
+    'canceled',
+    'deleted',
+    'failed'
+);
+
+CREATE FUNCTION auth.uid() RETURNS uuid
+    LANGUAGE sql STABLE
+    AS $$
+                select nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')::uuid
+            $$;
+
+CREATE FUNCTION public.fn_pgqueuer_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    to_emit BOOLEAN := false;  -- Flag to decide whether to emit a notification
+BEGIN
+    -- Check operation type and set the emit flag accordingly
+    IF TG_OP = 'UPDATE' AND OLD IS DISTINCT FROM NEW THEN
+        to_emit := true;
+    ELSIF TG_OP = 'DELETE' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'INSERT' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        to_emit := true;
+    END IF;
+
+    -- Perform notification if the emit flag is set
+    IF to_emit THEN
+        PERFORM pg_notify(
+            'ch_pgqueuer',
+            json_build_object(
+                'channel', 'ch_pgqueuer',
+                'operation', lower(TG_OP),
+                'sent_at', NOW(),
+                'table', TG_TABLE_NAME,
+                'type', 'table_changed_event'
+            )::text
+        );
+    END IF;
+
+    -- Return appropriate value based on the operation
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    ELSE
+        RETURN NULL; -- For TRUNCATE and other non-row-specific contexts
+    END IF;
+
+END;
+$$;
+
+CREATE TABLE public.audit_logs (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    customer_id uuid,
+    booking_id uuid,
+    request_id text,
+    ip text,
+    user_agent text,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+ALTER TABLE public.audit_logs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_logs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.booking_travelers (
+    booking_id uuid NOT NULL,
+    "position" smallint NOT NULL,
+    title text NOT NULL,
+    gender text NOT NULL,
+    given_name text NOT NULL,
+    family_name text NOT NULL,
+    born_on date NOT NULL,
+    nationality text NOT NULL,
+    email text,
+    phone text,
+    document_number text,
+    document_expires_on date
+);
+
+CREATE TABLE public.bookings (
+    id uuid NOT NULL,
+    reference text NOT NULL,
+    customer_id uuid NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    failure text,
+    payment_status text DEFAULT 'unpaid'::text NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    offer_id text NOT NULL,
+    supplier text NOT NULL,
+    itinerary jsonb NOT NULL,
+    sandbox boolean NOT NULL,
+    contact_email text NOT NULL,
+    contact_phone text,
+    notes text,
+    supplier_reference text,
+    idempotency_key text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    confirmed_at timestamp with time zone,
+    CONSTRAINT bookings_amount_check CHECK ((amount > 0)),
+    CONSTRAINT bookings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT bookings_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'ordering'::text, 'order_unknown'::text, 'ordered'::text, 'confirmed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))
+);
+
+CREATE TABLE public.credentials (
+    customer_id uuid NOT NULL,
+    password_hash text NOT NULL,
+    changed_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.customers (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    phone text,
+    created_at timestamp with time zone NOT NULL,
+    payment_customer_id text
+);
+
+CREATE TABLE public.flight_searches (
+    id uuid NOT NULL,
+    query jsonb NOT NULL,
+    offers jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.idempotency_keys (
+    caller text NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    claim uuid NOT NULL,
+    status text NOT NULL,
+    response_status smallint,
+    response_headers jsonb,
+    response_body bytea,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    locked_until timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_keys_check CHECK (((status = 'in_flight'::text) OR ((response_status IS NOT NULL) AND (response_body IS NOT NULL)))),
+    CONSTRAINT idempotency_keys_status_check CHECK ((status = ANY (ARRAY['in_flight'::text, 'done'::text])))
+);
+
+CREATE TABLE public.message_reports (
+    message_id uuid NOT NULL,
+    status text NOT NULL,
+    detail text,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.messages (
+    id uuid NOT NULL,
+    fact text NOT NULL,
+    customer_id uuid,
+    booking_id uuid,
+    payment_id uuid,
+    channel text NOT NULL,
+    template text NOT NULL,
+    recipient text NOT NULL,
+    status text DEFAULT 'queued'::text NOT NULL,
+    provider text,
+    provider_message_id text,
+    error text,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'whatsapp'::text]))),
+    CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'suppressed'::text])))
+);
+
+CREATE TABLE public.payments (
+    id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    provider text NOT NULL,
+    intent_id text,
+    status text DEFAULT 'unpaid'::text NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    captured bigint DEFAULT 0 NOT NULL,
+    refunded bigint DEFAULT 0 NOT NULL,
+    failure text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT payments_amount_check CHECK ((amount > 0)),
+    CONSTRAINT payments_check CHECK (((captured <= amount) AND (refunded <= captured))),
+    CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'released'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.pgqueuer (
+    id bigint NOT NULL,
+    priority integer NOT NULL,
+    queue_manager_id uuid,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    updated timestamp with time zone DEFAULT now() NOT NULL,
+    heartbeat timestamp with time zone DEFAULT now() NOT NULL,
+    execute_after timestamp with time zone DEFAULT now() NOT NULL,
+    status public.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL,
+    dedupe_key text,
+    payload bytea,
+    headers jsonb,
+    attempts integer DEFAULT 0 NOT NULL,
+    slot bigint
+);
+
+CREATE SEQUENCE public.pgqueuer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE public.pgqueuer_id_seq OWNED BY public.pgqueuer.id;
+
+CREATE TABLE public.pgqueuer_log (
+    id bigint NOT NULL,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    job_id bigint NOT NULL,
+    status public.pgqueuer_status NOT NULL,
+    priority integer NOT NULL,
+    entrypoint text NOT NULL,
+    traceback jsonb,
+    aggregated boolean DEFAULT false
+);
+
+ALTER TABLE public.pgqueuer_log ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.pgqueuer_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.pgqueuer_schedules (
+    id bigint NOT NULL,
+    expression text NOT NULL,
+    entrypoint text NOT NULL,
+    heartbeat timestamp with time zone DEFAULT now() NOT NULL,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    updated timestamp with time zone DEFAULT now() NOT NULL,
+    next_run timestamp with time zone DEFAULT now() NOT NULL,
+    last_run timestamp with time zone,
+    status public.pgqueuer_status DEFAULT 'queued'::public.pgqueuer_status
+);
+
+CREATE SEQUENCE public.pgqueuer_schedules_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE public.pgqueuer_schedules_id_seq OWNED BY public.pgqueuer_schedules.id;
+
+CREATE TABLE public.pgqueuer_statistics (
+    id bigint NOT NULL,
+    created timestamp with time zone DEFAULT date_trunc('sec'::text, now()) NOT NULL,
+    count bigint NOT NULL,
+    priority integer NOT NULL,
+    status public.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL
+);
+
+CREATE SEQUENCE public.pgqueuer_statistics_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
+
+CREATE TABLE public.provider_calls (
+    id bigint NOT NULL,
+    provider text NOT NULL,
+    operation text NOT NULL,
+    attempt integer NOT NULL,
+    method text NOT NULL,
+    status integer,
+    outcome text NOT NULL,
+    duration_ms double precision NOT NULL,
+    idempotency_key text,
+    booking_id uuid,
+    request_id text,
+    provider_request_id text,
+    started_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.provider_calls ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.provider_calls_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.refresh_tokens (
+    hash bytea NOT NULL,
+    session_id uuid NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
+
+CREATE TABLE public.refunds (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    reason text NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    provider_refund_id text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT refunds_amount_check CHECK ((amount > 0)),
+    CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.schedules (
+    name text NOT NULL,
+    next_run timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    duration_ms double precision NOT NULL
+);
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_because text,
+    ip text,
+    user_agent text
+);
+
+CREATE TABLE public.supplier_orders (
+    booking_id uuid NOT NULL,
+    supplier text NOT NULL,
+    state text DEFAULT 'none'::text NOT NULL,
+    offer jsonb NOT NULL,
+    query jsonb NOT NULL,
+    order_id text,
+    placed jsonb,
+    lease_until timestamp with time zone,
+    unknown_since timestamp with time zone,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT supplier_orders_state_check CHECK ((state = ANY (ARRAY['none'::text, 'placing'::text, 'placed'::text, 'confirming'::text, 'confirmed'::text, 'refused'::text, 'unknown'::text])))
+);
+
+CREATE TABLE public.suppressions (
+    channel text NOT NULL,
+    address text NOT NULL,
+    reason text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.webhook_events (
+    id bigint NOT NULL,
+    provider text NOT NULL,
+    event_id text NOT NULL,
+    type text NOT NULL,
+    payload jsonb NOT NULL,
+    raw bytea NOT NULL,
+    occurred_at timestamp with time zone,
+    received_at timestamp with time zone NOT NULL,
+    processed_at timestamp with time zone,
+    status text DEFAULT 'received'::text NOT NULL,
+    deliveries integer DEFAULT 1 NOT NULL,
+    booking_id uuid,
+    CONSTRAINT webhook_events_status_check CHECK ((status = ANY (ARRAY['received'::text, 'processed'::text, 'ignored'::text])))
+);
+
+ALTER TABLE public.webhook_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY public.pgqueuer ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_id_seq'::regclass);
+
+ALTER TABLE ONLY public.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_schedules_id_seq'::regclass);
+
+ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_statistics_id_seq'::regclass);
+
+ALTER TABLE ONLY public.audit_logs
+    ADD CONSTRAINT audit_logs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.booking_travelers
+    ADD CONSTRAINT booking_travelers_pkey PRIMARY KEY (booking_id, "position");
+
+ALTER TABLE ONLY public.bookings
+    ADD CONSTRAINT bookings_customer_id_idempotency_key_key UNIQUE (customer_id, idempotency_key);
+
+ALTER TABLE ONLY public.bookings
+    ADD CONSTRAINT bookings_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.bookings
+    ADD CONSTRAINT bookings_reference_key UNIQUE (reference);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (customer_id);
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.flight_searches
+    ADD CONSTRAINT flight_searches_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (caller, route, key);
+
+ALTER TABLE ONLY public.message_reports
+    ADD CONSTRAINT message_reports_pkey PRIMARY KEY (message_id, status);
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_fact_key UNIQUE (fact);
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_intent_id_key UNIQUE (intent_id);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pgqueuer_log
+    ADD CONSTRAINT pgqueuer_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pgqueuer
+    ADD CONSTRAINT pgqueuer_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pgqueuer_schedules
+    ADD CONSTRAINT pgqueuer_schedules_expression_entrypoint_key UNIQUE (expression, entrypoint);
+
+ALTER TABLE ONLY public.pgqueuer_schedules
+    ADD CONSTRAINT pgqueuer_schedules_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pgqueuer_statistics
+    ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.provider_calls
+    ADD CONSTRAINT provider_calls_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.refresh_tokens
+    ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (hash);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_provider_refund_id_key UNIQUE (provider_refund_id);
+
+ALTER TABLE ONLY public.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.supplier_orders
+    ADD CONSTRAINT supplier_orders_pkey PRIMARY KEY (booking_id);
+
+ALTER TABLE ONLY public.suppressions
+    ADD CONSTRAINT suppressions_pkey PRIMARY KEY (channel, address);
+
+ALTER TABLE ONLY public.webhook_events
+    ADD CONSTRAINT webhook_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.webhook_events
+    ADD CONSTRAINT webhook_events_provider_event_id_key UNIQUE (provider, event_id);
+
+CREATE INDEX audit_logs_booking ON public.audit_logs USING btree (booking_id, id) WHERE (booking_id IS NOT NULL);
+
+CREATE INDEX audit_logs_customer ON public.audit_logs USING btree (customer_id, id) WHERE (customer_id IS NOT NULL);
+
+CREATE INDEX bookings_customer ON public.bookings USING btree (customer_id, created_at DESC);
+
+CREATE INDEX bookings_open ON public.bookings USING btree (updated_at) WHERE (status = ANY (ARRAY['pending'::text, 'ordering'::text, 'order_unknown'::text, 'ordered'::text]));
+
+CREATE INDEX bookings_unpaid ON public.bookings USING btree (expires_at) WHERE (status = 'pending'::text);
+
+CREATE UNIQUE INDEX customers_email ON public.customers USING btree (lower(email));
+
+CREATE INDEX flight_searches_expiry ON public.flight_searches USING btree (expires_at);
+
+CREATE INDEX idempotency_keys_expiry ON public.idempotency_keys USING btree (expires_at);
+
+CREATE INDEX messages_booking ON public.messages USING btree (booking_id) WHERE (booking_id IS NOT NULL);
+
+CREATE UNIQUE INDEX messages_provider ON public.messages USING btree (provider, provider_message_id) WHERE (provider_message_id IS NOT NULL);
+
+CREATE INDEX messages_waiting ON public.messages USING btree (updated_at) WHERE (status = ANY (ARRAY['queued'::text, 'sending'::text]));
+
+CREATE UNIQUE INDEX payments_live ON public.payments USING btree (booking_id) WHERE (status <> ALL (ARRAY['failed'::text, 'released'::text]));
+
+CREATE INDEX payments_open ON public.payments USING btree (updated_at) WHERE (status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text]));
+
+CREATE INDEX pgqueuer_ep_ea_idx ON public.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::public.pgqueuer_status);
+
+CREATE INDEX pgqueuer_ep_prio_id_idx ON public.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::public.pgqueuer_status);
+
+CREATE INDEX pgqueuer_log_created ON public.pgqueuer_log USING btree (created);
+
+CREATE INDEX pgqueuer_log_job_id_status ON public.pgqueuer_log USING btree (job_id, created DESC);
+
+CREATE INDEX pgqueuer_log_not_aggregated ON public.pgqueuer_log USING btree ((1)) WHERE (NOT aggregated);
+
+CREATE INDEX pgqueuer_log_status ON public.pgqueuer_log USING btree (status);
+
+CREATE INDEX pgqueuer_picked_heartbeat_idx ON public.pgqueuer USING btree (heartbeat) WHERE (status = 'picked'::public.pgqueuer_status);
+
+CREATE UNIQUE INDEX pgqueuer_picked_slot_idx ON public.pgqueuer USING btree (entrypoint, slot) WHERE ((status = 'picked'::public.pgqueuer_status) AND (slot IS NOT NULL));
+
+CREATE INDEX pgqueuer_priority_id_id1_idx ON public.pgqueuer USING btree (priority, id DESC) INCLUDE (id) WHERE (status = 'queued'::public.pgqueuer_status);
+
+CREATE INDEX pgqueuer_queue_manager_id_idx ON public.pgqueuer USING btree (queue_manager_id) WHERE (queue_manager_id IS NOT NULL);
+
+CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON public.pgqueuer_statistics USING btree (priority, date_trunc('sec'::text, timezone('UTC'::text, created)), status, entrypoint);
+
+CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (dedupe_key) WHERE ((status = ANY (ARRAY['queued'::public.pgqueuer_status, 'picked'::public.pgqueuer_status])) AND (dedupe_key IS NOT NULL));
+
+CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
+
+CREATE INDEX provider_calls_booking ON public.provider_calls USING btree (booking_id, started_at) WHERE (booking_id IS NOT NULL);
+
+CREATE INDEX provider_calls_started ON public.provider_calls USING btree (started_at);
+
+CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (session_id);
+
+CREATE INDEX refunds_payment ON public.refunds USING btree (payment_id);
+
+CREATE INDEX sessions_customer ON public.sessions USING btree (customer_id);
+
+CREATE UNIQUE INDEX supplier_orders_order ON public.supplier_orders USING btree (supplier, order_id) WHERE (order_id IS NOT NULL);
+
+CREATE INDEX webhook_events_booking ON public.webhook_events USING btree (booking_id) WHERE (booking_id IS NOT NULL);
+
+CREATE INDEX webhook_events_waiting ON public.webhook_events USING btree (received_at) WHERE (status = 'received'::text);
+
+CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION public.fn_pgqueuer_changed();
+
+ALTER TABLE ONLY public.booking_travelers
+    ADD CONSTRAINT booking_travelers_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.bookings
+    ADD CONSTRAINT bookings_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.message_reports
+    ADD CONSTRAINT message_reports_message_id_fkey FOREIGN KEY (message_id) REFERENCES public.messages(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.refresh_tokens
+    ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.supplier_orders
+    ADD CONSTRAINT supplier_orders_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id) ON DELETE CASCADE;
+
+ALTER TABLE public.audit_logs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.booking_travelers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.flight_searches ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.message_reports ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_audit_logs ON public.audit_logs FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_bookings ON public.bookings FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_customer ON public.customers FOR SELECT TO authenticated USING ((id = auth.uid()));
+
+CREATE POLICY own_messages ON public.messages FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_payments ON public.payments FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_refunds ON public.refunds FOR SELECT TO authenticated USING ((EXISTS ( SELECT 1
+   FROM public.payments p
+  WHERE ((p.id = refunds.payment_id) AND (p.customer_id = auth.uid())))));
+
+CREATE POLICY own_sessions ON public.sessions FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_travelers ON public.booking_travelers FOR SELECT TO authenticated USING ((EXISTS ( SELECT 1
+   FROM public.bookings b
+  WHERE ((b.id = booking_travelers.booking_id) AND (b.customer_id = auth.uid())))));
+
+ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.pgqueuer ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.pgqueuer_log ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.pgqueuer_schedules ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.pgqueuer_statistics ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.provider_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.refresh_tokens ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.schedules ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.schema_migrations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.supplier_orders ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.suppressions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.webhook_events ENABLE ROW LEVEL SECURITY;
+
+GRANT USAGE ON SCHEMA auth TO anon;
+GRANT USAGE ON SCHEMA auth TO authenticated;
+GRANT USAGE ON SCHEMA auth TO service_role;
+
+GRANT USAGE ON SCHEMA public TO anon;
+GRANT USAGE ON SCHEMA public TO authenticated;
+
+GRANT SELECT ON TABLE public.audit_logs TO authenticated;
+
+GRANT SELECT ON TABLE public.booking_travelers TO authenticated;
+
+GRANT SELECT ON TABLE public.bookings TO authenticated;
+
+GRANT SELECT ON TABLE public.customers TO authenticated;
+
+GRANT SELECT ON TABLE public.messages TO authenticated;
+
+GRANT SELECT ON TABLE public.payments TO authenticated;
+
+GRANT SELECT ON TABLE public.refunds TO authenticated;
+
+GRANT SELECT ON TABLE public.sessions TO authenticated;
