@@ -1,7 +1,7 @@
 """Airports and cities, offline."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import cached_property
@@ -76,7 +76,7 @@ class Locations:
             return (best + minor, one.type == "airport", one.name)
 
         found: Iterable[Location] = (*self._cities.values(), *self._airports.values())
-        return [_entry(one) for one in sorted(found, key=rank)]
+        return [_entry(number, one) for number, one in enumerate(sorted(found, key=rank))]
 
     def find(self, code: str) -> Location | None:
         """A metropolitan area or an airport."""
@@ -100,13 +100,15 @@ class Locations:
         if not wanted:
             return []
         inside = f" {wanted}"
-        tiers: tuple[list[Location], ...] = ([], [], [], [], [])
-        for one in self._index:
-            if one.code == wanted:
-                tiers[0].append(one.location)
-            elif inside in one.words:
-                tiers[_tier(one, wanted)].append(one.location)
-        return [one for tier in tiers for one in tier][:limit]
+        near = [one for one in self._index if inside in one.words]
+        found = {one.id: one.location for one in self._index if one.code == wanted}
+        for fits in _TIERS:
+            for one in near:
+                if len(found) >= limit:
+                    break
+                if fits(one, wanted):
+                    found.setdefault(one.id, one.location)
+        return list(found.values())[:limit]
 
     def warm(self) -> None:
         """Loads it all, so that the first request does not."""
@@ -116,6 +118,7 @@ class Locations:
 class _Entry(NamedTuple):
     """A location with what is looked for in it, folded."""
 
+    id: int
     code: str
     city: str
     name: str
@@ -123,17 +126,18 @@ class _Entry(NamedTuple):
     location: Location
 
 
-def _entry(one: Location) -> _Entry:
+def _entry(number: int, one: Location) -> _Entry:
     city, name = _fold(one.city), _fold(one.name)
-    return _Entry(one.code.lower(), city, name, f" {city} {name}", one)
+    return _Entry(number, one.code.lower(), city, name, f" {city} {name}", one)
 
 
-def _tier(one: _Entry, wanted: str) -> int:
-    if one.city == wanted:
-        return 1
-    if one.city.startswith(wanted):
-        return 2
-    return 3 if one.name.startswith(wanted) else 4
+_TIERS: tuple[Callable[[_Entry, str], bool], ...] = (
+    lambda one, wanted: one.city == wanted,
+    lambda one, wanted: one.city.startswith(wanted),
+    lambda one, wanted: one.name.startswith(wanted),
+    lambda _one, _wanted: True,
+)
+"""From the closest to the loosest way to be what was meant."""
 
 
 def _fold(text: str) -> str:

@@ -100,7 +100,8 @@ class Endpoint:
         """For the OpenAPI document."""
         operation = self.operation
         answer = operation.reply or (self.returns if _is_data(self.returns) else None)
-        empty = answer is None and operation.reply_type == "application/json"
+        empty = self.returns in (None, type(None))
+        unknown = answer is None and operation.reply_type == "application/json"
         return openapi.Endpoint(
             method=operation.method,
             path=_PARAMETER.sub(r"{\1}", operation.path),
@@ -115,7 +116,7 @@ class Endpoint:
             query=TypeAdapter(self._query_model) if self._query_model is not None else None,
             path_parameters=self._path,
             reply=TypeAdapter(answer) if answer is not None else None,
-            reply_type=operation.reply_type,
+            reply_type=None if empty else ("*/*" if unknown else operation.reply_type),
         )
 
 

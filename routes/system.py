@@ -28,9 +28,8 @@ _DOCS = {
     "docs.js": "text/javascript; charset=utf-8",
 }
 _NO_STORE = {"Cache-Control": "no-store"}
-# Swagger UI sets styles on elements as it draws; scripts come from the hub alone.
 _DOCS_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 

@@ -133,8 +133,8 @@ class Fulfilment:
             return
         if why := _refusal(check, order):
             await self._fail(order, why)
-        elif await self._start(order):
-            await self._place(order, check)
+        elif (started := await self._start(order)) is not None:
+            await self._place(started, check)
 
     async def _wait_or_fail(self, order: Order, error: ProviderTransient) -> None:
         """Nothing has been ordered, so waiting costs nothing but time; after a while the money goes back."""
@@ -143,13 +143,14 @@ class Fulfilment:
             return
         raise Retry(error.retry_after or 5, "the supplier is not available") from error
 
-    async def _start(self, order: Order) -> bool:
-        """Writes down that the supplier is about to be asked. False when the booking has meanwhile ended."""
+    async def _start(self, order: Order) -> Order | None:
+        """Writes down that the supplier is about to be asked. None when the booking has meanwhile ended."""
         async with self.db.transaction() as tx:
             moved = await self.store.move(tx, order.booking, BookingStatus.ORDERING)
-            if moved is not None:
-                await self._set(tx, order, "placing")
-            return moved is not None
+            if moved is None:
+                return None
+            await self._set(tx, order, "placing")
+        return replace(order, booking=moved, state="placing")
 
     async def _place(self, order: Order, check: PriceCheck) -> None:
         request = OrderRequest(

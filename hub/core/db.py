@@ -22,6 +22,10 @@ PATIENCE = 5.0
 """Seconds to wait for a free or a new connection."""
 STATEMENT_LIMIT = 30.0
 """Seconds for one statement."""
+ENDING = 5.0
+"""Seconds for a rollback."""
+CLOSING = 10.0
+"""Seconds that what is in use has to end."""
 
 _GONE = (
     OSError,
@@ -35,7 +39,7 @@ _GONE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 _OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.exceptions.OutdatedSchemaCacheError)
-_ANY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_ANY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _SESSION = {"timezone": "UTC", "application_name": "travel-hub"}
 
 
@@ -165,9 +169,9 @@ class Database:
         return cls(pool, listen_dsn=listen_dsn or dsn, statement_cache=statement_cache, patience=patience)
 
     async def close(self) -> None:
-        """Waits up to 10 seconds for what is in use."""
-        with suppress(TimeoutError):  # close() has then cut the rest off by itself
-            async with asyncio.timeout(10):
+        """Waits up to 10 seconds for what is in use, then cuts it off."""
+        with suppress(TimeoutError):  # the cutting is done by the pool itself
+            async with asyncio.timeout(CLOSING):
                 await self.pool.close()
 
     async def connect(self) -> Any:
@@ -184,8 +188,11 @@ class Database:
             async with self.transaction() as tx:
                 yield tx
             return
-        async with self._acquired() as connection:
+        connection = await self._acquire()
+        try:
             yield Tx(connection, None)
+        finally:
+            await self._release(connection)
 
     @asynccontextmanager
     async def transaction(self, subject: UUID | None = None) -> AsyncIterator[Tx]:
@@ -193,28 +200,43 @@ class Database:
 
         Raises Unavailable when the database is away or the pool stays empty.
         """
-        async with self._acquired() as connection:
-            tx = Tx(connection, subject)
+        connection = await self._begun(subject)
+        tx = Tx(connection, subject)
+        try:
             try:
-                await tx.execute(_begin(subject))
                 yield tx
             except BaseException:
                 await _roll_back(connection)
                 raise
             await _commit(tx)
+        finally:
+            await self._release(connection)
 
-    @asynccontextmanager
-    async def _acquired(self) -> AsyncIterator[Any]:
+    async def _begun(self, subject: UUID | None, *, again: bool = True) -> Any:
+        """A connection in a new transaction. One that was lost while idle shows it only here, and is replaced once."""
+        connection = await self._acquire()
+        try:
+            with _talking(connection):
+                await connection.execute(_begin(subject))
+        except BaseException as error:
+            lost = isinstance(error, Unavailable) and not isinstance(error.__cause__, TimeoutError)
+            await _roll_back(connection)
+            await self._release(connection)
+            if lost and again:
+                return await self._begun(subject, again=False)
+            raise
+        return connection
+
+    async def _acquire(self) -> Any:
         try:
             with reaching():
-                connection = await self.pool.acquire(timeout=self._patience)
+                return await self.pool.acquire(timeout=self._patience)
         except asyncpg.InterfaceError as error:
             raise Unavailable("The database is closed.", retry_after=1) from error
-        try:
-            yield connection
-        finally:
-            with suppress(*_ANY):  # it could not be made ready for the next: the pool has thrown it away
-                await self.pool.release(connection)
+
+    async def _release(self, connection: Any) -> None:
+        with suppress(*_ANY):  # it could not be made ready for the next: the pool has thrown it away
+            await self.pool.release(connection)
 
 
 @contextmanager
@@ -226,10 +248,20 @@ def _talking(connection: Any) -> Iterator[None]:
         raise Unavailable("The database went away.", retry_after=1) from error
     except _OUTDATED as error:  # asyncpg has dropped what it knew; the next attempt sees the new schema
         raise Unavailable("The database has just been changed.", retry_after=1) from error
+    except asyncpg.InternalClientError as error:  # the server has said goodbye, and the end of the line is not here yet
+        connection.terminate()
+        raise Unavailable("The database went away.", retry_after=1) from error
     except asyncpg.InterfaceError as error:
-        if not connection.is_closed():
+        if not _closed(connection):
             raise  # a mistake in the call, such as an argument that does not fit
         raise Unavailable("The database went away.", retry_after=1) from error
+
+
+def _closed(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the pool takes a lost connection back at once, and then this cannot be asked
+        return True
 
 
 def _begin(subject: UUID | None) -> str:
@@ -243,9 +275,10 @@ def _begin(subject: UUID | None) -> str:
 async def _roll_back(connection: Any) -> None:
     """Never hides why: a connection that cannot even roll back is cut, and the server does it."""
     try:
-        await connection.execute("rollback")
+        await connection.execute("rollback", timeout=ENDING)
     except BaseException as error:
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # lost already
+            connection.terminate()
         if not isinstance(error, _ANY):
             raise
 

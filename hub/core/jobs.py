@@ -78,7 +78,7 @@ class Jobs:
 
 def pack(work: Job, context: Context) -> bytes:
     """The job and what it is about; a network address or browser name stays with the request that had it."""
-    about = {"request_id": context.request_id, "booking_id": context.booking_id}
+    about = {"request_id": context.request_id, "booking_id": str(context.booking_id) if context.booking_id else None}
     return orjson.dumps({"work": work.model_dump(mode="json"), "about": about})
 
 

@@ -39,7 +39,6 @@ create table public.schema_migrations (
     duration_ms double precision not null
 );
 alter table public.schema_migrations enable row level security;
-revoke all on public.schema_migrations from public;
 """
 
 

@@ -73,8 +73,9 @@ _PARAMETERS: dict[str, Any] = {
     "RequestId": {
         "name": "X-Request-Id",
         "in": "header",
-        "description": "An id of yours for this request, used in the logs; one is made when there is none.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+        "description": "An id of yours for this request, used in the logs; one is made where there is none, or "
+        "one that is no 1 to 64 letters, digits, dots, dashes and underscores.",
+        "schema": {"type": "string"},
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -90,7 +91,7 @@ _PARAMETERS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What the document says of one endpoint. `reply` None is an answer without a body."""
+    """What the document says of one endpoint. `reply_type` None is an answer without a body."""
 
     method: str
     path: str
@@ -105,7 +106,7 @@ class Endpoint:
     query: TypeAdapter[Any] | None = None
     path_parameters: dict[str, TypeAdapter[Any]] = field(default_factory=dict)
     reply: TypeAdapter[Any] | None = None
-    reply_type: str = "application/json"
+    reply_type: str | None = "application/json"
 
 
 def document(*, title: str, version: str, endpoints: Iterable[Endpoint], description: str = "") -> dict[str, Any]:
@@ -214,21 +215,20 @@ def _success(one: Endpoint, schema_of: SchemaOf) -> dict[str, Any]:
     if one.idempotent:
         headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
     answer: dict[str, Any] = {"description": "Done.", "headers": headers}
-    if one.reply is not None:
-        answer["content"] = {one.reply_type: {"schema": schema_of(one, "reply")}}
-    elif one.reply_type != "application/json":
-        answer["content"] = {one.reply_type: {"schema": {"type": "string"}}}
+    if one.reply_type is not None:
+        schema = schema_of(one, "reply") if one.reply is not None else {}
+        answer["content"] = {one.reply_type: {"schema": schema}}
     return answer
 
 
 def _may_fail_with(one: Endpoint) -> list[int]:
-    found = {404, 410, 429, 500, 502, 503, 504}
+    found = {400, 404, 410, 429, 500, 502, 503, 504}
     if one.access == "signed_in":
         found |= {401, 403}
     if one.body is not None:
-        found |= {400, 408, 413, 415, 422}
+        found |= {408, 413, 415, 422}
     if one.query is not None:
         found |= {422}
     if one.method != "GET":
-        found |= {400, 409, 422}
+        found |= {409, 422}
     return sorted(found)

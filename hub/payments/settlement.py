@@ -37,7 +37,10 @@ class Settlement:
         intent_id = self.gateway.intent_of(event.payload)
         if intent_id is None:
             return None
-        intent = await self.gateway.read(intent_id)
+        async with self.db.transaction() as tx:
+            known = await tx.fetchval(SQL.booking_of_intent, intent_id)
+        with about(booking_id=known):
+            intent = await self.gateway.read(intent_id)
         return partial(self._apply, intent, event)
 
     async def _apply(self, intent: Intent, event: WebhookEvent, tx: Tx) -> None:

@@ -41,3 +41,4 @@ grant usage on schema public to anon, authenticated;
 alter default privileges in schema public revoke all on tables from public, anon, authenticated;
 alter default privileges in schema public revoke all on sequences from public, anon, authenticated;
 alter default privileges in schema public revoke all on functions from public, anon, authenticated;
+revoke all on schema_migrations from public, anon, authenticated;

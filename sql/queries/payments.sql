@@ -17,6 +17,9 @@ select * from payments where id = $1 for update;
 -- By the intent, else by the payment named in its metadata: a webhook may be faster than our own answer.
 select id from payments where intent_id = $1 or (intent_id is null and id = $2);
 
+-- name: booking_of_intent
+select booking_id from payments where intent_id = $1;
+
 -- name: booking_of
 select booking_id from payments where id = $1;
 

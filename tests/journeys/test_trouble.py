@@ -146,8 +146,8 @@ async def test_a_bank_that_wants_to_see_the_traveller_is_waited_for(running: Run
 
     await until(asked)
     page = paid["answer"]["next_action"]["redirect_to_url"]["url"]
-    async with running.session.post(f"{page.split('?')[0]}/complete", allow_redirects=False) as answer:
-        assert answer.status in {200, 302, 303}
+    async with running.session.post(page, data={"outcome": "complete"}, allow_redirects=False) as answer:
+        assert answer.status == 303
     assert (await running.settled(booking))["status"] == "confirmed"
 
 

@@ -49,6 +49,11 @@ def test_an_answer_without_body_is_204():
     assert "content" not in responses["204"]
 
 
+def test_an_answer_of_any_kind_is_said_to_be_so():
+    responses = the_document()["paths"]["/login"]["post"]["responses"]
+    assert responses["200"]["content"] == {"*/*": {"schema": {}}}
+
+
 def test_system_pages_are_not_part_of_it():
     assert not {"/healthz", "/docs", "/page"} & set(the_document()["paths"])
 

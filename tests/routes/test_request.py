@@ -200,5 +200,10 @@ def test_whatever_bytes_come_they_are_read_or_refused(raw):
     assert order in (400, 422) or isinstance(order, Order)
 
 
+def test_a_whole_number_is_one_however_it_is_written():
+    order = parse_body(ADAPTER, b'{"people": [{"given_name": "A", "seats": 2.0}], "amount": 1e3, "notes": 0.5}')
+    assert (order.people[0].seats, order.amount, order.notes) == (2, 1000, 0.5)
+
+
 def test_duplicate_keys_are_one_value_and_never_two():
     assert parse_body(TypeAdapter(Name), b'{"name": "a", "name": "b"}').name == "b"

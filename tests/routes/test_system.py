@@ -1,6 +1,10 @@
 import asyncio
+import os
+import shutil
 
 import pytest
+from playwright.async_api import async_playwright
+from yarl import URL
 
 from hub.core.errors import Unavailable
 from tests.routes.toy import Toy
@@ -74,6 +78,24 @@ async def test_the_docs_come_from_here_alone_and_run_no_inline_script():
         for part in ("swagger-ui.css", "swagger-ui-bundle.js", "docs.js"):
             assert f"/docs/{part}" in text
             assert (await client.get(f"/docs/{part}")).status == 200
+
+
+@pytest.mark.browser
+async def test_a_browser_draws_the_docs_under_the_strict_policy():
+    chromium = shutil.which("chromium")
+    if chromium is None and not os.environ.get("HUB_TEST_REQUIRE_ALL"):
+        pytest.skip("chromium is not installed")
+    said, asked = [], []
+    async with Toy() as client, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = await browser.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(str(client.make_url("/docs")))
+        await page.wait_for_selector(".opblock", timeout=10_000)
+        await browser.close()
+        assert said == []
+        assert {URL(one).port for one in asked} == {client.port}
 
 
 @pytest.mark.parametrize("name", ["index.html", "LICENSE", "..%2f..%2fsystem.py", "nothing"])

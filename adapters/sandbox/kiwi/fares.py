@@ -105,7 +105,7 @@ def _hop(seed: int, hop: Hop, today: date) -> float:
     return base * chance * (0.62 if flight.carrier.low_cost else 1.0) * _season(day) * _notice((day - today).days)
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def _chance(seed: int, carrier: str, number_: int, origin: str, day: date) -> float:
     return dice(seed, "fare", carrier, number_, origin, day).uniform(0.86, 1.18)
 

@@ -81,7 +81,7 @@ class Journey:
         return list(dict.fromkeys(hop.flight.carrier for hop in self.hops))
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def journeys(seed: int, origin: Airport, destination: Airport, day: date) -> tuple[Journey, ...]:
     """All that begin on that local day; never empty for two different airports."""
     found = [*_direct(seed, origin, destination, day), *_over_a_hub(seed, origin, destination, day)]

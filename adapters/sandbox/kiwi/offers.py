@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from adapters.sandbox.kiwi.dice import dice, digest
@@ -121,20 +122,27 @@ def times(leg: Leg) -> dict[str, str]:
 
 def _flight(asked: Asked, hop: Hop, fare: Fare) -> dict[str, Any]:
     flight = hop.flight
-    roll = dice(asked.seed, "class", flight.carrier.code, flight.number)
-    booking_class = roll.choice({"M": "QVTLK", "W": "WPE", "C": "CDJ", "F": "FA"}[asked.cabin])
+    booking_class, basis = _class(asked.seed, flight.carrier.code, flight.number, asked.cabin)
     return {
         "airline": flight.carrier.code,
         "flight_no": flight.number,
         "operating_carrier": flight.operated_by,
         "operating_flight_no": str(flight.number) if flight.operated_by else "",
-        "fare_basis": "" if flight.carrier.low_cost else f"{booking_class}{roll.randint(10, 99)}NR{roll.randint(1, 9)}",
+        "fare_basis": "" if flight.carrier.low_cost else basis,
         "fare_category": asked.cabin,
         "fare_classes": booking_class,
         "fare_family": fare.family,
         "equipment": flight.equipment,
         "vehicle_type": "aircraft",
     }
+
+
+@lru_cache(maxsize=8192)
+def _class(seed: int, carrier: str, number: int, cabin: str) -> tuple[str, str]:
+    """The booking class and the fare basis."""
+    roll = dice(seed, "class", carrier, number)
+    letter = roll.choice({"M": "QVTLK", "W": "WPE", "C": "CDJ", "F": "FA"}[cabin])
+    return letter, f"{letter}{roll.randint(10, 99)}NR{roll.randint(1, 9)}"
 
 
 def _nights(found: Found) -> int | None:

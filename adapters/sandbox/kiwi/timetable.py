@@ -103,7 +103,7 @@ def _flights_a_day(km: float) -> int:
     return 4 if km < 1500 else 2 if km < 5000 else 1
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def slots(seed: int, carrier: Carrier, origin: Airport, destination: Airport) -> tuple[Slot, ...]:
     roll = dice(seed, "slots", carrier.code, origin.code, destination.code)
     km = distance_km(origin, destination)
@@ -141,7 +141,7 @@ def _technical_stop(origin: Airport, destination: Airport, km: float) -> Airport
     return stop if length < km * 1.15 else None
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def flights(seed: int, carrier: Carrier, origin: Airport, destination: Airport, day: date) -> tuple[Flight, ...]:
     """That leave on that local day, the earliest first."""
     return tuple(_fly(carrier, slot, origin, destination, day) for slot in slots(seed, carrier, origin, destination))

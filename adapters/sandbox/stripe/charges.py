@@ -135,7 +135,7 @@ def _details(stripe: Stripe, intent: Object, method: Object, card: Card, *, capt
             "network_transaction_id": f"{sum(map(ord, intent['id'])):015}",
             "overcapture": {"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
             "regulated_status": "unregulated",
-            "three_d_secure": _secured() if intent["id"] in stripe.authenticated else None,
+            "three_d_secure": _secured() if (intent["id"], method["id"]) in stripe.authenticated else None,
             "transaction_link_id": None,
         },
         "type": "card",

@@ -3,7 +3,7 @@
 from adapters.sandbox.stripe import confirming, intents, methods
 from adapters.sandbox.stripe.cards import by_name
 from adapters.sandbox.stripe.customers import living
-from adapters.sandbox.stripe.errors import Refused, invalid, missing_param, no_such
+from adapters.sandbox.stripe.errors import invalid, missing_param, no_such
 from adapters.sandbox.stripe.listing import page
 from adapters.sandbox.stripe.money import MOST, least, read_currency, written
 from adapters.sandbox.stripe.params import Params

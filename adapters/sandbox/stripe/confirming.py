@@ -20,7 +20,7 @@ _ASK = Decline(
 
 
 def pay(stripe: Stripe, intent: Object, method: Object, *, off_session: bool, redirect: bool) -> None:
-    """Confirms with this method. Raises Refused with 402 when the card declines; the intent is then as Stripe leaves it.
+    """Confirms with this method. Raises Refused with 402 when the card declines, the intent being as Stripe leaves it.
 
     `redirect` sends the customer to the 3-D Secure page by URL; without it Stripe.js would show it.
     """
@@ -37,7 +37,7 @@ def pay(stripe: Stripe, intent: Object, method: Object, *, off_session: bool, re
 
 
 def _must_ask(stripe: Stripe, intent: Object, card: Card, method: Object, *, off_session: bool) -> bool:
-    if card.challenge == "never" or intent["id"] in stripe.authenticated:
+    if card.challenge == "never" or (intent["id"], method["id"]) in stripe.authenticated:
         return False
     return not (card.challenge == "until_set_up" and off_session and method["customer"])
 
@@ -63,7 +63,7 @@ def answer(stripe: Stripe, intent: Object, *, passed: bool) -> None:
     if not passed:
         _refuse(stripe, intent, method, _UNAUTHENTICATED, None)
         return
-    stripe.authenticated.add(intent["id"])
+    stripe.authenticated.add((intent["id"], method["id"]))
     if intent["confirmation_method"] == "manual":
         intent["status"] = "requires_confirmation"
         return
@@ -103,12 +103,17 @@ def succeed(stripe: Stripe, intent: Object, made: Object, kind: str) -> None:
         stripe.later(lambda: _book_late(stripe, made))
     reason = stripe.cards[made["payment_method"]].dispute
     if reason is not None:
-        stripe.later(lambda: disputes.open_for(stripe, made, reason))
+        stripe.later(lambda: _dispute_late(stripe, made, reason))
 
 
 def _book_late(stripe: Stripe, made: Object) -> None:
     charges.book(stripe, made)
     stripe.emit("charge.updated", made, {"balance_transaction": None})
+
+
+def _dispute_late(stripe: Stripe, made: Object, reason: str) -> None:
+    if not made["disputed"]:
+        disputes.open_for(stripe, made, reason)
 
 
 def _keep_method(stripe: Stripe, intent: Object, method: Object) -> None:
@@ -144,6 +149,7 @@ def _refuse(stripe: Stripe, intent: Object, method: Object, decline: Decline, ma
     }
     intent |= {"status": "requires_payment_method", "payment_method": None, "next_action": None, "processing": None}
     intent["last_payment_error"] = error
+    stripe.authenticated.discard((intent["id"], method["id"]))
     stripe.emit("payment_intent.payment_failed", intent)
     return error
 

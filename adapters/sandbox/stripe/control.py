@@ -1,4 +1,4 @@
-"""What the sandbox adds to Stripe for tests and people: looking in, and events that come from outside, at /_/stripe/."""
+"""What the sandbox adds to Stripe at /_/stripe/: looking in, and making happen what comes from outside."""
 
 import json
 from collections.abc import Awaitable, Callable

@@ -27,7 +27,7 @@ def listed(call: Call) -> Object:
 
 
 def update(call: Call) -> Object:
-    """`winning_evidence` and `losing_evidence` as the uncategorised text decide the matter, as in Stripe's test mode."""
+    """`winning_evidence` and `losing_evidence` as the uncategorised text decide it, as in Stripe's test mode."""
     dispute = call.stripe.find("dispute", call.id, "dispute")
     group = call.params.group("evidence")
     evidence = {name: group.text(name) for name in _EVIDENCE if name in group} if group else {}

@@ -25,7 +25,8 @@ def create(call: Call) -> Object:
     params = call.params
     currency = read_currency(params)
     facts: Object = {"currency": currency, "amount": read_amount(params, currency), **_common(call)}
-    facts |= capture_method(params) | _kinds(params, currency)
+    facts |= capture_method(params)
+    facts |= _kinds(params, facts)
     facts["confirmation_method"] = params.choice("confirmation_method", ("automatic", "manual")) or "automatic"
     confirm = params.boolean("confirm")
     attempt = _attempt(call) if confirm else _only_with_confirm(params)
@@ -60,7 +61,7 @@ def update(call: Call) -> Object:
     if "amount" in params:
         changes["amount"] = read_amount(params, currency)
     changes |= capture_method(params) if "capture_method" in params else {}
-    changes |= _kinds(params, currency) if "payment_method_types" in params else {}
+    changes |= _kinds(params, intent | changes) if "payment_method_types" in params else {}
     method = _method(call)
     params.finish()
     _check_changeable(intent, changes, method)
@@ -151,7 +152,7 @@ def capture_method(params: Params) -> Object:
     return {"capture_method": method or "automatic_async"}
 
 
-def _kinds(params: Params, currency: str) -> Object:
+def _kinds(params: Params, intent: Object) -> Object:
     """The kinds of payment method: named, or chosen by Stripe (which is the default)."""
     automatic = params.group("automatic_payment_methods")
     enabled = automatic is not None and automatic.boolean("enabled")
@@ -164,19 +165,19 @@ def _kinds(params: Params, currency: str) -> Object:
         raise invalid(message, "payment_method_types", "payment_intent_invalid_parameter")
     if named:
         return {"automatic_payment_methods": None, "payment_method_types": named}
-    kinds = ["card", "link", *(["sepa_debit"] if currency == "eur" else [])]
+    debit = intent["currency"] == "eur" and intent["capture_method"] != "manual"
+    kinds = ["card", "link", *(["sepa_debit"] if debit else [])]
     chosen = {"allow_redirects": redirects or "always", "enabled": True}
     return {"automatic_payment_methods": chosen, "payment_method_types": kinds}
 
 
 def _method(call: Call) -> Object | None:
     """The payment method that the call names, describes, or does not mention. Raises Refused."""
-    data = call.params.group("payment_method_data")
+    name, data = call.params.text("payment_method"), call.params.group("payment_method_data")
     if data is not None:
         described = methods.parse(data)
         data.accept("metadata", "referrer", "payment_user_agent", "guid", "muid", "sid", "time_on_page")
         return methods.make(call.stripe, *described)
-    name = call.params.text("payment_method")
     return methods.chosen(call.stripe, name, "payment_method") if name else None
 
 
@@ -301,6 +302,7 @@ def blank(stripe: Stripe, facts: Object) -> Object:
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
+        "managed_payments": None,
         "metadata": {},
         "next_action": None,
         "on_behalf_of": None,

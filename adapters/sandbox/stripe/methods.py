@@ -62,13 +62,17 @@ def parse(params: Params) -> tuple[Card, tuple[int, int], Object | None]:
     kind = params.need("type")
     params.accept("allow_redisplay", "radar_options")
     billing = params.group("billing_details")
-    details = billing and {
-        "address": address(billing.group("address")) or dict.fromkeys(_ADDRESS),
-        "email": billing.text("email"),
-        "name": billing.text("name"),
-        "phone": billing.text("phone"),
-        "tax_id": billing.text("tax_id"),
-    }
+    details = (
+        None
+        if billing is None
+        else {
+            "address": address(billing.group("address")) or dict.fromkeys(_ADDRESS),
+            "email": billing.text("email"),
+            "name": billing.text("name"),
+            "phone": billing.text("phone"),
+            "tax_id": billing.text("tax_id"),
+        }
+    )
     if kind == "sepa_debit":
         return _debit(params), (0, 0), details
     if kind != "card":

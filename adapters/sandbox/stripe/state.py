@@ -55,8 +55,8 @@ class Stripe:
     line_items: dict[str, list[Object]] = field(default_factory=dict)
     wanted: dict[str, Object] = field(default_factory=dict)
     """What the intent of a checkout session will be made with, by the session's id."""
-    authenticated: set[str] = field(default_factory=set)
-    """Intents whose customer has passed 3-D Secure."""
+    authenticated: set[tuple[str, str]] = field(default_factory=set)
+    """Intents whose customer has passed 3-D Secure, with the payment method that it was passed for."""
     return_urls: dict[str, str] = field(default_factory=dict)
     """Where an intent's customer comes back to, by the intent's id."""
     answers: dict[str, Remembered] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Stripe:
         data: Object = {"object": json.loads(json.dumps(thing))}
         if previous is not None:
             data["previous_attributes"] = previous
-        event = {
+        event: Object = {
             "id": self.new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,

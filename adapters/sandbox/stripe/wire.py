@@ -6,9 +6,8 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from aiohttp import web
+from aiohttp import BasicAuth, web
 
 from adapters.sandbox.stripe.errors import Refused, invalid, unauthorised
 from adapters.sandbox.stripe.expand import check_paths, expand
@@ -57,8 +56,8 @@ def handler(world: World, endpoint: Endpoint, *, publishable: bool = False) -> H
         request_id = stripe.new_id("req", 14)
         try:
             public = authenticate(request, publishable=publishable)
-            raw = decode(await _form(request))
-            reply = await _reply(stripe, request, endpoint, raw, request_id, public)
+            call = Call(stripe, Params(decode(await _form(request))), request.match_info.get("id", ""), public)
+            reply = await _reply(request, endpoint, call, request_id)
         except Refused as error:
             reply = refusal(stripe, error, request_id)
         return _response(request, reply, request_id)
@@ -74,8 +73,8 @@ def authenticate(request: web.Request, *, publishable: bool) -> bool:
     if not key.strip():
         raise unauthorised(
             "You did not provide an API key. You need to provide your API key in the Authorization header, using "
-            "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication "
-            "for details, or we can help at https://support.stripe.com/."
+            "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See "
+            "https://stripe.com/docs/api#authentication for details."
         )
     found = _KEY.fullmatch(key.strip())
     if found is None:
@@ -90,10 +89,8 @@ def authenticate(request: web.Request, *, publishable: bool) -> bool:
 
 
 def _basic(request: web.Request) -> str:
-    from aiohttp import BasicAuth
-
     try:
-        return BasicAuth.decode(request.headers["Authorization"]).login
+        return str(BasicAuth.decode(request.headers["Authorization"]).login)
     except ValueError:
         return ""
 
@@ -113,16 +110,14 @@ async def _form(request: web.Request) -> str:
         raise invalid("Invalid request: the body is not UTF-8.") from error
 
 
-async def _reply(
-    stripe: Stripe, request: web.Request, endpoint: Endpoint, raw: dict[str, Any], request_id: str, public: bool
-) -> Reply:
+async def _reply(request: web.Request, endpoint: Endpoint, call: Call, request_id: str) -> Reply:
+    stripe = call.stripe
     key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
-    print_of = (request.method, request.path, json.dumps(raw, sort_keys=True))
+    print_of = (request.method, request.path, json.dumps(call.params.raw, sort_keys=True))
     if key is not None and (replayed := _remembered(stripe, key, print_of)):
         return replayed
     if request.method == "POST":
         await _think(stripe, key)
-    call = Call(stripe, Params(raw), request.match_info.get("id", ""), public)
     reply = _execute(stripe, endpoint, call, {"id": request_id, "idempotency_key": key})
     if key is not None and reply.remember:
         stripe.answers[key] = Remembered(print_of, reply.status, reply.body, stripe.world.now().timestamp())
