@@ -152,8 +152,7 @@ def _intent(found: Any) -> Intent:
     """Total: a status that Stripe adds one day is `processing`, neither success nor failure."""
     wire = found.to_dict()
     currency = wire["currency"]
-    charge = wire.get("latest_charge")
-    refunded = charge.get("amount_refunded", 0) if isinstance(charge, dict) else 0
+    refunded = _refunded(wire.get("latest_charge"))
     captured = wire.get("amount_received") or 0
     error = wire.get("last_payment_error") or {}
     return Intent(
@@ -166,6 +165,14 @@ def _intent(found: Any) -> Intent:
         client_secret=wire.get("client_secret"),
         failure=error.get("decline_code") or error.get("code"),
     )
+
+
+def _refunded(charge: Any) -> int:
+    """What came back of what was taken. Stripe also counts as refunded what was held and never captured."""
+    if not isinstance(charge, dict):
+        return 0
+    never_taken = charge["amount"] - charge["amount_captured"]
+    return max(0, int(charge["amount_refunded"]) - never_taken)
 
 
 def _status(wire: str, captured: int, refunded: int) -> PaymentStatus:

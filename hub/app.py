@@ -223,7 +223,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         limiter=limiter(have),
         idempotency=made.idempotency,
         metrics=metrics,
-        rates={**RATES, "default": Rate(settings.rate_limit)},
+        rates={**RATES, "default": Rate(settings.rate_limit), "auth": Rate(settings.auth_rate_limit)},
         max_body=settings.max_body,
     )
     typed = api(made)

@@ -122,6 +122,7 @@ class Settings(Section):
     cors_origins: Names = ("http://localhost:3000",)
     trusted_proxies: int = Field(default=0, ge=0, description="how many X-Forwarded-For hops to believe")
     rate_limit: int = Field(default=600, ge=1, description="requests a minute and caller")
+    auth_rate_limit: int = Field(default=60, ge=1, description="sign-ins and the like a minute and address")
     max_body: int = Field(default=1024 * 1024, ge=1024, description="bytes")
     shutdown_grace: float = Field(default=20.0, description="seconds to finish what is in flight on SIGTERM")
 

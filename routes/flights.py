@@ -150,19 +150,18 @@ class FlightRoutes:
         """The same, asked with a body."""
         return Reply(await self._flights.search(body.to_domain()))
 
-    @get("/api/flights/offers/{offer_id}", who=ANYONE, tags=TAGS)
-    async def check(self, call: Call, offer_id: str) -> CheckOut:
+    @get("/api/flights/offers/{offer_id}", who=ANYONE, tags=TAGS, reply=CheckOut)
+    async def check(self, call: Call, offer_id: str) -> Reply:
         """Ask the supplier whether an offer still stands, and at what price."""
         found = await self._flights.check(offer_id)
-        offer = found.stored.offer
-        return CheckOut.model_validate(
+        return Reply(
             {
                 "offer": found.stored.public,
                 "available": found.available,
                 "price_changed": found.price_changed,
-                "previous_total": money_json(offer.total),
+                "previous_total": money_json(found.stored.offer.total),
                 "total": money_json(found.total) if found.total else None,
-                "checked_at": found.checked_at,
+                "checked_at": found.checked_at.isoformat(),
             }
         )
 

@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -26,7 +26,9 @@ _INT64 = 1 << 63
 
 # A NUL, a surrogate, a number that no column holds: rare in honest bodies, so one scan decides whether to look closer.
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\d{19}|NaN|Infinity|[eE]\+?\d{3}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
+_BAD_CHARACTER = ("bad_character", "NUL and lone surrogates are not allowed")
 _OPAQUE = {  # pydantic's words for these quote the input
     "uuid_parsing": "Input should be a valid UUID",
     "union_tag_invalid": "Input should have one of the known tags",
@@ -84,12 +86,17 @@ def check_json(request: web.Request, raw: bytes) -> None:
 
 def parse_body(adapter: TypeAdapter[Any], raw: bytes) -> Any:
     """Raises BadRequest for what is not JSON, and Invalid with a pointer to each wrong field."""
-    if _SUSPICIOUS.search(raw):
-        _refuse_hostile(raw)
+    suspicious = _SUSPICIOUS.search(raw) is not None
+    if suspicious:
+        _refuse_surrogates(raw)
     try:
-        return adapter.validate_json(raw, strict=True)
+        value = adapter.validate_json(raw, strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
+    else:
+        if suspicious:
+            _refuse_hostile(adapter.dump_python(value))
+        return value
     if any(_is_whole(one) for one in found) and (whole := _with_whole_numbers(raw)) != raw:
         return parse_body(adapter, whole)
     if found[0]["type"] == "json_invalid":
@@ -129,7 +136,7 @@ class QueryParser:
                 continue
             name, many = self._names[key]
             if _BAD_TEXT.search(text):
-                raise _wrong(f"/query/{name}", "bad_character", "NUL and lone surrogates are not allowed")
+                raise _wrong(f"/query/{name}", *_BAD_CHARACTER)
             if many:
                 values.setdefault(name, []).extend(part for one in text.split(",") if (part := one.strip()))
             elif name in values:
@@ -165,39 +172,53 @@ def is_list(annotation: Any) -> bool:
     return (origin or annotation) in (tuple, list, set, frozenset)
 
 
-def _refuse_hostile(raw: bytes) -> None:
-    """Raises BadRequest for what is not JSON, Invalid for text and numbers that no database keeps."""
+def _refuse_surrogates(raw: bytes) -> None:
+    """Raises BadRequest for what is not JSON, Invalid for half a surrogate: what validates cannot even read those."""
     try:
         document = json.loads(raw, parse_constant=_not_json)
     except (ValueError, RecursionError):
         raise BadRequest("The body is not JSON.", code="malformed_json") from None
-    errors = tuple(FieldError(*found) for found in islice(_hostile(document), _MOST_ERRORS))
-    if errors:
-        raise Invalid(errors=errors)
+    _refuse(_wrong_leaves(document, lambda value: _BAD_CHARACTER if _is_text(value, _SURROGATE) else None))
+
+
+def _refuse_hostile(value: Any) -> None:
+    """Raises Invalid for text and numbers that no database keeps, in what was read; the rest is ignored anyway."""
+    _refuse(_wrong_leaves(value, _hostile))
+
+
+def _refuse(errors: Iterator[FieldError]) -> None:
+    if found := tuple(islice(errors, _MOST_ERRORS)):
+        raise Invalid(errors=found)
 
 
 def _not_json(_: str) -> Any:
     raise ValueError
 
 
-def _hostile(document: Any) -> Iterator[tuple[str, str, str]]:
+def _is_text(value: Any, pattern: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and pattern.search(value) is not None
+
+
+def _wrong_leaves(document: Any, judge: Callable[[Any], tuple[str, str] | None]) -> Iterator[FieldError]:
+    """Every key and every value that `judge` finds wrong, with its pointer."""
     stack: list[tuple[str, Any]] = [("", document)]
     while stack:
         pointer, value = stack.pop()
         if isinstance(value, dict):
-            for key, inner in value.items():
-                if _BAD_TEXT.search(key):
-                    yield pointer, "bad_character", "NUL and lone surrogates are not allowed in a name"
-                stack.append((f"{pointer}/{_token(key)}", inner))
-        elif isinstance(value, list):
+            stack.extend((f"{pointer}/{_token(key)}", inner) for key, inner in value.items())
+            problem = next(filter(None, map(judge, value)), None)
+        elif isinstance(value, list | tuple | set | frozenset):
             stack.extend((f"{pointer}/{index}", inner) for index, inner in enumerate(value))
-        elif problem := _hostile_leaf(value):
-            yield pointer, *problem
+            problem = None
+        else:
+            problem = judge(value)
+        if problem is not None:
+            yield FieldError(pointer, *problem)
 
 
-def _hostile_leaf(value: Any) -> tuple[str, str] | None:
-    if isinstance(value, str) and _BAD_TEXT.search(value):
-        return "bad_character", "NUL and lone surrogates are not allowed"
+def _hostile(value: Any) -> tuple[str, str] | None:
+    if _is_text(value, _BAD_TEXT):
+        return _BAD_CHARACTER
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         return "number_too_large", "a whole number has at most 64 bits"
     if isinstance(value, float) and value in (float("inf"), float("-inf")):

@@ -109,6 +109,7 @@ class Deliverer:
                 delivery.status = await self._send(delivery.callback)
                 if 200 <= delivery.status < 300:
                     delivery.done = True
+                    delivery.callback.taken()
                     return
 
     async def _send(self, callback: Callback) -> int:

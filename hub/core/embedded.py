@@ -10,9 +10,12 @@ import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+
+from hub.core.errors import Unavailable
 
 if TYPE_CHECKING:
     from hub.core.pgserver import Server
@@ -46,7 +49,7 @@ class Embedded:
     ) -> "Embedded":
         """Starts or joins the server under `data_dir`, which has to be a folder of its own. A second or two at first.
 
-        `settings` are PostgreSQL's, for a server that is not running yet.
+        `settings` are PostgreSQL's, for a server that is not running yet. Raises Unavailable when it does not start.
         """
         server = await asyncio.to_thread(_start, data_dir, {**_TUNED, **(settings or {})})
         admin = await _answered(server.dsn("postgres"))
@@ -86,7 +89,12 @@ def _start(data_dir: Path, settings: Mapping[str, str]) -> "Server":
     directory = (data_dir / "postgres").resolve()
     directory.mkdir(parents=True, exist_ok=True)
     server = Server(directory, settings)
-    server.start()
+    try:
+        server.start()
+    except CalledProcessError as error:
+        raise Unavailable(
+            f"The embedded PostgreSQL did not start: {Path(error.cmd[0]).name}; see {server.log}."
+        ) from error
     return server
 
 

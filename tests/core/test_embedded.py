@@ -3,7 +3,10 @@ import json
 import os
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import psutil
@@ -12,6 +15,7 @@ import pytest
 from hub.core.db import Database
 from hub.core.embedded import Embedded
 from hub.core.errors import Unavailable
+from tests.fixtures.database import server_directory
 
 HOLD = """
 import asyncio, sys
@@ -28,12 +32,22 @@ asyncio.run(main())
 """
 
 
+@pytest.fixture(scope="module")
+def base() -> Iterator[Path]:
+    """Not pytest's own: as root another user runs the server, and pytest keeps closing its folders to others."""
+    with tempfile.TemporaryDirectory(dir=server_directory().parent, prefix="hub-") as name:
+        yield Path(name)
+
+
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cluster for all tests of this file: making one takes a second."""
-    base = tmp_path_factory.getbasetemp() / "embedded"
-    base.mkdir(exist_ok=True)
+def place(base: Path) -> Path:
+    """One cluster for most tests of this file: making one takes a second."""
     return base / "with a space+plus"
+
+
+@pytest.fixture
+def fresh(base: Path) -> Path:
+    return base / uuid4().hex
 
 
 @pytest.fixture
@@ -58,6 +72,12 @@ async def value(dsn: str, query: str):
         await connection.close()
 
 
+async def run(dsn: str, statements: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(statements)
+    await connection.close()
+
+
 def running(place: Path) -> int | None:
     path = place / "postgres" / "postmaster.pid"
     return int(path.read_text().splitlines()[0]) if path.exists() else None
@@ -76,7 +96,7 @@ async def test_it_is_reached_over_a_socket_alone(server: Embedded):
 
 async def test_stopping_and_starting_again_keeps_the_data(place: Path):
     first = await Embedded.start(place)
-    await value(first.dsn, "create table if not exists kept as select 7 as n")
+    await run(first.dsn, "create table if not exists kept as select 7 as n")
     await first.stop()
     assert running(place) is None
     second = await Embedded.start(place)
@@ -87,7 +107,7 @@ async def test_stopping_and_starting_again_keeps_the_data(place: Path):
 async def test_a_process_that_is_killed_leaves_its_data_and_no_server_behind(place: Path):
     process = await another_process(place)
     joined = await Embedded.start(place)
-    await value(joined.dsn, "drop table if exists written; create table written as select 1 as n")
+    await run(joined.dsn, "drop table if exists written; create table written as select 1 as n")
     await joined.stop()
     before = running(place)
     os.kill(process.pid, signal.SIGKILL)
@@ -129,12 +149,12 @@ async def test_the_event_loop_runs_on_while_the_server_starts(place: Path):
     assert longest < 0.1
 
 
-async def test_a_killed_first_start_is_begun_anew(tmp_path: Path):
-    half = tmp_path / "postgres"
-    half.mkdir()
+async def test_a_killed_first_start_is_begun_anew(fresh: Path):
+    half = fresh / "postgres"
+    half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18")
-    (tmp_path / "postgres.unfinished").touch()
-    server = await Embedded.start(tmp_path)
+    (fresh / "postgres.unfinished").touch()
+    server = await Embedded.start(fresh)
     assert await value(server.dsn, "select 1") == 1
     await server.stop()
 
@@ -161,16 +181,16 @@ async def test_what_dead_processes_left_does_not_keep_the_server_running(place: 
     assert running(place) is None
 
 
-async def test_it_starts_where_the_language_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_it_starts_where_the_language_is_not_installed(fresh: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LC_ALL", "xx_YY.UTF-8")
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    server = await Embedded.start(tmp_path)
+    server = await Embedded.start(fresh)
     await server.stop()
     assert os.environ["LC_ALL"] == "xx_YY.UTF-8"
 
 
-async def test_a_path_too_long_for_a_socket_will_do(tmp_path: Path):
-    server = await Embedded.start(tmp_path / ("long" * 20))
+async def test_a_path_too_long_for_a_socket_will_do(fresh: Path):
+    server = await Embedded.start(fresh / ("long" * 20))
     assert await value(server.dsn, "select 1") == 1
     await server.stop()
 
@@ -189,9 +209,20 @@ async def test_the_hub_waits_out_a_restart_of_the_database(place: Path):
     await server.stop()
 
 
+async def test_a_server_that_is_just_stopping_is_waited_for(place: Path):
+    server = await Embedded.start(place)
+    os.kill(running(place), signal.SIGINT)
+    while (place / "postgres" / "postmaster.pid").read_text().splitlines()[7].strip() != "stopping":
+        pass
+    again = await Embedded.start(place)
+    assert await value(again.dsn, "select 1") == 1
+    await again.stop()
+    assert server.dsn == again.dsn
+
+
 async def test_a_server_that_crashed_comes_back_with_what_was_saved(place: Path):
     server = await Embedded.start(place)
-    await value(server.dsn, "drop table if exists saved; create table saved as select 3 as n")
+    await run(server.dsn, "drop table if exists saved; create table saved as select 3 as n")
     postmaster = psutil.Process(running(place))
     children = postmaster.children()
     postmaster.kill()

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from hub.core.errors import Conflict, ProviderTransient, Unavailable
+from hub.core.idempotency import Idempotency
 from tests.routes.toy import Toy, bearer
 
 ORDER = {"people": [], "amount": 5}
@@ -80,6 +81,23 @@ async def test_a_cancelled_request_frees_its_key(toy, db):
     async with toy as client:
         with pytest.raises(Exception):  # noqa: B017, PT011 (the connection just ends)
             await client.post("/orders", json=ORDER, headers=keyed())
+        assert (await client.post("/orders", json=ORDER, headers=keyed())).status == 201
+
+
+async def test_a_refusal_that_is_returned_frees_its_key_too(toy):
+    toy.routes.refuse = True
+    async with toy as client:
+        assert (await client.post("/orders", json=ORDER, headers=keyed())).status == 409
+        toy.routes.refuse = False
+        assert (await client.post("/orders", json=ORDER, headers=keyed())).status == 201
+
+
+async def test_what_was_done_is_answered_also_when_the_answer_cannot_be_kept(toy, monkeypatch):
+    async def away(*_):
+        raise Unavailable
+
+    monkeypatch.setattr(Idempotency, "keep", away)
+    async with toy as client:
         assert (await client.post("/orders", json=ORDER, headers=keyed())).status == 201
 
 

@@ -33,7 +33,7 @@ def test_fields_are_documented_in_snake_case():
 
 def test_a_query_model_becomes_parameters_without_null():
     parameters = {one["name"]: one for one in the_document()["paths"]["/orders"]["get"]["parameters"] if "name" in one}
-    assert parameters["max_stops"]["schema"] == {"type": "integer", "minimum": 0, "maximum": 3}
+    assert parameters["max_stops"]["schema"] == {"type": "integer", "format": "int64", "minimum": 0, "maximum": 3}
     assert parameters["kinds"]["schema"]["type"] == "array"
     assert parameters["sort"]["schema"]["enum"] == ["up", "down"]
     assert parameters["q"]["required"] is False

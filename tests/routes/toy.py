@@ -80,6 +80,7 @@ class ToyRoutes:
 
     def __init__(self) -> None:
         self.made = 0
+        self.refuse = False
         self.fail: list[BaseException] = []
         self.hold: asyncio.Event | None = None
         self.entered = asyncio.Event()
@@ -95,6 +96,8 @@ class ToyRoutes:
             await self.hold.wait()
         if self.fail:
             raise self.fail.pop()
+        if self.refuse:
+            return web.Response(status=409)
         self.made += 1
         names = [one.given_name for one in body.people]
         return OrderOut(id=UUID(int=self.made), owner=call.who.id, amount=body.amount, names=names)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.stripe_account import PUBLISHABLE, Account, open_account
+from tests.sandbox.stripe_account import PUBLISHABLE, Account, open_account, refusal
 
 DECLINES = {
     "pm_card_visa_chargeDeclined": ("card_declined", "generic_decline"),
@@ -61,7 +61,7 @@ async def test_no_more_than_the_hold_is_captured(account: Account) -> None:
 async def test_a_card_declines(account: Account, card: str) -> None:
     with pytest.raises(stripe.CardError) as declined:
         await account.intent(payment_method=card)
-    error = declined.value.error
+    error = refusal(declined).error
     intent = await account.client().payment_intents.retrieve_async(error.payment_intent.id)
     assert (error.code, getattr(error, "decline_code", None)) == DECLINES[card]
     assert (intent.status, intent.payment_method) == ("requires_payment_method", None)
@@ -73,7 +73,7 @@ async def test_another_card_pays_after_a_decline(account: Account) -> None:
     with pytest.raises(stripe.CardError) as declined:
         await account.intent(payment_method="pm_card_visa_chargeDeclined")
     client = account.client()
-    intent_id = declined.value.error.payment_intent.id
+    intent_id = refusal(declined).error.payment_intent.id
     paid = await client.payment_intents.confirm_async(intent_id, {"payment_method": "pm_card_mastercard"})
     assert (paid.status, paid.last_payment_error) == ("requires_capture", None)
 
@@ -130,7 +130,7 @@ async def test_a_card_may_decline_after_the_bank_said_yes(account: Account) -> N
 async def test_nobody_is_there_to_be_asked(account: Account) -> None:
     with pytest.raises(stripe.CardError) as declined:
         await account.intent(payment_method="pm_card_authenticationRequired", off_session=True)
-    assert declined.value.error.decline_code == "authentication_required"
+    assert refusal(declined).error.decline_code == "authentication_required"
 
 
 async def test_the_browser_confirms_with_the_client_secret(account: Account) -> None:
@@ -152,7 +152,7 @@ async def test_a_browser_without_the_secret_sees_nothing(account: Account) -> No
         await browser.retrieve_async(made.id, {"client_secret": f"{made.id}_secret_guess"})
     with pytest.raises(stripe.AuthenticationError) as refused:
         await browser.capture_async(made.id)
-    assert refused.value.error.code == "secret_key_required"
+    assert refusal(refused).error.code == "secret_key_required"
 
 
 async def test_a_hold_is_released(account: Account) -> None:
@@ -170,7 +170,7 @@ async def test_what_is_paid_stays_paid(account: Account, verb: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         await getattr(account.client().payment_intents, f"{verb}_async")(paid.id)
     assert refused.value.code == "payment_intent_unexpected_state"
-    assert refused.value.error.payment_intent.status == "succeeded"
+    assert refusal(refused).error.payment_intent.status == "succeeded"
 
 
 async def test_a_bank_debit_takes_its_time(account: Account) -> None:
