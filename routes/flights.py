@@ -1,3 +1,4 @@
+from collections import OrderedDict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from routes.request import ANYONE, ApiModel, Call, Reply, get, post
 from routes.views import Currency, MoneyOut
 
 TAGS = ("flights",)
+MOST_ADDRESSES, LONGEST_ADDRESS = 2000, 500
 
 
 def _code(value: Any) -> Any:
@@ -139,11 +141,30 @@ class FlightRoutes:
     def __init__(self, flights: Flights, locations: Locations) -> None:
         self._flights = flights
         self._locations = locations
+        self._asked: OrderedDict[str, FlightQuery] = OrderedDict()
+
+    def hot(self, address: str) -> bytes | None:
+        """The answer to a GET of this very address (path and query string), when it has been read and is fresh.
+
+        So what is asked again and again need not be parsed again. The address alone decides: nobody signs in here.
+        """
+        query = self._asked.get(address)
+        return self._flights.hot(query) if query is not None else None
 
     @get("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
     async def search(self, call: Call, query: SearchIn) -> Reply:
         """Flights of all suppliers. `sources` says who has answered, and how old each answer is."""
-        return Reply(await self._flights.search(query.to_domain(), where="/query"))
+        wanted = query.to_domain()
+        answer = await self._flights.search(wanted, where="/query")
+        self._remember(call.request.path_qs, wanted)
+        return Reply(answer)
+
+    def _remember(self, address: str, query: FlightQuery) -> None:
+        if len(address) > LONGEST_ADDRESS:
+            return
+        self._asked[address] = query
+        if len(self._asked) > MOST_ADDRESSES:
+            self._asked.popitem(last=False)
 
     @post("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
     async def search_by_post(self, call: Call, body: SearchIn) -> Reply:

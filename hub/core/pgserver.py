@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -38,6 +38,10 @@ class Server(PostgresServer):
     def leave(self) -> None:
         self._cleanup()
         atexit.unregister(self._cleanup)
+        where = self.get_postmaster_info().socket_dir
+        if where is not None and where != self.pgdata:
+            with suppress(OSError):  # somebody else is still using it
+                where.rmdir()
 
     def dsn(self, database: str) -> str:
         """Quoted, so that any directory name will do."""
@@ -54,9 +58,10 @@ class Server(PostgresServer):
         if unfinished.exists():
             shutil.rmtree(self.pgdata)
             self.pgdata.mkdir()
-        if not (self.pgdata / "PG_VERSION").exists():
+        new = not (self.pgdata / "PG_VERSION").exists()
+        if new:
             unfinished.touch()
-        with _known_locale():
+        with _known_locale() if new else nullcontext():
             super().ensure_pgdata_inited()
         unfinished.unlink(missing_ok=True)
 
@@ -75,7 +80,10 @@ class Server(PostgresServer):
                 raise Unavailable(f"The embedded PostgreSQL has ended at once; see {self.log}.")
 
     def _found(self) -> bool:
-        info = PostmasterInfo.read_from_pgdata(self.pgdata)
+        try:
+            info = PostmasterInfo.read_from_pgdata(self.pgdata)
+        except FileNotFoundError:  # it ended while we looked
+            return False
         if info is None or info.process is None or not info.is_running():
             return False
         if info.status == "stopping":
@@ -99,11 +107,12 @@ class Server(PostgresServer):
     def _drop_foreign_pidfile(self) -> None:
         """After a restart of a container another process has the number that PostgreSQL had: it is not running."""
         path = self.pgdata / "postmaster.pid"
-        if not path.exists():
+        try:
+            lines = path.read_text().splitlines()
+        except FileNotFoundError:
             return
-        lines = path.read_text().splitlines()
         if len(lines) < _PIDFILE_LINES or not self._is_ours(int(lines[0])):
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def _is_ours(self, pid: int) -> bool:
         try:

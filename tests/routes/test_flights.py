@@ -39,10 +39,12 @@ async def client(db, clock, kiwi, locations):
         {"kiwi": kiwi}, locations, cache, db, clock, Ids(clock), ttl=300, deadline=25, sandboxed=frozenset({"kiwi"})
     )
     api, app, metrics = Api(), web.Application(), HttpMetrics(new_registry())
-    api.add(FlightRoutes(flights, locations))
+    routes = FlightRoutes(flights, locations)
+    api.add(routes)
     api.install(app, Gate(no_one, clock, metrics=metrics))
     Edge(clock, Ids(clock), metrics, Drain()).install(app)
     async with TestClient(TestServer(app)) as opened:
+        opened.hot = routes.hot
         yield opened
     await cache.close()
 
@@ -179,3 +181,17 @@ async def test_many_at_once_are_one_call_to_the_supplier(client, kiwi):
     assert {one.status for one in answers} == {200}
     assert len(kiwi.asked) == 1
     assert kiwi.asked[0].departure_date == date(2026, 7, 1)
+
+
+async def test_an_address_that_has_been_read_is_answered_hot_while_it_is_fresh(client, clock):
+    answer = await client.get("/api/flights/search", params=GOOD)
+    address = answer.url.raw_path_qs
+    assert client.hot(address) == await answer.read()
+    assert client.hot(address + "&adults=2") is None
+    clock.move(seconds=301)
+    assert client.hot(address) is None
+
+
+async def test_an_address_that_was_refused_is_never_hot(client):
+    answer = await client.get("/api/flights/search", params=GOOD | {"origin": "ZZZ"})
+    assert client.hot(answer.url.raw_path_qs) is None
