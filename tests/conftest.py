@@ -1,1 +1,18 @@
+import os
+
+import pytest
+
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.running"]
+
+OPTIONAL = "VENDOR_SPECS is not set"
+"""The vendors' own files do not belong to this repository; without them their tests may be skipped."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """With HUB_TEST_REQUIRE_ALL=1 a skipped test is a failed one: what was to be proved was not."""
+    report: pytest.TestReport = yield
+    if os.environ.get("HUB_TEST_REQUIRE_ALL") == "1" and report.skipped and OPTIONAL not in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and nothing may be: {report.longrepr}"
+    return report

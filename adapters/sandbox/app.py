@@ -1,6 +1,6 @@
 """The sandbox as one application: every emulator under its prefix, faults before them, control pages under /_/."""
 
-import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from random import Random
@@ -14,13 +14,19 @@ from adapters.sandbox.world import SandboxConfig, World
 
 WORLD: web.AppKey[World] = web.AppKey("world", World)
 KEPT = 10_000
+"""Calls remembered."""
+LARGEST = 45 * 1024 * 1024
+"""Bytes of a request's body: Resend takes 40 MB of mail."""
+
+_log = logging.getLogger(__name__)
 
 
 def create_app(config: SandboxConfig) -> web.Application:
     """A sandbox, not yet listening. The same seed plays the same offers."""
     deliverer = Deliverer(config.callback_delay, config.callback_retry)
     world = World(config, deliverer.post, random=Random(config.seed))
-    app = web.Application(middlewares=[_middleware(world)], client_max_size=45 * 1024 * 1024)
+    deliverer.now = world.now
+    app = web.Application(middlewares=[_providers(world), _errors], client_max_size=LARGEST)
     app[WORLD] = world
 
     async def deliver(_: web.Application) -> AsyncIterator[None]:
@@ -47,47 +53,64 @@ async def serve(config: SandboxConfig, host: str, port: int) -> web.AppRunner:
     return runner
 
 
-def _middleware(world: World) -> Any:
+def _providers(world: World) -> Any:
     @web.middleware
     async def provider(request: web.Request, handler: faults.Handler) -> web.StreamResponse:
-        """Notes the call, and plays a fault if one waits for it."""
-        name = request.path.split("/", 2)[1]
-        if name not in faults.PROVIDERS or _is_page(request):
+        """Notes the call from its beginning on, and plays a fault if one waits for it."""
+        name = _called(request)
+        if name is None:
             return await handler(request)
-        started, status = time.perf_counter(), 0
+        started, call = time.perf_counter(), _note(world, request, name)
+        fault = faults.pick(world, name, request.method, request.path)
+        call["fault"] = fault and fault["kind"]
         try:
-            fault = faults.pick(world, name, request.method, request.path)
-            answer = await (faults.strike(fault, name, request, handler) if fault else handler(request))
-            status = answer.status
-        except web.HTTPException as error:
-            status = error.status
-            raise
-        except asyncio.CancelledError:
-            status = 499
-            raise
+            answer = await (faults.strike(fault, request, handler) if fault else handler(request))
+            call["status"] = None if call["fault"] in faults.SILENT else answer.status
+            return answer
         finally:
-            _note(world, request, name, status, (time.perf_counter() - started) * 1000)
-        return answer
+            call["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
 
     return provider
 
 
-def _is_page(request: web.Request) -> bool:
-    """Pages for people (3-D Secure, checkout) are no calls of the hub's."""
-    return request.path.startswith(("/stripe/3ds/", "/stripe/checkout/"))
+@web.middleware
+async def _errors(request: web.Request, handler: faults.Handler) -> web.StreamResponse:
+    """Errors as JSON: the provider's where the path is a provider's, else our own."""
+    try:
+        return await handler(request)
+    except web.HTTPError as error:
+        return _error(request, error.status, error.reason, error.headers.get("Allow"))
+    except Exception:  # noqa: BLE001 (whatever it is, it is told as JSON and logged)
+        _log.exception("sandbox.request_failed")
+        return _error(request, 500, "The sandbox has a fault of its own; see its log.")
 
 
-def _note(world: World, request: web.Request, provider: str, status: int, duration_ms: float) -> None:
-    world.calls.append(
-        {
-            "n": world.calls[-1]["n"] + 1 if world.calls else 1,
-            "time": world.now().isoformat(),
-            "provider": provider,
-            "method": request.method,
-            "path": request.path,
-            "idempotency_key": request.headers.get("Idempotency-Key"),
-            "status": status,
-            "duration_ms": round(duration_ms, 1),
-        }
-    )
+def _error(request: web.Request, status: int, message: str, allow: str | None = None) -> web.Response:
+    body = faults.error_body(request.path.split("/", 2)[1], status, message)
+    return web.json_response(body, status=status, headers={"Allow": allow} if allow else None)
+
+
+def _called(request: web.Request) -> str | None:
+    """The provider that is called. Pages for people (3-D Secure, checkout) and preflights are no calls."""
+    name = request.path.split("/", 2)[1]
+    if name not in faults.PROVIDERS or request.method == "OPTIONS":
+        return None
+    return None if name == "stripe" and not request.path.startswith("/stripe/v1/") else name
+
+
+def _note(world: World, request: web.Request, provider: str) -> dict[str, Any]:
+    """`status` is None until there is an answer, and stays so when none was sent."""
+    call = {
+        "n": world.calls[-1]["n"] + 1 if world.calls else 1,
+        "time": world.now().isoformat(),
+        "provider": provider,
+        "method": request.method,
+        "path": request.path,
+        "idempotency_key": request.headers.get("Idempotency-Key"),
+        "status": None,
+        "duration_ms": None,
+        "fault": None,
+    }
+    world.calls.append(call)
     del world.calls[:-KEPT]
+    return call

@@ -1,6 +1,7 @@
 """Delivers webhooks as the providers do: signed anew for each attempt, repeated until they are taken, in any order."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,10 +13,21 @@ import aiohttp
 from adapters.sandbox.world import Callback
 
 KEPT = 2000
+"""Deliveries remembered."""
+AT_ONCE = 32
+"""Attempts in flight; the rest wait, so that a hub that hangs does not use up the sandbox's sockets."""
+LONGEST = 15.0
+"""Seconds that one attempt may take."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
 class Delivery:
+    """`status` is what the hub said last, None when it said nothing."""
+
     number: int
     callback: Callback
     created: datetime
@@ -23,36 +35,44 @@ class Delivery:
     status: int | None = None
     done: bool = False
     held: bool = False
+    lost: bool = False
+
+    @property
+    def provider(self) -> str:
+        return self.callback.provider
 
     def as_json(self) -> dict[str, Any]:
         return {
             "n": self.number,
             "time": self.created.isoformat(),
-            "provider": self.callback.provider,
+            "provider": self.provider,
             "label": self.callback.label,
             "path": urlsplit(self.callback.url).path,
             "attempts": self.attempts,
             "status": self.status,
             "done": self.done,
             "held": self.held,
+            "lost": self.lost,
         }
 
 
 @dataclass(slots=True)
 class Deliverer:
-    """`post` sends from now on; what is held waits for `release`, what is dropped never comes."""
+    """`post` sends from now on; what is held waits for `release`, what is dropped is sent by `again` alone."""
 
     delay: float
     retry: tuple[float, ...]
+    now: Callable[[], datetime] = _utc_now
     deliveries: list[Delivery] = field(default_factory=list)
     holding: set[str] = field(default_factory=set)
     dropping: set[str] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _session: aiohttp.ClientSession | None = None
     _count: int = 0
 
     async def start(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=15)
+        timeout = aiohttp.ClientTimeout(total=LONGEST)
         self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
 
     async def stop(self) -> None:
@@ -63,27 +83,26 @@ class Deliverer:
             await self._session.close()
 
     def post(self, callback: Callback) -> None:
-        if callback.provider in self.dropping:
-            return
         self._count += 1
-        delivery = Delivery(self._count, callback, datetime.now(UTC), held=callback.provider in self.holding)
+        delivery = Delivery(self._count, callback, self.now())
         self.deliveries.append(delivery)
         del self.deliveries[:-KEPT]
-        if not delivery.held:
+        if not self._kept_back(delivery):
             self._begin(delivery, self.delay)
 
     def again(self, number: int) -> bool:
-        """Delivers one once more, taken or not. False when there is no such delivery."""
+        """Delivers one once more, taken, held or lost. False when there is no such delivery."""
         for delivery in self.deliveries:
             if delivery.number == number:
-                self._begin(delivery, 0.0)
+                delivery.held = delivery.lost = False
+                self._begin(delivery, 0.0, forced=True)
                 return True
         return False
 
     def release(self, provider: str | None, *, backwards: bool = False) -> int:
-        """Sends what was held, the latest first if asked to, and holds no longer."""
+        """Sends what was held, the latest first if asked to, and holds no longer. How many were waiting."""
         self.holding -= {provider} if provider else set(self.holding)
-        waiting = [one for one in self.deliveries if one.held and provider in {None, one.callback.provider}]
+        waiting = [one for one in self.deliveries if one.held and provider in {None, one.provider}]
         for place, delivery in enumerate(reversed(waiting) if backwards else waiting):
             delivery.held = False
             self._begin(delivery, 0.01 * place)
@@ -95,26 +114,46 @@ class Deliverer:
         self.deliveries.clear()
         self.holding.clear()
         self.dropping.clear()
+        self._count = 0
 
-    def _begin(self, delivery: Delivery, delay: float) -> None:
-        task = asyncio.get_running_loop().create_task(self._deliver(delivery, delay))
+    def _begin(self, delivery: Delivery, delay: float, *, forced: bool = False) -> None:
+        task = asyncio.get_running_loop().create_task(self._deliver(delivery, delay, forced=forced))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, delivery: Delivery, delay: float) -> None:
+    async def _deliver(self, delivery: Delivery, delay: float, *, forced: bool) -> None:
         for pause in (delay, *self.retry):
             await asyncio.sleep(pause)
+            if not forced and (delivery.done or self._kept_back(delivery)):
+                return
+            forced = False
+            if await self._attempt(delivery):
+                return
+
+    def _kept_back(self, delivery: Delivery) -> bool:
+        delivery.lost = delivery.provider in self.dropping
+        delivery.held = not delivery.lost and delivery.provider in self.holding
+        return delivery.lost or delivery.held
+
+    async def _attempt(self, delivery: Delivery) -> bool:
+        """Whether the hub took it. A hub that is down is a hub that did not."""
+        async with self._slots:
             delivery.attempts += 1
+            status = None
             with suppress(aiohttp.ClientError, TimeoutError, OSError):
-                delivery.status = await self._send(delivery.callback)
-                if 200 <= delivery.status < 300:
-                    delivery.done = True
-                    delivery.callback.taken()
-                    return
+                status = await self._send(delivery.callback)
+        delivery.status = status
+        taken = status is not None and 200 <= status < 300
+        if taken and not delivery.done:
+            delivery.done = True
+            delivery.callback.taken()
+        return taken
 
     async def _send(self, callback: Callback) -> int:
-        assert self._session is not None  # noqa: S101 (started with the application)
-        headers = {"Content-Type": "application/json", **callback.sign(datetime.now(UTC))}
-        async with self._session.post(callback.url, data=callback.body, headers=headers) as answer:
+        if self._session is None:
+            raise RuntimeError("the deliverer has not been started")
+        headers = {"Content-Type": "application/json", **callback.sign(self.now())}
+        asking = self._session.post(callback.url, data=callback.body, headers=headers, allow_redirects=False)
+        async with asking as answer:
             await answer.read()
             return answer.status

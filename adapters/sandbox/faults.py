@@ -1,73 +1,91 @@
 """Trouble on demand: what a provider does on its bad days, before or after the effect."""
 
 import asyncio
-import json
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
+from adapters.sandbox.wire import Wrong, number, whole
 from adapters.sandbox.world import World
 
 KINDS = ("status", "timeout", "reset", "slow", "garbage", "cut")
+SILENT = frozenset({"timeout", "reset"})
+"""Kinds that send no status line at all."""
 PROVIDERS = ("kiwi", "stripe", "resend", "twilio")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LONGEST = 120.0
 """Seconds that a timeout holds on, when the client does not leave."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_DEFAULTS: dict[str, Any] = {
+    "provider": None,
+    "path": "",
+    "method": None,
+    "kind": None,
+    "status": 503,
+    "code": None,
+    "retry_after": None,
+    "times": None,
+    "probability": 1.0,
+    "delay": 2.0,
+    "after_effect": False,
+}
+_RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "provider": (f"must be one of {', '.join(PROVIDERS)}", lambda it: it in PROVIDERS),
+    "kind": (f"must be one of {', '.join(KINDS)}", lambda it: it in KINDS),
+    "path": ("must be text: a beginning, or a pattern with *", lambda it: isinstance(it, str)),
+    "method": (f"must be one of {', '.join(METHODS)}", lambda it: it is None or it in METHODS),
+    "status": ("must be from 200 to 599", lambda it: whole(it, 200) and it <= 599),
+    "code": ("must be the provider's own error code", lambda it: it is None or isinstance(it, str | int)),
+    "retry_after": ("must be seconds or one line of text", lambda it: it is None or _is_header(it)),
+    "times": ("must be a whole number above 0", lambda it: it is None or whole(it, 1)),
+    "probability": ("must be from 0 to 1", lambda it: number(it, 0, 1)),
+    "delay": (f"must be from 0 to {LONGEST:g} seconds", lambda it: number(it, 0, LONGEST)),
+    "after_effect": ("must be true or false", lambda it: isinstance(it, bool)),
+}
 
-def parse(raw: Any) -> dict[str, Any]:
-    """A fault definition, completed. Raises ValueError, whose first word is the field that is wrong."""
-    if not isinstance(raw, dict):
-        raise ValueError("body must be a JSON object")  # noqa: TRY004
-    fault = {
-        "provider": raw.get("provider"),
-        "path": raw.get("path") or "",
-        "method": raw.get("method"),
-        "kind": raw.get("kind"),
-        "status": raw.get("status", 503),
-        "retry_after": raw.get("retry_after"),
-        "times": raw.get("times"),
-        "probability": raw.get("probability", 1.0),
-        "delay": raw.get("delay", 2.0),
-        "after_effect": bool(raw.get("after_effect", False)),
-        "used": 0,
-    }
-    _check(fault)
-    return fault
+
+def _is_header(value: Any) -> bool:
+    return number(value, 0, 10**9) or (isinstance(value, str) and value.isprintable() and value.isascii())
 
 
-def _check(fault: dict[str, Any]) -> None:
-    if fault["provider"] not in PROVIDERS:
-        raise ValueError(f"provider must be one of {', '.join(PROVIDERS)}")
-    if fault["kind"] not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}")
-    if not isinstance(fault["path"], str):
-        raise ValueError("path must be text: a prefix, or a pattern with *")  # noqa: TRY004
-    if not isinstance(fault["status"], int) or not 200 <= fault["status"] <= 599:
-        raise ValueError("status must be from 200 to 599")
-    times = fault["times"]
-    if times is not None and (not isinstance(times, int) or times < 1):
-        raise ValueError("times must be a whole number above 0")
-    for name, most in (("probability", 1.0), ("delay", LONGEST)):
-        if isinstance(fault[name], bool) or not isinstance(fault[name], int | float) or not 0 <= fault[name] <= most:
-            raise ValueError(f"{name} must be from 0 to {most:g}")
+def parse(raw: dict[str, Any]) -> dict[str, Any]:
+    """A fault definition, completed. Raises Wrong with the field."""
+    for name in raw:
+        if name not in _DEFAULTS:
+            raise Wrong(name, f"is not one of {', '.join(_DEFAULTS)}")
+    fault = _DEFAULTS | {name: value for name, value in raw.items() if value is not None}
+    if isinstance(fault["method"], str):
+        fault["method"] = fault["method"].upper()
+    for name, (why, holds) in _RULES.items():
+        if not holds(fault[name]):
+            raise Wrong(name, why)
+    return fault | {"used": 0}
 
 
 def pick(world: World, provider: str, method: str, path: str) -> dict[str, Any] | None:
-    """The fault that strikes this call, counted; None for a good day."""
+    """The first fault that strikes this call, counted; None for a good day."""
     for fault in world.faults:
-        if fault["provider"] != provider or (fault["method"] or method).upper() != method:
+        if fault["provider"] != provider or fault["method"] not in {None, method}:
             continue
-        if not _matches(fault["path"], path) or world.random.random() >= fault["probability"]:
+        if not _matches(fault["path"], path) or not _struck(world, fault["probability"]):
             continue
         fault["used"] += 1
         if fault["times"] is not None and fault["used"] >= fault["times"]:
-            world.faults.remove(fault)
+            world.faults[:] = [one for one in world.faults if one is not fault]
         return fault
     return None
+
+
+def _struck(world: World, probability: float) -> bool:
+    """A fault that always strikes rolls no die, and so leaves the story as the seed has it."""
+    return probability >= 1 or world.random.random() < probability
 
 
 def _matches(pattern: str, path: str) -> bool:
@@ -76,69 +94,98 @@ def _matches(pattern: str, path: str) -> bool:
     return any(one.startswith(pattern) or fnmatchcase(one, pattern) for one in (path, short))
 
 
-async def strike(fault: dict[str, Any], provider: str, request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Plays the fault. With `after_effect` the true handler has run before."""
+async def strike(fault: dict[str, Any], request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Plays the fault. With `after_effect` the true handler has run before, and its answer is what is spoilt."""
     kind = fault["kind"]
-    answer = await handler(request) if fault["after_effect"] or kind in {"cut", "slow"} else None
+    answer = await handler(request) if fault["after_effect"] or kind == "cut" else None
     match kind:
         case "status":
-            return _refusal(fault, provider)
-        case "timeout":
-            await asyncio.sleep(LONGEST)
-            return web.Response(status=504)
+            return _refusal(fault)
         case "slow":
             await asyncio.sleep(fault["delay"])
-            return answer or web.Response(status=200)
+            return answer or await handler(request)
         case "garbage":
             return web.Response(body=b'{"half": [1, 2, \xff', content_type="application/json")
         case "cut":
             return await _cut(request, answer)
-        case _:
-            _reset(request)
-            return web.Response()
+        case "timeout":
+            await _until_the_client_leaves(request)
+    _reset(request)
+    return web.Response()
 
 
-def _refusal(fault: dict[str, Any], provider: str) -> web.Response:
-    retry_after = fault["retry_after"]
-    headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
-    return web.Response(
-        status=fault["status"],
-        body=json.dumps(_body(provider, fault["status"])).encode(),
-        headers=headers,
-        content_type="application/json",
-    )
+def _refusal(fault: dict[str, Any]) -> web.Response:
+    body = error_body(fault["provider"], fault["status"], "An injected fault.", fault["code"])
+    answer = web.json_response(body, status=fault["status"])
+    if fault["retry_after"] is not None:
+        answer.headers["Retry-After"] = str(fault["retry_after"])
+    return answer
 
 
-def _body(provider: str, status: int) -> dict[str, Any]:
+def error_body(provider: str, status: int, message: str, code: str | int | None = None) -> dict[str, Any]:
     """An error in the provider's own words."""
-    limited = status == 429
     match provider:
         case "stripe":
-            kind = "invalid_request_error" if 400 <= status < 500 and not limited else "api_error"
-            code = {"code": "rate_limit"} if limited else {}
-            return {"error": {"type": kind, "message": "An injected fault.", **code}}
+            kind = {402: "card_error"}.get(status, "invalid_request_error" if status < 500 else "api_error")
+            found = code or {402: "card_declined", 409: "lock_timeout", 429: "rate_limit"}.get(status)
+            return {"error": {"type": kind, "message": message} | ({"code": found} if found else {})}
         case "resend":
-            name = "rate_limit_exceeded" if limited else "application_error"
-            return {"statusCode": status, "name": name, "message": "An injected fault."}
+            return {"statusCode": status, "name": code or _resend_name(status), "message": message}
         case "twilio":
-            number = 20429 if limited else 20500
-            return {"code": number, "message": "An injected fault.", "more_info": "", "status": status}
+            found = code or (20003 if status == 401 else 20000 + status)
+            info = f"https://www.twilio.com/docs/errors/{found}"
+            return {"code": found, "message": message, "more_info": info, "status": status}
+        case "kiwi":
+            return {"status": _phrase(status), "error": message}
         case _:
-            return {"status": "error", "error": "An injected fault."}
+            return {"error": message, "status": status}
+
+
+def _resend_name(status: int) -> str:
+    names = {
+        401: "missing_api_key",
+        403: "invalid_api_key",
+        404: "not_found",
+        405: "method_not_allowed",
+        409: "concurrent_idempotent_requests",
+        429: "rate_limit_exceeded",
+    }
+    return names.get(status, "validation_error" if status < 500 else "application_error")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+async def _until_the_client_leaves(request: web.Request) -> None:
+    # Asked again and again: aiohttp tells a handler of it only by cancelling it, and then the others are cancelled too.
+    loop = asyncio.get_running_loop()
+    end = loop.time() + LONGEST
+    while loop.time() < end and request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
 
 
 async def _cut(request: web.Request, answer: web.StreamResponse | None) -> web.StreamResponse:
     """Half of the true body, announced as the whole, then the end of the line."""
-    whole = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b"{}"
-    half = web.StreamResponse(status=answer.status if answer else 200, headers={"Content-Type": "application/json"})
-    half.content_length = len(whole)
+    whole_body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b"{}"
+    half = web.StreamResponse(status=answer.status if answer else 200)
+    half.headers.extend(answer.headers if answer else {})
+    half.content_length = len(whole_body)
     await half.prepare(request)
-    await half.write(whole[: len(whole) // 2])
+    await half.write(whole_body[: max(1, len(whole_body) // 2)])
+    await asyncio.sleep(0.05)  # a reset overtakes what the client has not read yet
     _reset(request)
     return half
 
 
 def _reset(request: web.Request) -> None:
     """Ends the connection without a word: RST, not a polite close."""
-    if request.transport is not None:
-        request.transport.abort()
+    if request.transport is None:
+        return
+    line = request.transport.get_extra_info("socket")
+    if line is not None and not request.transport.is_closing():
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.transport.abort()

@@ -1,14 +1,18 @@
 """Resend's e-mail API: sends, batches, idempotency, limits, and Svix-signed delivery reports.
 
-Addresses play their part: bounced@… bounces, complained@… is delivered and then complained about.
+Addresses play their part, as with Resend's own test addresses: bounced@… bounces, complained@… is delivered and
+then complained about, suppressed@… and failed@… never leave.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,38 +20,74 @@ from uuid import UUID
 
 from aiohttp import web
 
+from adapters.sandbox.emails import Refused, read_email
+from adapters.sandbox.wire import Wrong, number, read_input, whole
 from adapters.sandbox.world import Callback, World
 
 KEY_LIFE = timedelta(hours=24)
 BATCH = 100
-RECIPIENTS = 50
+
+_FATES: dict[str, tuple[str, ...]] = {
+    "bounced": ("sent", "bounced"),
+    "complained": ("sent", "delivered", "complained"),
+    "suppressed": ("suppressed",),
+    "failed": ("failed",),
+}
+_REASONS: dict[str, dict[str, Any]] = {
+    "bounced": {
+        "bounce": {
+            "message": "The recipient's email address does not exist.",
+            "type": "Permanent",
+            "subType": "General",
+            "diagnosticCode": ["smtp; 550 5.1.1 user unknown"],
+        }
+    },
+    "suppressed": {
+        "suppressed": {
+            "message": "The recipient is on the suppression list.",
+            "type": "OnAccountSuppressionList",
+            "reason": "previous_bounce",
+            "diagnosticCode": [],
+        }
+    },
+    "failed": {"failed": {"reason": "reached_daily_quota"}},
+}
+
+Handle = Callable[[web.Request], Awaitable[dict[str, Any]]]
 
 
-class Refused(Exception):
-    """Ends a request with Resend's error body."""
+@dataclass(slots=True)
+class Kept:
+    """What is remembered under an idempotency key; no answer yet while the first request is in flight."""
 
-    def __init__(self, status: int, name: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.name, self.message = status, name, message
+    since: datetime
+    payload: str
+    answer: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class State:
-    """`keys` maps an idempotency key to (time, hash of the payload, answer or None while in flight)."""
+    """`latency` is how long a send is in flight, in seconds."""
 
     per_second: int = 1000
     daily_quota: int | None = None
-    keys: dict[str, tuple[datetime, str, dict[str, Any] | None]] = field(default_factory=dict)
+    latency: float = 0.0
+    keys: dict[str, Kept] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=deque)
     sent: int = 0
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        return {"per_second": self.per_second, "daily_quota": self.daily_quota, "latency": self.latency}
 
 
 def setup(app: web.Application, world: World) -> None:
     emulator = Resend(world)
-    app.router.add_post("/resend/emails", emulator.answer(emulator.send))
-    app.router.add_post("/resend/emails/batch", emulator.answer(emulator.batch))
-    app.router.add_get("/resend/emails/{id}", emulator.answer(emulator.show))
-    app.router.add_get("/resend/domains", emulator.answer(emulator.domains))
+    app.router.add_post("/resend/emails", emulator.answered(emulator.send))
+    app.router.add_post("/resend/emails/batch", emulator.answered(emulator.batch))
+    app.router.add_get("/resend/emails/{id}", emulator.answered(emulator.show))
+    app.router.add_get("/resend/domains", emulator.answered(emulator.domains))
+    app.router.add_get("/_/resend/limit", emulator.limits)
     app.router.add_post("/_/resend/limit", emulator.limit)
 
 
@@ -57,88 +97,119 @@ class Resend:
 
     @property
     def _state(self) -> State:
-        state: State = self._world.providers.setdefault("resend", State())
-        return state
+        found = self._world.providers.get("resend")
+        if not isinstance(found, State):
+            found = self._world.providers["resend"] = State()
+        return found
 
-    def answer(self, handle: Any) -> Any:
+    def answered(self, handle: Handle) -> Callable[[web.Request], Awaitable[web.Response]]:
         """Authorisation, the rate limit and its headers, and errors as Resend words them."""
 
-        async def wrapped(request: web.Request) -> web.Response:
+        async def answer(request: web.Request) -> web.Response:
             try:
                 _authorise(request)
                 self._count()
                 return web.json_response(await handle(request), headers=self._headers())
             except Refused as error:
-                body = {"statusCode": error.status, "name": error.name, "message": error.message}
-                headers = self._headers() | ({"retry-after": "1"} if error.status == 429 else {})
-                return web.json_response(body, status=error.status, headers=headers)
+                body = {"statusCode": error.status, "name": error.name, "message": str(error)}
+                return web.json_response(body, status=error.status, headers=self._headers() | error.headers)
 
-        return wrapped
+        return answer
+
+    async def limits(self, request: web.Request) -> web.Response:
+        return web.json_response(self._state.limits)
 
     async def limit(self, request: web.Request) -> web.Response:
-        """Control: `{"per_second": n, "daily_quota": n}`."""
-        given = await request.json()
-        self._state.per_second = int(given.get("per_second", self._state.per_second))
-        self._state.daily_quota = given.get("daily_quota", self._state.daily_quota)
-        return web.json_response({"per_second": self._state.per_second, "daily_quota": self._state.daily_quota})
+        """Control: `{"per_second": n, "daily_quota": n or null, "latency": seconds}`, each of them optional."""
+        try:
+            given = await read_input(request)
+            _check_limits(given)
+        except Wrong as error:
+            return error.answer()
+        for name, value in given.items():
+            setattr(self._state, name, value)
+        return web.json_response(self._state.limits)
 
     async def send(self, request: web.Request) -> dict[str, Any]:
-        raw = await request.read()
-        return self._once(request, raw, lambda: {"id": self._take(_email(_json(raw)))})
+        given = _json(await request.read())
+        return await self._once(request, given, lambda: {"id": self._take([read_email(given)])[0]})
 
     async def batch(self, request: web.Request) -> dict[str, Any]:
-        raw = await request.read()
-        given = _json(raw)
+        """All of them, or none when one is wrong."""
+        given = _json(await request.read())
         if not isinstance(given, list) or not 1 <= len(given) <= BATCH:
             raise Refused(422, "validation_error", f"The batch must hold 1 to {BATCH} emails.")
-        emails = [_email(one) for one in given]
-        return self._once(request, raw, lambda: {"data": [{"id": self._take(one)} for one in emails]})
+        if any(isinstance(one, dict) and one.get("attachments") for one in given):
+            raise Refused(422, "validation_error", "The `attachments` field is not supported in a batch.")
+
+        def effect() -> dict[str, Any]:
+            return {"data": [{"id": one} for one in self._take([read_email(one) for one in given])]}
+
+        return await self._once(request, given, effect)
 
     async def show(self, request: web.Request) -> dict[str, Any]:
         wanted = request.match_info["id"]
-        for mail in self._world.mailbox:
-            if mail["id"] == wanted:
-                return {
-                    "object": "email", "id": wanted, "to": mail["to"], "from": mail["from"], "created_at": mail["time"],
-                    "subject": mail["subject"], "html": mail["html"], "text": mail["text"], "bcc": [], "cc": [],
-                    "reply_to": [], "last_event": mail["status"], "scheduled_at": None,
-                }  # fmt: skip
-        raise Refused(404, "not_found", "Email not found")
+        mail = next((one for one in self._world.mailbox if one["id"] == wanted), None)
+        if mail is None:
+            raise Refused(404, "not_found", "Email not found")
+        shown = {name: mail[name] for name in ("id", "to", "from", "subject", "bcc", "cc", "reply_to")}
+        bodies = {name: mail[name] for name in ("html", "text") if mail[name] is not None}
+        return {"object": "email", **shown, **bodies, "created_at": mail["time"], "last_event": mail["status"]}
 
     async def domains(self, request: web.Request) -> dict[str, Any]:
         return {"object": "list", "data": [], "has_more": False}
 
-    def _once(self, request: web.Request, raw: bytes, effect: Any) -> dict[str, Any]:
+    async def _once(self, request: web.Request, given: Any, effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The same key and payload is the same mail; another payload under it is a mistake."""
-        key = request.headers.get("Idempotency-Key")
+        state, key = self._state, request.headers.get("Idempotency-Key")
         if key is None:
-            done: dict[str, Any] = effect()
-            return done
+            await asyncio.sleep(state.latency)
+            return effect()
         if not 1 <= len(key) <= 256:
             raise Refused(400, "invalid_idempotency_key", "The key must be between 1-256 chars.")
-        now, mark = self._world.now(), hashlib.sha256(request.path.encode() + raw).hexdigest()
-        since, known, answer = self._state.keys.get(key, (now, mark, None))
-        if now - since < KEY_LIFE and known != mark:
+        kept = self._kept(state, key, request.path + json.dumps(given, sort_keys=True))
+        if kept.answer is None:
+            try:
+                await asyncio.sleep(state.latency)
+                kept.answer = effect()
+            finally:
+                if kept.answer is None:  # what was refused may be tried again
+                    state.keys.pop(key, None)
+        return kept.answer
+
+    def _kept(self, state: State, key: str, payload: str) -> Kept:
+        """What is remembered under the key, or a new entry. Raises Refused for another payload, or one in flight."""
+        now, mark = self._world.now(), hashlib.sha256(payload.encode()).hexdigest()
+        kept = state.keys.get(key)
+        if kept is None or now - kept.since >= KEY_LIFE:
+            kept = state.keys[key] = Kept(now, mark)
+            return kept
+        if kept.payload != mark:
             text = "Same idempotency key used with a different request payload."
             raise Refused(409, "invalid_idempotent_request", text)
-        if answer is None or now - since >= KEY_LIFE:
-            answer = effect()
-            self._state.keys[key] = (now, mark, answer)
-        return answer
+        if kept.answer is None:
+            text = "Same idempotency key used while original request is still in progress."
+            raise Refused(409, "concurrent_idempotent_requests", text)
+        return kept
 
-    def _take(self, email: dict[str, Any]) -> str:
-        if self._state.daily_quota is not None and self._state.sent >= self._state.daily_quota:
+    def _take(self, emails: list[dict[str, Any]]) -> list[str]:
+        """Their ids. What the mailbox says of them is already where they will end."""
+        state = self._state
+        if state.daily_quota is not None and state.sent + len(emails) > state.daily_quota:
             raise Refused(429, "daily_quota_exceeded", "You have reached your daily email sending quota.")
-        self._state.sent += 1
-        number = str(UUID(int=self._world.random.getrandbits(128), version=4))
-        mail = {"id": number, **email, "time": self._world.now().isoformat(), "status": "sent"}
-        self._world.mailbox.append(mail)
-        for kind in ("email.sent", *_fate(email["to"])):
-            mail["status"] = kind.removeprefix("email.")
-            self._report(kind, mail)
-        return number
+        state.sent += len(emails)
+        return [self._deliver(email) for email in emails]
 
-    def _report(self, kind: str, mail: dict[str, Any]) -> None:
+    def _deliver(self, email: dict[str, Any]) -> str:
+        ident = str(UUID(int=self._world.random.getrandbits(128), version=4))
+        fate = _fate([*email["to"], *email["cc"], *email["bcc"]])
+        mail = {"id": ident, **email, "time": self._world.now().isoformat(), "status": fate[-1]}
+        self._world.mailbox.append(mail)
+        for status in fate:
+            self._report(status, mail)
+        return ident
+
+    def _report(self, status: str, mail: dict[str, Any]) -> None:
         data: dict[str, Any] = {
             "created_at": mail["time"],
             "email_id": mail["id"],
@@ -146,96 +217,66 @@ class Resend:
             "to": mail["to"],
             "subject": mail["subject"],
             "tags": {tag["name"]: tag["value"] for tag in mail["tags"]},
-        }
-        if kind == "email.bounced":
-            text = "The recipient's email address does not exist."
-            data["bounce"] = {"message": text, "type": "Permanent", "subType": "General"}
-        body = json.dumps({"type": kind, "created_at": self._world.now().isoformat(), "data": data}).encode()
-        number = "msg_" + base64.b32encode(self._world.random.randbytes(15)).decode().lower()
+        } | _REASONS.get(status, {})
+        kind, now = f"email.{status}", self._world.now().isoformat()
+        body = json.dumps({"type": kind, "created_at": now, "data": data}).encode()
+        ident = "msg_" + base64.b32encode(self._world.random.randbytes(15)).decode().lower()
         url = f"{self._world.config.callback_base}/webhooks/resend"
-        self._world.send(Callback("resend", url, body, lambda now: self._sign(number, body, now), kind))
+        self._world.send(Callback("resend", url, body, lambda at: self._sign(ident, body, at), kind))
 
-    def _sign(self, number: str, body: bytes, now: datetime) -> dict[str, str]:
+    def _sign(self, ident: str, body: bytes, now: datetime) -> dict[str, str]:
         stamp = str(int(now.timestamp()))
         secret = base64.b64decode(self._world.config.resend_webhook_secret.removeprefix("whsec_"))
-        mark = hmac.new(secret, f"{number}.{stamp}.".encode() + body, hashlib.sha256).digest()
+        mark = hmac.new(secret, f"{ident}.{stamp}.".encode() + body, hashlib.sha256).digest()
         signature = "v1," + base64.b64encode(mark).decode()
-        return {"svix-id": number, "svix-timestamp": stamp, "svix-signature": signature}
+        return {"svix-id": ident, "svix-timestamp": stamp, "svix-signature": signature}
 
     def _count(self) -> None:
-        now, recent = time.monotonic(), self._state.recent
-        while recent and recent[0] <= now - 1:
-            recent.popleft()
-        if len(recent) >= self._state.per_second:
-            text = f"Too many requests. You can only make {self._state.per_second} requests per second."
-            raise Refused(429, "rate_limit_exceeded", text)
-        recent.append(now)
+        now, state = time.monotonic(), self._state
+        while state.recent and state.recent[0] <= now - 1:
+            state.recent.popleft()
+        if len(state.recent) >= state.per_second:
+            text = f"Too many requests. You can only make {state.per_second} requests per second."
+            raise Refused(429, "rate_limit_exceeded", text, {"retry-after": "1"})
+        state.recent.append(now)
 
     def _headers(self) -> dict[str, str]:
-        left = max(0, self._state.per_second - len(self._state.recent))
-        return {
-            "ratelimit-limit": str(self._state.per_second),
-            "ratelimit-remaining": str(left),
-            "ratelimit-reset": "1",
-        }
+        state = self._state
+        left = max(0, state.per_second - len(state.recent))
+        return {"ratelimit-limit": str(state.per_second), "ratelimit-remaining": str(left), "ratelimit-reset": "1"}
+
+
+def _check_limits(given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        match name:
+            case "per_second" if not whole(value):
+                raise Wrong(name, "must be a whole number from 0")
+            case "daily_quota" if value is not None and not whole(value):
+                raise Wrong(name, "must be a whole number from 0, or null")
+            case "latency" if not number(value, 0, 60):
+                raise Wrong(name, "must be from 0 to 60 seconds")
+            case "per_second" | "daily_quota" | "latency":
+                continue
+            case _:
+                raise Wrong(name, "is not one of per_second, daily_quota, latency")
 
 
 def _authorise(request: web.Request) -> None:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not key:
         raise Refused(401, "missing_api_key", "Missing API key in the authorization header")
-    if not key.startswith("re_"):
+    if not re.fullmatch(r"re_\w+", key, re.ASCII):
         raise Refused(403, "invalid_api_key", "API key is invalid")
 
 
 def _json(raw: bytes) -> Any:
     try:
         return json.loads(raw)
-    except ValueError as error:
-        raise Refused(422, "validation_error", "The body is not valid JSON.") from error
+    except (ValueError, RecursionError):
+        raise Refused(400, "validation_error", "The body is not valid JSON.") from None
 
 
-def _email(given: Any) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise Refused(422, "validation_error", "An email must be an object.")
-    for name in ("from", "to", "subject"):
-        if not given.get(name):
-            raise Refused(422, "missing_required_field", f"Missing `{name}` field.")
-    to = [given["to"]] if isinstance(given["to"], str) else given["to"]
-    if not isinstance(to, list) or len(to) > RECIPIENTS or not all(_is_address(one) for one in [*to, given["from"]]):
-        text = "Invalid `to` or `from` field. The email address needs to follow the `email@example.com` format."
-        raise Refused(422, "validation_error", text)
-    if not given.get("html") and not given.get("text"):
-        raise Refused(422, "validation_error", "Missing `html` or `text` field.")
-    return {
-        "to": to,
-        "from": given["from"],
-        "subject": given["subject"],
-        "html": given.get("html"),
-        "text": given.get("text"),
-        "attachments": [_attachment(one) for one in given.get("attachments") or []],
-        "tags": given.get("tags") or [],
-    }
-
-
-def _attachment(one: Any) -> dict[str, Any]:
-    try:
-        content = one.get("content") or ""
-        size = len(bytes(content)) if isinstance(content, list) else len(base64.b64decode(content, validate=True))
-        kind = one.get("content_type") or one.get("contentType")
-        return {"filename": one["filename"], "content_type": kind, "size": size}
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
-        raise Refused(422, "invalid_attachment", "Attachment must have either a `content` or `path`.") from error
-
-
-def _is_address(text: Any) -> bool:
-    address = text.rpartition("<")[2].rstrip(">") if isinstance(text, str) else ""
-    name, _, host = address.partition("@")
-    return bool(name and "." in host and " " not in address)
-
-
-def _fate(to: list[str]) -> tuple[str, ...]:
-    names = {one.rpartition("<")[2].partition("@")[0].partition("+")[0] for one in to}
-    if "bounced" in names:
-        return ("email.bounced",)
-    return ("email.delivered", "email.complained") if "complained" in names else ("email.delivered",)
+def _fate(recipients: list[str]) -> tuple[str, ...]:
+    """What becomes of it: the first recipient with a part to play decides, `+anything` aside."""
+    names = [one.rpartition("<")[2].partition("@")[0].partition("+")[0] for one in recipients]
+    return next((_FATES[name] for name in names if name in _FATES), ("sent", "delivered"))

@@ -3,47 +3,61 @@
 import base64
 import hashlib
 import hmac
-import re
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
+from adapters.sandbox.numbers import Refused, check, look_up, segments
+from adapters.sandbox.wire import Wrong, read_input, whole
 from adapters.sandbox.world import Callback, World
 
-_TO = {
-    "+15005550001": (400, 21211, "Invalid 'To' Phone Number: {to}"),
-    "+15005550002": (400, 21612, "The message From/To pair violates a routing rule"),
-    "+15005550003": (400, 21408, "Permission to send an SMS has not been enabled for the region: {to}"),
-    "+15005550004": (400, 21610, "Attempt to send to unsubscribed recipient"),
-    "+15005550009": (400, 21614, "'To' number is not a valid mobile number: {to}"),
+_PATHS: dict[str, tuple[str, ...]] = {
+    "queued": (),
+    "sent": ("sent",),
+    "delivered": ("sent", "delivered"),
+    "read": ("sent", "delivered", "read"),
+    "undelivered": ("sent", "undelivered"),
+    "failed": ("failed",),
 }
-_FROM = {
-    "+15005550001": (400, 21212, "Invalid From Number: {sender}"),
-    "+15005550007": (400, 21606, "The 'From' phone number is not a valid message-capable Twilio phone number"),
-    "+15005550008": (400, 21611, "This 'From' number has exceeded the maximum number of queued messages"),
-}
-LONGEST = 1600
-_NUMBER = re.compile(r"\+[1-9]\d{6,14}")
+"""The statuses on the way to each end."""
+_ENDED_BADLY = frozenset({"undelivered", "failed"})
+_POOL = "+15005550006"
+"""The number that a messaging service sends from."""
+
+Handle = Callable[[web.Request], Awaitable[dict[str, Any]]]
 
 
-class Refused(Exception):
-    """Ends a request with Twilio's error body."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`wire` is the resource as the API shows it, `shown` the line in the sandbox's own list."""
 
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+    at: datetime
+    wire: dict[str, Any]
+    shown: dict[str, Any]
+
+
+@dataclass(slots=True)
+class State:
+    """`script` holds outcomes for coming messages: {status, error_code, to, times}."""
+
+    messages: list[Message] = field(default_factory=list)
+    script: list[dict[str, Any]] = field(default_factory=list)
 
 
 def setup(app: web.Application, world: World) -> None:
     emulator = Twilio(world)
     account = "/twilio/2010-04-01/Accounts/{account}"
-    app.router.add_get(f"{account}.json", emulator.answer(emulator.account))
-    app.router.add_post(f"{account}/Messages.json", emulator.answer(emulator.create, status=201))
-    app.router.add_get(f"{account}/Messages.json", emulator.answer(emulator.list))
-    app.router.add_get(f"{account}/Messages/{{sid}}.json", emulator.answer(emulator.show))
-    app.router.add_get("/twilio/v2/PhoneNumbers/{number}", emulator.answer(emulator.lookup))
+    app.router.add_get(f"{account}.json", emulator.answered(emulator.account))
+    app.router.add_post(f"{account}/Messages.json", emulator.answered(emulator.create, status=201))
+    app.router.add_get(f"{account}/Messages.json", emulator.answered(emulator.list))
+    app.router.add_get(f"{account}/Messages/{{sid}}.json", emulator.answered(emulator.show))
+    app.router.add_get("/twilio/v2/PhoneNumbers/{number}", emulator.answered(emulator.lookup))
+    app.router.add_get("/_/twilio/next", emulator.scripted)
+    app.router.add_post("/_/twilio/next", emulator.script)
 
 
 class Twilio:
@@ -51,122 +65,164 @@ class Twilio:
         self._world = world
 
     @property
-    def _messages(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._world.providers.setdefault("twilio", [])
+    def _state(self) -> State:
+        found = self._world.providers.get("twilio")
+        if not isinstance(found, State):
+            found = self._world.providers["twilio"] = State()
         return found
 
-    def answer(self, handle: Any, status: int = 200) -> Any:
-        async def wrapped(request: web.Request) -> web.Response:
+    def answered(self, handle: Handle, status: int = 200) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Authorisation, and errors as Twilio words them."""
+
+        async def answer(request: web.Request) -> web.Response:
             headers = {"Twilio-Request-Id": "RQ" + self._world.random.randbytes(16).hex()}
             try:
                 self._authorise(request)
                 return web.json_response(await handle(request), status=status, headers=headers)
             except Refused as error:
                 info = f"https://www.twilio.com/docs/errors/{error.code}"
-                body = {"code": error.code, "message": error.message, "more_info": info, "status": error.status}
+                body = {"code": error.code, "message": str(error), "more_info": info, "status": error.status}
                 return web.json_response(body, status=error.status, headers=headers)
 
-        return wrapped
+        return answer
 
     async def account(self, request: web.Request) -> dict[str, Any]:
         sid = request.match_info["account"]
-        uri = f"/2010-04-01/Accounts/{sid}.json"
-        return {"sid": sid, "friendly_name": "Sandbox", "status": "active", "type": "Full", "uri": uri}
+        uri = f"/2010-04-01/Accounts/{sid}"
+        since = _rfc2822(datetime(2024, 1, 1, tzinfo=UTC))
+        return {
+            "sid": sid, "friendly_name": "Sandbox", "status": "active", "type": "Full", "owner_account_sid": sid,
+            "date_created": since, "date_updated": since, "uri": f"{uri}.json",
+            "subresource_uris": {"messages": f"{uri}/Messages.json"},
+        }  # fmt: skip
 
     async def create(self, request: web.Request) -> dict[str, Any]:
         form = await request.post()
-        to, sender, body = (str(form.get(name, "")) for name in ("To", "From", "Body"))
-        _check(to, sender, body, bool(form.get("MessagingServiceSid") or form.get("ContentSid")))
+        to, sender, service, body = (str(form.get(one, "")) for one in ("To", "From", "MessagingServiceSid", "Body"))
+        media = form.getall("MediaUrl", [])
+        check(to, sender, service, body, has_content=bool(media or form.get("ContentSid")))
         message = self._message(request.match_info["account"], to, sender, body)
-        self._messages.append(message)
-        channel = "whatsapp" if to.startswith("whatsapp:") else "sms"
-        shown = {"sid": message["sid"], "channel": channel, "to": to, "from": sender, "body": body, "status": "queued"}
-        self._world.messages.append(shown | {"time": self._world.now().isoformat()})
-        answer = dict(message)
-        self._travel(message, self._world.messages[-1], str(form.get("StatusCallback", "")))
+        message.wire.update(messaging_service_sid=service or None, num_media=str(len(media)))
+        self._state.messages.append(message)
+        self._world.messages.append(message.shown)
+        answer = dict(message.wire)
+        self._travel(message, str(form.get("StatusCallback", "")))
         return answer
 
     async def list(self, request: web.Request) -> dict[str, Any]:
-        """The latest first, by To, From and the day it was sent."""
+        """The latest first, by To, From and the time it was sent (a day, or a moment)."""
         query = request.query
-        size = int(query.get("PageSize", "50"))
-        found = [one for one in reversed(self._messages) if _matches(one, query)]
-        page = int(query.get("Page", "0"))
-        uri = f"/2010-04-01/Accounts/{request.match_info['account']}/Messages.json?PageSize={size}&Page="
-        more = len(found) > (page + 1) * size
+        size, page = min(_number(query.get("PageSize"), 50, 1), 1000), _number(query.get("Page"), 0, 0)
+        found = [one.wire for one in reversed(self._state.messages) if _matches(one, query)]
+        start, end = page * size, min(len(found), (page + 1) * size)
+        kept = [(name, value) for name, value in query.items() if name not in {"Page", "PageToken", "PageSize"}]
+
+        def uri(number: int) -> str:
+            fields = urlencode([*kept, ("PageSize", size), ("Page", number)])
+            return f"{request.path.removeprefix('/twilio')}?{fields}"
+
         return {
-            "messages": found[page * size : (page + 1) * size],
+            "messages": found[start:end],
             "page": page,
             "page_size": size,
-            "start": page * size,
-            "end": max(0, min(len(found), (page + 1) * size) - 1),
-            "uri": f"{uri}{page}",
-            "first_page_uri": f"{uri}0",
-            "next_page_uri": f"{uri}{page + 1}" if more else None,
-            "previous_page_uri": f"{uri}{page - 1}" if page else None,
+            "start": start,
+            "end": max(start, end - 1),
+            "uri": uri(page),
+            "first_page_uri": uri(0),
+            "next_page_uri": uri(page + 1) if len(found) > end else None,
+            "previous_page_uri": uri(page - 1) if page else None,
         }
 
     async def show(self, request: web.Request) -> dict[str, Any]:
-        for one in self._messages:
-            if one["sid"] == request.match_info["sid"]:
-                return one
-        raise Refused(404, 20404, f"The requested resource {request.path.removeprefix('/twilio')} was not found")
+        for one in self._state.messages:
+            if one.wire["sid"] == request.match_info["sid"]:
+                return one.wire
+        raise _not_found(request)
 
     async def lookup(self, request: web.Request) -> dict[str, Any]:
-        number = request.match_info["number"]
-        valid = bool(_NUMBER.fullmatch(number)) and number != "+15005550001"
-        return {
-            "calling_country_code": number[1:2] if valid else None, "country_code": "US" if valid else None,
-            "phone_number": number, "national_format": number, "valid": valid,
-            "validation_errors": [] if valid else ["INVALID_BUT_POSSIBLE"],
-            "url": f"https://lookups.twilio.com/v2/PhoneNumbers/{number}",
-        }  # fmt: skip
+        return look_up(request.match_info["number"], request.query.get("CountryCode"))
+
+    async def scripted(self, request: web.Request) -> web.Response:
+        return web.json_response(self._state.script)
+
+    async def script(self, request: web.Request) -> web.Response:
+        """Control: how coming messages end: `{"status": "undelivered", "error_code": 30003, "to"?, "times"?}`."""
+        try:
+            entry = _read_outcome(await read_input(request))
+        except Wrong as error:
+            return error.answer()
+        self._state.script.append(entry)
+        return web.json_response(entry, status=201)
 
     def _authorise(self, request: web.Request) -> None:
+        """The account's token, or any API key of it (SK…) with any secret."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         try:
             name, _, secret = base64.b64decode(given).decode().partition(":")
         except ValueError:
             name = secret = ""
         mine = self._world.config
-        known = name == mine.twilio_account_sid or name.startswith("SK")
-        if scheme != "Basic" or not known or not secret or (name[:2] == "AC" and secret != mine.twilio_auth_token):
+        known = secret == mine.twilio_auth_token if name == mine.twilio_account_sid else name.startswith("SK")
+        if scheme != "Basic" or not known or not secret:
             raise Refused(401, 20003, "Authenticate")
+        if request.match_info.get("account", mine.twilio_account_sid) != mine.twilio_account_sid:
+            raise _not_found(request)
 
-    def _message(self, account: str, to: str, sender: str, body: str) -> dict[str, Any]:
-        sid = "SM" + self._world.random.randbytes(16).hex()
-        now = _rfc2822(self._world.now())
-        uri = f"/2010-04-01/Accounts/{account}/Messages/{sid}"
-        return {
+    def _message(self, account: str, to: str, sender: str, body: str) -> Message:
+        sid, at = "SM" + self._world.random.randbytes(16).hex(), self._world.now()
+        uri, now = f"/2010-04-01/Accounts/{account}/Messages/{sid}", _rfc2822(at)
+        wire = {
             "account_sid": account, "api_version": "2010-04-01", "body": body, "date_created": now, "date_sent": None,
             "date_updated": now, "direction": "outbound-api", "error_code": None, "error_message": None,
-            "from": sender, "messaging_service_sid": None, "num_media": "0", "num_segments": str(1 + len(body) // 160),
-            "price": None, "price_unit": "USD", "sid": sid, "status": "queued", "to": to, "uri": f"{uri}.json",
-            "subresource_uris": {"media": f"{uri}/Media.json"},
+            "from": sender or None, "messaging_service_sid": None, "num_media": "0",
+            "num_segments": str(segments(body)), "price": None, "price_unit": "USD", "sid": sid, "status": "queued",
+            "to": to, "uri": f"{uri}.json", "subresource_uris": {"media": f"{uri}/Media.json"},
         }  # fmt: skip
+        channel = "whatsapp" if to.startswith("whatsapp:") else "sms"
+        shown = {
+            "sid": sid, "channel": channel, "to": to, "from": sender or _POOL, "body": body, "status": "queued",
+            "error_code": None, "time": at.isoformat(),
+        }  # fmt: skip
+        return Message(at, wire, shown)
 
-    def _travel(self, message: dict[str, Any], shown: dict[str, Any], callback: str) -> None:
-        """Sent and delivered, each reported. What the sandbox lists is already where it will end."""
-        for status in ("sent", "delivered"):
-            message["status"] = shown["status"] = status
-            message["date_sent"] = message["date_updated"] = _rfc2822(self._world.now())
+    def _travel(self, message: Message, callback: str) -> None:
+        """Each status on the way is reported. What the sandbox lists is already where it will end."""
+        outcome = self._outcome(message.wire["to"])
+        message.wire["from"] = message.shown["from"]
+        for status in _PATHS[outcome["status"]]:
+            code = outcome["error_code"] if status in _ENDED_BADLY else None
+            message.shown.update(status=status, error_code=code)
+            now = _rfc2822(self._world.now())
+            message.wire.update(status=status, error_code=code, date_sent=now, date_updated=now)
             if callback:
-                self._report(message, status, callback)
+                self._report(message.wire, callback)
 
-    def _report(self, message: dict[str, Any], status: str, url: str) -> None:
+    def _outcome(self, to: str) -> dict[str, Any]:
+        for entry in self._state.script:
+            if entry["to"] in {None, to}:
+                entry["times"] -= 1
+                self._state.script[:] = [one for one in self._state.script if one["times"] > 0]
+                return entry
+        return {"status": "delivered", "error_code": None}
+
+    def _report(self, wire: dict[str, Any], url: str) -> None:
+        status = wire["status"]
         form = {
-            "AccountSid": message["account_sid"],
-            "ApiVersion": "2010-04-01",
-            "From": message["from"],
-            "MessageSid": message["sid"],
+            "AccountSid": wire["account_sid"],
+            "ApiVersion": wire["api_version"],
+            "From": wire["from"],
+            "MessageSid": wire["sid"],
             "MessageStatus": status,
-            "SmsSid": message["sid"],
+            "SmsSid": wire["sid"],
             "SmsStatus": status,
-            "To": message["to"],
+            "To": wire["to"],
         }
+        if wire["error_code"] is not None:
+            form["ErrorCode"] = str(wire["error_code"])
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Twilio-Signature": _signature(self._world.config.twilio_auth_token, url, form),
+            "I-Twilio-Idempotency-Token": self._world.random.randbytes(16).hex(),
         }
         self._world.send(Callback("twilio", url, urlencode(form).encode(), lambda _: headers, f"message.{status}"))
 
@@ -176,33 +232,56 @@ def _signature(token: str, url: str, form: dict[str, str]) -> str:
     return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
 
 
-def _check(to: str, sender: str, body: str, ready: bool) -> None:
-    plain_to, plain_from = to.removeprefix("whatsapp:"), sender.removeprefix("whatsapp:")
-    if not to:
-        raise Refused(400, 21604, "A 'To' phone number is required.")
-    if not sender and not ready:
-        raise Refused(400, 21603, "A 'From' phone number is required.")
-    if not body and not ready:
-        raise Refused(400, 21602, "Message body is required.")
-    if len(body) > LONGEST:
-        raise Refused(400, 21617, f"The concatenated message body exceeds the {LONGEST} character limit")
-    for table, number in ((_FROM, plain_from), (_TO, plain_to)):
-        if number in table:
-            status, code, text = table[number]
-            raise Refused(status, code, text.format(to=to, sender=sender))
-    if not _NUMBER.fullmatch(plain_to):
-        raise Refused(400, 21211, f"Invalid 'To' Phone Number: {to}")
+def _read_outcome(given: dict[str, Any]) -> dict[str, Any]:
+    entry = {"status": None, "error_code": None, "to": None, "times": 1} | given
+    for name in given:
+        if name not in {"status", "error_code", "to", "times"}:
+            raise Wrong(name, "is not one of status, error_code, to, times")
+    if entry["status"] not in _PATHS:
+        raise Wrong("status", f"must be one of {', '.join(_PATHS)}")
+    if entry["error_code"] is not None and not whole(entry["error_code"], 1):
+        raise Wrong("error_code", "must be a number such as 30003")
+    if not whole(entry["times"], 1):
+        raise Wrong("times", "must be a whole number above 0")
+    if entry["status"] in _ENDED_BADLY and entry["error_code"] is None:
+        entry["error_code"] = 30003 if entry["status"] == "undelivered" else 30008
+    return entry
 
 
-def _matches(message: dict[str, Any], query: Any) -> bool:
-    day = datetime.strptime(message["date_created"], "%a, %d %b %Y %H:%M:%S %z").date().isoformat()
-    return bool(
-        query.get("To", message["to"]) == message["to"]
-        and query.get("From", message["from"]) == message["from"]
-        and query.get("DateSent", day)[:10] == day
-        and query.get("DateSent>", day)[:10] <= day <= query.get("DateSent<", day)[:10]
-    )
+def _not_found(request: web.Request) -> Refused:
+    path = request.path.removeprefix("/twilio")
+    return Refused(404, 20404, f"The requested resource {path} was not found")
+
+
+def _matches(message: Message, query: Any) -> bool:
+    if query.get("To", message.wire["to"]) != message.wire["to"]:
+        return False
+    if query.get("From", message.wire["from"]) != message.wire["from"]:
+        return False
+    at = message.at.replace(microsecond=0)
+    on, before, after = (_span(query.get(f"DateSent{sign}")) for sign in ("", "<", ">"))
+    return on[0] <= at < on[1] and at < before[1] and at >= after[0]
+
+
+def _span(text: str | None) -> tuple[datetime, datetime]:
+    """A day, one second of it, or all of time. Raises Refused."""
+    if not text:
+        return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    try:
+        start = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(400, 20001, f"Invalid date: {text}") from None
+    start = start if start.tzinfo else start.replace(tzinfo=UTC)
+    return start, start + (timedelta(days=1) if len(text) <= 10 else timedelta(seconds=1))
+
+
+def _number(text: str | None, default: int, least: int) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+        raise Refused(400, 20001, f"Invalid page or page size: {text}")
+    return int(text)
 
 
 def _rfc2822(moment: datetime) -> str:
-    return f"{moment:%a, %d %b %Y %H:%M:%S} +0000"
+    return moment.astimezone(UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")

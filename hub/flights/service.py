@@ -154,7 +154,7 @@ class Flights:
         if not good:
             raise _failure(heard)
         search_id, now = self.ids.uuid(), self.clock.now()
-        every = (offer for one in good for offer in one.offers )
+        every = (offer for one in good for offer in one.offers if offer.expires_at > now + BOOKABLE)
         found = [
             replace(offer, id=f"off_{search_id.hex}_{number}")
             for number, offer in enumerate(wanted(every, query, hidden_city=self.hidden_city))

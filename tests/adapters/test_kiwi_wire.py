@@ -87,6 +87,14 @@ def test_a_technical_stop_is_no_change():
     assert (flight.carrier, flight.flight_number) == ("AI", "12")
 
 
+@pytest.mark.parametrize("change", [{"vi_connection": True}, {"flyFrom": "DEL"}, {"flight_no": 13}, {"airline": "UK"}])
+def test_what_only_looks_like_a_technical_stop_is_a_change(change):
+    route = document()["data"][0]["route"]
+    route[3] |= change
+    [offer] = convert(route=route)
+    assert len(offer.slices[1].segments) == 2
+
+
 def test_a_transfer_of_ones_own_is_always_told():
     [offer] = convert(virtual_interlining=False)
     assert offer.self_transfer is True

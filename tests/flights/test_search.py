@@ -7,6 +7,7 @@ import pytest
 
 from hub.core.errors import BreakerOpen, Invalid, ProviderPermanent, ProviderTransient, Unavailable
 from hub.flights.service import SearchFailed
+from hub.resilience.deadline import within
 
 
 def source(answer, name="kiwi"):
@@ -166,3 +167,25 @@ async def test_a_search_that_goes_wrong_in_our_own_code_is_not_called_the_suppli
     kiwi.error = KeyError("bug")
     with pytest.raises(KeyError):
         await flights.search(query)
+
+
+async def test_the_first_callers_deadline_is_not_that_of_those_who_wait_with_him(flights, kiwi, query, clock):
+    gate = asyncio.Event()
+
+    async def slowly(_query):
+        await gate.wait()
+        return kiwi.offers
+
+    kiwi.search = slowly
+
+    async def hurried():
+        async with within(clock, 0.01):
+            await flights.search(query)
+
+    leader = asyncio.create_task(hurried())
+    await asyncio.sleep(0)
+    follower = asyncio.create_task(flights.search(query))
+    with pytest.raises(TimeoutError):
+        await leader
+    gate.set()
+    assert len(orjson.loads(await follower)["offers"]) == 2

@@ -1,6 +1,6 @@
 """Checkout sessions: Stripe's own payment page, from making one to its end."""
 
-from adapters.sandbox.stripe import confirming, intents, methods
+from adapters.sandbox.stripe import confirming, intents, methods, settling
 from adapters.sandbox.stripe.cards import by_name
 from adapters.sandbox.stripe.customers import living
 from adapters.sandbox.stripe.errors import invalid, missing_param, no_such
@@ -54,6 +54,7 @@ def line_items(call: Call) -> Object:
 def expired(call: Call) -> Object:
     session = call.stripe.find("checkout.session", call.id)
     call.params.finish()
+    settle(call.stripe, session)
     if session["status"] != "open":
         raise invalid(
             f'Only Checkout Sessions with a status in ["open"] can be expired. This Session has a status of '
@@ -65,9 +66,15 @@ def expired(call: Call) -> Object:
 
 
 def expire(stripe: Stripe, session: Object) -> None:
-    if session["status"] == "open":
-        session |= {"status": "expired", "url": None}
-        stripe.emit("checkout.session.expired", session)
+    """Its intent goes with it, so that a bank's page left open pays for nothing."""
+    settle(stripe, session)
+    if session["status"] != "open":
+        return
+    session |= {"status": "expired", "url": None}
+    intent = stripe.tables["payment_intent"].get(session["payment_intent"] or "")
+    if intent is not None:
+        settling.end(stripe, intent, "automatic")
+    stripe.emit("checkout.session.expired", session)
 
 
 def pay(stripe: Stripe, session: Object, card_name: str, back: str) -> Object:
@@ -79,11 +86,21 @@ def pay(stripe: Stripe, session: Object, card_name: str, back: str) -> Object:
     if card is None:
         raise no_such("PaymentMethod", card_name, "payment_method", 400)
     intent = _intent(stripe, session)
+    settle(stripe, session)
+    if session["status"] != "open":
+        return intent
     stripe.return_urls[intent["id"]] = back
     method = methods.make(stripe, card, (8, stripe.world.now().year + 3), None)
     confirming.pay(stripe, intent, method, off_session=False, redirect=True)
     settle(stripe, session)
     return intent
+
+
+def settle_of(stripe: Stripe, intent: Object) -> None:
+    """Completes the session that the intent belongs to, if there is one; its customer may never come back."""
+    for session in stripe.tables["checkout.session"].values():
+        if session["payment_intent"] == intent["id"]:
+            settle(stripe, session)
 
 
 def settle(stripe: Stripe, session: Object) -> None:

@@ -1,6 +1,7 @@
 """What the sandbox adds to Stripe at /_/stripe/: looking in, and making happen what comes from outside."""
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -62,9 +63,12 @@ def _intent(stripe: Stripe, wish: Object) -> Object:
 
 def _number(wish: Object, name: str, kind: type[int | float]) -> Any:
     try:
-        return kind(wish[name])
-    except (TypeError, ValueError) as error:
+        number = kind(wish[name])
+    except (TypeError, ValueError, OverflowError) as error:
         raise invalid(f"{name} must be a number.", name) from error
+    if not math.isfinite(number):
+        raise invalid(f"{name} must be finite.", name)
+    return number
 
 
 def _dispute(stripe: Stripe, wish: Object) -> Object:

@@ -41,6 +41,7 @@ class Pages:
         if outcome not in {"complete", "fail"}:
             raise web.HTTPUnprocessableEntity(text="outcome must be complete or fail\n")
         confirming.answer(self._stripe, intent, passed=outcome == "complete")
+        checkout.settle_of(self._stripe, intent)
         if url := self._stripe.return_urls.get(intent["id"]):
             raise web.HTTPSeeOther(_with(url, _result(intent)))
         return self._page("challenge.html", intent=intent, waiting=False)

@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 from adapters.sandbox.stripe.errors import Refused, invalid, missing_param, unknown_params
 
 _PART = re.compile(r"\[([^\[\]]*)\]")
+DEEPEST = 10
+"""Levels of brackets; nothing of Stripe's is deeper."""
 _KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 
 
@@ -15,7 +17,7 @@ def decode(text: str) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key, value in parse_qsl(text, keep_blank_values=True):
         found = _KEY.fullmatch(key)
-        if found is None:
+        if found is None or found[2].count("[") > DEEPEST:
             raise invalid(f"Invalid parameter name: {key[:100]}", key[:100])
         _put(tree, [found[1], *_PART.findall(found[2])], value, key)
     return tree

@@ -91,6 +91,9 @@ def release(stripe: Stripe, charge: Object, amount: int) -> None:
 def _checked(charge: Object, amount: int | None, left: int) -> int:
     if not charge["paid"]:
         raise Refused(400, "invalid_request_error", f"Charge {charge['id']} has not succeeded.", param="charge")
+    if not charge["captured"]:
+        message = f"Charge {charge['id']} has not been captured. Cancel its PaymentIntent to release the money."
+        raise Refused(400, "invalid_request_error", message, code="charge_not_refundable", param="charge")
     if left <= 0:
         message = f"Charge {charge['id']} has already been refunded."
         raise Refused(400, "invalid_request_error", message, code="charge_already_refunded")

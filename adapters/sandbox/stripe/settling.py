@@ -75,7 +75,7 @@ def cancel(call: Call) -> Object:
 
 def end(stripe: Stripe, intent: Object, reason: str | None) -> None:
     """Cancels, and lets go of what was held. `automatic` is Stripe's own reason, for a hold that ran out."""
-    held = intent["status"] == "requires_capture"
+    before = intent["status"]
     intent |= {
         "status": "canceled",
         "canceled_at": stripe.now(),
@@ -84,8 +84,12 @@ def end(stripe: Stripe, intent: Object, reason: str | None) -> None:
         "next_action": None,
         "processing": None,
     }
-    if held:
+    if before == "requires_capture":
         charge = stripe.find("charge", intent["latest_charge"])
         release(stripe, charge, charge["amount"])
         stripe.emit("charge.expired" if reason == "automatic" else "charge.refunded", charge)
+    elif before == "processing":
+        charge = stripe.find("charge", intent["latest_charge"])
+        charge |= {"status": "failed", "captured": False}
+        stripe.emit("charge.failed", charge)
     stripe.emit("payment_intent.canceled", intent)
