@@ -9,14 +9,27 @@ from aiohttp import web
 
 from adapters.sandbox import faults
 from adapters.sandbox.callbacks import Deliverer
+from adapters.sandbox.wire import Wrong, prefers_page, read_input
 from adapters.sandbox.world import World
 
-_CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-src 'self'; img-src data:"
+_PAGE = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src data:; "
+    "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_MAIL = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; frame-ancestors 'self'; "
+    "form-action 'none'; base-uri 'none'"
+)
+_VERBS = ("hold", "release", "drop", "keep")
+_SHOWN = 300
+"""Rows of a list in a browser; programs get them all."""
 
 
 def setup(app: web.Application, world: World, deliverer: Deliverer) -> None:
     control = Control(world, deliverer)
     app.router.add_get("/_/", control.home)
+    app.router.add_get("/_/lists", control.lists)
+    app.router.add_get("/_/live.js", control.script)
     app.router.add_get("/_/health", control.health)
     app.router.add_get("/_/mailbox", control.mailbox)
     app.router.add_get("/_/mailbox/{id}", control.mail)
@@ -27,7 +40,7 @@ def setup(app: web.Application, world: World, deliverer: Deliverer) -> None:
     app.router.add_delete("/_/faults", control.clear_faults)
     app.router.add_post("/_/faults/clear", control.clear_faults)
     app.router.add_get("/_/callbacks", control.callbacks)
-    app.router.add_post("/_/callbacks/{verb:hold|release|drop|keep}", control.steer)
+    app.router.add_post(f"/_/callbacks/{{verb:{'|'.join(_VERBS)}}}", control.steer)
     app.router.add_post("/_/callbacks/{n}/resend", control.resend)
     app.router.add_post("/_/reset", control.reset)
 
@@ -36,24 +49,25 @@ class Control:
     def __init__(self, world: World, deliverer: Deliverer) -> None:
         self._world = world
         self._deliverer = deliverer
+        self._pages = files("adapters.sandbox").joinpath("pages")
         self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(str(files("adapters.sandbox").joinpath("pages"))),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
+            loader=jinja2.FileSystemLoader(str(self._pages)), autoescape=True, undefined=jinja2.StrictUndefined
         )
 
     async def health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "sandbox": True})
 
     async def home(self, request: web.Request) -> web.Response:
-        lists = {
-            "mailbox": self._world.mailbox[::-1][:20],
-            "messages": self._world.messages[::-1][:20],
-            "calls": self._world.calls[::-1][:40],
-            "callbacks": [one.as_json() for one in self._deliverer.deliveries[::-1][:40]],
-            "faults": self._world.faults,
-        }
-        return self._page("home.html", lists=lists, providers=faults.PROVIDERS, kinds=faults.KINDS)
+        facts = {"providers": faults.PROVIDERS, "kinds": faults.KINDS, "methods": faults.METHODS}
+        return self._page("home.html", lists=self._lists(), **facts)
+
+    async def lists(self, request: web.Request) -> web.Response:
+        """The part of the home page that changes."""
+        return self._page("_lists.html", lists=self._lists())
+
+    async def script(self, request: web.Request) -> web.Response:
+        text = self._pages.joinpath("live.js").read_text(encoding="utf-8")
+        return web.Response(text=text, content_type="text/javascript")
 
     async def mailbox(self, request: web.Request) -> web.Response:
         return self._list(request, "Mailbox", self._world.mailbox)
@@ -70,26 +84,23 @@ class Control:
         return self._list(request, "Faults", self._world.faults)
 
     async def callbacks(self, request: web.Request) -> web.Response:
-        return self._list(request, "Callbacks", [one.as_json() for one in self._deliverer.deliveries])
+        return self._list(request, "Webhooks", [one.as_json() for one in self._deliverer.deliveries])
 
     async def mail(self, request: web.Request) -> web.Response:
-        """One mail as its reader sees it, or as JSON."""
+        """One mail as its reader sees it, or as JSON; `?raw` is the HTML itself, which may run nothing."""
         found = next((one for one in self._world.mailbox if one["id"] == request.match_info["id"]), None)
         if found is None:
             raise web.HTTPNotFound
         if "raw" in request.query:
-            headers = {
-                "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-            }
+            headers = {"Content-Security-Policy": _MAIL, "Referrer-Policy": "no-referrer"}
             return web.Response(text=found["html"] or "", content_type="text/html", headers=headers)
-        return self._page("mail.html", mail=found) if _browser(request) else web.json_response(found)
+        return self._page("mail.html", mail=found) if prefers_page(request) else web.json_response(found)
 
     async def add_fault(self, request: web.Request) -> web.Response:
         try:
-            fault = faults.parse(await _input(request))
-        except ValueError as error:
-            field = str(error).split(maxsplit=1)[0]
-            return web.json_response({"error": str(error), "field": field}, status=422)
+            fault = faults.parse(await read_input(request))
+        except Wrong as error:
+            return error.answer()
         self._world.faults.append(fault)
         return self._done(request, fault, status=201)
 
@@ -98,10 +109,15 @@ class Control:
         return self._done(request, {"cleared": True})
 
     async def steer(self, request: web.Request) -> web.Response:
-        """hold: webhooks wait. release: they go (`backwards`: the latest first). drop: they are lost. keep: no longer."""
-        given = await _input(request)
-        provider = given.get("provider")
-        names = {provider} if provider else set(faults.PROVIDERS)
+        """`{"provider"}`, or all. hold: webhooks wait; release: they go, with `backwards` the latest first.
+
+        drop: they are lost, but for those that are resent by hand; keep: no longer.
+        """
+        try:
+            given = await read_input(request)
+            names = _names(given)
+        except Wrong as error:
+            return error.answer()
         match request.match_info["verb"]:
             case "hold":
                 self._deliverer.holding |= names
@@ -110,13 +126,13 @@ class Control:
             case "keep":
                 self._deliverer.dropping -= names
             case _:
-                sent = self._deliverer.release(provider, backwards=bool(given.get("backwards")))
+                sent = self._deliverer.release(given.get("provider"), backwards=bool(given.get("backwards")))
                 return self._done(request, {"released": sent})
         return self._done(request, {"providers": sorted(names)})
 
     async def resend(self, request: web.Request) -> web.Response:
         number = request.match_info["n"]
-        if not number.isdigit() or not self._deliverer.again(int(number)):
+        if not (number.isascii() and number.isdigit() and len(number) < 10 and self._deliverer.again(int(number))):
             raise web.HTTPNotFound
         return self._done(request, {"resent": int(number)})
 
@@ -129,40 +145,39 @@ class Control:
         world.random = Random(world.config.seed)
         return self._done(request, {"reset": True})
 
+    def _lists(self) -> dict[str, Any]:
+        world, deliverer = self._world, self._deliverer
+        return {
+            "mailbox": world.mailbox[:-21:-1],
+            "messages": world.messages[:-21:-1],
+            "calls": world.calls[:-41:-1],
+            "callbacks": [one.as_json() for one in deliverer.deliveries[:-41:-1]],
+            "faults": world.faults,
+            "holding": sorted(deliverer.holding),
+            "dropping": sorted(deliverer.dropping),
+        }
+
     def _list(self, request: web.Request, title: str, rows: list[dict[str, Any]]) -> web.Response:
-        if not _browser(request):
+        if not prefers_page(request):
             return web.json_response(rows)
-        return self._page("list.html", title=title, rows=rows[::-1][:300])
+        return self._page("list.html", title=title, rows=rows[: -_SHOWN - 1 : -1])
 
     def _page(self, name: str, **facts: Any) -> web.Response:
         text = self._jinja.get_template(name).render(facts)
-        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": _CSP})
+        headers = {"Content-Security-Policy": _PAGE, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        return web.Response(text=text, content_type="text/html", headers=headers)
 
     def _done(self, request: web.Request, body: dict[str, Any], status: int = 200) -> web.Response:
         """JSON for a program; a browser that pressed a button goes back to the page."""
-        if _browser(request):
+        if prefers_page(request):
             raise web.HTTPSeeOther("/_/")
         return web.json_response(body, status=status)
 
 
-def _browser(request: web.Request) -> bool:
-    return "text/html" in request.headers.get("Accept", "")
-
-
-async def _input(request: web.Request) -> dict[str, Any]:
-    """A JSON object, or the fields of a form with their numbers as numbers."""
-    if request.content_type == "application/json":
-        try:
-            found = await request.json()
-        except ValueError as error:
-            raise web.HTTPBadRequest(text="not JSON") from error
-        return found if isinstance(found, dict) else {"provider": None}
-    form = await request.post()
-    return {name: _number(str(value)) for name, value in form.items() if value != ""}
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        return text
+def _names(given: dict[str, Any]) -> set[str]:
+    provider = given.get("provider")
+    if provider is None:
+        return set(faults.PROVIDERS)
+    if provider not in faults.PROVIDERS:
+        raise Wrong("provider", f"must be one of {', '.join(faults.PROVIDERS)}")
+    return {provider}

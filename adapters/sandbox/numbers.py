@@ -5,7 +5,7 @@ from typing import Any
 
 MAGIC_TO = {
     "+15005550001": (21211, "Invalid 'To' Phone Number: {to}"),
-    "+15005550002": (21612, "The message From/To pair violates a blacklist rule or cannot be routed."),
+    "+15005550002": (21612, "Message cannot be sent with the current combination of 'To' ({to}) and 'From'"),
     "+15005550003": (
         21408,
         "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}",

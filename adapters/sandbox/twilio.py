@@ -269,10 +269,10 @@ def _span(text: str | None) -> tuple[datetime, datetime]:
         return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     try:
         start = datetime.fromisoformat(text)
-    except ValueError:
+        start = start if start.tzinfo else start.replace(tzinfo=UTC)
+        return start, start + (timedelta(days=1) if len(text) <= 10 else timedelta(seconds=1))
+    except (ValueError, OverflowError):
         raise Refused(400, 20001, f"Invalid date: {text}") from None
-    start = start if start.tzinfo else start.replace(tzinfo=UTC)
-    return start, start + (timedelta(days=1) if len(text) <= 10 else timedelta(seconds=1))
 
 
 def _number(text: str | None, default: int, least: int) -> int:

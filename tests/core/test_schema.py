@@ -10,7 +10,7 @@ from hub.core.db import Database, named_queries
 
 NOUNS = sorted(one.name.removesuffix(".sql") for one in files("sql").joinpath("queries").iterdir())
 RELATIONS = """
-    select c.oid::regclass::text as name, c.relkind, c.relrowsecurity as guarded, coalesce(c.reloptions, '{}') as options,
+    select c.oid::regclass::text as name, c.relkind, c.relrowsecurity as guarded,
         has_any_column_privilege('anon', c.oid, 'select, insert, update, references')
             or has_table_privilege('anon', c.oid, 'delete, truncate, trigger') as anonymous,
         has_any_column_privilege('authenticated', c.oid, 'select') as readable,

@@ -43,7 +43,7 @@ class Pages:
         confirming.answer(self._stripe, intent, passed=outcome == "complete")
         checkout.settle_of(self._stripe, intent)
         if url := self._stripe.return_urls.get(intent["id"]):
-            raise web.HTTPSeeOther(_with(url, _result(intent)))
+            return _go(_with(url, _result(intent)))
         return self._page("challenge.html", intent=intent, waiting=False)
 
     async def checkout(self, request: web.Request) -> web.Response:
@@ -60,15 +60,15 @@ class Pages:
         except Refused as error:
             return self._checkout(session, str(error), status=error.status)
         if intent["status"] == "requires_action":
-            raise web.HTTPSeeOther(intent["next_action"]["redirect_to_url"]["url"])
-        raise web.HTTPSeeOther(_success(session))
+            return _go(intent["next_action"]["redirect_to_url"]["url"])
+        return _go(_success(session))
 
     async def returned(self, request: web.Request) -> web.Response:
         """Back from 3-D Secure."""
         session = self._session(request)
         checkout.settle(self._stripe, session)
         if session["status"] == "complete":
-            raise web.HTTPSeeOther(_success(session))
+            return _go(_success(session))
         return self._checkout(session, "The bank could not confirm that it was you. Please choose another card.")
 
     async def receipt(self, request: web.Request) -> web.Response:
@@ -102,6 +102,10 @@ class Pages:
         text = self._jinja.get_template(name).render(facts)
         headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store"}
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+def _go(url: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": url})
 
 
 def _result(intent: Object) -> dict[str, str]:

@@ -1,0 +1,75 @@
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.stripe import _intent, from_wire, to_wire
+from hub.bookings import PaymentStatus
+from hub.core.errors import ProviderPermanent
+from hub.core.money import CURRENCIES, Money
+
+
+@given(st.integers(1, 10**9), st.sampled_from(sorted(CURRENCIES)))
+def test_an_amount_comes_back_as_it_went(amount: int, currency: str):
+    money = Money(amount, currency)
+    try:
+        wire = to_wire(money)
+    except ProviderPermanent:
+        assert currency in {"BHD", "JOD", "KWD", "OMR", "TND", "MGA"}
+        return
+    assert from_wire(wire, currency.lower()) == money
+
+
+@pytest.mark.parametrize(
+    ("money", "wire"), [(Money(500, "ISK"), 50000), (Money(500, "JPY"), 500), (Money(500, "USD"), 500)]
+)
+def test_stripe_counts_some_currencies_its_own_way(money: Money, wire: int):
+    assert to_wire(money) == wire
+
+
+def test_what_stripe_cannot_charge_exactly_is_refused_and_not_rounded():
+    with pytest.raises(ProviderPermanent, match="exactly"):
+        to_wire(Money(12345, "KWD"))
+
+
+def wire(**more: object) -> SimpleNamespace:
+    given = {
+        "id": "pi_1",
+        "amount": 1000,
+        "currency": "eur",
+        "status": "succeeded",
+        "metadata": {},
+        "amount_received": 0,
+    }
+    return SimpleNamespace(to_dict=lambda: given | more)
+
+
+@pytest.mark.parametrize(
+    ("status", "ours"),
+    [
+        ("requires_payment_method", PaymentStatus.UNPAID),
+        ("requires_action", PaymentStatus.REQUIRES_ACTION),
+        ("requires_capture", PaymentStatus.AUTHORISED),
+        ("canceled", PaymentStatus.RELEASED),
+        ("a_status_of_tomorrow", PaymentStatus.PROCESSING),
+    ],
+)
+def test_a_status_is_ours_and_an_unknown_one_is_pending(status: str, ours: PaymentStatus):
+    assert _intent(wire(status=status)).status is ours
+
+
+@pytest.mark.parametrize(
+    ("refunded", "status"),
+    [(0, PaymentStatus.PAID), (300, PaymentStatus.PARTIALLY_REFUNDED), (1000, PaymentStatus.REFUNDED)],
+)
+def test_refunds_are_counted_of_what_was_taken(refunded: int, status: PaymentStatus):
+    charge = {"amount": 1000, "amount_captured": 1000, "amount_refunded": refunded}
+    found = _intent(wire(amount_received=1000, latest_charge=charge))
+    assert (found.status, found.captured, found.refunded) == (status, 1000, refunded)
+
+
+def test_what_was_held_and_never_taken_is_no_refund():
+    charge = {"amount": 1000, "amount_captured": 0, "amount_refunded": 1000}
+    found = _intent(wire(status="canceled", latest_charge=charge))
+    assert (found.status, found.refunded) == (PaymentStatus.RELEASED, 0)

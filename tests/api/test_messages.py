@@ -1,0 +1,117 @@
+"""Messages: suppressed where they bounced, late reports ordered, texts and mails as people read them."""
+
+from typing import Any
+
+from hub.messaging.model import RANK
+from tests.fixtures.running import ADA, Running, until
+
+
+async def confirmed_for(running: Running, email: str) -> dict[str, Any]:
+    offer = await running.offer()
+    contact = {"email": email, "phone": "+447700900123"}
+    body = {"offer_id": offer["id"], "travelers": [ADA], "contact": contact}
+    booking = await running.good("POST", "/api/bookings", body)
+    await running.pay(booking)
+    return await running.settled(booking)
+
+
+async def states(running: Running, channel: str = "email") -> list[str]:
+    async with running.db.transaction() as tx:
+        rows = await tx.fetch("select status from messages where channel = $1 order by created_at, fact", channel)
+    return [row["status"] for row in rows]
+
+
+async def test_an_address_that_has_bounced_gets_nothing_more(running: Running):
+    await running.register()
+    await confirmed_for(running, "bounced@example.com")
+
+    async def bounced() -> bool:
+        return set(await states(running)) == {"bounced"}
+
+    await until(bounced)
+    sent = len(await running.mails())
+    await confirmed_for(running, "Bounced@example.com")
+
+    async def suppressed() -> bool:
+        return (await states(running)).count("suppressed") == 2
+
+    await until(suppressed)
+    assert len(await running.mails()) == sent
+
+
+async def test_a_complaint_after_the_delivery_is_the_later_truth(running: Running):
+    await running.register()
+    await confirmed_for(running, "complained@example.com")
+
+    async def complained() -> bool:
+        return set(await states(running)) == {"complained"}
+
+    await until(complained)
+
+
+async def test_reports_in_the_wrong_order_are_all_kept_and_the_last_word_wins(running: Running):
+    await running.control("POST", "callbacks/hold", {"provider": "twilio"})
+    await running.register()
+    await confirmed_for(running, "ada@example.com")
+
+    async def sent() -> bool:
+        return await states(running, "sms") == ["sent"]
+
+    await until(sent)
+    await running.control("POST", "callbacks/release", {"provider": "twilio", "backwards": True})
+
+    async def delivered() -> bool:
+        async with running.db.transaction() as tx:
+            reports = await tx.fetchval("select count(*) from message_reports r join messages m on m.id = r.message_id "
+                                        "where m.channel = 'sms'")  # fmt: skip
+        return reports == 2 and await states(running, "sms") == ["delivered"]
+
+    await until(delivered)
+    assert RANK["delivered"] > RANK["sent"]
+
+
+async def test_a_number_that_cannot_be_reached_is_a_failure_and_not_a_retry(running: Running):
+    await running.register()
+    offer = await running.offer()
+    contact = {"email": "ada@example.com", "phone": "+15005550009"}
+    booking = await running.good(
+        "POST", "/api/bookings", {"offer_id": offer["id"], "travelers": [ADA], "contact": contact}
+    )
+    await running.pay(booking)
+    assert (await running.settled(booking))["status"] == "confirmed"
+
+    async def failed() -> bool:
+        return await states(running, "sms") == ["failed"]
+
+    await until(failed)
+    calls = await running.control("GET", "calls?provider=twilio")
+    assert len(calls) == 1
+
+
+async def test_the_confirmation_says_what_a_traveller_needs(running: Running):
+    await running.register()
+    booking = await confirmed_for(running, "ada@example.com")
+    (mail,) = await until(lambda: running.mails("is confirmed"))
+    first = booking["itinerary"]["slices"][0]["segments"][0]
+    for text in (mail["html"], mail["text"]):
+        assert booking["reference"] in text
+        assert first["flight_number"] in text
+        assert first["departs_at"][11:16] in text
+        assert booking["total"]["display"] in text
+        assert "Ada" in text
+    assert mail["attachments"][0]["filename"] == f"{booking['reference']}.ics"
+
+
+async def test_a_name_with_markup_is_only_a_name(running: Running):
+    await running.register()
+    offer = await running.offer()
+    traveller = ADA | {"given_name": "<b>Ada</b>"}
+    contact = {"email": "ada@example.com"}
+    booking = await running.good(
+        "POST", "/api/bookings", {"offer_id": offer["id"], "travelers": [traveller], "contact": contact}
+    )
+    await running.pay(booking)
+    await running.settled(booking)
+    (mail,) = await until(lambda: running.mails("is confirmed"))
+    assert "<b>Ada" not in mail["html"]
+    assert "&lt;b&gt;Ada" in mail["html"]
