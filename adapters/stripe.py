@@ -97,7 +97,7 @@ class StripeGateway:
     async def ping(self) -> None:
         """One harmless read, to see whether the key is good."""
         with translate("stripe"):
-            await self._client.v1.balance.retrieve_async()
+            await self._client.v1.payment_intents.list_async({"limit": 1})
 
     async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str:
         with translate("stripe"):

@@ -80,6 +80,8 @@ async def _errors(request: web.Request, handler: faults.Handler) -> web.StreamRe
         return await handler(request)
     except web.HTTPError as error:
         return _error(request, error.status, error.reason, error.headers.get("Allow"))
+    except web.HTTPException:  # a redirect: an answer like any other
+        raise
     except Exception:  # noqa: BLE001 (whatever it is, it is told as JSON and logged)
         _log.exception("sandbox.request_failed")
         return _error(request, 500, "The sandbox has a fault of its own; see its log.")

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -113,7 +113,8 @@ class Twilio:
         """The latest first, by To, From and the time it was sent (a day, or a moment)."""
         query = request.query
         size, page = min(_number(query.get("PageSize"), 50, 1), 1000), _number(query.get("Page"), 0, 0)
-        found = [one.wire for one in reversed(self._state.messages) if _matches(one, query)]
+        wanted = _wanted(query)
+        found = [one.wire for one in reversed(self._state.messages) if wanted(one)]
         start, end = page * size, min(len(found), (page + 1) * size)
         kept = [(name, value) for name, value in query.items() if name not in {"Page", "PageToken", "PageSize"}]
 
@@ -241,6 +242,8 @@ def _read_outcome(given: dict[str, Any]) -> dict[str, Any]:
         raise Wrong("status", f"must be one of {', '.join(_PATHS)}")
     if entry["error_code"] is not None and not whole(entry["error_code"], 1):
         raise Wrong("error_code", "must be a number such as 30003")
+    if not isinstance(entry["to"], str | None):
+        raise Wrong("to", "must be the address that a text goes to")
     if not whole(entry["times"], 1):
         raise Wrong("times", "must be a whole number above 0")
     if entry["status"] in _ENDED_BADLY and entry["error_code"] is None:
@@ -253,14 +256,17 @@ def _not_found(request: web.Request) -> Refused:
     return Refused(404, 20404, f"The requested resource {path} was not found")
 
 
-def _matches(message: Message, query: Any) -> bool:
-    if query.get("To", message.wire["to"]) != message.wire["to"]:
-        return False
-    if query.get("From", message.wire["from"]) != message.wire["from"]:
-        return False
-    at = message.at.replace(microsecond=0)
+def _wanted(query: Mapping[str, str]) -> Callable[[Message], bool]:
+    """What To, From and DateSent ask for. Raises Refused for a date that is none."""
+    to, sender = query.get("To"), query.get("From")
     on, before, after = (_span(query.get(f"DateSent{sign}")) for sign in ("", "<", ">"))
-    return on[0] <= at < on[1] and at < before[1] and at >= after[0]
+    start, end = max(on[0], after[0]), min(on[1], before[1])
+
+    def wanted(message: Message) -> bool:
+        addressed = to in {None, message.wire["to"]} and sender in {None, message.wire["from"]}
+        return addressed and start <= message.at.replace(microsecond=0) < end
+
+    return wanted
 
 
 def _span(text: str | None) -> tuple[datetime, datetime]:

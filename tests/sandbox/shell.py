@@ -1,12 +1,16 @@
 """The whole sandbox on a port of its own, and a hub that notes the webhooks it gets."""
 
 import asyncio
+import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -52,7 +56,7 @@ class Shell:
             is_json = answer.content_type == "application/json"
             return answer.status, await answer.json() if is_json else await answer.text(), answer.headers
 
-    async def control(self, method: str, path: str, **body: Any) -> Any:
+    async def control(self, method: str, path: str, /, **body: Any) -> Any:
         status, found, _ = await self.call(method, f"/_/{path}", json=body or None)
         assert status < 300, (status, found)
         return found
@@ -86,7 +90,11 @@ async def open_shell(**config: Any) -> AsyncIterator[Shell]:
     listening = TestServer(app)
     await listening.start_server()
     hub.base = str(listening.make_url("")).rstrip("/")
-    given = {"callback_base": hub.base, "callback_delay": 0.01, "callback_retry": (0.02, 0.04, 0.08)} | config
+    given: dict[str, Any] = {
+        "callback_base": hub.base,
+        "callback_delay": 0.01,
+        "callback_retry": (0.02, 0.04, 0.08),
+    } | config
     sandbox = create_app(SandboxConfig(**given))
     server = TestServer(sandbox)
     await server.start_server()
@@ -95,3 +103,12 @@ async def open_shell(**config: Any) -> AsyncIterator[Shell]:
         yield Shell(base, SandboxConfig(**given), sandbox[WORLD], session, hub)
     await server.close()
     await listening.close()
+
+
+def vendor(name: str) -> dict[str, Any]:
+    """A vendor's own OpenAPI file; the test is skipped where there is none."""
+    folder = os.environ.get("VENDOR_SPECS")
+    if not folder:
+        pytest.skip("VENDOR_SPECS is not set")
+    found: dict[str, Any] = json.loads((Path(folder) / name).read_text(encoding="utf-8"))
+    return found
