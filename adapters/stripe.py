@@ -171,7 +171,7 @@ def _refunded(charge: Any) -> int:
     """What came back of what was taken. Stripe also counts as refunded what was held and never captured."""
     if not isinstance(charge, dict):
         return 0
-    never_taken = charge["amount"] - charge["amount_captured"]
+    never_taken = int(charge["amount"]) - int(charge["amount_captured"])
     return max(0, int(charge["amount_refunded"]) - never_taken)
 
 

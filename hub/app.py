@@ -42,6 +42,7 @@ from routes.api import Api
 from routes.bookings import BookingRoutes
 from routes.flights import FlightRoutes
 from routes.gate import RATES, Gate
+from routes.hot import HOT, HotPath
 from routes.identity import IdentityRoutes
 from routes.middleware import Drain, Edge
 from routes.payments import PaymentRoutes
@@ -58,6 +59,7 @@ class Resources:
     chance: Chance
     db: Database
     transport: Transport
+    cache: Cache
     registry: Any
 
 
@@ -113,7 +115,9 @@ async def resources(
             clock=clock, chance=chance, policies=policies, record=calls.record, metrics=Metrics(registry)
         )
         transport = await stack.enter_async_context(opened)
-        yield Resources(settings, clock, chance, db, transport, registry)
+        cache = Cache(clock, chance, redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None)
+        stack.push_async_callback(cache.close)
+        yield Resources(settings, clock, chance, db, transport, cache, registry)
 
 
 async def database_dsn(settings: Settings, stack: AsyncExitStack) -> str:
@@ -134,11 +138,10 @@ def services(have: Resources) -> Services:
     inbox = Inbox(db, jobs, clock)
     secret = settings.secret_key.get_secret_value() if settings.secret_key else own_secret(settings.data_dir)
     customers = Customers(db)
-    cache = Cache(clock, have.chance, redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None)
     flights = Flights(
         suppliers=wired.suppliers,
         locations=locations,
-        cache=cache,
+        cache=have.cache,
         db=db,
         clock=clock,
         ids=ids,
@@ -149,6 +152,9 @@ def services(have: Resources) -> Services:
     store = Store(jobs, audit, clock)
     bookings = Bookings(db, store, flights, audit, clock, ids, timedelta(seconds=settings.payment_window))
     cashier, settlement = _payments(have, wired.gateway, store, customers, inbox)
+    fulfilment = Fulfilment(db, store, clock, wired.suppliers)
+    for supplier in wired.suppliers:
+        inbox.on(supplier, fulfilment.on_event)
     outbox = Outbox(db, store, jobs, audit, clock, Templates(), wired.mailer, wired.texter)
     inbox.on("resend", outbox.on_event)
     inbox.on("twilio", outbox.on_event)
@@ -158,7 +164,7 @@ def services(have: Resources) -> Services:
         flights=flights,
         locations=locations,
         bookings=bookings,
-        fulfilment=Fulfilment(db, store, clock, wired.suppliers),
+        fulfilment=fulfilment,
         cashier=cashier,
         settlement=settlement,
         announcements=Announcements(db, store, jobs, clock, ids),
@@ -191,12 +197,12 @@ def worker(have: Resources, made: Services) -> Worker:
     return found
 
 
-def api(made: Services) -> Api:
+def api(made: Services, flights: FlightRoutes) -> Api:
     """Every typed endpoint."""
     found = Api(title="travel-hub", version=__version__)
     found.add(
         IdentityRoutes(made.accounts, made.customers),
-        FlightRoutes(made.flights, made.locations),
+        flights,
         BookingRoutes(made.bookings, made.stories),
     )
     if made.cashier is not None:
@@ -208,7 +214,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
     """The aiohttp application: the edge around everything, typed endpoints, webhooks, what operators ask."""
     settings, metrics, drain = have.settings, HttpMetrics(have.registry), Drain()
     app = web.Application(client_max_size=settings.max_body)
-    Edge(
+    edge = Edge(
         clock=have.clock,
         ids=made.ids,
         metrics=metrics,
@@ -216,7 +222,8 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         production=settings.env == "production",
-    ).install(app)
+    )
+    edge.install(app)
     gate = Gate(
         authenticate=made.accounts.authenticate,
         clock=have.clock,
@@ -226,10 +233,12 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         rates={**RATES, "default": Rate(settings.rate_limit), "auth": Rate(settings.auth_rate_limit)},
         max_body=settings.max_body,
     )
-    typed = api(made)
+    flights = FlightRoutes(made.flights, made.locations)
+    typed = api(made, flights)
     typed.add(SystemRoutes(openapi=typed.openapi_json, checks=checks(have, jobs), registry=have.registry, drain=drain))
     typed.install(app, gate)
     WebhookRoutes(made.inbox, made.sources, settings.own_url).install(app)
+    app[HOT] = HotPath(edge, gate, "/api/flights/search", flights.hot)
     return app
 
 
@@ -273,8 +282,9 @@ async def transport_alone(settings: Settings) -> AsyncIterator[Transport]:
 
 def openapi(settings: Settings) -> dict[str, Any]:
     """The document of this version, made without a database or a network."""
-    have = Resources(settings, SystemClock(), random.SystemRandom(), _Nothing(), _Nothing(), new_registry())  # type: ignore[arg-type]
-    return api(services(have)).openapi()
+    have = Resources(settings, SystemClock(), random.SystemRandom(), _Nothing(), _Nothing(), _Nothing(), new_registry())  # type: ignore[arg-type]
+    made = services(have)
+    return api(made, FlightRoutes(made.flights, made.locations)).openapi()
 
 
 class _Nothing:

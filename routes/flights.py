@@ -144,7 +144,7 @@ class FlightRoutes:
         self._asked: OrderedDict[str, FlightQuery] = OrderedDict()
 
     def hot(self, address: str) -> bytes | None:
-        """The answer to a GET of this very address (path and query string), when it has been read and is fresh.
+        """The answer to a GET of this very address (path and query, as sent), when it has been read and is fresh.
 
         So what is asked again and again need not be parsed again. The address alone decides: nobody signs in here.
         """
@@ -156,7 +156,7 @@ class FlightRoutes:
         """Flights of all suppliers. `sources` says who has answered, and how old each answer is."""
         wanted = query.to_domain()
         answer = await self._flights.search(wanted, where="/query")
-        self._remember(call.request.path_qs, wanted)
+        self._remember(call.request.raw_path, wanted)
         return Reply(answer)
 
     def _remember(self, address: str, query: FlightQuery) -> None:

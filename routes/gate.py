@@ -13,7 +13,7 @@ from hub.core.context import about
 from hub.core.errors import Forbidden, TooManyRequests, Unauthenticated
 from hub.core.idempotency import Answer, Claim, Idempotency, check_key, fingerprint
 from hub.core.metrics import HttpMetrics
-from hub.core.ratelimit import Limiter, Rate
+from hub.core.ratelimit import Limiter, Rate, Verdict
 from hub.identity import Caller
 from hub.resilience.deadline import within
 from routes.endpoint import Endpoint
@@ -93,17 +93,16 @@ class Gate:
             return None
 
     async def _limit(self, visit: Visit, operation: Operation, caller: Caller | None) -> None:
-        rate = self.rates.get(operation.limit) if operation.limit else None
-        if rate is None or self.limiter is None:
+        if operation.limit is None or self.limiter is None:
             return
-        who = f"caller:{caller.id}" if caller else f"ip:{_network(visit.ip)}"
-        verdict = await self.limiter.check(f"{operation.limit}:{who}", rate)
-        visit.headers["RateLimit-Limit"] = str(verdict.limit)
-        visit.headers["RateLimit-Remaining"] = str(verdict.remaining)
-        visit.headers["RateLimit-Reset"] = str(int(verdict.reset_after + 0.999))
+        rate = self.rates.get(operation.limit)
+        if rate is None:
+            return
+        verdict = await self.limiter.check(limit_key(operation.limit, caller, visit.ip), rate)
+        visit.headers.update(limit_headers(verdict))
         if not verdict.allowed:
             if self.metrics is not None:
-                self.metrics.limited(operation.limit or "default")
+                self.metrics.limited(operation.limit)
             raise TooManyRequests(retry_after=verdict.retry_after)
 
     async def _once(
@@ -123,6 +122,19 @@ class Gate:
             raise
         await _settled(_remember(keys, held, response))
         return response
+
+
+def limit_key(limit: str, caller: Caller | None, ip: str) -> str:
+    """Under which a request is counted."""
+    return f"{limit}:caller:{caller.id}" if caller else f"{limit}:ip:{_network(ip)}"
+
+
+def limit_headers(verdict: Verdict) -> dict[str, str]:
+    return {
+        "RateLimit-Limit": str(verdict.limit),
+        "RateLimit-Remaining": str(verdict.remaining),
+        "RateLimit-Reset": str(int(verdict.reset_after + 0.999)),
+    }
 
 
 async def _remember(keys: Idempotency, claim: Claim, response: web.StreamResponse) -> None:

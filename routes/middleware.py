@@ -2,12 +2,14 @@
 
 import asyncio
 import ipaddress
+import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.web_request import BaseRequest
 
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
@@ -16,6 +18,8 @@ from routes.problems import from_exception, from_http
 from routes.request import VISIT, Visit
 
 log = structlog.get_logger("access")
+level = logging.getLogger("access")
+"""Follows the level of all logs (see hub.core.log); to ask it costs a fortieth of a line that is not written."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,6 +45,16 @@ _CSP_PAGE = (
     "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_FIXED: Mapping[tuple[bool, bool], Mapping[str, str]] = {
+    (production, page): {
+        **_ALWAYS,
+        "Content-Security-Policy": _CSP_PAGE if page else _CSP_DATA,
+        **({"Strict-Transport-Security": _HSTS} if production else {}),
+    }
+    for production in (False, True)
+    for page in (False, True)
+}
+"""By production and page."""
 
 
 @dataclass(slots=True)
@@ -138,19 +152,28 @@ class Edge:
             return from_exception(error, request_id)
 
     def visit(self, request: web.Request) -> Visit:
-        given = request.headers.get("X-Request-Id", "")
         return Visit(
-            request_id=given if _GOOD_ID.fullmatch(given) else self.ids.token(12),
+            request_id=self.request_id(request),
             ip=client_ip(request, self.trusted_proxies),
             user_agent=request.headers.get("User-Agent", "")[:_LONGEST_AGENT],
             started=self.clock.monotonic(),
         )
+
+    def request_id(self, request: BaseRequest) -> str:
+        """The client's own, when it is sane."""
+        given = request.headers.get("X-Request-Id")
+        return given if given is not None and _GOOD_ID.fullmatch(given) else self.ids.token(12)
 
     def _record(self, request: web.Request, status: int, seconds: float) -> None:
         method = request.method if request.method in hdrs.METH_ALL else "OTHER"
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "(no route)"
         self.metrics.ended(method, route, status, seconds)
+        if level.isEnabledFor(logging.INFO):
+            self.log(method, route, status, seconds)
+
+    def log(self, method: str, route: str, status: int, seconds: float) -> None:
+        """The line of every answer."""
         log.info("request.answered", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
 
     async def options(self, request: web.Request) -> web.StreamResponse:
@@ -172,11 +195,8 @@ class Edge:
         """The headers of every answer, set as it starts. What the handler has set itself stays."""
         visit, headers = request.get(VISIT), response.headers
         headers.popall("Server", None)
-        for name, value in _ALWAYS.items():
+        for name, value in self.fixed(page=_is_page(response)).items():
             headers.setdefault(name, value)
-        headers.setdefault("Content-Security-Policy", _CSP_PAGE if _is_page(response) else _CSP_DATA)
-        if self.production:
-            headers.setdefault("Strict-Transport-Security", _HSTS)
         self._allow_origin(request, response)
         if visit is not None:
             headers["X-Request-Id"] = visit.request_id
@@ -185,6 +205,10 @@ class Edge:
         if self.drain.closing:
             response.force_close()
             headers["Connection"] = "close"
+
+    def fixed(self, *, page: bool) -> Mapping[str, str]:
+        """What is the same on every answer, pages and data apart."""
+        return _FIXED[self.production, page]
 
     def _allow_origin(self, request: web.Request, response: web.StreamResponse) -> None:
         if not self.origins:
@@ -199,7 +223,7 @@ class Edge:
             response.headers["Access-Control-Expose-Headers"] = _MAY_READ
 
 
-def client_ip(request: web.Request, trusted_proxies: int) -> str:
+def client_ip(request: BaseRequest, trusted_proxies: int) -> str:
     """The address of the client: each trusted proxy adds one hop on the right, the rest is what a client claims."""
     peer = request.remote or "unknown"
     if trusted_proxies == 0:

@@ -404,7 +404,7 @@ CREATE TABLE public.webhook_events (
     status text DEFAULT 'received'::text NOT NULL,
     deliveries integer DEFAULT 1 NOT NULL,
     booking_id uuid,
-    CONSTRAINT webhook_events_status_check CHECK ((status = ANY (ARRAY['received'::text, 'processed'::text, 'ignored'::text])))
+    CONSTRAINT webhook_events_status_check CHECK ((status = ANY (ARRAY['received'::text, 'processed'::text, 'ignored'::text, 'failed'::text])))
 );
 
 ALTER TABLE public.webhook_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -541,6 +541,8 @@ CREATE INDEX payments_open ON public.payments USING btree (updated_at) WHERE (st
 CREATE INDEX pgqueuer_ep_ea_idx ON public.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::public.pgqueuer_status);
 
 CREATE INDEX pgqueuer_ep_prio_id_idx ON public.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::public.pgqueuer_status);
+
+CREATE INDEX pgqueuer_held_key ON public.pgqueuer USING btree (((headers ->> 'key'::text))) WHERE (status = 'failed'::public.pgqueuer_status);
 
 CREATE INDEX pgqueuer_log_created ON public.pgqueuer_log USING btree (created);
 

@@ -15,6 +15,7 @@ from hub.bookings.desk import Bookings
 from hub.bookings.fulfilment import Fulfilment
 from hub.bookings.model import Booking, BookingStatus, Contact, NewBooking, PaymentStatus
 from hub.bookings.work import (
+    BookingChanged,
     BookingConfirmed,
     BookingEnded,
     CapturePayment,
@@ -24,6 +25,7 @@ from hub.bookings.work import (
 
 __all__ = [
     "Booking",
+    "BookingChanged",
     "BookingConfirmed",
     "BookingEnded",
     "BookingStatus",

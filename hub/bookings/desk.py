@@ -80,6 +80,8 @@ class Bookings:
                 booking = await self.store.find(tx, booking_id, lock=True)
                 if booking.status is BookingStatus.CANCELLED:
                     return booking
+                if booking.status is BookingStatus.ORDERED:
+                    raise _cannot_cancel(booking)
                 ended = await self.store.end(tx, booking, BookingStatus.CANCELLED)
         if ended is None:
             raise _cannot_cancel(booking)

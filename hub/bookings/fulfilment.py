@@ -10,21 +10,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from hub.bookings.model import HELD, Booking, BookingStatus
 from hub.bookings.store import SQL, Store
-from hub.bookings.work import CapturePayment, FulfilBooking
+from hub.bookings.work import BookingChanged, CapturePayment, FulfilBooking
 from hub.core.clock import Clock
 from hub.core.context import about
 from hub.core.db import Database, Tx
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
+from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Retry, job
 from hub.flights import (
     FlightOffer,
     FlightQuery,
     OrderRequest,
+    OrderState,
     PlacedOrder,
     PriceCheck,
     offer_from_json,
@@ -35,6 +38,8 @@ LEASE = timedelta(seconds=10)
 """A live lease means a live worker: it renews it while it works, and so the next one need not wait long."""
 GIVE_UP = timedelta(hours=24)
 """After this an unknown order is for people."""
+SCHEDULE_CHANGED = "booking.delayed"
+"""The one piece of news that no later reading of the order shows."""
 PATIENCE = timedelta(minutes=20)
 """How long after the booking's own time a supplier that is not reachable may hold up an order not yet placed."""
 
@@ -68,6 +73,33 @@ class Fulfilment:
                 return
             async with self._in_hand(work.booking_id):
                 await self._advance(order)
+
+    async def on_event(self, event: WebhookEvent) -> Apply | None:
+        """A supplier's callback is a hint and unsigned: the order is read again before anything is believed."""
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.order_by_number, event.provider, str(event.payload.get("booking_id")))
+        if row is None or row["placed"] is None:
+            return None
+        with about(booking_id=row["booking_id"]):
+            state = await self.suppliers[event.provider].read(PlacedOrder(**row["placed"]))
+        return partial(self._hear, row["booking_id"], state, event)
+
+    async def _hear(self, booking_id: UUID, state: OrderState, event: WebhookEvent, tx: Tx) -> None:
+        """What the airline does after the sale reaches the traveller: with the money back, or in words."""
+        booking = await self.store.find(tx, booking_id, lock=True)
+        await event.concerns(tx, booking_id)
+        if booking.status in {BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN}:
+            await self.store.jobs.enqueue(tx, FulfilBooking(booking_id=booking_id), key=f"booking:{booking_id}:fulfil")
+        elif state.status in {"cancelled", "refused"}:
+            await self.store.end(tx, booking, BookingStatus.CANCELLED, failure="supplier_cancelled")
+        elif state.pnr and state.pnr != booking.supplier_reference:
+            await tx.execute(SQL.set_supplier_reference, booking_id, state.pnr, self.clock.now())
+        if event.type == SCHEDULE_CHANGED and booking.status is BookingStatus.CONFIRMED:
+            await self.store.audit.record(
+                tx, "booking.schedule_changed", customer_id=booking.customer_id, booking_id=booking_id
+            )
+            told = BookingChanged(booking_id=booking_id, event=event.id)
+            await self.store.jobs.enqueue(tx, told, key=f"booking:{booking_id}:changed:{event.id}")
 
     async def _take(self, booking_id: UUID) -> Order | None:
         """The order, leased; None when there is nothing to do."""

@@ -21,7 +21,7 @@ _MAY_COME_FROM: dict[BookingStatus, tuple[str, ...]] = {
     BookingStatus.ORDERED: ("ordering", "order_unknown"),
     BookingStatus.CONFIRMED: ("ordered",),
     BookingStatus.FAILED: ("pending", "ordering", "order_unknown", "ordered"),
-    BookingStatus.CANCELLED: ("pending", "confirmed"),
+    BookingStatus.CANCELLED: ("pending", "ordered", "confirmed"),
     BookingStatus.EXPIRED: ("pending",),
 }
 

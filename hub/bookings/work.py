@@ -36,3 +36,10 @@ class BookingEnded(Job, kind="booking.ended"):
 
     booking_id: UUID
     how: Literal["failed", "cancelled", "expired"]
+
+
+class BookingChanged(Job, kind="booking.changed"):
+    """Tell the traveller that the airline has changed something. `event` is the webhook that said so."""
+
+    booking_id: UUID
+    event: int

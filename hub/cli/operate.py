@@ -18,7 +18,6 @@ from hub.cli.run import prepared
 from hub.core import jobs as queue
 from hub.core.clock import SystemClock
 from hub.core.db import Database
-from hub.core.embedded import pg_dump
 from hub.core.inbox import Inbox
 from hub.core.jobs import Jobs
 from hub.core.migrate import dump_schema, migrate, status
@@ -62,7 +61,7 @@ async def _migrate(*, show_status: bool, schema: Path | None) -> None:
             for name in await migrate(dsn):
                 console.print(f"applied  {name}")
         if schema is not None:
-            text = await dump_schema(dsn, str(pg_dump()))
+            text = await dump_schema(dsn)
             await asyncio.to_thread(schema.write_text, text, encoding="utf-8")
         connection = await asyncpg.connect(dsn, statement_cache_size=0)
         try:

@@ -20,6 +20,7 @@ from hub import app as root
 from hub.core.log import configure
 from hub.core.worker import Worker, quiet
 from hub.settings import Settings
+from routes.hot import HOT
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +164,7 @@ async def listening(application: web.Application, settings: Settings) -> AsyncIt
     """The open port. At the end it takes no more connections and finishes what is in flight."""
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=settings.shutdown_grace)
     await runner.setup()
+    application[HOT].install(runner)
     try:
         await web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.reuse_port).start()
         yield

@@ -3,17 +3,19 @@
 The effect of an event and the mark that it is done commit together, so a crash between them undoes both.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
+
+import orjson
 
 from hub.core.clock import Clock
 from hub.core.context import about, current
 from hub.core.db import Database, Tx, named_queries
-from hub.core.errors import NotFound
+from hub.core.errors import BadRequest, NotFound, Unavailable
 from hub.core.jobs import Job, Jobs, every, job
 
 SQL = named_queries("inbox")
@@ -21,6 +23,9 @@ Apply: TypeAlias = Callable[[Tx], Awaitable[None]]
 
 _NUL = "\x00"
 STRANDED_AFTER = timedelta(seconds=60)
+FAILED = "failed"
+OPEN = ("received", FAILED)
+"""What an event is before it is processed, or ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +100,31 @@ class Inbox:
         self._handlers[provider] = handler
 
     async def receive(self, source: WebhookSource, raw: RawWebhook) -> bool:
-        """True when the event is new. When this returns, the event cannot be lost any more."""
+        """True when the event is new. When this returns, the event cannot be lost any more.
+
+        An event that has failed is tried again when its provider sends it anew. Raises what `source.verify` raises,
+        BadRequest for a payload that cannot be kept, Unavailable.
+        """
         event = source.verify(raw)
-        event_id, kind = _clean(event.event_id)[:255], _clean(event.type)[:100]
-        payload, now = _clean_all(event.payload), self._clock.now()
+        event_id, kind, payload = _name(event.event_id, 255), _name(event.type, 100), _keepable(event.payload)
         async with self._db.connection() as connection:
-            return bool(
-                await connection.fetchval(
-                    SQL.receive,
-                    source.name, event_id, kind, payload, raw.body, event.occurred_at, now, current().request_id,
-                )
+            row = await connection.fetchrow(
+                SQL.receive,
+                source.name, event_id, kind, payload, raw.body, event.occurred_at, self._clock.now(),
+                current().request_id,
             )  # fmt: skip
+        if row is None:
+            raise Unavailable("The event was not kept.", retry_after=1)
+        if row["status"] == FAILED:
+            await self.replay(row["id"])
+        return bool(row["new"])
 
     @job
     async def process(self, work: ProcessEvent) -> None:
         """Works on one event. Raises what its handler raises; then the event waits for the job's next attempt."""
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(SQL.find, work.event)
-        if row is None or row["status"] != "received":
+        if row is None or row["status"] not in OPEN:
             return
         event = _event(row)
         handler = self._handlers.get(event.provider)
@@ -123,7 +135,7 @@ class Inbox:
     async def _finish(self, event: WebhookEvent, apply: Apply | None) -> None:
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(SQL.lock, event.id)
-            if row is None or row["status"] != "received":
+            if row is None or row["status"] not in OPEN:
                 return  # another delivery of it, or a replay, was faster
             if apply is not None:
                 await apply(tx)
@@ -131,9 +143,11 @@ class Inbox:
 
     @every(30)
     async def sweep(self) -> None:
-        """Events that wait and have no job any more."""
+        """Events that wait and have no job any more get one; those whose job is held are marked as failed."""
+        before = self._clock.now() - STRANDED_AFTER
         async with self._db.transaction() as tx:
-            for row in await tx.fetch(SQL.stranded, self._clock.now() - STRANDED_AFTER):
+            await tx.execute(SQL.give_up, before)
+            for row in await tx.fetch(SQL.stranded, before):
                 await self._jobs.enqueue(tx, ProcessEvent(event=row["id"]), key=f"webhook:{row['id']}")
 
     async def list(self, *, provider: str | None = None, status: str | None = None, limit: int = 50) -> list[Any]:
@@ -161,19 +175,43 @@ def _event(row: Any) -> WebhookEvent:
     return WebhookEvent(**{name: row[name] for name in names})
 
 
+def _name(text: str, size: int) -> str:
+    """Two long names that begin alike stay two. Raises BadRequest for none."""
+    text = _clean(text)
+    if not text:
+        raise BadRequest("The event has no name.", code="unreadable_event")
+    if len(text) <= size:
+        return text
+    return f"{text[: size - 65]}-{sha256(text.encode()).hexdigest()}"
+
+
 def _clean(text: str) -> str:
     """PostgreSQL keeps neither NUL nor half a surrogate in text; the raw bytes have them still."""
     return text.replace(_NUL, "").encode("utf-8", "replace").decode()
 
 
-def _clean_all(payload: dict[str, Any]) -> Any:
-    text = json.dumps(payload)
-    if "\\u0000" not in text and "\\ud" not in text:
-        return payload
-    return json.loads(text, object_pairs_hook=lambda pairs: {_clean(key): _cleaned(value) for key, value in pairs})
+def _keepable(payload: dict[str, Any]) -> Any:
+    """What jsonb can take of it. Raises BadRequest where that is nothing: numbers without end, too deep a nesting."""
+    try:
+        if b"\\u0000" not in orjson.dumps(payload):
+            return payload
+    except TypeError:  # half a surrogate, or hopeless
+        pass
+    try:
+        cleaned = _cleaned(payload)
+        orjson.dumps(cleaned)
+    except (TypeError, RecursionError) as error:
+        raise BadRequest("The event cannot be kept.", code="unreadable_event") from error
+    return cleaned
 
 
 def _cleaned(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_cleaned(one) for one in value]
-    return _clean(value) if isinstance(value, str) else value
+    match value:
+        case str():
+            return _clean(value)
+        case list():
+            return [_cleaned(one) for one in value]
+        case dict():
+            return {_clean(key): _cleaned(one) for key, one in value.items()}
+        case _:
+            return value

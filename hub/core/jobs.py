@@ -18,6 +18,8 @@ from hub.core.db import Tx, named_queries
 from hub.core.errors import NotFound
 
 SQL = named_queries("jobs")
+SCHEDULE = "schedule:"
+"""How the actor of a schedule's run begins."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -68,12 +70,15 @@ class Jobs:
     async def enqueue(self, tx: Tx, work: Job, *, key: str | None = None, delay: float = 0, priority: int = 0) -> None:
         """Stores the job with whatever else this transaction changes. `delay` in seconds.
 
-        While a job with the same key waits, there is no second one. A job that is already running does not count: what
-        has happened since it started may need another run.
+        While a job with the same key waits, there is no second one; it is brought forward, unless it waits because it
+        failed. A job that is already running does not count: what has happened since it started may need another run.
+        A held job with the key gives its place to the new one. What a schedule enqueues brings nothing forward, and
+        leaves a held job alone for five minutes: a sweep may ask as often as it likes.
         """
-        after = timedelta(seconds=delay)
+        after, context = timedelta(seconds=delay), current()
+        by_schedule = context.actor.startswith(SCHEDULE)
         async with tx.as_hub():
-            await tx.fetchval(SQL.enqueue, priority, work.kind, pack(work, current()), after, key, {"key": key})
+            await tx.fetchval(SQL.enqueue, priority, work.kind, pack(work, context), after, key, by_schedule)
 
 
 def pack(work: Job, context: Context) -> bytes:

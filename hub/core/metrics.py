@@ -47,6 +47,10 @@ class HttpMetrics:
 
     def ended(self, method: str, route: str, status: int, seconds: float) -> None:
         self._in_flight.dec()
+        self.at_once(method, route, status, seconds)
+
+    def at_once(self, method: str, route: str, status: int, seconds: float) -> None:
+        """What began and ended in one step, and so was never in flight."""
         key = (method, route, status)
         # labels() costs more than the observation itself; the keys are as few as the series.
         series = self._series.get(key)

@@ -70,8 +70,8 @@ order by expires_at limit 100;
 -- name: order_of
 select * from supplier_orders where booking_id = $1;
 
--- name: booking_of_order
-select booking_id from supplier_orders where supplier = $1 and order_id = $2;
+-- name: order_by_number
+select booking_id, placed from supplier_orders where supplier = $1 and order_id = $2;
 
 -- name: lease_order
 -- Takes the order into work, unless somebody has it: a lease outlives the longest exchange with a supplier.

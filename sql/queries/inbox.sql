@@ -4,7 +4,7 @@ with event as (
     insert into webhook_events (provider, event_id, type, payload, raw, occurred_at, received_at)
     values ($1, $2, $3, $4, $5, $6, $7)
     on conflict (provider, event_id) do update set deliveries = webhook_events.deliveries + 1
-    returning id, (xmax = 0) as new
+    returning id, (xmax = 0) as new, status
 ), work as (
     insert into pgqueuer (priority, entrypoint, payload, execute_after, dedupe_key, headers, status)
     select 0, 'webhook.process',
@@ -14,7 +14,7 @@ with event as (
            clock_timestamp(), 'webhook:' || id, jsonb_build_object('key', 'webhook:' || id), 'queued'
     from event where new
 )
-select new from event;
+select id, new, status from event;
 
 -- name: lock
 select * from webhook_events where id = $1 for update;
@@ -39,3 +39,9 @@ order by id desc limit $3;
 
 -- name: stranded
 select id from webhook_events where status = 'received' and received_at <= $1 order by id limit 200;
+
+-- name: give_up
+-- The job of these is held, so a person decides: they are not stranded.
+update webhook_events e set status = 'failed'
+from pgqueuer j
+where e.status = 'received' and e.received_at <= $1 and j.status = 'failed' and j.headers ->> 'key' = 'webhook:' || e.id;

@@ -54,8 +54,8 @@ def _faults(one: dict[str, Any], first_day: date, last_day: date) -> list[tuple[
     born = _day(one.get("birthday"))
     if born is None or born >= first_day:
         found.append(("birthday", "Not a valid date, the format is YYYY-MM-DD."))
-    elif one.get("category") in _CATEGORIES and category_of(born, first_day) != one["category"]:
-        found.append(("category", "Does not match the age on the day of departure."))
+    elif one.get("category") in _CATEGORIES and category_of(born, last_day) != one["category"]:
+        found.append(("category", "Does not match the age on the day of the last flight."))
     if one.get("expiration"):
         expires = _day(one["expiration"])
         if expires is None or expires < last_day:

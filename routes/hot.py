@@ -1,0 +1,138 @@
+"""The short way of what is asked again and again: a kept answer, from the request line to the socket in one step.
+
+Routing, middlewares and gate cost several times as much as sending an answer that exists already. So this stands in
+front of the aiohttp application: what it can answer at once it does, with the same headers, the same limit and the
+same numbers; everything else, and whatever is unusual, goes the normal way as if this were not here.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+
+from aiohttp import HttpVersion11, web
+from aiohttp.web_request import BaseRequest
+
+from hub.core.context import about
+from hub.core.ratelimit import MemoryLimiter, Verdict
+from routes.gate import Gate, limit_headers, limit_key
+from routes.middleware import Edge, client_ip, level
+
+Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
+Find = Callable[[str], bytes | None]
+
+_UNUSUAL = ("Origin", "Range", "Expect", "Upgrade")
+
+
+class Ready(web.StreamResponse):
+    """An answer whose head and body are bytes already. Nothing is prepared, and no signal is sent."""
+
+    def __init__(self, whole: bytes) -> None:
+        super().__init__()
+        self._whole = whole
+
+    @property
+    def keep_alive(self) -> bool:
+        return True
+
+    async def prepare(self, request: BaseRequest) -> None:
+        await request.writer.write_eof(self._whole)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """All has been written."""
+
+
+class HotPath:
+    """Answers a GET of `route` with the JSON that `find` has for its very address (path and query, as sent).
+
+    Whoever asks is anonymous, and counted by address under the limit "default" like at the gate.
+    """
+
+    def __init__(self, edge: Edge, gate: Gate, route: str, find: Find) -> None:
+        self._edge = edge
+        self._clock = edge.clock
+        self._route = route
+        self._find = find
+        self._limiter = gate.limiter
+        self._rate = gate.rates.get("default")
+        fixed = {"Content-Type": "application/json", **edge.fixed(page=False)}
+        if edge.origins:
+            fixed["Vary"] = "Origin"
+        self._head = "HTTP/1.1 200 OK\r\n" + _lines(fixed)
+        self._date = (-1, "")
+
+    def install(self, runner: web.AppRunner) -> None:
+        """After `runner.setup()` and before the first site, for connections take the handler as they open."""
+        server = runner.server
+        assert server is not None, "the runner is not set up"
+        server.request_handler = self.before(server.request_handler)
+
+    def before(self, handler: Handler) -> Handler:
+        """That handler, for what is not answered here."""
+
+        async def serve(request: BaseRequest) -> web.StreamResponse:
+            if request.method == "GET":
+                started = self._clock.monotonic()
+                body = self._find(request.raw_path)
+                if body is not None and self._is_plain(request):
+                    answer = await self._answer(request, body, started)
+                    if answer is not None:
+                        return answer
+            return await handler(request)
+
+        return serve
+
+    def _is_plain(self, request: BaseRequest) -> bool:
+        headers = request.headers
+        return (
+            request.version == HttpVersion11
+            and request.keep_alive
+            and not request.body_exists
+            and not self._edge.drain.closing
+            and not any(name in headers for name in _UNUSUAL)
+        )
+
+    async def _answer(self, request: BaseRequest, body: bytes, started: float) -> Ready | None:
+        """None when the limit is reached: the gate says so, and a refusal counts nothing."""
+        ip = client_ip(request, self._edge.trusted_proxies)
+        verdict = await self._verdict(ip)
+        if verdict is not None and not verdict.allowed:
+            return None
+        request_id = self._edge.request_id(request)
+        limits = _lines(limit_headers(verdict)) if verdict is not None else ""
+        seconds = self._clock.monotonic() - started
+        head = (
+            f"{self._head}{limits}Content-Length: {len(body)}\r\nDate: {self._today(started)}\r\n"
+            f"X-Request-Id: {request_id}\r\nServer-Timing: total;dur={seconds * 1000:.1f}\r\n\r\n"
+        )
+        self._edge.metrics.at_once("GET", self._route, 200, seconds)
+        if level.isEnabledFor(logging.INFO):
+            with about(request_id=request_id):
+                self._edge.log("GET", self._route, 200, seconds)
+        return Ready(head.encode("latin-1") + body)
+
+    async def _verdict(self, ip: str) -> Verdict | None:
+        """Only a limiter outside the process has to be waited for; meanwhile the request is in flight."""
+        if self._limiter is None or self._rate is None:
+            return None
+        key = limit_key("default", None, ip)
+        if isinstance(self._limiter, MemoryLimiter):
+            return self._limiter.take(key, self._rate)
+        self._edge.drain.entered()
+        try:
+            return await self._limiter.check(key, self._rate)
+        finally:
+            self._edge.drain.left()
+
+    def _today(self, started: float) -> str:
+        """The Date header, made once a second."""
+        second = int(started)
+        if second != self._date[0]:
+            self._date = (second, formatdate(self._clock.now().timestamp(), usegmt=True))
+        return self._date[1]
+
+
+HOT = web.AppKey("hot", HotPath)
+
+
+def _lines(headers: dict[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -1,0 +1,50 @@
+"""What the airline does after the sale reaches the traveller."""
+
+from tests.fixtures.running import Running, until
+
+
+async def confirmed(running: Running) -> tuple[dict, dict]:
+    await running.register()
+    booking = await running.book()
+    await running.pay(booking)
+    await running.settled(booking)
+    (order,) = await running.orders()
+    return booking, order
+
+
+async def test_a_flight_that_the_airline_cancels_is_refunded_and_told(running: Running):
+    booking, order = await confirmed(running)
+    await running.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "cancelled"})
+
+    async def refunded() -> bool:
+        now = await running.booking(booking)
+        return (now["status"], now["failure"], now["payment_status"]) == ("cancelled", "supplier_cancelled", "refunded")
+
+    await until(refunded)
+    (mail,) = await until(lambda: running.mails("is cancelled"))
+    assert "The airline has cancelled" in mail["text"]
+
+
+async def test_a_changed_schedule_is_told_once(running: Running):
+    booking, order = await confirmed(running)
+    await running.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "delayed"})
+    await until(lambda: running.mails("has changed your booking"))
+    (delivery,) = [one for one in await running.control("GET", "callbacks") if "delayed" in one["label"]]
+    await running.control("POST", f"callbacks/{delivery['n']}/resend")
+    assert (await running.booking(booking))["status"] == "confirmed"
+    assert len(await running.mails("has changed your booking")) == 1
+
+
+async def test_a_callback_that_lies_changes_nothing(running: Running):
+    booking, order = await confirmed(running)
+    token = running.made.sources["kiwi"]._token
+    body = {"booking_id": order["id"], "status": "cancelled"}
+    async with running.session.post(f"{running.url}/webhooks/kiwi/{token}", json=body) as answer:
+        assert answer.status == 202
+
+    async def worked_on() -> bool:
+        async with running.db.transaction() as tx:
+            return not await tx.fetchval("select count(*) from webhook_events where status = 'received'")
+
+    await until(worked_on)
+    assert (await running.booking(booking))["status"] == "confirmed"
