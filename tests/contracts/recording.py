@@ -98,12 +98,15 @@ class Rig:
         async with self.session.post(f"{self.sandbox}/_/{path}", json=body) as answer:
             assert answer.status < 300, await answer.text()
 
-    async def webhooks(self, provider: str, count: int) -> list[RawWebhook]:
-        """What the sandbox has called back with, once it is that many."""
+    async def webhooks(self, provider: str, last: str) -> list[RawWebhook]:
+        """What the sandbox has called back with, once the `last` kind of news is there."""
         async with asyncio.timeout(5):
-            while len(found := [raw for name, raw in self.recording.webhooks if name == provider]) < count:
+            while not any(last.encode() in raw.body for raw in self._webhooks(provider)):
                 await asyncio.sleep(0.01)
-        return found
+        return self._webhooks(provider)
+
+    def _webhooks(self, provider: str) -> list[RawWebhook]:
+        return [raw for name, raw in self.recording.webhooks if name == provider]
 
 
 @asynccontextmanager

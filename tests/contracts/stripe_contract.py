@@ -9,6 +9,7 @@ import re
 from importlib import import_module
 from typing import Any
 
+import stripe
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from stripe._object_classes import OBJECT_CLASSES
@@ -94,12 +95,14 @@ class StripeContract:
         if not isinstance(body, dict):
             return set()
         kind = body.get("object")
+        if set(body) == {"error"}:
+            return self._of_class(body["error"], stripe.ErrorObject, "error", set())
         if kind in OBJECT_CLASSES:
             listed = self._components["schemas"].get(kind, {}).get("properties", {})
             return self._of_class(body, _sdk_class(kind), at or kind, set(listed))
         return {name for key, one in body.items() for name in self._strangers(one, f"{at}.{key}")}
 
-    def _of_class(self, body: dict[str, Any], known: type, at: str, listed: set[str]) -> set[str]:
+    def _of_class(self, body: dict[str, Any], known: Any, at: str, listed: set[str]) -> set[str]:
         found, inner = set(), known._inner_class_types
         for name, value in body.items():
             path = f"{at}.{name}"

@@ -30,7 +30,7 @@ class Redis:
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         async with asyncio.timeout(5):
-            while not await self._listens():  # noqa: ASYNC110 (a server that starts sends no event)
+            while not await self._listens():
                 await asyncio.sleep(0.01)
 
     async def stop(self):

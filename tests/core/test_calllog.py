@@ -67,7 +67,7 @@ async def calls(shelf):
 
 async def written(shelf, count):
     async with asyncio.timeout(3):
-        while len(shelf.attempts) < count:  # noqa: ASYNC110
+        while len(shelf.attempts) < count:
             await asyncio.sleep(0.005)
     return shelf.attempts
 

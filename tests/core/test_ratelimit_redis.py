@@ -25,7 +25,7 @@ async def server():
     command = ("redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(place))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     async with asyncio.timeout(5):
-        while not path.exists():  # noqa: ASYNC110 (a server that starts sends no event)
+        while not path.exists():
             await asyncio.sleep(0.01)
     yield process, f"unix://{path}"
     if process.returncode is None:

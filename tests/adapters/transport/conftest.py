@@ -37,7 +37,7 @@ class Provider:
 
     async def was_asked(self, times):
         async with asyncio.timeout(5):
-            while len(self.peers) < times:  # noqa: ASYNC110
+            while len(self.peers) < times:
                 await asyncio.sleep(0.01)
 
     async def silence(self):
