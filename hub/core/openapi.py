@@ -250,5 +250,5 @@ def _may_fail_with(one: Endpoint) -> list[int]:
     if one.query is not None:
         found |= {422}
     if one.method != "GET":
-        found |= {409, 422}
+        found |= {401, 409, 422}  # 401 also from a sign-in that fails
     return sorted(found)

@@ -50,9 +50,17 @@ def served(pg: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> 
 schema = schemathesis.openapi.from_dict(root.openapi(Settings.load()))
 
 
+LONGEST_LINE = 8000
+"""Beyond this the HTTP parser refuses the request line in plain text, before any of our code has seen it."""
+
+
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # schemathesis' own strategies do
 @schema.parametrize()
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_no_input_makes_a_server_error(case, served: tuple[str, str]):
     url, token = served
     answer = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    if len(answer.request.url) > LONGEST_LINE:
+        assert answer.status_code == 400
+        return
     case.validate_response(answer, checks=CHECKS)
