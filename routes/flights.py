@@ -141,15 +141,15 @@ class FlightRoutes:
     def __init__(self, flights: Flights, locations: Locations) -> None:
         self._flights = flights
         self._locations = locations
-        self._asked: OrderedDict[str, FlightQuery] = OrderedDict()
+        self._asked: OrderedDict[str, str] = OrderedDict()
 
     def hot(self, address: str) -> bytes | None:
         """The answer to a GET of this very address (path and query, as sent), when it has been read and is fresh.
 
         So what is asked again and again need not be parsed again. The address alone decides: nobody signs in here.
         """
-        query = self._asked.get(address)
-        return self._flights.hot(query) if query is not None else None
+        key = self._asked.get(address)
+        return self._flights.hot(key) if key is not None else None
 
     @get("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
     async def search(self, call: Call, query: SearchIn) -> Reply:
@@ -162,7 +162,7 @@ class FlightRoutes:
     def _remember(self, address: str, query: FlightQuery) -> None:
         if len(address) > LONGEST_ADDRESS:
             return
-        self._asked[address] = query
+        self._asked[address] = self._flights.key(query)
         if len(self._asked) > MOST_ADDRESSES:
             self._asked.popitem(last=False)
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.web_request import BaseRequest
 
 from hub.core.context import about
@@ -19,8 +19,6 @@ from routes.middleware import Edge, client_ip, level
 
 Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 Find = Callable[[str], bytes | None]
-
-_UNUSUAL = ("Origin", "Range", "Expect", "Upgrade")
 
 
 class Ready(web.StreamResponse):
@@ -63,7 +61,8 @@ class HotPath:
     def install(self, runner: web.AppRunner) -> None:
         """After `runner.setup()` and before the first site, for connections take the handler as they open."""
         server = runner.server
-        assert server is not None, "the runner is not set up"
+        if server is None:
+            raise RuntimeError("the runner is not set up")
         server.request_handler = self.before(server.request_handler)
 
     def before(self, handler: Handler) -> Handler:
@@ -88,7 +87,10 @@ class HotPath:
             and request.keep_alive
             and not request.body_exists
             and not self._edge.drain.closing
-            and not any(name in headers for name in _UNUSUAL)
+            and hdrs.ORIGIN not in headers
+            and hdrs.RANGE not in headers
+            and hdrs.EXPECT not in headers
+            and hdrs.UPGRADE not in headers
         )
 
     async def _answer(self, request: BaseRequest, body: bytes, started: float) -> Ready | None:
@@ -135,4 +137,4 @@ HOT = web.AppKey("hot", HotPath)
 
 
 def _lines(headers: dict[str, str]) -> str:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])

@@ -121,8 +121,8 @@ class Attempts:
     async def _count(self, queued: QueuedJob) -> Any:
         """Counts the start. What cannot be counted is not started, and not held for that either."""
         try:
-            async with self._db.transaction() as tx:
-                return await tx.fetchrow(SQL.start, queued.id)
+            async with self._db.connection() as connection:
+                return await connection.fetchrow(SQL.start, queued.id)
         except Exception as error:  # noqa: BLE001 (whatever it is, it says nothing against the job)
             log.warning("job.not_started", kind=queued.entrypoint, job=int(queued.id), error=said(error))
             raise RetryRequested(timedelta(seconds=1), "not started") from None

@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import structlog
 
@@ -44,8 +44,7 @@ class Loaded:
     spare: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Cached:
+class Cached(NamedTuple):
     """`age` in seconds since it was loaded. `state`: fresh, stale (past its time, whatever comes next), or miss."""
 
     value: bytes

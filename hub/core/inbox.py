@@ -122,8 +122,8 @@ class Inbox:
     @job
     async def process(self, work: ProcessEvent) -> None:
         """Works on one event. Raises what its handler raises; then the event waits for the job's next attempt."""
-        async with self._db.transaction() as tx:
-            row = await tx.fetchrow(SQL.find, work.event)
+        async with self._db.connection() as connection:
+            row = await connection.fetchrow(SQL.find, work.event)
         if row is None or row["status"] not in OPEN:
             return
         event = _event(row)
@@ -133,13 +133,16 @@ class Inbox:
             await self._finish(event, apply)
 
     async def _finish(self, event: WebhookEvent, apply: Apply | None) -> None:
+        if apply is None:
+            async with self._db.connection() as connection:
+                await connection.execute(SQL.ignore, event.id, self._clock.now())
+            return
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(SQL.lock, event.id)
             if row is None or row["status"] not in OPEN:
                 return  # another delivery of it, or a replay, was faster
-            if apply is not None:
-                await apply(tx)
-            await tx.execute(SQL.mark, event.id, "processed" if apply else "ignored", self._clock.now())
+            await apply(tx)
+            await tx.execute(SQL.processed, event.id, self._clock.now())
 
     @every(30)
     async def sweep(self) -> None:

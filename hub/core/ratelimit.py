@@ -7,7 +7,7 @@ refused when that would lie more than a burst in the future. It refills smoothly
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -46,8 +46,7 @@ class Rate:
         return self.interval * (self.burst or self.limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`reset_after` and `retry_after` in seconds; `retry_after` is 0 when allowed."""
 
     allowed: bool

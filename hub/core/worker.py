@@ -20,6 +20,7 @@ import asyncpg
 import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
+from pgqueuer.ports.driver import NotifyCallback
 
 from hub.core.attempts import Attempts
 from hub.core.clock import Chance, Clock
@@ -34,6 +35,8 @@ PULSE = 2.0
 """Seconds between two looks whether the connection still answers."""
 SILENCE = 5.0
 """Seconds after which a connection that does not answer is given up."""
+CANCELLED = 2.0
+"""Seconds to put the jobs back when the worker is cancelled and not stopped."""
 REST = 0.5
 """Seconds before the next connection is tried."""
 
@@ -111,7 +114,7 @@ class Worker:
     async def _session(self) -> None:
         """One connection's life. Raises when it is lost; the jobs that it has given out run on."""
         connection = await self._connect()
-        driver = AsyncpgDriver(connection)
+        driver = Listening(connection, self._found_well)
         queue = self._queue = PgQueuer(driver)
         for kind in self._attempts.kinds:
             queue.entrypoint(kind, on_failure="hold", accepts_context=False)(self._attempts.execute)
@@ -122,10 +125,15 @@ class Worker:
         working.add_done_callback(self._ended)
         watching = asyncio.create_task(self._until_lost(connection, driver), name="pulse")
         try:
-            done, _ = await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if working not in done:
+            await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done() or working.cancelled():
                 raise ConnectionResetError("the listening connection is lost")
             working.result()
+        except asyncio.CancelledError:
+            queue.shutdown.set()
+            await self._attempts.wind_up(0)
+            await asyncio.wait({working}, timeout=CANCELLED)
+            raise
         finally:
             self.healthy = False
             watching.cancel()
@@ -156,11 +164,11 @@ class Worker:
                     await driver.execute("select 1")
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
                 return
-            self._found_well()
             with suppress(TimeoutError):
                 await asyncio.wait_for(gone.wait(), PULSE)
 
     def _found_well(self) -> None:
+        """The tables are there, and it listens."""
         self.healthy = not self._stopping.is_set()
         if self._troubled:
             log.info("worker.connection_restored")
@@ -169,6 +177,18 @@ class Worker:
     async def _clean_log(self) -> None:
         async with self._db.transaction() as tx:
             await tx.execute(SQL.clean_log)
+
+
+class Listening(AsyncpgDriver):
+    """Says when it has begun to listen, which is the last thing that PgQueuer does before it takes jobs."""
+
+    def __init__(self, connection: Any, then: Callable[[], None]) -> None:
+        super().__init__(connection)
+        self._then = then
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        await super().add_listener(channel, callback)
+        self._then()
 
 
 async def _close(connection: Any, *, at_once: bool) -> None:

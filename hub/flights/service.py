@@ -93,21 +93,27 @@ class Flights:
 
         Raises Invalid for the query (pointers under `where`), SearchFailed when no supplier answers in time.
         """
-        if (hit := self.hot(query)) is not None:
+        key = self.key(query)
+        if (hit := self.hot(key)) is not None:
             return hit
         check_query(query, self.locations, self.clock.now(), where)
         try:
-            return dated(await self.cache.fetch(_key(query), lambda: self._load(query)))
+            return dated(await self.cache.fetch(key, lambda: self._load(query)))
         except SearchFailed as error:
             if error.provider_code == "currency_not_supported":
                 wrong = FieldError(f"{where}/currency", "not_supported", "no supplier sells in this currency")
                 raise Invalid(errors=(wrong,)) from error
             raise
 
-    def hot(self, query: FlightQuery) -> bytes | None:
-        """The answer to a query that has passed `search` before, when this process has it fresh; at once."""
-        hit = self.cache.peek(_key(query))
+    def hot(self, key: str) -> bytes | None:
+        """The answer to a query (by its `key`) that has passed `search` before, when this process has it fresh."""
+        hit = self.cache.peek(key)
         return dated(hit) if hit is not None else None
+
+    @staticmethod
+    def key(query: FlightQuery) -> str:
+        """The name of the query's answer."""
+        return f"flights:{orjson.dumps(query).decode()}"
 
     async def offer(self, offer_id: str) -> StoredOffer:
         """An offer that was shown. Raises NotFound, or Gone when it has expired."""
@@ -210,10 +216,6 @@ class Flights:
             for code, one in places.items()
             if one is not None
         }
-
-
-def _key(query: FlightQuery) -> str:
-    return f"flights:{orjson.dumps(query).decode()}"
 
 
 def dated(cached: Cached) -> bytes:

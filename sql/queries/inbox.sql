@@ -22,8 +22,11 @@ select * from webhook_events where id = $1 for update;
 -- name: find
 select * from webhook_events where id = $1;
 
--- name: mark
-update webhook_events set status = $2, processed_at = $3 where id = $1;
+-- name: processed
+update webhook_events set status = 'processed', processed_at = $2 where id = $1;
+
+-- name: ignore
+update webhook_events set status = 'ignored', processed_at = $2 where id = $1 and status in ('received', 'failed');
 
 -- name: concerns
 update webhook_events set booking_id = $2 where id = $1 and booking_id is distinct from $2;

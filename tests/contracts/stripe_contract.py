@@ -6,14 +6,12 @@ be there, a name that it no longer knows may be missing. A name that neither kno
 
 import json
 import re
-from importlib import import_module
 from typing import Any
 
-import stripe
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from stripe._object_classes import OBJECT_CLASSES
 
+from tests.contracts import stripe_sdk
 from tests.contracts.recording import Exchange
 from tests.contracts.specs import Breach, Operations
 
@@ -27,12 +25,14 @@ class StripeContract:
         self.samples = samples
         self._operations = Operations(spec["paths"])
         self._components = _nullable(spec["components"])
+        schemas = spec["components"]["schemas"].items()
+        self._listed = {kind: frozenset(schema.get("properties", ())) for kind, schema in schemas}
 
     def check_request(self, one: Exchange, params: type | None = None) -> dict[str, Any]:
         """The parameters, typed. `params` is the SDK's own type for them, for names newer than the file."""
         schema = self._request_schema(self._operations.of(one), one.method)
         given = self._typed(decode(one.fields), schema)
-        self._refuse(_named(one), schema, given, set(getattr(params, "__annotations__", ())))
+        self._refuse(_named(one), schema, given, frozenset(getattr(params, "__annotations__", ())))
         return given
 
     def check_answer(self, one: Exchange) -> Any:
@@ -43,20 +43,22 @@ class StripeContract:
         self._check(_named(one), chosen["content"]["application/json"]["schema"], body)
         return body
 
-    def check_object(self, body: dict[str, Any]) -> None:
-        """Any object that says what it is, an event among them."""
-        self._check(body["object"], {"$ref": f"#/components/schemas/{body['object']}"}, body)
+    def check_object(self, body: dict[str, Any], *, newest: bool = True) -> None:
+        """Any object that says what it is, an event among them. `newest`: of the very version that the SDK pins."""
+        self._check(body["object"], {"$ref": f"#/components/schemas/{body['object']}"}, body, newest=newest)
 
     def missing(self, body: dict[str, Any]) -> set[str]:
         """What Stripe's sample of the same kind has and this has not; names of names joined by dots."""
         return set(_missing(self.samples[body["object"]], body))
 
-    def _check(self, what: str, schema: dict[str, Any], body: Any) -> None:
-        self._refuse(what, _nullable(schema), body, set())
-        if strangers := sorted(self._strangers(body)):
+    def _check(self, what: str, schema: dict[str, Any], body: Any, *, newest: bool = True) -> None:
+        self._refuse(what, _nullable(schema), body, frozenset())
+        if strangers := stripe_sdk.strangers(body, self._listed):
             raise Breach(f"{what}: neither Stripe's file nor its SDK knows {', '.join(strangers)}")
+        if absent := stripe_sdk.absent(body) if newest else []:
+            raise Breach(f"{what}: the SDK counts on {', '.join(absent)}")
 
-    def _refuse(self, what: str, schema: dict[str, Any], body: Any, known: set[str]) -> None:
+    def _refuse(self, what: str, schema: dict[str, Any], body: Any, known: frozenset[str]) -> None:
         validator = Draft202012Validator(schema | {"components": self._components})
         faults = [_told(error) for error in validator.iter_errors(body) if not _outdated(error, known)]
         if faults:
@@ -87,32 +89,6 @@ class StripeContract:
             case "true" | "false", "boolean":
                 return value == "true"
         return value
-
-    def _strangers(self, body: Any, at: str = "") -> set[str]:
-        """Paths of names that are neither in the file nor in the SDK, all the way down."""
-        if isinstance(body, list):
-            return {name for one in body for name in self._strangers(one, at)}
-        if not isinstance(body, dict):
-            return set()
-        kind = body.get("object")
-        if set(body) == {"error"}:
-            return self._of_class(body["error"], stripe.ErrorObject, "error", set())
-        if kind in OBJECT_CLASSES:
-            listed = self._components["schemas"].get(kind, {}).get("properties", {})
-            return self._of_class(body, _sdk_class(kind), at or kind, set(listed))
-        return {name for key, one in body.items() for name in self._strangers(one, f"{at}.{key}")}
-
-    def _of_class(self, body: dict[str, Any], known: Any, at: str, listed: set[str]) -> set[str]:
-        found, inner = set(), known._inner_class_types
-        for name, value in body.items():
-            path = f"{at}.{name}"
-            if name not in {*known.__annotations__, *listed, "object"}:
-                found.add(path)
-            elif name in inner and isinstance(value, dict):
-                found |= self._of_class(value, inner[name], path, set())
-            elif name != "metadata":
-                found |= self._strangers(value, path)
-        return found
 
 
 def decode(fields: list[tuple[str, str]]) -> dict[str, Any]:
@@ -147,20 +123,15 @@ def _missing(sample: dict[str, Any], body: dict[str, Any], at: str = "") -> list
     return found
 
 
-def _sdk_class(kind: str) -> Any:
-    module, name = OBJECT_CLASSES[kind]
-    return getattr(import_module(module), name)
-
-
-def _outdated(error: ValidationError, known: set[str]) -> bool:
+def _outdated(error: ValidationError, known: frozenset[str]) -> bool:
     """What the newer SDK excuses: a parameter that it knows, or a property that it has dropped."""
     if error.validator == "additionalProperties":
         strangers = set(error.instance) - set(error.schema.get("properties", ()))
         return not error.absolute_path and strangers <= known
     if error.validator == "required" and isinstance(error.instance, dict):
-        kind = error.instance.get("object")
+        kept = stripe_sdk.known_names(error.instance.get("object", ""))
         missing = set(error.validator_value) - set(error.instance)
-        return kind in OBJECT_CLASSES and missing.isdisjoint(_sdk_class(kind).__annotations__)
+        return bool(kept) and missing.isdisjoint(kept)
     return False
 
 

@@ -22,9 +22,11 @@ SECRET = {"Authorization": "Bearer sk_test_sandbox"}
 ONE, TWO = UUID(int=1), UUID(int=2)
 
 
-async def create(rig: Rig, amount: Money = Money(29999, "EUR")) -> Intent:
+async def create(rig: Rig) -> Intent:
     customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace")
-    return await rig.gateway.create(IntentRequest(ONE, TWO, amount, "London to Barcelona", customer), "create")
+    return await rig.gateway.create(
+        IntentRequest(ONE, TWO, Money(29999, "EUR"), "London to Barcelona", customer), "create"
+    )
 
 
 async def confirm(rig: Rig, intent: Intent, card: str = "pm_card_visa") -> Exchange:
@@ -192,6 +194,7 @@ def breaks(*path: str) -> Callable[[Any, Any], Any]:
         (breaks("latest_charge", "outcome", "colour"), "red"),
         (breaks("latest_charge", "payment_method_details", "card", "colour"), "red"),
         (breaks("latest_charge", "billing_details"), None),
+        (breaks("latest_charge", "outcome", "type"), None),
     ],
 )
 async def test_an_answer_that_stripe_does_not_describe_is_noticed(
@@ -205,7 +208,7 @@ async def test_an_answer_that_stripe_does_not_describe_is_noticed(
 
 @pytest.mark.parametrize("kind", ["payment_intent", "charge", "refund", "dispute", "event", "payment_method"])
 def test_stripes_own_samples_pass(stripe_contract: StripeContract, kind: str):
-    stripe_contract.check_object(stripe_contract.samples[kind])
+    stripe_contract.check_object(stripe_contract.samples[kind], newest=False)
 
 
 async def test_refusals_are_worded_as_stripe_words_them(rig: Rig, stripe_contract: StripeContract):
@@ -229,7 +232,6 @@ async def test_a_refusal_that_stripe_does_not_describe_is_noticed(
     rig: Rig, stripe_contract: StripeContract, change: Callable[[Any, Any], Any]
 ):
     one = await confirm(rig, await create(rig), "pm_card_chargeDeclined")
-    one.answer_headers.clear()
     broken = json.dumps(change(json.loads(one.answer), "no such thing")).encode()
     with pytest.raises(Breach):
         stripe_contract.check_answer(Exchange("stripe", one.method, one.path, "", {}, b"", one.status, {}, broken))

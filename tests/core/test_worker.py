@@ -1,63 +1,15 @@
 import asyncio
-import random
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 
 from hub.core import jobs as queue
-from hub.core.clock import SystemClock
-from hub.core.context import about, current
+from hub.core.context import about
 from hub.core.db import Database
 from hub.core.errors import NotFound, ProviderPermanent, ProviderTransient
-from hub.core.jobs import Job, Jobs, Retry, every, job
-from hub.core.worker import Worker, queue_counts
-
-
-class Count(Job, kind="test.count", attempts=3):
-    number: int
-
-
-class Recorder:
-    """A service whose handler does as the test says."""
-
-    def __init__(self, *outcomes: Exception | None) -> None:
-        self.outcomes = list(outcomes)
-        self.seen: list[int] = []
-        self.about: list[str | None] = []
-        self.gate: asyncio.Event | None = None
-        self.started = asyncio.Event()
-
-    @job
-    async def count(self, work: Count) -> None:
-        self.seen.append(work.number)
-        self.about.append(current().request_id)
-        self.started.set()
-        if self.gate:
-            await self.gate.wait()
-        if self.outcomes and (outcome := self.outcomes.pop(0)):
-            raise outcome
-
-
-@asynccontextmanager
-async def working(db: Database, dsn: str, *services: object, grace: float = 5.0):
-    worker = Worker(db, lambda: asyncpg.connect(dsn), SystemClock(), random.Random(1))
-    worker.add(*services)
-    running = asyncio.create_task(worker.run())
-    yield worker
-    await worker.stop(grace)
-    await running
-
-
-async def until(condition, seconds: float = 8.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not (await condition() if asyncio.iscoroutinefunction(condition) else condition()):
-            await asyncio.sleep(0.02)
-
-
-async def put(db: Database, number: int, *, key: str | None = None) -> None:
-    async with db.transaction() as tx:
-        await Jobs().enqueue(tx, Count(number=number), key=key)
+from hub.core.jobs import Jobs, Retry, every
+from hub.core.worker import queue_counts
+from tests.fixtures.jobs import Count, Recorder, letters, put, until, working
 
 
 async def test_a_job_runs_with_the_context_of_its_cause(db: Database, dsn: str):
@@ -101,12 +53,8 @@ async def test_a_job_that_fails_too_often_is_held_and_can_be_retried_or_dropped(
     recorder = Recorder(*[ProviderTransient("kiwi", retry_after=0)] * 3)
     await put(db, 1)
 
-    async def is_held() -> bool:
-        async with db.transaction() as tx:
-            return bool(await queue.held(tx))
-
     async with working(db, dsn, recorder):
-        await until(is_held, 20)
+        await until(lambda: letters(db), 20)
         async with db.transaction() as tx:
             (letter,) = await queue.held(tx)
             assert (letter.kind, letter.failures, letter.work) == ("test.count", 3, {"number": 1})
@@ -121,13 +69,9 @@ async def test_what_will_never_work_is_held_at_once_without_the_words_of_strange
     recorder = Recorder(ValueError("ada@example.com"), ProviderPermanent("stripe", "no such customer"))
     await put(db, 1)
 
-    async def letters() -> list[queue.HeldJob]:
-        async with db.transaction() as tx:
-            return await queue.held(tx)
-
     async with working(db, dsn, recorder):
-        await until(letters)
-    (letter,) = await letters()
+        await until(lambda: letters(db))
+    (letter,) = await letters(db)
     assert letter.error == "provider_refused: stripe: no such customer"
     assert len(recorder.seen) == 2
     async with db.transaction() as tx:
@@ -167,12 +111,8 @@ async def test_a_job_that_has_killed_its_process_three_times_is_held(db: Databas
     async with db.transaction() as tx:
         await tx.execute("update pgqueuer set headers = '{\"starts\": 3}'")
 
-    async def is_held() -> bool:
-        async with db.transaction() as tx:
-            return bool(await queue.held(tx))
-
     async with working(db, dsn, recorder):
-        await until(is_held)
+        await until(lambda: letters(db))
     assert recorder.seen == []
 
 

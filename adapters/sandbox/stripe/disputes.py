@@ -42,6 +42,7 @@ def update(call: Call) -> Object:
     if evidence and submit:
         dispute["status"] = "under_review"
         dispute["evidence_details"]["submission_count"] += 1
+        dispute["evidence_details"]["submission_method"] = "manual"
     call.stripe.emit("charge.dispute.updated", dispute)
     outcome = {"winning_evidence": "won", "losing_evidence": "lost"}.get(evidence.get("uncategorized_text") or "")
     if outcome and submit:
@@ -107,6 +108,7 @@ def _blank(stripe: Stripe, charge: Object, reason: str) -> Object:
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
+            "submission_method": "not_submitted",
         },
         "is_charge_refundable": False,
         "livemode": False,
@@ -116,6 +118,7 @@ def _blank(stripe: Stripe, charge: Object, reason: str) -> Object:
             "card": {
                 "brand": charge["payment_method_details"].get("card", {}).get("brand", "visa"),
                 "case_type": "chargeback",
+                "network": charge["payment_method_details"].get("card", {}).get("network", "visa"),
                 "network_reason_code": "10.4" if reason == "fraudulent" else "13.1",
             },
             "type": "card",

@@ -1,0 +1,277 @@
+"""What a worker must survive: lost and silent connections, an empty pool, kill -9, deployments, rude handlers."""
+
+import asyncio
+import random
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+
+from hub.core.clock import SystemClock
+from hub.core.db import Database
+from hub.core.errors import Unavailable
+from hub.core.jobs import every
+from hub.core.migrate import migrate
+from hub.core.schedules import Schedule, Schedules
+from hub.core.worker import Worker
+from tests.fixtures.jobs import Recorder, letters, put, queued, until, working
+
+ROOT = Path(__file__).parents[2]
+
+
+async def cut_all(dsn: str, *, but_pool_of: str = "") -> None:
+    """As a restarting server does to every connection."""
+    admin = await asyncpg.connect(dsn)
+    await admin.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid() and application_name <> $1",
+        but_pool_of or "-",
+    )
+    await admin.close()
+
+
+async def test_a_lost_connection_does_not_wait_for_the_jobs_in_hand(db: Database, dsn: str):
+    """One call to a slow provider kept the whole process from taking jobs after the database had come back."""
+    slow = Recorder()
+    slow.gate = asyncio.Event()
+    await put(db, 1)
+    async with working(db, dsn, slow) as worker:
+        await slow.started.wait()
+        await cut_all(dsn, but_pool_of="travel-hub")
+        await until(lambda: not worker.healthy)
+        began = time.monotonic()
+        await put(db, 2)
+        await until(lambda: 2 in slow.seen)
+        assert time.monotonic() - began < 3
+        slow.gate.set()
+        await until(lambda: _empty(db))
+
+
+async def test_a_job_in_hand_when_the_connection_is_lost_is_not_run_beside_itself(db: Database, dsn: str):
+    """Its heartbeat ends with the connection, and so the next one is given the same job."""
+    slow = Recorder()
+    slow.gate = asyncio.Event()
+    await put(db, 1)
+    async with working(db, dsn, slow):
+        await slow.started.wait()
+        await cut_all(dsn, but_pool_of="travel-hub")
+        await until(lambda: _picked_anew(db), 10)
+        slow.gate.set()
+        await until(lambda: _empty(db))
+    assert (slow.seen, slow.most) == ([1], 1)
+
+
+async def _empty(db: Database) -> bool:
+    return await queued(db) == []
+
+
+async def _picked_anew(db: Database) -> bool:
+    async with db.transaction() as tx:
+        return bool(
+            await tx.fetchval("select count(distinct queue_manager_id) from pgqueuer where updated > created") and
+            await tx.fetchval("select bool_and(heartbeat > created + interval '3 seconds') from pgqueuer")
+        )  # fmt: skip
+
+
+class Silence:
+    """A wire to the database on which everything stops, without a word."""
+
+    def __init__(self, dsn: str) -> None:
+        self.socket = f"{parse_qs(urlsplit(dsn).query)['host'][0]}/.s.PGSQL.5432"
+        self.holds = asyncio.Event()
+        self.opened = 0
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
+        there, back = await asyncio.open_unix_connection(self.socket)
+        hold = self.opened == 1
+        for task in (self._pump(reader, back, hold), self._pump(there, writer, hold)):
+            self._pumps.add(asyncio.create_task(task))
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, hold: bool) -> None:
+        try:
+            while data := await source.read(65536):
+                if hold and self.holds.is_set():
+                    await asyncio.sleep(3600)
+                sink.write(data)
+        finally:
+            sink.close()
+
+    async def close(self) -> None:
+        for task in self._pumps:
+            task.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+
+@asynccontextmanager
+async def wire_to(dsn: str) -> AsyncIterator[tuple[Silence, str]]:
+    wire = Silence(dsn)
+    server = await asyncio.start_server(wire.accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    parts = urlsplit(dsn)
+    yield wire, f"postgresql://postgres@127.0.0.1:{port}{parts.path}"
+    server.close()
+    await wire.close()
+
+
+async def test_a_connection_that_falls_silent_is_given_up(db: Database, dsn: str):
+    """No error, no end of file: a firewall has forgotten the connection."""
+    recorder = Recorder()
+    async with wire_to(dsn) as (wire, through):
+        connect = lambda: asyncpg.connect(through, ssl=False)  # noqa: E731
+        async with working(db, dsn, recorder, connect=connect, silence=0.5) as worker:
+            await until(lambda: worker.healthy)
+            wire.holds.set()
+            await put(db, 1)
+            await until(lambda: recorder.seen == [1])
+            await until(lambda: worker.healthy)
+
+
+async def test_a_job_whose_start_cannot_be_counted_is_not_held_for_it(db: Database, dsn: str):
+    """The pool was empty for five seconds, and jobs that had never run lay among the dead letters."""
+    recorder = Recorder()
+    starved = await Database.open(dsn, size=1, patience=0.1)
+    await put(db, 1)
+    async with working(starved, dsn, recorder):
+        async with starved.transaction():
+            await asyncio.sleep(1)
+            assert (recorder.seen, await letters(db)) == ([], [])
+        await until(lambda: recorder.seen == [1])
+    await starved.close()
+
+
+async def test_the_end_of_an_attempt_is_written_down_when_the_database_is_back(db: Database, dsn: str):
+    recorder = Recorder(Unavailable())
+    recorder.gate = asyncio.Event()
+    starved = await Database.open(dsn, size=1, patience=0.1)
+    await put(db, 1)
+    async with working(starved, dsn, recorder):
+        await recorder.started.wait()
+        async with starved.transaction():
+            recorder.gate.set()
+            await asyncio.sleep(0.5)
+        await until(lambda: recorder.seen == [1, 1])
+    await starved.close()
+    assert await letters(db) == []
+
+
+async def test_deployments_are_no_kills(db: Database, dsn: str):
+    """A long job that was cut off by four graceful stops was taken for one that kills its process."""
+    await put(db, 1)
+    for _ in range(4):
+        slow = Recorder()
+        slow.gate = asyncio.Event()
+        async with working(db, dsn, slow, grace=0.05):
+            await slow.started.wait()
+    (one,) = await queued(db)
+    assert (one["status"], one["headers"]["starts"]) == ("queued", 0)
+
+
+async def test_a_stop_in_time_of_grace_lets_the_job_finish(db: Database, dsn: str):
+    slow = Recorder()
+    slow.gate = asyncio.Event()
+    await put(db, 1)
+    async with working(db, dsn, slow):
+        await slow.started.wait()
+        asyncio.get_running_loop().call_later(0.2, slow.gate.set)
+    assert await _empty(db)
+
+
+async def test_a_handler_cancelled_from_within_has_failed(db: Database, dsn: str):
+    """It was given back without being counted, and started again at once, for ever."""
+    await put(db, 1)
+    recorder = Recorder(asyncio.CancelledError())
+    async with working(db, dsn, recorder):
+        await until(lambda: recorder.seen == [1, 1])
+        await until(lambda: _empty(db))
+
+
+async def test_a_worker_that_is_cancelled_puts_its_jobs_back(db: Database, dsn: str):
+    slow, quick = Recorder(), Recorder()
+    slow.gate = asyncio.Event()
+    await put(db, 1)
+    worker = Worker(db, lambda: asyncpg.connect(dsn), SystemClock(), random.Random(1))
+    worker.add(slow)
+    running = asyncio.create_task(worker.run())
+    await slow.started.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    assert [one["status"] for one in await queued(db)] == ["queued"]
+    async with working(db, dsn, quick):
+        await until(lambda: quick.seen == [1])
+
+
+async def test_a_database_without_tables_is_waited_for(empty: str):
+    """The worker was up before the migrations."""
+    db, recorder = await Database.open(empty, size=2), Recorder()
+    async with working(db, empty, recorder) as worker:
+        await asyncio.sleep(0.7)
+        assert not worker.healthy
+        await migrate(empty)
+        await until(lambda: worker.healthy)
+        await put(db, 1)
+        await until(lambda: recorder.seen == [1])
+    await db.close()
+
+
+@pytest.mark.slow
+async def test_the_job_of_a_killed_process_is_taken_by_another_within_seconds(db: Database, dsn: str):
+    """kill -9; how often that may happen to one job is tested with the worker."""
+    await put(db, 7)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.core.victim", dsn, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), 15) == b"7\n"
+    process.kill()
+    await process.wait()
+    survivor, began = Recorder(), time.monotonic()
+    async with working(db, dsn, survivor):
+        await until(lambda: survivor.seen == [7], 10)
+    assert time.monotonic() - began < 7
+
+
+class Sweeps:
+    def __init__(self) -> None:
+        self.slow = self.quick = 0
+        self.gate = asyncio.Event()
+
+    @every(0.1)
+    async def long(self) -> None:
+        self.slow += 1
+        await self.gate.wait()
+
+    @every(0.1)
+    async def short(self) -> None:
+        self.quick += 1
+        raise RuntimeError
+
+
+async def test_a_slow_schedule_delays_no_other_and_does_not_run_beside_itself(db: Database, dsn: str):
+    sweeps = Sweeps()
+    async with working(db, dsn, sweeps, grace=0.1):
+        await until(lambda: sweeps.quick >= 2)
+    assert sweeps.slow == 1
+
+
+async def test_a_schedule_whose_period_is_shortened_need_not_wait_for_the_old_one(db: Database):
+    ran = asyncio.Event()
+
+    async def run() -> None:
+        ran.set()
+
+    for seconds in (3600, 0.2):
+        ran.clear()
+        stopping = asyncio.Event()
+        schedules = Schedules(db, SystemClock())
+        schedules.add(Schedule("test", seconds, run))
+        running = asyncio.create_task(schedules.run(stopping))
+        await asyncio.wait_for(ran.wait(), 5)
+        stopping.set()
+        await running
