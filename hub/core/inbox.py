@@ -3,7 +3,9 @@
 The effect of an event and the mark that it is done commit together, so a crash between them undoes both.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -22,6 +24,8 @@ SQL = named_queries("inbox")
 Apply: TypeAlias = Callable[[Tx], Awaitable[None]]
 
 _NUL = "\x00"
+RING_AFTER = 0.01
+"""Seconds, at most, that an event waits for others before the workers are woken."""
 STRANDED_AFTER = timedelta(seconds=60)
 FAILED = "failed"
 OPEN = ("received", FAILED)
@@ -95,6 +99,7 @@ class Inbox:
         self._jobs = jobs
         self._clock = clock
         self._handlers: dict[str, EventHandler] = {}
+        self._ringing: asyncio.Task[None] | None = None
 
     def on(self, provider: str, handler: EventHandler) -> None:
         self._handlers[provider] = handler
@@ -115,9 +120,26 @@ class Inbox:
             )  # fmt: skip
         if row is None:
             raise Unavailable("The event was not kept.", retry_after=1)
+        if row["new"]:
+            self._ring_soon()
         if row["status"] == FAILED:
             await self.replay(row["id"])
         return bool(row["new"])
+
+    def _ring_soon(self) -> None:
+        """Wakes the workers, once for all events that arrive in a short while."""
+        if self._ringing is None:
+            self._ringing = asyncio.create_task(self._ring(), name="inbox.ring")
+
+    async def _ring(self) -> None:
+        """Never fails: without it the workers find the jobs a second later."""
+        try:
+            await asyncio.sleep(RING_AFTER)
+        finally:
+            self._ringing = None  # from here on a new event needs a ring of its own
+        with suppress(Unavailable):
+            async with self._db.connection() as connection:
+                await connection.execute(SQL.ring)
 
     @job
     async def process(self, work: ProcessEvent) -> None:

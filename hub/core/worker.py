@@ -55,12 +55,17 @@ class Worker:
         *,
         concurrency: int = 20,
         silence: float = SILENCE,
+        heartbeat: timedelta = HEARTBEAT,
     ) -> None:
-        """`connect` opens a connection that can LISTEN, without the pool's codecs. `silence` in seconds."""
+        """`connect` opens a connection that can LISTEN, without the pool's codecs. `silence` in seconds.
+
+        `concurrency` is how many jobs run at once in this process, at least 2.
+        """
         self._db = db
         self._connect = connect
         self._concurrency = concurrency
         self._silence = silence
+        self._heartbeat = heartbeat
         self._attempts = Attempts(db, clock, chance)
         self._schedules = Schedules(db, clock)
         self._schedules.add(Schedule("jobs.clean_log", 3600, self._clean_log))
@@ -145,7 +150,7 @@ class Worker:
             dequeue_timeout=POLL,
             batch_size=max(1, self._concurrency // 2),
             max_concurrent_tasks=self._concurrency,
-            heartbeat_timeout=HEARTBEAT,
+            heartbeat_timeout=self._heartbeat,
             log_aggregation_interval=timedelta(0),
         )
 

@@ -47,7 +47,8 @@ class OpenAPIContract:
         self._spec = spec
         self._server = spec["servers"][0]["url"]
         self._operations = Operations(spec["paths"])
-        config = Config(spec_validator_cls=None, extra_format_validators=_FORMATS)
+        options: Any = {"spec_validator_cls": None, "extra_format_validators": _FORMATS}
+        config = Config(**options)
         self._api = OpenAPI.from_dict(spec, config=config)
         # A webhook is signed, and carries none of the credentials that calls need.
         self._hooks = OpenAPI.from_dict(spec | {"security": []}, config=config)
@@ -86,7 +87,7 @@ class OpenAPIContract:
         (content,) = operation["requestBody"]["content"].values()
         return set(self._resolved(content["schema"])["properties"])
 
-    def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:
+    def _resolved(self, node: dict[str, Any]) -> Any:
         found: Any = self._spec
         if "$ref" not in node:
             return node

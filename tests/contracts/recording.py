@@ -54,13 +54,14 @@ class Recording:
     own_url: str = ""
 
     @web.middleware
-    async def provider(self, request: web.Request, handler: Any) -> web.StreamResponse:
+    async def provider(self, request: web.Request, handler: Any) -> web.Response:
         body = await request.read()
-        answer = await handler(request)
+        answer: web.Response = await handler(request)
+        told: Any = answer.body
         _, provider, rest = request.rel_url.raw_path.split("/", 2)
         given, got = dict(request.headers), dict(answer.headers) | {"Content-Type": answer.content_type}
         query = request.rel_url.raw_query_string
-        one = Exchange(provider, request.method, f"/{rest}", query, given, body, answer.status, got, answer.body)
+        one = Exchange(provider, request.method, f"/{rest}", query, given, body, answer.status, got, told)
         self.exchanges.append(one)
         return answer
 

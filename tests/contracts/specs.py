@@ -37,7 +37,8 @@ class Operations:
     def of(self, one: Exchange) -> dict[str, Any]:
         for pattern, operations in self._operations:
             if pattern.fullmatch(one.path) and one.method.lower() in operations:
-                return operations[one.method.lower()]
+                found: dict[str, Any] = operations[one.method.lower()]
+                return found
         raise Breach(f"the vendor has no {one.method} {one.path}")
 
 

@@ -28,7 +28,7 @@ class StripeContract:
         schemas = spec["components"]["schemas"].items()
         self._listed = {kind: frozenset(schema.get("properties", ())) for kind, schema in schemas}
 
-    def check_request(self, one: Exchange, params: type | None = None) -> dict[str, Any]:
+    def check_request(self, one: Exchange, params: type | None = None) -> Any:
         """The parameters, typed. `params` is the SDK's own type for them, for names newer than the file."""
         schema = self._request_schema(self._operations.of(one), one.method)
         given = self._typed(decode(one.fields), schema)
@@ -64,7 +64,7 @@ class StripeContract:
         if faults:
             raise Breach(f"{what}: " + "; ".join(faults))
 
-    def _request_schema(self, operation: dict[str, Any], method: str) -> dict[str, Any]:
+    def _request_schema(self, operation: dict[str, Any], method: str) -> Any:
         if method == "POST":
             return operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
         query = [one for one in operation.get("parameters", ()) if one["in"] == "query"]
@@ -125,13 +125,13 @@ def _missing(sample: dict[str, Any], body: dict[str, Any], at: str = "") -> list
 
 def _outdated(error: ValidationError, known: frozenset[str]) -> bool:
     """What the newer SDK excuses: a parameter that it knows, or a property that it has dropped."""
+    schema: Any = error.schema
+    given: Any = error.instance
     if error.validator == "additionalProperties":
-        strangers = set(error.instance) - set(error.schema.get("properties", ()))
-        return not error.absolute_path and strangers <= known
-    if error.validator == "required" and isinstance(error.instance, dict):
-        kept = stripe_sdk.known_names(error.instance.get("object", ""))
-        missing = set(error.validator_value) - set(error.instance)
-        return bool(kept) and missing.isdisjoint(kept)
+        return not error.absolute_path and set(given) - set(schema.get("properties", ())) <= known
+    if error.validator == "required":
+        kept = stripe_sdk.known_names(str(given.get("object")))
+        return bool(kept) and kept.isdisjoint(set(schema["required"]) - set(given))
     return False
 
 

@@ -19,7 +19,7 @@ PLAIN = Email("ada@example.com", "Hello", "<p>Hi</p>", "Hi")
 
 
 @pytest.mark.parametrize("email", [PLAIN, replace(PLAIN, attachments=(TICKET,))], ids=["plain", "attachment"])
-async def test_a_mail_goes_out_as_resend_describes_it(rig: Rig, resend_contract: OpenAPIContract, email: Email):
+async def test_a_mail_goes_out_as_resend_describes_it(rig: Rig, resend_contract: OpenAPIContract, email: Email) -> None:
     ident = await rig.mailer.send(email, "booking:1:confirmation:email")
     resend_contract.check_request(rig.last)
     assert resend_contract.check_answer(rig.last)["id"] == ident
@@ -27,22 +27,17 @@ async def test_a_mail_goes_out_as_resend_describes_it(rig: Rig, resend_contract:
     assert rig.last.headers["Authorization"] == "Bearer re_sandbox"
 
 
-async def test_the_harmless_read_is_as_resend_describes_it(rig: Rig, resend_contract: OpenAPIContract):
+async def test_the_harmless_read_is_as_resend_describes_it(rig: Rig, resend_contract: OpenAPIContract) -> None:
     await rig.mailer.ping()
     resend_contract.check_request(rig.last)
     assert resend_contract.check_answer(rig.last)["object"] == "list"
 
 
-async def test_what_was_sent_can_be_read_as_resend_describes_it(rig: Rig, resend_contract: OpenAPIContract):
+async def test_what_was_sent_can_be_read_as_resend_describes_it(rig: Rig, resend_contract: OpenAPIContract) -> None:
     ident = await rig.mailer.send(PLAIN, "one")
     one = await rig.ask("GET", f"/resend/emails/{ident}", headers=KEY)
     resend_contract.check_request(one)
     assert resend_contract.check_answer(one)["subject"] == "Hello"
-
-
-async def test_a_batch_is_answered_as_resend_describes_it(rig: Rig, resend_contract: OpenAPIContract):
-    one = await rig.ask("POST", "/resend/emails/batch", json=[MAIL, MAIL], headers=KEY)
-    assert len(resend_contract.check_answer(one)["data"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -52,7 +47,7 @@ async def test_a_batch_is_answered_as_resend_describes_it(rig: Rig, resend_contr
 )  # fmt: skip
 async def test_a_wrong_mail_is_refused_by_contract_and_sandbox(
     rig: Rig, resend_contract: OpenAPIContract, wrong: dict[str, Any]
-):
+) -> None:
     mail = {name: value for name, value in (MAIL | wrong).items() if value is not None}
     one = await rig.ask("POST", "/resend/emails", json=mail, headers=KEY)
     with pytest.raises(Breach):
@@ -63,14 +58,14 @@ async def test_a_wrong_mail_is_refused_by_contract_and_sandbox(
 @pytest.mark.parametrize(("method", "path"), [("POST", "emails"), ("GET", "domains"), ("GET", "emails/1")])
 async def test_a_call_without_a_key_is_refused_by_contract_and_sandbox(
     rig: Rig, resend_contract: OpenAPIContract, method: str, path: str
-):
+) -> None:
     one = await rig.ask(method, f"/resend/{path}", json=MAIL if method == "POST" else None)
     with pytest.raises(Breach, match="Security"):
         resend_contract.check_request(one)
     assert one.status == 401
 
 
-async def test_a_name_that_resend_does_not_list_is_noticed(rig: Rig, resend_contract: OpenAPIContract):
+async def test_a_name_that_resend_does_not_list_is_noticed(rig: Rig, resend_contract: OpenAPIContract) -> None:
     one = await rig.ask("POST", "/resend/emails", json=MAIL | {"colour": "red"}, headers=KEY)
     with pytest.raises(Breach, match="colour"):
         resend_contract.check_request(one)
@@ -82,7 +77,7 @@ async def test_a_name_that_resend_does_not_list_is_noticed(rig: Rig, resend_cont
 )
 async def test_an_answer_that_resend_does_not_describe_is_noticed(
     rig: Rig, resend_contract: OpenAPIContract, path: str, change: dict[str, Any]
-):
+) -> None:
     ident = await rig.mailer.send(PLAIN, "one")
     sent = rig.last
     one = sent if path == "emails" else await rig.ask("GET", f"/resend/{path.replace('{id}', ident)}", headers=KEY)
@@ -91,7 +86,7 @@ async def test_an_answer_that_resend_does_not_describe_is_noticed(
         resend_contract.check_answer(replace(one, answer=broken))
 
 
-async def test_a_refusal_comes_out_with_its_name(rig: Rig):
+async def test_a_refusal_comes_out_with_its_name(rig: Rig) -> None:
     with pytest.raises(ProviderPermanent) as caught:
         await rig.mailer.send(replace(PLAIN, to="nobody"), "one")
     assert (caught.value.provider_status, caught.value.provider_code) == (422, "validation_error")
@@ -104,7 +99,7 @@ FATES = {"ada": "delivered", "bounced": "bounced", "complained": "complained", "
 @pytest.mark.parametrize("who", [*FATES, "failed"])
 async def test_reports_are_as_resend_describes_them_and_the_adapter_takes_them(
     rig: Rig, resend_contract: OpenAPIContract, who: str
-):
+) -> None:
     ident = await rig.mailer.send(replace(PLAIN, to=f"{who}@example.com"), "one")
     for raw in await rig.webhooks("resend", f"email.{FATES.get(who, who)}"):
         resend_contract.check_webhook(raw.body, raw.headers["Content-Type"])

@@ -107,7 +107,7 @@ NAMES = [scenario.__name__ for scenario, _ in SCENARIOS]
 @pytest.mark.parametrize(("scenario", "known"), SCENARIOS, ids=NAMES)
 async def test_the_adapter_sends_and_the_sandbox_says_what_stripe_describes(
     rig: Rig, stripe_contract: StripeContract, scenario: Scenario, known: type
-):
+) -> None:
     await scenario(rig)
     stripe_contract.check_request(rig.last, known)
     body = stripe_contract.check_answer(rig.last)
@@ -116,7 +116,7 @@ async def test_the_adapter_sends_and_the_sandbox_says_what_stripe_describes(
         assert not stripe_contract.missing(body)
 
 
-async def test_every_call_carries_version_key_and_idempotency(rig: Rig):
+async def test_every_call_carries_version_key_and_idempotency(rig: Rig) -> None:
     await refund(rig)
     assert stripe.api_version == API_VERSION
     for one in rig.recording.exchanges:
@@ -147,7 +147,7 @@ WRONG: list[tuple[str, str, dict[str, str]]] = [
 @pytest.mark.parametrize(("method", "path", "form"), WRONG)
 async def test_what_stripe_does_not_describe_is_refused_by_contract_and_sandbox(
     rig: Rig, stripe_contract: StripeContract, method: str, path: str, form: dict[str, str]
-):
+) -> None:
     intent = await create(rig)
     form = {name: value.replace("{id}", intent.id) for name, value in form.items()}
     given: dict[str, Any] = {"data": form} if method == "POST" else {"params": form}
@@ -158,7 +158,7 @@ async def test_what_stripe_does_not_describe_is_refused_by_contract_and_sandbox(
     assert one.status == 400
 
 
-def test_a_name_that_only_the_newer_sdk_knows_is_no_fault(stripe_contract: StripeContract):
+def test_a_name_that_only_the_newer_sdk_knows_is_no_fault(stripe_contract: StripeContract) -> None:
     one = Exchange("stripe", "POST", "/v1/payment_intents/pi_1/cancel", "", {}, b"brand_new=1")
     with pytest.raises(Breach, match="brand_new"):
         stripe_contract.check_request(one)
@@ -199,7 +199,7 @@ def breaks(*path: str) -> Callable[[Any, Any], Any]:
 )
 async def test_an_answer_that_stripe_does_not_describe_is_noticed(
     rig: Rig, stripe_contract: StripeContract, change: Callable[[Any, Any], Any], value: Any
-):
+) -> None:
     await rig.gateway.read((await held(rig)).id)
     body = stripe_contract.check_answer(rig.last)
     with pytest.raises(Breach):
@@ -207,11 +207,11 @@ async def test_an_answer_that_stripe_does_not_describe_is_noticed(
 
 
 @pytest.mark.parametrize("kind", ["payment_intent", "charge", "refund", "dispute", "event", "payment_method"])
-def test_stripes_own_samples_pass(stripe_contract: StripeContract, kind: str):
+def test_stripes_own_samples_pass(stripe_contract: StripeContract, kind: str) -> None:
     stripe_contract.check_object(stripe_contract.samples[kind], newest=False)
 
 
-async def test_refusals_are_worded_as_stripe_words_them(rig: Rig, stripe_contract: StripeContract):
+async def test_refusals_are_worded_as_stripe_words_them(rig: Rig, stripe_contract: StripeContract) -> None:
     declined = await confirm(rig, await create(rig), "pm_card_chargeDeclined")
     error = stripe_contract.check_answer(declined)["error"]
     assert (declined.status, error["type"], error["payment_intent"]["object"]) == (402, "card_error", "payment_intent")
@@ -230,7 +230,7 @@ async def test_refusals_are_worded_as_stripe_words_them(rig: Rig, stripe_contrac
 )
 async def test_a_refusal_that_stripe_does_not_describe_is_noticed(
     rig: Rig, stripe_contract: StripeContract, change: Callable[[Any, Any], Any]
-):
+) -> None:
     one = await confirm(rig, await create(rig), "pm_card_chargeDeclined")
     broken = json.dumps(change(json.loads(one.answer), "no such thing")).encode()
     with pytest.raises(Breach):
@@ -249,7 +249,7 @@ EVENTS = {
 @pytest.mark.parametrize("card", EVENTS)
 async def test_events_are_as_stripe_describes_them_and_the_adapter_takes_them(
     rig: Rig, stripe_contract: StripeContract, card: str
-):
+) -> None:
     intent = await held(rig, card)
     if (await rig.gateway.read(intent.id)).status == "authorised":
         await rig.gateway.capture(intent.id, "capture")

@@ -61,4 +61,4 @@ def test_unknown_codes(locations):
 
 @pytest.mark.parametrize("text", ["a", "london", "zzzz"])
 def test_a_search_takes_less_than_five_milliseconds(locations, text):
-    assert min(repeat(lambda: locations.search(text), number=1, repeat=15)) < 0.005
+    assert min(repeat(lambda: locations.search(text), number=1, repeat=40)) < 0.005

@@ -1,6 +1,7 @@
 """Searching over HTTP, with a supplier that has a script."""
 
 import asyncio
+import json
 from datetime import UTC, date, datetime
 
 import pytest
@@ -195,3 +196,15 @@ async def test_an_address_that_has_been_read_is_answered_hot_while_it_is_fresh(c
 async def test_an_address_that_was_refused_is_never_hot(client):
     answer = await client.get("/api/flights/search", params=GOOD | {"origin": "ZZZ"})
     assert client.hot(answer.url.raw_path_qs) is None
+
+
+async def test_a_hot_answer_says_how_old_it_is_and_ends_with_its_time(client, clock, kiwi):
+    answer = await client.get("/api/flights/search", params=GOOD)
+    asked = answer.url.raw_path_qs
+    for seconds, age in [(0, 0), (7, 7), (93, 100)]:
+        clock.move(seconds=seconds)
+        assert json.loads(client.hot(asked))["sources"][0]["age_s"] == age
+    clock.move(seconds=201)
+    assert client.hot(asked) is None
+    await client.get("/api/flights/search", params=GOOD)
+    assert len(kiwi.asked) <= 2
