@@ -39,7 +39,8 @@ class Hub:
     async def take(self, request: web.Request) -> web.Response:
         url = self.base + request.rel_url.raw_path_qs
         self.got.append(Webhook(url, dict(request.headers), await request.read()))
-        return web.Response(status=self.answers.pop(0) if self.answers else 204)
+        status = self.answers.pop(0) if self.answers else 204
+        return web.Response(status=status, headers={"Location": "/elsewhere"} if status == 307 else None)
 
 
 @dataclass

@@ -99,7 +99,7 @@ async def test_the_same_seed_tells_the_same_story() -> None:
 
 
 async def test_a_webhook_is_repeated_until_it_is_taken(shell: Shell) -> None:
-    shell.hub.answers = [500, 302, 204, 204]
+    shell.hub.answers = [500, 307, 204, 204]
     await shell.mail(to="suppressed@example.com")
     await shell.webhooks(3)
     await until(lambda: _delivered(shell, 1))
