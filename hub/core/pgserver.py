@@ -36,7 +36,8 @@ class Server(PostgresServer):
         self._settings = settings
 
     def leave(self) -> None:
-        self._cleanup()
+        with suppress(psutil.NoSuchProcess):  # the server was killed under us: there is nothing left to stop
+            self._cleanup()
         atexit.unregister(self._cleanup)
         where = self.get_postmaster_info().socket_dir
         if where is not None and where != self.pgdata:

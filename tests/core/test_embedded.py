@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -231,3 +232,16 @@ async def test_a_server_that_crashed_comes_back_with_what_was_saved(place: Path)
     assert await value(again.dsn, "select n from saved") == 3
     await again.stop()
     await server.stop()
+
+
+async def test_leaving_a_server_that_was_killed_is_no_failure():
+    folder = server_directory().parent / f"killed-{uuid4().hex[:8]}"
+    server = await Embedded.start(folder)
+    connection = await asyncpg.connect(server.dsn)
+    pid = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        await asyncio.sleep(0.02)
+    connection.terminate()
+    await server.stop()
+    shutil.rmtree(folder)
