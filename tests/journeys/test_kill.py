@@ -108,6 +108,20 @@ async def test_killed_at_every_step_each_booking_ends_well_and_once(world: tuple
     await until(lambda: _all_told(running, ends), 60)
 
 
+async def test_asked_to_stop_it_finishes_what_is_in_flight_and_exits_well(world: tuple[Processes, Running]):
+    processes, running = world
+    await processes.start("sandbox")
+    await ready(running, f"{running.sandbox}/_/health")
+    hub = await processes.start("serve")
+    await ready(running, f"{running.url}/readyz")
+    await running.fault("kiwi", "slow", path="/v2/search", times=1, delay=1.0)
+    searching = asyncio.create_task(running.offer())
+    await until(lambda: _struck(running))
+    hub.terminate()
+    assert (await searching)["id"].startswith("off_")
+    assert await asyncio.wait_for(hub.wait(), 20) == 0
+
+
 async def _struck(running: Running) -> bool:
     return await running.control("GET", "faults") == []
 
