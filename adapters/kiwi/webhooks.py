@@ -30,9 +30,9 @@ class KiwiWebhooks:
             raise Unauthenticated("The address is not valid.", code="bad_signature")
         try:
             payload = json.loads(raw.body)
-            booking = payload["booking_id"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            booking = str(payload["booking_id"])
+            kind = str(payload.get("status") or payload.get("trigger") or "unknown")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadRequest("The callback cannot be read.") from error
-        kind = str(payload.get("status") or payload.get("trigger") or "unknown")
         mark = sha256(raw.body).hexdigest()[:16]
         return VerifiedEvent(f"{booking}:{kind}:{mark}"[:255], f"booking.{kind}"[:100], payload, self._now())

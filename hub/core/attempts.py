@@ -157,7 +157,7 @@ class Attempts:
     async def _release(self, queued: QueuedJob) -> None:
         """Cut off by us: another worker takes it at once, and it is no start that killed a process."""
         with suppress(HubError, asyncpg.PostgresError):
-            async with self._db.transaction() as tx:
+            async with self._db.connection() as tx:
                 await tx.fetchrow(SQL.put_back, queued.id, None, None)
         raise RetryRequested(timedelta(0), "released")
 
@@ -165,7 +165,7 @@ class Attempts:
         """Writes down how an attempt ended; waits for a database that is away, up to 12 seconds."""
         for pause in PATIENCE:
             try:
-                async with self._db.transaction() as tx:
+                async with self._db.connection() as tx:
                     return await tx.fetchrow(query, *args)
             except (Unavailable, asyncpg.UniqueViolationError):  # the latter: a newer job took the key just now
                 await self._clock.sleep(pause)

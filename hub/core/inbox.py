@@ -200,9 +200,9 @@ def _event(row: Any) -> WebhookEvent:
     return WebhookEvent(**{name: row[name] for name in names})
 
 
-def _name(text: str, size: int) -> str:
+def _name(given: Any, size: int) -> str:
     """Two long names that begin alike stay two. Raises BadRequest for none."""
-    text = _clean(text)
+    text = _clean(given) if isinstance(given, str) else ""
     if not text:
         raise BadRequest("The event has no name.", code="unreadable_event")
     if len(text) <= size:
