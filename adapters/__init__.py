@@ -12,6 +12,7 @@ from adapters.shims import warm
 from adapters.transport import Transport
 from hub.core.clock import Clock, SystemClock
 from hub.core.inbox import WebhookSource
+from hub.identity.accounts import HumanCheck
 from hub.locations import Locations
 from hub.messaging import Mailer, Texter
 from hub.payments import Gateway
@@ -26,6 +27,11 @@ class Adapters:
     gateway: Gateway | None
     mailer: Mailer | None
     texter: Texter | None
+    identity: Any
+    """Who keeps the travellers' accounts, where that is not the hub."""
+    staff: Any
+    """The OpenID provider that lets staff in."""
+    human: HumanCheck | None
     webhooks: dict[str, WebhookSource]
     sandboxed: frozenset[str]
     """The names of the providers whose data is made up."""
@@ -110,6 +116,52 @@ class _Builder:
         )
         return texter, TwilioWebhooks(token, self.clock.now)
 
+    def supabase(self) -> tuple[Any, WebhookSource]:
+        from adapters.supabase import SupabaseIdentity, SupabaseWebhooks
+
+        section = self.settings.supabase
+        identity = SupabaseIdentity(
+            self.transport,
+            base_url=self.base_url(section),
+            anon_key=self.secret(section, "anon_key", self.sandbox.supabase_anon_key),
+            service_key=self.secret(section, "service_key", self.sandbox.supabase_service_key),
+            jwt_secret=self.secret(section, "jwt_secret", self.sandbox.supabase_jwt_secret) or None,
+            redirect_to=self.settings.links,
+            clock=self.clock,
+        )
+        return identity, SupabaseWebhooks(self.secrets(section, self.sandbox.supabase_webhook_secret), self.clock.now)
+
+    def oidc(self) -> tuple[Any, None]:
+        from adapters.oidc import OidcProvider
+
+        section = self.settings.oidc
+        sandboxed = section.resolved is Mode.SANDBOX
+        provider = OidcProvider(
+            self.transport,
+            issuer=f"{self.settings.sandbox_base}/oidc" if sandboxed else section.base_url,
+            client_id=self.secret(section, "client_id", self.sandbox.oidc_client_id),
+            client_secret=self.secret(section, "client_secret", self.sandbox.oidc_client_secret) or None,
+            audience="travel-hub-api" if sandboxed else section.audience,
+            roles_claim=section.roles_claim,
+            clock=self.clock,
+        )
+        return provider, None
+
+    def captcha(self) -> tuple[HumanCheck, None]:
+        from adapters.captcha import Captcha
+
+        section = self.settings.captcha
+        sandboxed = section.resolved is Mode.SANDBOX
+        check = Captcha(
+            self.transport,
+            kind=section.kind,
+            secret=self.secret(section, "secret_key", self.sandbox.captcha_secret),
+            base_url=f"{self.settings.sandbox_base}/{section.kind}" if sandboxed else section.base_url,
+            hostname=None if sandboxed else section.hostname,
+            sitekey=section.site_key,
+        )
+        return check, None
+
 
 def build(settings: Settings, transport: Transport, clock: Clock, locations: Locations) -> Adapters:
     """Every provider that is not off. SDKs are imported here, for those providers alone."""
@@ -120,7 +172,10 @@ def build(settings: Settings, transport: Transport, clock: Clock, locations: Loc
         gateway=made["stripe"][0] if "stripe" in made else None,
         mailer=made["resend"][0] if "resend" in made else None,
         texter=made["twilio"][0] if "twilio" in made else None,
-        webhooks={name: webhooks for name, (_, webhooks) in made.items()},
+        identity=made["supabase"][0] if "supabase" in made else None,
+        staff=made["oidc"][0] if "oidc" in made else None,
+        human=made["captcha"][0] if "captcha" in made else None,
+        webhooks={name: webhooks for name, (_, webhooks) in made.items() if webhooks is not None},
         sandboxed=frozenset(one.name for one in settings.providers if one.resolved is Mode.SANDBOX),
     )
 

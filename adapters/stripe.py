@@ -107,6 +107,15 @@ class StripeGateway:
             )
         return made.id
 
+    async def forget_customer(self, payment_customer_id: str, key: str) -> None:
+        """Stripe keeps no key for a DELETE: a second one finds nothing, and that is what was wanted."""
+        try:
+            with translate("stripe"):
+                await self._client.v1.customers.delete_async(payment_customer_id, {}, {"idempotency_key": key})
+        except ProviderPermanent as error:
+            if error.provider_code != "resource_missing":
+                raise
+
     async def create(self, request: IntentRequest, key: str) -> Intent:
         params: Any = {
             "amount": to_wire(request.amount),

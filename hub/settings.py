@@ -47,7 +47,19 @@ class ProviderSection(Section):
     def resolved(self) -> Mode:
         if self.mode != "auto":
             return Mode(self.mode)
-        return Mode.LIVE if getattr(self, self.credential) else Mode.SANDBOX
+        return Mode.LIVE if getattr(self, self.credential) else self._without_credential
+
+    @property
+    def _without_credential(self) -> Mode:
+        return Mode.SANDBOX
+
+
+class OptionalSection(ProviderSection):
+    """A provider that nobody misses: without credentials it is off, and the sandbox plays it when told to."""
+
+    @property
+    def _without_credential(self) -> Mode:
+        return Mode.OFF
 
 
 class KiwiSettings(ProviderSection):
@@ -101,6 +113,71 @@ class TwilioSettings(ProviderSection):
     whatsapp_sender: str | None = None
 
 
+class AuthSettings(Section):
+    model_config = SettingsConfigDict(env_prefix="AUTH_")
+
+    provider: Literal["local", "supabase"] = Field(default="local", description="who keeps the travellers' passwords")
+    verify_email: Literal["required", "later"] = Field(
+        default="required", description="later: a registration signs in at once, and tells whether an address is taken"
+    )
+    password_min_length: int = Field(default=8, ge=8, le=64)
+
+
+class SupabaseSettings(ProviderSection):
+    model_config = SettingsConfigDict(env_prefix="SUPABASE_")
+    name = "supabase"
+    credential = "service_key"
+
+    base_url: str = Field(default="", validation_alias="SUPABASE_URL", description="https://<project>.supabase.co")
+    timeout: float = Field(default=10.0, gt=0, description="seconds for the whole exchange, body included")
+    anon_key: SecretStr | None = Field(default=None, description="the publishable (anon) key")
+    service_key: SecretStr | None = Field(default=None, description="the secret (service_role) key")
+    jwt_secret: SecretStr | None = Field(default=None, description="for projects that still sign with HS256")
+    webhook_secrets: Secrets = Field(default=(), validation_alias="SUPABASE_WEBHOOK_SECRET")
+
+
+class OidcSettings(OptionalSection):
+    model_config = SettingsConfigDict(env_prefix="OIDC_")
+    name = "oidc"
+    credential = "client_id"
+
+    base_url: str = Field(default="", validation_alias="OIDC_ISSUER", description="the issuer, as its tokens name it")
+    timeout: float = Field(default=10.0, gt=0, description="seconds for the whole exchange, body included")
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    audience: str | None = Field(default=None, description="of bearer tokens for /api/v1; without it they are refused")
+    roles_claim: str = Field(default="realm_access.roles", description="a path into the claims, or one claim's name")
+    role_map: Names = Field(
+        default=("staff=staff", "manager=manager", "admin=admin", "accountant=accountant"),
+        description="comma list of <their role>=<ours>",
+    )
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Theirs to ours."""
+        return {theirs.strip(): ours.strip() for theirs, _, ours in (one.rpartition("=") for one in self.role_map)}
+
+    @model_validator(mode="after")
+    def _roles_that_exist(self) -> Self:
+        unknown = set(self.roles.values()) - {"staff", "manager", "admin", "accountant"}
+        if unknown or not all(self.roles):
+            raise ValueError(f"OIDC_ROLE_MAP: <their role>=<staff, manager, admin or accountant>, not {self.role_map}")
+        return self
+
+
+class CaptchaSettings(OptionalSection):
+    model_config = SettingsConfigDict(env_prefix="CAPTCHA_")
+    name = "captcha"
+    credential = "secret_key"
+
+    kind: Literal["turnstile", "hcaptcha"] = "turnstile"
+    base_url: str = Field(default="", description="default: the vendor's own address")
+    timeout: float = Field(default=5.0, gt=0, description="seconds for the whole exchange, body included")
+    secret_key: SecretStr | None = None
+    site_key: str | None = None
+    hostname: str | None = Field(default=None, description="where the widget has to have been solved")
+
+
 def _section(kind: type[Section]) -> Any:
     return Field(default_factory=kind)
 
@@ -115,7 +192,15 @@ class Settings(Section):
     sandbox_port: int | None = Field(default=None, description="default: the hub's port + 1")
     sandbox_url: str | None = Field(default=None, description="where a sandbox runs that somebody else has started")
     public_url: str | None = Field(default=None, description="how the world reaches the hub; signs webhooks")
-    secret_key: SecretStr | None = Field(default=None, description="signs tokens; made and kept in data_dir when empty")
+    frontend_url: str | None = Field(
+        default=None,
+        description="where links in letters lead: <it>/verify, /reset, /forgot; default: the hub's own pages",
+    )
+    secret_keys: Secrets = Field(
+        default=(),
+        validation_alias="HUB_SECRET_KEY",
+        description="seals what is kept; comma list, the first seals and all open; made in data_dir when empty",
+    )
     data_dir: Path = Path(".hub")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
@@ -138,6 +223,10 @@ class Settings(Section):
     search_deadline: float = Field(default=25.0, gt=0, description="seconds a search may take, all suppliers")
     payment_window: float = Field(default=1800.0, gt=0, description="seconds an unpaid booking is kept")
 
+    auth: AuthSettings = _section(AuthSettings)
+    supabase: SupabaseSettings = _section(SupabaseSettings)
+    oidc: OidcSettings = _section(OidcSettings)
+    captcha: CaptchaSettings = _section(CaptchaSettings)
     kiwi: KiwiSettings = _section(KiwiSettings)
     stripe: StripeSettings = _section(StripeSettings)
     resend: ResendSettings = _section(ResendSettings)
@@ -145,7 +234,15 @@ class Settings(Section):
 
     @property
     def providers(self) -> tuple[ProviderSection, ...]:
-        return (self.kiwi, self.stripe, self.resend, self.twilio)
+        """Those in use: Supabase only where it keeps the accounts, the optional ones where they are set up."""
+        accounts = (self.supabase,) if self.auth.provider == "supabase" else ()
+        optional = tuple(one for one in (self.oidc, self.captcha) if one.resolved is not Mode.OFF)
+        return (self.kiwi, self.stripe, self.resend, self.twilio, *accounts, *optional)
+
+    @property
+    def links(self) -> str:
+        """Where the links in letters lead."""
+        return (self.frontend_url or f"{self.own_url}/account").rstrip("/")
 
     @property
     def own_url(self) -> str:
@@ -164,6 +261,18 @@ class Settings(Section):
         return any(one.resolved is Mode.SANDBOX for one in self.providers)
 
     @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """What a live provider cannot do without."""
+        missing = [
+            variable
+            for section, variable in ((self.supabase, "SUPABASE_URL"), (self.oidc, "OIDC_ISSUER"))
+            if section in self.providers and section.resolved is Mode.LIVE and not section.base_url
+        ]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} is missing")
+        return self
+
+    @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         """Production takes no made-up provider, no made-up secret, and has to know its own address."""
         if self.env != "production":
@@ -174,10 +283,10 @@ class Settings(Section):
             if one.resolved is Mode.SANDBOX
         ]
         missing += ["HUB_PUBLIC_URL"] if not self.public_url else []
-        missing += ["HUB_SECRET_KEY"] if not self.secret_key else []
+        missing += ["HUB_SECRET_KEY"] if not self.secret_keys else []
         if missing:
             raise ValueError(f"HUB_ENV=production needs {', '.join(missing)}")
-        if self.secret_key and len(self.secret_key.get_secret_value()) < SHORTEST_SECRET:
+        if any(len(one.get_secret_value()) < SHORTEST_SECRET for one in self.secret_keys):
             raise ValueError(f"HUB_SECRET_KEY needs at least {SHORTEST_SECRET} characters")
         return self
 

@@ -58,4 +58,5 @@ def _handler(gate: Gate, endpoint: Endpoint) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         return await gate.serve(endpoint, request)
 
+    serve.__operation__ = endpoint.operation  # type: ignore[attr-defined]
     return serve

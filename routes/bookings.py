@@ -8,7 +8,7 @@ from hub.bookings import Booking, Bookings, BookingStatus, Contact, NewBooking, 
 from hub.bookings.calendar import itinerary_ics
 from hub.flights import Traveller
 from hub.story import Chapter, Stories
-from routes.request import TRAVELLER, ApiModel, Call, Reply, delete, get, patch, post
+from routes.request import OWN_MONEY, TRAVELLER, ApiModel, Call, Reply, delete, get, patch, post
 from routes.views import Country, Email, MoneyOut, Name, Page, PageQuery, Phone
 
 TAGS = ("bookings",)
@@ -133,7 +133,7 @@ class BookingRoutes:
         self._bookings = bookings
         self._stories = stories
 
-    @post("/api/bookings", status=201, who=TRAVELLER, idempotent=True, tags=TAGS)
+    @post("/api/bookings", status=201, who=OWN_MONEY, idempotent=True, tags=TAGS)
     async def create(self, call: Call, body: BookingIn) -> BookingOut:
         """Book an offer, at the hub's own price. It is kept until `expires_at` for the payment."""
         wanted = NewBooking(
@@ -167,7 +167,7 @@ class BookingRoutes:
         )
         return BookingOut.of(changed)
 
-    @delete("/api/bookings/{booking_id}", who=TRAVELLER, tags=TAGS)
+    @delete("/api/bookings/{booking_id}", who=OWN_MONEY, tags=TAGS)
     async def cancel(self, call: Call, booking_id: UUID) -> BookingOut:
         """Cancel. What has been held is released, what has been paid is refunded."""
         return BookingOut.of(await self._bookings.cancel(call.who, booking_id))

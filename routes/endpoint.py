@@ -11,10 +11,10 @@ from pydantic import BaseModel, TypeAdapter
 
 from hub.core import openapi
 from routes.parsing import QueryParser, check_json, parse_body, parse_path, read_body
-from routes.request import Audience, Call, Operation, Reply
+from routes.request import ANYONE, OPTIONAL, Call, Operation, Reply
 
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
-_ACCESS: dict[Audience, Any] = {Audience.ANYONE: "open", Audience.OPTIONAL: "optional"}
+_ACCESS: dict[str, Any] = {ANYONE.name: "open", OPTIONAL.name: "optional"}
 
 
 class Endpoint:
@@ -29,8 +29,8 @@ class Endpoint:
         self._takes_call = hints.pop("call", None) is not None
         self._read_body(hints)
         query = hints.pop("query", None)
-        self._path = {one: TypeAdapter(kind) for one, kind in hints.items()}
         self._query_model = query
+        self._path = self._read_path(hints)
         self._check()
         self._query = QueryParser(query) if query is not None else None
         self._writer = TypeAdapter(self.returns) if _is_data(self.returns) else None
@@ -41,10 +41,16 @@ class Endpoint:
         self._body = None if kind is bytes else TypeAdapter(kind)
         self._body_optional = _is_optional(kind)
 
-    def _check(self) -> None:
+    def _read_path(self, hints: dict[str, Any]) -> dict[str, TypeAdapter[Any]]:
+        """Those of the signature that stand in this path; the others must have a default."""
         inside = _PARAMETER.findall(self.operation.path)
-        if sorted(inside) != sorted(self._path):
-            raise TypeError(f"{self.name}: the path has {inside}, the signature {sorted(self._path)}")
+        known = inspect.signature(self._handler).parameters
+        wanted = [one for one in hints if one in inside or known[one].default is inspect.Parameter.empty]
+        if sorted(inside) != sorted(wanted):
+            raise TypeError(f"{self.name}: the path has {inside}, the signature {sorted(hints)}")
+        return {one: TypeAdapter(_without_none(hints[one])) for one in wanted}
+
+    def _check(self) -> None:
         if self._query_model is not None and not _is_model(self._query_model):
             raise TypeError(f"{self.name}: query must be a model")
         if self.operation.idempotent and self.operation.method == "GET":
@@ -108,7 +114,7 @@ class Endpoint:
             name=self.name,
             doc=self._handler.__doc__ or "",
             status=204 if empty and operation.status == 200 else operation.status,  # noqa: PLR2004
-            access=_ACCESS.get(operation.who, "signed_in"),
+            access=_ACCESS.get(operation.who.name, "signed_in"),
             idempotent=operation.idempotent,
             tags=operation.tags,
             body=self._body,
@@ -121,13 +127,25 @@ class Endpoint:
 
 
 def endpoints_of(group: object) -> list[Endpoint]:
-    """The decorated methods of an object, in the order of the class body, named `bookings_create`."""
+    """The decorated methods of an object, in the order of the class body, named `bookings_create`.
+
+    Of several decorators the topmost gives its endpoint that name, the others end it with their own path.
+    """
     noun = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(group).__name__.removesuffix("Routes")).lower()
     found = []
     for name in dict.fromkeys(name for kind in reversed(type(group).__mro__) for name in vars(kind)):
-        operation = getattr(inspect.getattr_static(group, name), "__operation__", None)
-        if operation is not None:
-            found.append(Endpoint(operation, getattr(group, name), f"{noun}_{name}"))
+        operations = getattr(inspect.getattr_static(group, name), "__operations__", ())
+        names = _names(f"{noun}_{name}", operations)
+        found += [Endpoint(one, getattr(group, name), named) for one, named in zip(operations, names, strict=True)]
+    return found
+
+
+def _names(first: str, operations: tuple[Operation, ...]) -> list[str]:
+    found: list[str] = []
+    for one in operations:
+        words = [word for word in re.findall(r"\w+", _PARAMETER.sub("", one.path)) if word != "api"]
+        choices = (first, "_".join((first, *words)), "_".join((first, *words, one.method.lower())))
+        found.append(next(name for name in choices if name not in found))
     return found
 
 
@@ -144,3 +162,10 @@ def _is_model(kind: Any) -> bool:
 
 def _is_optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
+
+
+def _without_none(kind: Any) -> Any:
+    """What a path can hold: an optional parameter is there, or the path is another one."""
+    if not _is_optional(kind):
+        return kind
+    return Union[tuple(one for one in get_args(kind) if one is not type(None))]  # noqa: UP007

@@ -14,14 +14,17 @@ from hub.core.errors import Forbidden, TooManyRequests, Unauthenticated
 from hub.core.idempotency import Answer, Claim, Idempotency, check_key, fingerprint
 from hub.core.metrics import HttpMetrics
 from hub.core.ratelimit import Limiter, Rate, Verdict
-from hub.identity import Caller
+from hub.identity import Caller, Permission
+from hub.identity.permissions import STAFF_ROLES
 from hub.resilience.deadline import within
 from routes.endpoint import Endpoint
-from routes.request import VISIT, Audience, Call, Operation, Visit
+from routes.request import VISIT, Call, Operation, Visit
 
 log = structlog.get_logger(__name__)
 
 Authenticate = Callable[[str], Awaitable[Caller]]
+Surely = Callable[[Caller, str], Awaitable[None]]
+ByCookie = Callable[[web.Request], Awaitable[Caller | None]]
 
 RATES: Mapping[str, Rate] = {"default": Rate(600), "auth": Rate(30, burst=10)}
 _NOT_KEPT = frozenset({"content-length", "connection", "date", "server", "transfer-encoding"})
@@ -32,11 +35,14 @@ _RELEASE_TIMEOUT = 5.0
 class Gate:
     """`deadline` in seconds and `max_body` in bytes hold for endpoints that do not say otherwise.
 
-    Without a limiter nothing is limited, without `idempotency` keys are checked and not remembered.
+    Without a limiter nothing is limited, without `idempotency` keys are checked and not remembered. `surely` looks at
+    the session behind a token where the permission asks for it, `by_cookie` finds the staff member of a browser.
     """
 
     authenticate: Authenticate
     clock: Clock
+    surely: Surely | None = None
+    by_cookie: ByCookie | None = None
     limiter: Limiter | None = None
     idempotency: Idempotency | None = None
     metrics: HttpMetrics | None = None
@@ -48,8 +54,8 @@ class Gate:
         """One request, from the Authorization header to the answer. Raises HubError, or TimeoutError."""
         operation, visit = endpoint.operation, request[VISIT]
         async with within(self.clock, operation.deadline or self.deadline):
-            caller = await self._admit(request, visit, operation)
-            call = Call(request, visit, caller)
+            caller, token = await self._admit(request, visit, operation)
+            call = Call(request, visit, caller, token)
             if caller is None:
                 return await self._handle(endpoint, call)
             with about(actor=f"{caller.kind}:{caller.id}"):
@@ -63,28 +69,34 @@ class Gate:
             return await endpoint.run(arguments)
         return await self._once(self.idempotency, endpoint, call, arguments, raw)
 
-    async def _admit(self, request: web.Request, visit: Visit, operation: Operation) -> Caller | None:
+    async def _admit(self, request: web.Request, visit: Visit, operation: Operation) -> tuple[Caller | None, str]:
         """Who is calling, counted against the limit; without a valid token it is the address that is counted."""
+        token = _bearer(request) if operation.who.reads_token else None
         try:
-            caller = await self._identify(request, operation.who)
+            caller = await self._identify(request, operation.who, token)
         except (Unauthenticated, Forbidden):
             await self._limit(visit, operation, None)
             raise
         await self._limit(visit, operation, caller)
-        return caller
+        if operation.who.live and caller is not None and token and self.surely is not None:
+            await self.surely(caller, token)
+        return caller, token or ""
 
-    async def _identify(self, request: web.Request, who: Audience) -> Caller | None:
-        if who is Audience.ANYONE:
-            return None
-        token = _bearer(request)
-        if who is Audience.OPTIONAL:
+    async def _identify(self, request: web.Request, who: Permission, token: str | None) -> Caller | None:
+        if who.roles is None:
             return await self._if_valid(token)
-        if token is None:
+        caller = await self._whoever(request, token, who)
+        if caller is None:
             raise Unauthenticated
-        caller = await self.authenticate(token)
-        if caller.kind != ("staff" if who is Audience.STAFF else "customer"):
+        if not who.admits(caller.roles):
             raise Forbidden
         return caller
+
+    async def _whoever(self, request: web.Request, token: str | None, who: Permission) -> Caller | None:
+        if token is not None:
+            return await self.authenticate(token)
+        cookies = self.by_cookie if who.admits(STAFF_ROLES) else None
+        return await cookies(request) if cookies is not None else None
 
     async def _if_valid(self, token: str | None) -> Caller | None:
         try:

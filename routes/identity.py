@@ -1,15 +1,37 @@
-from typing import Annotated
+"""Coming in and going out. Every address exists twice: /api/auth/… and /api/customers/…."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from hub.customers import Customers
-from hub.identity import Accounts, SignedIn
-from routes.request import ANYONE, TRAVELLER, ApiModel, Call, get, post
+from hub.identity import Grant, NewAccount, SignedIn
+from hub.identity.accounts import Accounts
+from hub.identity.security import Security
+from routes.request import ANYONE, DEVICE_COOKIE, OWN_ACCOUNT, TRAVELLER, ApiModel, Call, Reply, get, post
 from routes.views import Email, Name, Phone
 
-Password = Annotated[str, StringConstraints(min_length=8, max_length=128, strip_whitespace=False)]
+F = TypeVar("F", bound=Callable[..., Any])
 TAGS = ("auth",)
+DEVICE_LIFE = 400 * 24 * 3600
+"""Seconds: as long as browsers keep a cookie."""
+
+Password = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Code = Annotated[str, StringConstraints(min_length=6, max_length=20)]
+
+
+def _both(method: Callable[..., Any], path: str, **options: Any) -> Callable[[F], F]:
+    """Under /api/auth, and under /api/customers for the frontends that ask there."""
+
+    def mark(handler: F) -> F:
+        return method(f"/api/auth/{path}", tags=TAGS, **options)(  # type: ignore[no-any-return]
+            method(f"/api/customers/{path}", tags=TAGS, **options)(handler)
+        )
+
+    return mark
 
 
 class Registration(ApiModel):
@@ -17,15 +39,35 @@ class Registration(ApiModel):
     password: Password
     name: Name
     phone: Phone | None = None
+    captcha_token: str = Field(default="", max_length=4000, description="wanted where a captcha is set up")
 
 
 class Credentials(ApiModel):
     email: Email
-    password: Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
+    password: Password
+    code: Code | None = Field(default=None, description="of the second factor, or a recovery code")
 
 
 class RefreshRequest(ApiModel):
-    refresh_token: str = Field(min_length=1, max_length=200)
+    refresh_token: Token
+
+
+class Confirmation(ApiModel):
+    token: Token = Field(description="from the link in the letter")
+
+
+class Address(ApiModel):
+    email: Email
+
+
+class NewPassword(ApiModel):
+    token: Token = Field(description="from the link in the letter")
+    password: Password
+
+
+class PasswordChange(ApiModel):
+    current_password: Password
+    new_password: Password
 
 
 class SignedInOut(ApiModel):
@@ -33,7 +75,27 @@ class SignedInOut(ApiModel):
     token: str
     refresh_token: str
     expires_in: int = Field(description="seconds until `token` ends")
+    device_token: str | None = Field(
+        default=None, description="keep it, and send it as X-Device-Token with the next sign-in; also set as a cookie"
+    )
     requires_verification: bool = False
+
+
+class Registered(ApiModel):
+    """Where addresses are confirmed first, the same for every address: nobody learns who has an account."""
+
+    requires_verification: bool
+    customer_id: UUID | None = None
+    token: str | None = None
+    refresh_token: str | None = None
+    expires_in: int | None = None
+    device_token: str | None = None
+
+
+class Sent(ApiModel):
+    """The same for every address."""
+
+    sent: bool = True
 
 
 class Me(ApiModel):
@@ -41,44 +103,98 @@ class Me(ApiModel):
     email: str
     name: str
     phone: str | None
+    verified: bool
 
 
 class IdentityRoutes:
-    def __init__(self, accounts: Accounts, customers: Customers) -> None:
+    """`secure`: whether the hub is reached over https, so that its cookies may ask for it."""
+
+    def __init__(self, accounts: Accounts, security: Security, customers: Customers, *, secure: bool) -> None:
         self._accounts = accounts
+        self._security = security
         self._customers = customers
+        self._secure = secure
 
-    @post("/api/auth/register", status=201, who=ANYONE, limit="auth", tags=TAGS)
-    async def register(self, call: Call, body: Registration) -> SignedInOut:
-        """Open an account, and be signed in."""
-        return _out(await self._accounts.register(body.email, body.password, body.name, body.phone))
+    @_both(post, "register", status=201, who=ANYONE, limit="auth", reply=Registered)
+    async def register(self, call: Call, body: Registration) -> Reply:
+        """Open an account. A letter with a link confirms the address."""
+        new = NewAccount(body.email, body.password, body.name, body.phone)
+        done = await self._accounts.register(new, device=call.device, captcha=body.captcha_token)
+        if done is None:
+            return Reply(Registered(requires_verification=True))
+        return self._reply(done, Registered(requires_verification=False, **_pair(done.grant)))
 
-    @post("/api/auth/login", who=ANYONE, limit="auth", tags=TAGS)
-    async def login(self, call: Call, body: Credentials) -> SignedInOut:
+    @_both(post, "login", who=ANYONE, limit="auth", reply=SignedInOut)
+    async def login(self, call: Call, body: Credentials) -> Reply:
         """Sign in."""
-        return _out(await self._accounts.login(body.email, body.password))
+        done = await self._accounts.login(body.email, body.password, code=body.code, device=call.device)
+        return self._reply(done, SignedInOut(**_pair(done.grant)))
 
-    @post("/api/auth/refresh", who=ANYONE, limit="auth", tags=TAGS)
+    @_both(post, "refresh", who=ANYONE, limit="auth")
     async def refresh(self, call: Call, body: RefreshRequest) -> SignedInOut:
         """A new pair of tokens for a refresh token, which is used up by it."""
-        return _out(await self._accounts.refresh(body.refresh_token))
+        return SignedInOut(**_pair(await self._accounts.refresh(body.refresh_token)))
 
-    @post("/api/auth/logout", status=204, who=TRAVELLER, tags=TAGS)
+    @_both(post, "logout", status=204, who=TRAVELLER, limit="auth")
     async def logout(self, call: Call) -> None:
         """End this session."""
-        await self._accounts.logout(call.who)
+        await self._accounts.logout(call.who, call.token)
 
-    @get("/api/auth/me", who=TRAVELLER, tags=TAGS)
+    @_both(get, "me", who=TRAVELLER)
     async def me(self, call: Call) -> Me:
         """Who you are."""
         customer = await self._customers.me(call.who)
-        return Me(customer_id=customer.id, email=customer.email, name=customer.name, phone=customer.phone)
+        return Me(
+            customer_id=customer.id,
+            email=customer.email,
+            name=customer.name,
+            phone=customer.phone,
+            verified=customer.verified_at is not None,
+        )
+
+    @_both(post, "verify-email", who=ANYONE, limit="auth", reply=SignedInOut)
+    async def verify_email(self, call: Call, body: Confirmation) -> Reply:
+        """Confirm an address with the token of the letter, and be signed in."""
+        done = await self._accounts.verify_email(body.token, device=call.device)
+        return self._reply(done, SignedInOut(**_pair(done.grant)))
+
+    @_both(post, "resend-verification", status=202, who=ANYONE, limit="auth")
+    async def resend_verification(self, call: Call, body: Address) -> Sent:
+        """Another letter to confirm the address, at most one a minute."""
+        await self._accounts.resend_verification(body.email)
+        return Sent()
+
+    @_both(post, "forgot-password", status=202, who=ANYONE, limit="auth")
+    async def forgot_password(self, call: Call, body: Address) -> Sent:
+        """A letter with a link to a new password, at most one a minute."""
+        await self._accounts.forgot_password(body.email)
+        return Sent()
+
+    @_both(post, "reset-password", status=204, who=ANYONE, limit="auth")
+    async def reset_password(self, call: Call, body: NewPassword) -> Reply:
+        """Set a new password with the token of the letter. Every session ends."""
+        device = await self._accounts.reset_password(body.token, body.password, device=call.device)
+        return Reply(None, status=204, headers=self._cookie(device))
+
+    @_both(post, "change-password", status=204, who=OWN_ACCOUNT, limit="auth")
+    async def change_password(self, call: Call, body: PasswordChange) -> None:
+        """Set a new password. All other sessions end."""
+        await self._security.change_password(call.who, call.token, body.current_password, body.new_password)
+
+    def _reply(self, done: SignedIn, body: Registered | SignedInOut) -> Reply:
+        told = body.model_copy(update={"device_token": done.device_token})
+        return Reply(told, headers=self._cookie(done.device_token))
+
+    def _cookie(self, device: str) -> dict[str, str]:
+        secure = "; Secure" if self._secure else ""
+        rest = f"Max-Age={DEVICE_LIFE}; Path=/; HttpOnly; SameSite=Lax{secure}"
+        return {"Set-Cookie": f"{DEVICE_COOKIE}={device}; {rest}"}
 
 
-def _out(done: SignedIn) -> SignedInOut:
-    return SignedInOut(
-        customer_id=done.customer_id,
-        token=done.token,
-        refresh_token=done.refresh_token,
-        expires_in=done.expires_in,
-    )
+def _pair(grant: Grant) -> dict[str, Any]:
+    return {
+        "customer_id": grant.customer_id,
+        "token": grant.token,
+        "refresh_token": grant.refresh_token,
+        "expires_in": grant.expires_in,
+    }

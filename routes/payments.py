@@ -7,7 +7,7 @@ from pydantic import Field
 from hub.bookings import PaymentStatus
 from hub.core.money import Money
 from hub.payments import Cashier, Payment
-from routes.request import TRAVELLER, ApiModel, Call, get, post
+from routes.request import OWN_MONEY, TRAVELLER, ApiModel, Call, get, post
 from routes.views import Currency, MoneyOut
 
 TAGS = ("payments",)
@@ -65,7 +65,7 @@ class PaymentRoutes:
     def __init__(self, cashier: Cashier) -> None:
         self._cashier = cashier
 
-    @post("/api/payments/create-payment-intent", who=TRAVELLER, tags=TAGS)
+    @post("/api/payments/create-payment-intent", who=OWN_MONEY, tags=TAGS)
     async def create_intent(self, call: Call, body: IntentIn) -> IntentOut:
         """The payment intent of a booking, for the frontend to confirm. Asked again, it is the same one."""
         payment, intent = await self._cashier.start(

@@ -1,18 +1,20 @@
 """What an endpoint is made of: one decorator, the call it receives, the model it reads, the reply it gives.
 
     class BookingRoutes:
-        @post("/api/bookings", status=201, who=TRAVELLER, idempotent=True)
+        @post("/api/bookings", status=201, who=OWN_MONEY, idempotent=True)
         async def create(self, call: Call, body: BookingIn) -> BookingOut:
             "Book an offer."
 
 Parameters are given by name and annotation: `call`, `body` (a model, or bytes for the raw body), `query` (a flat
 model), and one for each `{parameter}` of the path. What is returned is a model, anything that pydantic can
 serialise, None (204), a Reply, or an aiohttp response.
+
+Decorators can be stacked where one thing has several addresses. A parameter with a default may be missing from some
+of the paths: `customer_id: UUID | None = None`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -21,21 +23,21 @@ from pydantic import AliasGenerator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from hub.core.errors import Unauthenticated
-from hub.identity import Caller
+from hub.identity import Caller, Permission
+from hub.identity.permissions import (
+    ANYONE,
+    MANAGE_CUSTOMERS,
+    MANAGE_STAFF,
+    OPTIONAL,
+    OWN_ACCOUNT,
+    OWN_MONEY,
+    READ_AUDIT,
+    READ_CUSTOMERS,
+    STAFF,
+    TRAVELLER,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Audience(Enum):
-    """Who may call. OPTIONAL: anyone, and a valid token says who; a token that is not valid counts as none."""
-
-    ANYONE = "anyone"
-    OPTIONAL = "optional"
-    TRAVELLER = "traveller"
-    STAFF = "staff"
-
-
-ANYONE, OPTIONAL, TRAVELLER, STAFF = Audience
 
 
 class ApiModel(BaseModel):
@@ -65,7 +67,7 @@ class Operation:
     method: str
     path: str
     status: int = 200
-    who: Audience = Audience.ANYONE
+    who: Permission = ANYONE
     idempotent: bool = False
     tags: tuple[str, ...] = ()
     limit: str | None = "default"
@@ -81,7 +83,7 @@ def endpoint(
     path: str,
     *,
     status: int = 200,
-    who: Audience = Audience.ANYONE,
+    who: Permission = ANYONE,
     idempotent: bool = False,
     tags: tuple[str, ...] = (),
     limit: str | None = "default",
@@ -91,7 +93,7 @@ def endpoint(
     reply_type: str = "application/json",
     hidden: bool = False,
 ) -> Callable[[F], F]:
-    """Marks a method as the handler of `method` on `path`.
+    """Marks a method as the handler of `method` on `path`. Above another decorator of this kind, of both.
 
     `idempotent`: takes an Idempotency-Key. `limit`: the name of the rate that bounds it, None for no bound.
     `reply`: the model that documents an answer given as bytes, `reply_type` its content type.
@@ -102,7 +104,8 @@ def endpoint(
     )
 
     def mark(handler: F) -> F:
-        handler.__operation__ = operation  # type: ignore[attr-defined]
+        below: tuple[Operation, ...] = getattr(handler, "__operations__", ())
+        handler.__operations__ = (operation, *below)  # type: ignore[attr-defined]
         return handler
 
     return mark
@@ -156,6 +159,7 @@ class Visit:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+DEVICE_COOKIE = "hub_device"
 VISIT = web.RequestKey("visit", Visit)
 
 
@@ -166,6 +170,8 @@ class Call:
     request: web.Request
     visit: Visit
     caller: Caller | None = None
+    token: str = field(default="", repr=False)
+    """The caller's access token; empty for a staff member with a cookie."""
     idempotency_key: str | None = None
 
     @property
@@ -188,9 +194,41 @@ class Call:
         return self.visit.user_agent
 
     @property
+    def device(self) -> str | None:
+        """The secret by which the caller's device was made known at an earlier sign-in: a header, or a cookie."""
+        return self.request.headers.get("X-Device-Token") or self.request.cookies.get(DEVICE_COOKIE)
+
+    @property
     def headers(self) -> CIMultiDictProxy[str]:
         return self.request.headers
 
     def timing(self, name: str, seconds: float) -> None:
         """Adds a line to the answer's Server-Timing. `name` is a token such as `db` or `kiwi`."""
         self.visit.timings.append((name, seconds))
+
+
+__all__ = [
+    "ANYONE",
+    "DEVICE_COOKIE",
+    "MANAGE_CUSTOMERS",
+    "MANAGE_STAFF",
+    "OPTIONAL",
+    "OWN_ACCOUNT",
+    "OWN_MONEY",
+    "READ_AUDIT",
+    "READ_CUSTOMERS",
+    "STAFF",
+    "TRAVELLER",
+    "VISIT",
+    "ApiModel",
+    "Call",
+    "Operation",
+    "Reply",
+    "Visit",
+    "delete",
+    "endpoint",
+    "get",
+    "patch",
+    "post",
+    "put",
+]

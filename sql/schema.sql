@@ -65,6 +65,72 @@ BEGIN
 END;
 $$;
 
+CREATE FUNCTION public.keep_loyalty() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    was_captured constant bigint := coalesce(old.captured, 0);
+    was_refunded constant bigint := coalesce(old.refunded, 0);
+    held bigint;
+    rate bigint;
+    gained bigint;
+begin
+    select coalesce(sum(points), 0), min(minor_per_point) into held, rate
+        from loyalty_entries where payment_id = new.id;
+    if rate is null then
+        select minor_per_point into rate from loyalty_rates where currency = new.currency;
+    end if;
+    gained := coalesce((new.captured - new.refunded) / rate, 0) - held;
+    if gained <> 0 then
+        insert into loyalty_entries (customer_id, booking_id, payment_id, points, minor_per_point, reason, at)
+        values (
+            new.customer_id, new.booking_id, new.id, gained, rate,
+            case when gained > 0 then 'earned' else 'returned' end, new.updated_at
+        );
+    end if;
+    insert into customer_stats as s (customer_id, points, bookings_paid, bookings_refunded, last_paid_at)
+    values (
+        new.customer_id,
+        gained,
+        (new.captured > 0)::int - (was_captured > 0)::int,
+        (new.captured > 0 and new.refunded = new.captured)::int
+            - (was_captured > 0 and was_refunded = was_captured)::int,
+        case when new.captured > was_captured then new.updated_at end
+    )
+    on conflict (customer_id) do update set
+        points = s.points + excluded.points,
+        bookings_paid = s.bookings_paid + excluded.bookings_paid,
+        bookings_refunded = s.bookings_refunded + excluded.bookings_refunded,
+        last_paid_at = greatest(s.last_paid_at, excluded.last_paid_at);
+    insert into customer_spend as s (customer_id, currency, paid, refunded)
+    values (new.customer_id, new.currency, new.captured - was_captured, new.refunded - was_refunded)
+    on conflict (customer_id, currency) do update set
+        paid = s.paid + excluded.paid,
+        refunded = s.refunded + excluded.refunded;
+    return null;
+end
+$$;
+
+CREATE TABLE public.addresses (
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    line1 text NOT NULL,
+    line2 text,
+    city text NOT NULL,
+    region text,
+    postcode text,
+    country text NOT NULL,
+    phone text,
+    is_default boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT addresses_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT addresses_kind_check CHECK ((kind = ANY (ARRAY['home'::text, 'work'::text, 'billing'::text, 'other'::text])))
+);
+
 CREATE TABLE public.audit_logs (
     id bigint NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -135,13 +201,41 @@ CREATE TABLE public.credentials (
     changed_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.customer_spend (
+    customer_id uuid NOT NULL,
+    currency text NOT NULL,
+    paid bigint DEFAULT 0 NOT NULL,
+    refunded bigint DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE public.customer_stats (
+    customer_id uuid NOT NULL,
+    points bigint DEFAULT 0 NOT NULL,
+    bookings_paid bigint DEFAULT 0 NOT NULL,
+    bookings_refunded bigint DEFAULT 0 NOT NULL,
+    last_paid_at timestamp with time zone
+);
+
 CREATE TABLE public.customers (
     id uuid NOT NULL,
     email text NOT NULL,
     name text NOT NULL,
     phone text,
     created_at timestamp with time zone NOT NULL,
-    payment_customer_id text
+    payment_customer_id text,
+    verified_at timestamp with time zone,
+    updated_at timestamp with time zone,
+    erased_at timestamp with time zone
+);
+
+CREATE TABLE public.devices (
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    ip text,
+    user_agent text,
+    created_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.flight_searches (
@@ -169,6 +263,36 @@ CREATE TABLE public.idempotency_keys (
     CONSTRAINT idempotency_keys_status_check CHECK ((status = ANY (ARRAY['in_flight'::text, 'done'::text])))
 );
 
+CREATE TABLE public.loyalty_entries (
+    id bigint NOT NULL,
+    customer_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    points bigint NOT NULL,
+    minor_per_point bigint NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT loyalty_entries_minor_per_point_check CHECK ((minor_per_point > 0)),
+    CONSTRAINT loyalty_entries_points_check CHECK ((points <> 0)),
+    CONSTRAINT loyalty_entries_reason_check CHECK ((reason = ANY (ARRAY['earned'::text, 'returned'::text])))
+);
+
+ALTER TABLE public.loyalty_entries ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.loyalty_entries_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.loyalty_rates (
+    currency text NOT NULL,
+    minor_per_point bigint NOT NULL,
+    CONSTRAINT loyalty_rates_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT loyalty_rates_minor_per_point_check CHECK ((minor_per_point > 0))
+);
+
 CREATE TABLE public.message_reports (
     message_id uuid NOT NULL,
     status text NOT NULL,
@@ -192,9 +316,26 @@ CREATE TABLE public.messages (
     created_at timestamp with time zone NOT NULL,
     sent_at timestamp with time zone,
     updated_at timestamp with time zone NOT NULL,
+    token_id uuid,
+    session_id uuid,
     CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'whatsapp'::text]))),
     CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'suppressed'::text])))
 );
+
+CREATE TABLE public.one_time_tokens (
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    purpose text NOT NULL,
+    hash bytea,
+    sealed bytea NOT NULL,
+    password_hash text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['verify'::text, 'reset'::text])))
+);
+
+COMMENT ON COLUMN public.one_time_tokens.password_hash IS 'the password that comes into force with the confirmation';
 
 CREATE TABLE public.payments (
     id uuid NOT NULL,
@@ -300,6 +441,21 @@ CREATE SEQUENCE public.pgqueuer_statistics_id_seq
 
 ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
 
+CREATE TABLE public.preferences (
+    customer_id uuid NOT NULL,
+    language text,
+    currency text,
+    cabin text,
+    home_airport text,
+    seat text,
+    meal text,
+    newsletter boolean DEFAULT false NOT NULL,
+    marketing_sms boolean DEFAULT false NOT NULL,
+    extra jsonb DEFAULT '{}'::jsonb NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT preferences_extra_check CHECK (((jsonb_typeof(extra) = 'object'::text) AND (pg_column_size(extra) <= 131072)))
+);
+
 CREATE TABLE public.provider_calls (
     id bigint NOT NULL,
     provider text NOT NULL,
@@ -323,6 +479,12 @@ ALTER TABLE public.provider_calls ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.recovery_codes (
+    customer_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    used_at timestamp with time zone
 );
 
 CREATE TABLE public.refresh_tokens (
@@ -359,9 +521,63 @@ CREATE TABLE public.schema_migrations (
     duration_ms double precision NOT NULL
 );
 
+CREATE TABLE public.second_factors (
+    customer_id uuid NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    confirmed_at timestamp with time zone,
+    last_step bigint DEFAULT 0 NOT NULL
+);
+
 CREATE TABLE public.sessions (
     id uuid NOT NULL,
     customer_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_because text,
+    ip text,
+    user_agent text,
+    device_id uuid,
+    last_seen_at timestamp with time zone NOT NULL,
+    second_factor boolean DEFAULT false NOT NULL
+);
+
+CREATE TABLE public.sign_in_failures (
+    scope text NOT NULL,
+    subject bytea NOT NULL,
+    failures integer NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_failures_scope_check CHECK ((scope = ANY (ARRAY['account'::text, 'device'::text, 'network'::text])))
+);
+
+CREATE TABLE public.signing_keys (
+    kid text NOT NULL,
+    public_jwk jsonb NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    signs_from timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.staff (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    roles text[] NOT NULL,
+    issuer text DEFAULT 'local'::text NOT NULL,
+    subject text NOT NULL,
+    password_hash text,
+    created_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone,
+    disabled_at timestamp with time zone,
+    CONSTRAINT staff_roles_check CHECK ((roles <@ ARRAY['staff'::text, 'manager'::text, 'admin'::text, 'accountant'::text]))
+);
+
+CREATE TABLE public.staff_sessions (
+    id uuid NOT NULL,
+    staff_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    sealed bytea,
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
@@ -422,6 +638,9 @@ ALTER TABLE ONLY public.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('
 
 ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_statistics_id_seq'::regclass);
 
+ALTER TABLE ONLY public.addresses
+    ADD CONSTRAINT addresses_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.audit_logs
     ADD CONSTRAINT audit_logs_pkey PRIMARY KEY (id);
 
@@ -440,14 +659,32 @@ ALTER TABLE ONLY public.bookings
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (customer_id);
 
+ALTER TABLE ONLY public.customer_spend
+    ADD CONSTRAINT customer_spend_pkey PRIMARY KEY (customer_id, currency);
+
+ALTER TABLE ONLY public.customer_stats
+    ADD CONSTRAINT customer_stats_pkey PRIMARY KEY (customer_id);
+
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.devices
+    ADD CONSTRAINT devices_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.devices
+    ADD CONSTRAINT devices_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.flight_searches
     ADD CONSTRAINT flight_searches_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (caller, route, key);
+
+ALTER TABLE ONLY public.loyalty_entries
+    ADD CONSTRAINT loyalty_entries_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.loyalty_rates
+    ADD CONSTRAINT loyalty_rates_pkey PRIMARY KEY (currency);
 
 ALTER TABLE ONLY public.message_reports
     ADD CONSTRAINT message_reports_pkey PRIMARY KEY (message_id, status);
@@ -457,6 +694,12 @@ ALTER TABLE ONLY public.messages
 
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_intent_id_key UNIQUE (intent_id);
@@ -479,8 +722,14 @@ ALTER TABLE ONLY public.pgqueuer_schedules
 ALTER TABLE ONLY public.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.preferences
+    ADD CONSTRAINT preferences_pkey PRIMARY KEY (customer_id);
+
 ALTER TABLE ONLY public.provider_calls
     ADD CONSTRAINT provider_calls_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (customer_id, hash);
 
 ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (hash);
@@ -497,8 +746,29 @@ ALTER TABLE ONLY public.schedules
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY public.second_factors
+    ADD CONSTRAINT second_factors_pkey PRIMARY KEY (customer_id);
+
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.sign_in_failures
+    ADD CONSTRAINT sign_in_failures_pkey PRIMARY KEY (scope, subject);
+
+ALTER TABLE ONLY public.signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (kid);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_issuer_subject_key UNIQUE (issuer, subject);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.staff_sessions
+    ADD CONSTRAINT staff_sessions_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.staff_sessions
+    ADD CONSTRAINT staff_sessions_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.supplier_orders
     ADD CONSTRAINT supplier_orders_pkey PRIMARY KEY (booking_id);
@@ -512,6 +782,10 @@ ALTER TABLE ONLY public.webhook_events
 ALTER TABLE ONLY public.webhook_events
     ADD CONSTRAINT webhook_events_provider_event_id_key UNIQUE (provider, event_id);
 
+CREATE INDEX addresses_customer ON public.addresses USING btree (customer_id);
+
+CREATE UNIQUE INDEX addresses_default ON public.addresses USING btree (customer_id) WHERE is_default;
+
 CREATE INDEX audit_logs_booking ON public.audit_logs USING btree (booking_id, id) WHERE (booking_id IS NOT NULL);
 
 CREATE INDEX audit_logs_customer ON public.audit_logs USING btree (customer_id, id) WHERE (customer_id IS NOT NULL);
@@ -524,15 +798,33 @@ CREATE INDEX bookings_unpaid ON public.bookings USING btree (expires_at) WHERE (
 
 CREATE UNIQUE INDEX customers_email ON public.customers USING btree (lower(email));
 
+CREATE INDEX customers_erased ON public.customers USING btree (erased_at) WHERE (erased_at IS NOT NULL);
+
+CREATE INDEX devices_customer ON public.devices USING btree (customer_id);
+
 CREATE INDEX flight_searches_expiry ON public.flight_searches USING btree (expires_at);
 
 CREATE INDEX idempotency_keys_expiry ON public.idempotency_keys USING btree (expires_at);
 
+CREATE INDEX loyalty_entries_customer ON public.loyalty_entries USING btree (customer_id, id);
+
+CREATE INDEX loyalty_entries_payment ON public.loyalty_entries USING btree (payment_id);
+
 CREATE INDEX messages_booking ON public.messages USING btree (booking_id) WHERE (booking_id IS NOT NULL);
+
+CREATE INDEX messages_customer ON public.messages USING btree (customer_id);
 
 CREATE UNIQUE INDEX messages_provider ON public.messages USING btree (provider, provider_message_id) WHERE (provider_message_id IS NOT NULL);
 
 CREATE INDEX messages_waiting ON public.messages USING btree (updated_at) WHERE (status = ANY (ARRAY['queued'::text, 'sending'::text]));
+
+CREATE INDEX one_time_tokens_customer ON public.one_time_tokens USING btree (customer_id, purpose);
+
+CREATE INDEX one_time_tokens_expiry ON public.one_time_tokens USING btree (expires_at);
+
+CREATE INDEX payments_booking ON public.payments USING btree (booking_id);
+
+CREATE INDEX payments_customer ON public.payments USING btree (customer_id);
 
 CREATE UNIQUE INDEX payments_live ON public.payments USING btree (booking_id) WHERE (status <> ALL (ARRAY['failed'::text, 'released'::text]));
 
@@ -576,13 +868,26 @@ CREATE INDEX refunds_payment ON public.refunds USING btree (payment_id);
 
 CREATE INDEX sessions_customer ON public.sessions USING btree (customer_id);
 
+CREATE INDEX sign_in_failures_age ON public.sign_in_failures USING btree (last_at);
+
+CREATE UNIQUE INDEX staff_email ON public.staff USING btree (lower(email)) WHERE (issuer = 'local'::text);
+
+CREATE INDEX staff_sessions_staff ON public.staff_sessions USING btree (staff_id);
+
 CREATE UNIQUE INDEX supplier_orders_order ON public.supplier_orders USING btree (supplier, order_id) WHERE (order_id IS NOT NULL);
 
 CREATE INDEX webhook_events_booking ON public.webhook_events USING btree (booking_id) WHERE (booking_id IS NOT NULL);
 
 CREATE INDEX webhook_events_waiting ON public.webhook_events USING btree (received_at) WHERE (status = 'received'::text);
 
+CREATE TRIGGER payments_loyalty_insert AFTER INSERT ON public.payments FOR EACH ROW WHEN (((new.captured <> 0) OR (new.refunded <> 0))) EXECUTE FUNCTION public.keep_loyalty();
+
+CREATE TRIGGER payments_loyalty_update AFTER UPDATE OF captured, refunded ON public.payments FOR EACH ROW WHEN (((old.captured <> new.captured) OR (old.refunded <> new.refunded))) EXECUTE FUNCTION public.keep_loyalty();
+
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.pgqueuer FOR EACH STATEMENT WHEN ((current_setting('hub.quiet'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION public.fn_pgqueuer_changed();
+
+ALTER TABLE ONLY public.addresses
+    ADD CONSTRAINT addresses_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.booking_travelers
     ADD CONSTRAINT booking_travelers_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id) ON DELETE CASCADE;
@@ -592,6 +897,24 @@ ALTER TABLE ONLY public.bookings
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.customer_spend
+    ADD CONSTRAINT customer_spend_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.customer_stats
+    ADD CONSTRAINT customer_stats_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.devices
+    ADD CONSTRAINT devices_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.loyalty_entries
+    ADD CONSTRAINT loyalty_entries_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
+
+ALTER TABLE ONLY public.loyalty_entries
+    ADD CONSTRAINT loyalty_entries_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.loyalty_entries
+    ADD CONSTRAINT loyalty_entries_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
 ALTER TABLE ONLY public.message_reports
     ADD CONSTRAINT message_reports_message_id_fkey FOREIGN KEY (message_id) REFERENCES public.messages(id) ON DELETE CASCADE;
@@ -605,11 +928,26 @@ ALTER TABLE ONLY public.messages
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_token_id_fkey FOREIGN KEY (token_id) REFERENCES public.one_time_tokens(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.preferences
+    ADD CONSTRAINT preferences_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
@@ -617,11 +955,22 @@ ALTER TABLE ONLY public.refresh_tokens
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
+ALTER TABLE ONLY public.second_factors
+    ADD CONSTRAINT second_factors_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.devices(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.staff_sessions
+    ADD CONSTRAINT staff_sessions_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.supplier_orders
     ADD CONSTRAINT supplier_orders_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id) ON DELETE CASCADE;
+
+ALTER TABLE public.addresses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_logs ENABLE ROW LEVEL SECURITY;
 
@@ -631,15 +980,29 @@ ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.customer_spend ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.customer_stats ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.devices ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.flight_searches ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.loyalty_entries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.loyalty_rates ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.message_reports ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_addresses ON public.addresses FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
 CREATE POLICY own_audit_logs ON public.audit_logs FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
@@ -647,9 +1010,19 @@ CREATE POLICY own_bookings ON public.bookings FOR SELECT TO authenticated USING 
 
 CREATE POLICY own_customer ON public.customers FOR SELECT TO authenticated USING ((id = auth.uid()));
 
+CREATE POLICY own_customer_spend ON public.customer_spend FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_customer_stats ON public.customer_stats FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_devices ON public.devices FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_loyalty_entries ON public.loyalty_entries FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
 CREATE POLICY own_messages ON public.messages FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
 CREATE POLICY own_payments ON public.payments FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+CREATE POLICY own_preferences ON public.preferences FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
 CREATE POLICY own_refunds ON public.refunds FOR SELECT TO authenticated USING ((EXISTS ( SELECT 1
    FROM public.payments p
@@ -671,7 +1044,11 @@ ALTER TABLE public.pgqueuer_schedules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.pgqueuer_statistics ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.preferences ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.provider_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.refresh_tokens ENABLE ROW LEVEL SECURITY;
 
@@ -681,7 +1058,17 @@ ALTER TABLE public.schedules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.schema_migrations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.second_factors ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.sign_in_failures ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.signing_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff_sessions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.supplier_orders ENABLE ROW LEVEL SECURITY;
 
@@ -696,17 +1083,31 @@ GRANT USAGE ON SCHEMA auth TO service_role;
 GRANT USAGE ON SCHEMA public TO anon;
 GRANT USAGE ON SCHEMA public TO authenticated;
 
+REVOKE ALL ON FUNCTION public.keep_loyalty() FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.addresses TO authenticated;
+
 GRANT SELECT ON TABLE public.audit_logs TO authenticated;
 
 GRANT SELECT ON TABLE public.booking_travelers TO authenticated;
 
 GRANT SELECT ON TABLE public.bookings TO authenticated;
 
+GRANT SELECT ON TABLE public.customer_spend TO authenticated;
+
+GRANT SELECT ON TABLE public.customer_stats TO authenticated;
+
 GRANT SELECT ON TABLE public.customers TO authenticated;
+
+GRANT SELECT ON TABLE public.devices TO authenticated;
+
+GRANT SELECT ON TABLE public.loyalty_entries TO authenticated;
 
 GRANT SELECT ON TABLE public.messages TO authenticated;
 
 GRANT SELECT ON TABLE public.payments TO authenticated;
+
+GRANT SELECT ON TABLE public.preferences TO authenticated;
 
 GRANT SELECT ON TABLE public.refunds TO authenticated;
 

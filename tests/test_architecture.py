@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("hub", "adapters", "routes")
-NOUNS = "audit identity customers locations flights bookings payments messaging story".split()
+NOUNS = "audit identity customers locations flights bookings payments messaging story privacy backoffice".split()
 """In order: a noun may import those before it."""
 
 

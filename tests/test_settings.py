@@ -6,7 +6,19 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from hub.settings import KiwiSettings, Mode, ResendSettings, Section, Settings, StripeSettings, TwilioSettings
+from hub.settings import (
+    AuthSettings,
+    CaptchaSettings,
+    KiwiSettings,
+    Mode,
+    OidcSettings,
+    ResendSettings,
+    Section,
+    Settings,
+    StripeSettings,
+    SupabaseSettings,
+    TwilioSettings,
+)
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 LIVE = {
@@ -14,10 +26,15 @@ LIVE = {
     "HUB_PUBLIC_URL": "https://hub.example.com", "HUB_SECRET_KEY": "x" * 32,
 }  # fmt: skip
 
+SECTIONS = (
+    Settings, AuthSettings, SupabaseSettings, OidcSettings, CaptchaSettings, KiwiSettings, StripeSettings,
+    ResendSettings, TwilioSettings,
+)  # fmt: skip
+
 
 def variables() -> dict[str, FieldInfo]:
     found = {}
-    for section in (Settings, KiwiSettings, StripeSettings, ResendSettings, TwilioSettings):
+    for section in SECTIONS:
         prefix = str(section.model_config.get("env_prefix", ""))
         for name, field in section.model_fields.items():
             if not (isinstance(field.annotation, type) and issubclass(field.annotation, Section)):
@@ -65,4 +82,27 @@ def test_production_names_what_it_misses(monkeypatch: pytest.MonkeyPatch, missin
 def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HUB_PORT", "many")
     with pytest.raises(ValidationError, match="port"):
+        Settings.load()
+
+
+def test_a_live_provider_without_its_address_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OIDC_CLIENT_ID", "hub")
+    with pytest.raises(ValidationError, match="OIDC_ISSUER"):
+        Settings.load()
+    monkeypatch.delenv("OIDC_CLIENT_ID")
+    monkeypatch.setenv("AUTH_PROVIDER", "supabase")
+    monkeypatch.setenv("SUPABASE_SERVICE_KEY", "secret")
+    with pytest.raises(ValidationError, match="SUPABASE_URL"):
+        Settings.load()
+
+
+def test_an_optional_provider_is_off_until_it_is_set_up_or_the_sandbox_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    assert [one.name for one in Settings.load().providers] == ["kiwi", "stripe", "resend", "twilio"]
+    monkeypatch.setenv("OIDC_MODE", "sandbox")
+    assert Settings.load().providers[-1].resolved is Mode.SANDBOX
+
+
+def test_a_role_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OIDC_ROLE_MAP", "boss=king")
+    with pytest.raises(ValidationError, match="OIDC_ROLE_MAP"):
         Settings.load()

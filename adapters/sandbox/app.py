@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox import control, faults, kiwi, resend, stripe, twilio
+from adapters.sandbox import captcha, control, faults, kiwi, oidc, resend, stripe, supabase, twilio
 from adapters.sandbox.callbacks import Deliverer
 from adapters.sandbox.world import SandboxConfig, World
 
@@ -36,7 +36,7 @@ def create_app(config: SandboxConfig) -> web.Application:
 
     app.cleanup_ctx.append(deliver)
     control.setup(app, world, deliverer)
-    for emulator in (kiwi, stripe, resend, twilio):
+    for emulator in (kiwi, stripe, resend, twilio, oidc, captcha, supabase):
         emulator.setup(app, world)
     return app
 

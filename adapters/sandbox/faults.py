@@ -16,7 +16,7 @@ from adapters.sandbox.world import World
 KINDS = ("status", "timeout", "reset", "slow", "garbage", "cut")
 SILENT = frozenset({"timeout", "reset"})
 """Kinds that send no status line at all."""
-PROVIDERS = ("kiwi", "stripe", "resend", "twilio")
+PROVIDERS = ("kiwi", "stripe", "resend", "twilio", "oidc", "turnstile", "hcaptcha", "supabase")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LONGEST = 120.0
 """Seconds that a timeout holds on, when the client does not leave."""
@@ -137,6 +137,19 @@ def error_body(provider: str, status: int, message: str, code: str | int | None 
             return {"code": found, "message": message, "more_info": info, "status": status}
         case "kiwi":
             return {"status": _phrase(status), "error": message}
+        case "supabase":
+            return {"code": status, "error_code": code or _gotrue_code(status), "msg": message}
+        case _:
+            return _other_error(provider, status, message, code)
+
+
+def _other_error(provider: str, status: int, message: str, code: str | int | None) -> dict[str, Any]:
+    match provider:
+        case "oidc":
+            found = code or ("server_error" if status >= 500 else "invalid_request")
+            return {"error": found, "error_description": message}
+        case "turnstile" | "hcaptcha":
+            return {"success": False, "error-codes": [code or "internal-error"]}
         case _:
             return {"error": message, "status": status}
 
@@ -151,6 +164,11 @@ def _resend_name(status: int) -> str:
         429: "rate_limit_exceeded",
     }
     return names.get(status, "validation_error" if status < 500 else "application_error")
+
+
+def _gotrue_code(status: int) -> str:
+    names = {401: "no_authorization", 422: "validation_failed", 429: "over_request_rate_limit"}
+    return names.get(status, "unknown" if status < 500 else "unexpected_failure")
 
 
 def _phrase(status: int) -> str:

@@ -25,6 +25,13 @@ class SandboxConfig:
     resend_webhook_secret: str = "whsec_c2FuZGJveHNhbmRib3hzYW5kYm94"  # noqa: S105
     twilio_account_sid: str = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
     twilio_auth_token: str = "sandboxsandboxsandboxsandbox0000"  # noqa: S105
+    supabase_anon_key: str = "sb_publishable_sandbox"
+    supabase_service_key: str = "sb_secret_sandbox"
+    supabase_jwt_secret: str = "sandbox-super-secret-jwt-token-with-at-least-32-characters"  # noqa: S105
+    supabase_webhook_secret: str = "v1,whsec_c3VwYWJhc2VzdXBhYmFzZXN1cGFiYXNl"  # noqa: S105
+    oidc_client_id: str = "travel-hub"
+    oidc_client_secret: str = "sandbox-oidc-secret"  # noqa: S105
+    captcha_secret: str = "1x0000000000000000000000000000000AA"  # noqa: S105
     callback_delay: float = 0.05
     """Seconds between an effect and its webhook."""
     callback_retry: tuple[float, ...] = (0.5, 1, 2, 4, 8, 15, 30, 60, 60, 60)

@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from hub.cli import demo, operate, run
+from hub.cli import demo, operate, people, run
 from hub.core.errors import HubError
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 run.register(app)
 operate.register(app)
+people.register(app)
 demo.register(app)
 
 

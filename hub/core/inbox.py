@@ -5,7 +5,6 @@ The effect of an event and the mark that it is done commit together, so a crash 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 import orjson
+import structlog
 
 from hub.core.clock import Clock
 from hub.core.context import about, current
@@ -21,6 +21,7 @@ from hub.core.errors import BadRequest, NotFound, Unavailable
 from hub.core.jobs import Job, Jobs, every, job
 
 SQL = named_queries("inbox")
+log = structlog.get_logger(__name__)
 Apply: TypeAlias = Callable[[Tx], Awaitable[None]]
 
 _NUL = "\x00"
@@ -99,7 +100,8 @@ class Inbox:
         self._jobs = jobs
         self._clock = clock
         self._handlers: dict[str, EventHandler] = {}
-        self._ringing: asyncio.Task[None] | None = None
+        self._about_to_ring = False
+        self._rings: set[asyncio.Task[None]] = set()
 
     def on(self, provider: str, handler: EventHandler) -> None:
         self._handlers[provider] = handler
@@ -128,18 +130,29 @@ class Inbox:
 
     def _ring_soon(self) -> None:
         """Wakes the workers, once for all events that arrive in a short while."""
-        if self._ringing is None:
-            self._ringing = asyncio.create_task(self._ring(), name="inbox.ring")
+        if not self._about_to_ring:
+            self._about_to_ring = True
+            ring = asyncio.create_task(self._ring(), name="inbox.ring")
+            self._rings.add(ring)
+            ring.add_done_callback(self._rings.discard)
 
     async def _ring(self) -> None:
         """Never fails: without it the workers find the jobs a second later."""
         try:
             await asyncio.sleep(RING_AFTER)
         finally:
-            self._ringing = None  # from here on a new event needs a ring of its own
-        with suppress(Unavailable):
+            self._about_to_ring = False  # from here on a new event needs a ring of its own
+        try:
             async with self._db.connection() as connection:
                 await connection.execute(SQL.ring)
+        except Exception as error:  # noqa: BLE001 (nobody waits for it; it is told in the log, and made up for)
+            log.warning("inbox.ring_failed", error=type(error).__name__)
+
+    async def close(self) -> None:
+        """Ends the rings that have not gone out; another process, or the next start, finds the jobs."""
+        for ring in tuple(self._rings):
+            ring.cancel()
+        await asyncio.gather(*self._rings, return_exceptions=True)
 
     @job
     async def process(self, work: ProcessEvent) -> None:

@@ -5,10 +5,13 @@
        │          └──> failed
        └──> suppressed
 
-The fact (`booking:<id>:confirmation:email`) is the row's unique name and the provider's idempotency key.
+The fact (`booking:<id>:confirmation:email`, `account:<id>:welcome:<once>:email`) is the row's unique name and the
+provider's idempotency key.
 """
 
 from hub.messaging.announcements import Announcements
+from hub.messaging.facts import Facts
+from hub.messaging.letters import Letters
 from hub.messaging.model import Attachment, Delivery, Email, Mailer, Message, Text, Texter
 from hub.messaging.outbox import Outbox, SendMessage
 from hub.messaging.templates import Templates
@@ -18,6 +21,8 @@ __all__ = [
     "Attachment",
     "Delivery",
     "Email",
+    "Facts",
+    "Letters",
     "Mailer",
     "Message",
     "Outbox",

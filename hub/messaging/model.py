@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, Protocol, Self
 from uuid import UUID
@@ -88,8 +88,11 @@ class Message:
     booking_id: UUID | None
     payment_id: UUID | None
     customer_id: UUID | None
+    token_id: UUID | None = None
+    """The link that a letter carries."""
+    session_id: UUID | None = None
+    """The sign-in that a letter speaks of."""
 
     @classmethod
     def from_row(cls, row: Record) -> Self:
-        names = "id fact channel template recipient status created_at booking_id payment_id customer_id".split()
-        return cls(**{name: row[name] for name in names})
+        return cls(**{one.name: row[one.name] for one in fields(cls)})

@@ -8,20 +8,16 @@ from uuid import UUID
 
 from hub.audit import Audit
 from hub.bookings.calendar import itinerary_ics
-from hub.bookings.store import Store
 from hub.core.clock import Clock
 from hub.core.context import about
-from hub.core.db import Database, Tx, named_queries
+from hub.core.db import Database, Tx
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Job, Jobs, Retry, every, job
-from hub.core.money import Money
+from hub.messaging.facts import SQL, Facts, Unsendable
 from hub.messaging.model import RANK, Attachment, Delivery, Email, Mailer, Message, Text, Texter
 from hub.messaging.templates import Templates
-from hub.payments.ledger import SQL as PAYMENTS
-from hub.payments.ledger import Payment
 
-SQL = named_queries("messaging")
 T = TypeVar("T")
 
 STRANGER_AFTER = timedelta(minutes=5)
@@ -39,7 +35,7 @@ class SendMessage(Job, kind="message.send", attempts=12):
 @dataclass(frozen=True, slots=True)
 class Outbox:
     db: Database
-    bookings: Store
+    facts: Facts
     jobs: Jobs
     audit: Audit
     clock: Clock
@@ -95,19 +91,13 @@ class Outbox:
             if await tx.fetchval(SQL.is_suppressed, message.channel, message.recipient):
                 await self._record(tx, message, "suppressed")
                 return None
+            try:
+                facts = await self.facts.of(tx, message)
+            except Unsendable as moot:
+                await self._record(tx, message, moot.status, error=moot.why)
+                return None
             await tx.execute(SQL.set_status, message_id, "sending", None, None, None, self.clock.now())
-            return message, message.status == "sending", await self._facts(tx, message)
-
-    async def _facts(self, tx: Tx, message: Message) -> dict[str, Any]:
-        """What the templates may speak of."""
-        facts: dict[str, Any] = {}
-        if message.booking_id:
-            facts["booking"] = await self.bookings.find(tx, message.booking_id)
-        if message.payment_id:
-            payment = Payment.from_row(await tx.fetchrow(PAYMENTS.lock, message.payment_id))  # type: ignore[arg-type]
-            facts["payment"] = payment
-            facts["refunded"] = Money(payment.refunded, payment.amount.currency)
-        return facts
+            return message, message.status == "sending", facts
 
     async def _set(
         self, message_id: UUID, status: str, *, sent: tuple[str, str] | None = None, error: str | None = None

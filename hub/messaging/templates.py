@@ -1,11 +1,15 @@
 """Text for people, from the package `templates`."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
+from unicodedata import category
 
 import jinja2
+
+_LONGEST_NAME = 60
+_IN_NAMES = " '-\N{RIGHT SINGLE QUOTATION MARK}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Templates:
         )
         self._jinja.filters["clock"] = _clock
         self._jinja.filters["day"] = _day
+        self._jinja.filters["moment"] = _moment
+        self._jinja.filters["greeting"] = greeting
 
     def email(self, name: str, facts: dict[str, Any]) -> Rendered:
         subject = self._render(f"email/{name}/subject.txt", facts)
@@ -52,3 +58,24 @@ def _clock(moment: str) -> str:
 def _day(moment: str) -> str:
     day = datetime.fromisoformat(moment)
     return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def _moment(moment: datetime) -> str:
+    """Where the reader is nobody knows: Sat 21 Nov 2026, 09:23 UTC."""
+    at = moment.astimezone(UTC)
+    return f"{at:%a} {at.day} {at:%b %Y}, {at:%H:%M} UTC"
+
+
+def greeting(name: str) -> str:
+    """With the name where it is one, else without.
+
+    Anybody may open an account for somebody else's address: no text of theirs, and no link, travels in our letters.
+    """
+    plain = " ".join(name.split())
+    return f"Hello {plain}," if _is_name(plain) else "Hello,"
+
+
+def _is_name(text: str) -> bool:
+    """Letters of any script; a dot ends an initial, it joins nothing."""
+    words = text.replace(". ", " ").removesuffix(".")
+    return 0 < len(words) <= _LONGEST_NAME and all(one in _IN_NAMES or category(one)[0] in "LM" for one in words)

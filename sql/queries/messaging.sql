@@ -5,6 +5,26 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
 on conflict (fact) do nothing
 returning id;
 
+-- name: insert_letter
+-- About the account itself: its one channel is e-mail.
+insert into messages (
+    id, fact, customer_id, token_id, session_id, channel, template, recipient, created_at, updated_at
+)
+values ($1, $2, $3, $4, $5, 'email', $6, $7, $8, $8)
+on conflict (fact) do nothing
+returning id;
+
+-- name: letter_about
+-- The owner of an account with the link and the sign-in that a letter speaks of, when they are this owner's.
+select
+    c.name, c.email, c.verified_at, c.erased_at,
+    t.id as token_id, t.sealed, t.created_at as token_at, t.expires_at, t.used_at,
+    s.id as session_id, s.ip, s.user_agent, s.created_at as session_at
+from customers c
+left join one_time_tokens t on t.id = $2 and t.customer_id = c.id
+left join sessions s on s.id = $3 and s.customer_id = c.id
+where c.id = $1;
+
 -- name: lock
 select * from messages where id = $1 for update;
 

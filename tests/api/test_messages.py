@@ -19,7 +19,10 @@ async def confirmed_for(running: Running, email: str) -> dict[str, Any]:
 
 async def states(running: Running, channel: str = "email") -> list[str]:
     async with running.db.transaction() as tx:
-        rows = await tx.fetch("select status from messages where channel = $1 order by created_at, fact", channel)
+        rows = await tx.fetch(
+            "select status from messages where channel = $1 and booking_id is not null order by created_at, fact",
+            channel,
+        )
     return [row["status"] for row in rows]
 
 

@@ -24,10 +24,9 @@ def strangers(body: Any, listed: dict[str, frozenset[str]]) -> list[str]:
 
 
 def absent(body: Any) -> list[str]:
-    """Paths of what the SDK's types say is always there and never null."""
-    return [
-        f"{path}.{name}" for path, node, known in _typed(body, "$") for name in _always(known) if node.get(name) is None
-    ]
+    """Paths of what the SDK's types say is always there and never null. Of what is deleted little is left."""
+    living = (found for found in _typed(body, "$") if found[1].get("deleted") is not True)
+    return [f"{path}.{name}" for path, node, known in living for name in _always(known) if node.get(name) is None]
 
 
 def _typed(body: Any, path: str) -> Iterator[tuple[str, dict[str, Any], Any]]:

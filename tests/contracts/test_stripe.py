@@ -126,6 +126,29 @@ async def test_every_call_carries_version_key_and_idempotency(rig: Rig) -> None:
             assert 1 <= len(one.headers["Idempotency-Key"]) <= 255
 
 
+async def test_a_customer_is_forgotten_as_stripe_describes_it(rig: Rig, stripe_contract: StripeContract) -> None:
+    customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace")
+    await rig.gateway.forget_customer(customer, "forget")
+    stripe_contract.check_request(rig.last)
+    assert stripe_contract.check_answer(rig.last) == {"id": customer, "object": "customer", "deleted": True}
+    (told,) = [raw for raw in await rig.webhooks("stripe", "customer.deleted") if b"customer.deleted" in raw.body]
+    stripe_contract.check_object(rig.sources["stripe"].verify(told).payload["data"]["object"])
+
+
+async def test_who_is_forgotten_may_be_forgotten_again(rig: Rig) -> None:
+    customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace")
+    await rig.gateway.forget_customer(customer, "forget")
+    await rig.gateway.forget_customer(customer, "forget")
+    assert rig.last.status == 404
+    await rig.gateway.forget_customer("cus_of_nobody", "forget another")
+
+
+async def test_a_refusal_to_forget_is_no_success(rig: Rig) -> None:
+    await rig.control("faults", {"provider": "stripe", "kind": "status", "status": 401})
+    with pytest.raises(ProviderPermanent):
+        await rig.gateway.forget_customer("cus_1", "forget")
+
+
 WRONG: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "payment_intents", {"limit": "many"}),
     ("GET", "payment_intents", {"colour": "red"}),

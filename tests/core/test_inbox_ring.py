@@ -10,6 +10,7 @@ from hub.core.clock import SystemClock
 from hub.core.db import Database
 from hub.core.inbox import Inbox, RawWebhook, VerifiedEvent
 from hub.core.jobs import Jobs
+from tests.fixtures.logs import logging_to_memory
 
 
 class Source:
@@ -64,3 +65,21 @@ async def test_the_quiet_ends_with_its_transaction(inbox, db, rings):
         assert await connection.fetchval("select current_setting('hub.quiet', true)") != "on"
         await connection.execute("delete from pgqueuer")
     await asyncio.wait_for(rings.get(), 5)
+
+
+async def test_a_ring_that_fails_is_told_in_the_log_and_the_next_event_rings_again(inbox, rings, monkeypatch):
+    with logging_to_memory(level="info", json=True) as lines, monkeypatch.context() as broken:
+        await receive(inbox, "evt_1")
+        broken.setattr(inbox._db, "connection", lambda: 1 / 0)
+        await asyncio.sleep(0.1)
+        assert [(one["event"], one["error"]) for one in lines.events] == [("inbox.ring_failed", "ZeroDivisionError")]
+    await receive(inbox, "evt_2")
+    assert "table_changed_event" in await asyncio.wait_for(rings.get(), 5)
+
+
+async def test_closing_ends_a_ring_that_has_not_gone_out(inbox, rings):
+    await receive(inbox, "evt_1")
+    await inbox.close()
+    await asyncio.sleep(0.1)
+    assert rings.empty()
+    assert not inbox._rings

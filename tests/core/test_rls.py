@@ -20,7 +20,8 @@ def rows_of(who: UUID) -> list[tuple[str, dict[str, Any]]]:
     money = {"amount": 29900, "currency": "USD"}
     return [
         ("customers", {"id": who, "email": f"{who}@example.com", "name": "A", "created_at": NOW}),
-        ("sessions", {"id": who, **owner, "created_at": NOW, "expires_at": NOW}),
+        ("sessions", {"id": who, **owner, "created_at": NOW, "last_seen_at": NOW, "expires_at": NOW}),
+        ("devices", {"id": who, **owner, "hash": who.bytes, "created_at": NOW, "last_seen_at": NOW}),
         (
             "bookings",
             {"id": who, "reference": str(who)[-6:], **owner, **money, "offer_id": "o", "supplier": "kiwi"}
@@ -38,6 +39,19 @@ def rows_of(who: UUID) -> list[tuple[str, dict[str, Any]]]:
             {"id": who, "fact": str(who), **owner, "channel": "email", "template": "t", "recipient": "r", **times},
         ),
         ("audit_logs", {"at": NOW, "actor": "system", "action": "a", **owner}),
+        (
+            "addresses",
+            {"id": who, **owner, "kind": "home", "name": "A", "line1": "1 High Street", "city": "Leeds"}
+            | {"country": "GB", **times},
+        ),
+        ("preferences", {**owner, "updated_at": NOW}),
+        (
+            "loyalty_entries",
+            {**owner, "booking_id": who, "payment_id": who, "points": 1, "minor_per_point": 110}
+            | {"reason": "earned", "at": NOW},
+        ),
+        ("customer_stats", owner),
+        ("customer_spend", {**owner, "currency": "USD"}),
     ]
 
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
 from hub.core.errors import HubError
-from routes.endpoint import Endpoint
+from routes.endpoint import Endpoint, endpoints_of
 from routes.parsing import _hostile, _wrong_leaves, is_list, parse_body
-from routes.request import ApiModel, Call, get, post
+from routes.request import ApiModel, Call, get, patch, post, put
 from tests.routes.toy import Order, Toy, bearer
 
 ORDER = {"people": [{"given_name": " Ada ", "bornOn": "1990-05-17"}], "amount": 5}
@@ -147,7 +147,58 @@ def test_a_signature_that_does_not_fit_its_path_fails_at_start():
         async def show(self, call: Call, other: int) -> None: ...
 
     with pytest.raises(TypeError, match="thing_id"):
-        Endpoint(Wrong.show.__operation__, Wrong().show, "wrong_show")
+        Endpoint(Wrong.show.__operations__[0], Wrong().show, "wrong_show")
+
+
+class AliasRoutes:
+    @get("/api/things/{thing_id}")
+    @get("/api/people/{owner}/things/{thing_id}")
+    @get("/api/mine/{thing_id:[0-9]+}")
+    async def show(self, thing_id: int, owner: int | None = None) -> dict[str, int | None]:
+        return {"thing": thing_id, "owner": owner}
+
+    @put("/api/things")
+    @patch("/api/things")
+    @patch("/api/people/{owner}/things")
+    @put("/api/people/{owner}/things")
+    async def change(self, owner: int | None = None) -> None: ...
+
+
+async def test_one_handler_answers_at_every_address_it_is_given():
+    toy = Toy()
+    toy.api.add(AliasRoutes())
+    async with toy as client:
+        paths = ("/api/things/1", "/api/mine/1", "/api/people/7/things/1")
+        assert [(await (await client.get(path)).json())["owner"] for path in paths] == [None, None, 7]
+        assert (await client.get("/api/people/nobody/things/1")).status == 404
+
+
+def test_each_address_has_a_name_of_its_own():
+    assert [one.name for one in endpoints_of(AliasRoutes())] == [
+        "alias_show",
+        "alias_show_people_things",
+        "alias_show_mine",
+        "alias_change",
+        "alias_change_things",
+        "alias_change_people_things",
+        "alias_change_people_things_put",
+    ]
+
+
+def test_what_is_missing_from_a_path_needs_a_default():
+    class Wrong:
+        @get("/things/{thing_id}")
+        @get("/things")
+        async def show(self, thing_id: int) -> None: ...
+
+    with pytest.raises(TypeError, match="thing_id"):
+        endpoints_of(Wrong())
+
+
+def test_an_address_is_described_with_its_own_parameters_and_none_is_null():
+    shown = {one.name: one.described().path_parameters for one in endpoints_of(AliasRoutes())}
+    assert list(shown["alias_show"]) == ["thing_id"]
+    assert shown["alias_show_people_things"]["owner"].json_schema() == {"type": "integer"}
 
 
 def test_a_query_must_be_a_model():
@@ -156,7 +207,7 @@ def test_a_query_must_be_a_model():
         async def make(self, query: int) -> None: ...
 
     with pytest.raises(TypeError, match="query must be a model"):
-        Endpoint(Wrong.make.__operation__, Wrong().make, "wrong_make")
+        Endpoint(Wrong.make.__operations__[0], Wrong().make, "wrong_make")
 
 
 class Many(BaseModel):

@@ -15,7 +15,7 @@ from hub.core.clock import Ids
 from hub.core.errors import Conflict, ProviderTransient, Unauthenticated, Unavailable
 from hub.core.idempotency import Idempotency
 from hub.core.metrics import HttpMetrics, new_registry
-from hub.identity import Caller
+from hub.identity import Caller, Role
 from routes.api import Api
 from routes.gate import Gate
 from routes.middleware import Drain, Edge
@@ -24,7 +24,7 @@ from routes.system import SystemRoutes
 
 ADA = Caller(UUID(int=1))
 BOB = Caller(UUID(int=2))
-STAFFER = Caller(UUID(int=3), kind="staff")
+STAFFER = Caller(UUID(int=3), kind="staff", roles=frozenset({Role.STAFF}))
 TOKENS = {"ada": ADA, "bob": BOB, "staff": STAFFER}
 
 

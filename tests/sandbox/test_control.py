@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from adapters.sandbox.faults import PROVIDERS
 from adapters.sandbox.wire import prefers_page
 from tests.sandbox.shell import Shell, open_shell
 
@@ -141,7 +142,7 @@ async def test_webhooks_are_steered_for_one_provider_or_for_all(shell: Shell, ve
     assert (status, body["field"]) == (422, "provider")
 
 
-ALL = ["kiwi", "resend", "stripe", "twilio"]
+ALL = sorted(PROVIDERS)
 
 
 @pytest.mark.parametrize("number", ["0", "7", "x", "9" * 30, "\N{SUPERSCRIPT TWO}"])

@@ -35,6 +35,13 @@ SHAPES = {
         {"code": 20503, "message": "An injected fault.", "more_info": "https://www.twilio.com/docs/errors/20503",
          "status": 503},
     ),
+    "oidc": ("/oidc/jwks", {"error": "server_error", "error_description": "An injected fault."}),
+    "turnstile": ("/turnstile/v0/siteverify", {"success": False, "error-codes": ["internal-error"]}),
+    "hcaptcha": ("/hcaptcha/siteverify", {"success": False, "error-codes": ["internal-error"]}),
+    "supabase": (
+        "/supabase/auth/v1/health",
+        {"code": 503, "error_code": "unexpected_failure", "msg": "An injected fault."},
+    ),
 }  # fmt: skip
 
 

@@ -154,6 +154,21 @@ async def test_customers_change_and_go(account: Account) -> None:
     assert account.kinds == ["customer.created", "customer.updated", "customer.deleted"]
 
 
+async def test_a_deleted_customer_is_only_a_memory(account: Account) -> None:
+    """The event still says who it was; nothing can be done with them any more."""
+    customers = account.client().customers
+    made = await customers.create_async({"email": "a@b.cz"})
+    gone = await customers.delete_async(made.id)
+    assert gone.to_dict() == {"id": made.id, "object": "customer", "deleted": True}
+    assert (await account.until("customer.deleted"))["data"]["object"]["email"] == "a@b.cz"
+    for again in (customers.delete_async(made.id), customers.update_async(made.id, {"name": "B"})):
+        with pytest.raises(stripe.InvalidRequestError, match=f"No such customer: '{made.id}'") as refused:
+            await again
+        assert (refusal(refused).code, refusal(refused).http_status) == ("resource_missing", 404)
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        await account.intent(customer=made.id)
+
+
 @pytest.mark.parametrize("path", ["nothing", "customer.secret", "a.b.c.d.e.f"])
 async def test_what_cannot_be_expanded_is_refused_before_anything_happens(account: Account, path: str) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="expand"):

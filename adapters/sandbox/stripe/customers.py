@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from adapters.sandbox.stripe.errors import no_such
 from adapters.sandbox.stripe.listing import cut
 from adapters.sandbox.stripe.params import Params
 from adapters.sandbox.stripe.state import Object
@@ -83,7 +84,7 @@ def living(call: Call, name: str, param: str = "customer", status: int = 400) ->
     """A customer that is not deleted. Raises Refused with resource_missing."""
     customer = call.stripe.find("customer", name, param, status)
     if customer.get("deleted"):
-        return call.stripe.find("customer", f"{name} (deleted)", param, status)
+        raise no_such("customer", name, param, status)
     return customer
 
 

@@ -1,0 +1,39 @@
+"""Supabase Auth (GoTrue) behind its gateway: users, sessions, mails with links, hooks, and tokens under a JWKS."""
+
+from aiohttp import web
+
+from adapters.sandbox.supabase import account, admin, control, general, grants, signup, verify
+from adapters.sandbox.supabase.hooks import Hooks
+from adapters.sandbox.supabase.wire import Endpoint, handler
+from adapters.sandbox.world import World
+
+_ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
+    ("POST", "signup", signup.signup),
+    ("POST", "recover", signup.recover),
+    ("POST", "resend", signup.resend),
+    ("POST", "token", grants.token),
+    ("POST", "verify", verify.by_app),
+    ("GET", "verify", verify.by_link),
+    ("POST", "logout", account.logout),
+    ("GET", "user", account.show),
+    ("PUT", "user", account.update),
+    ("GET", "admin/users", admin.listed),
+    ("POST", "admin/users", admin.create),
+    ("GET", "admin/users/{id}", admin.show),
+    ("PUT", "admin/users/{id}", admin.update),
+    ("DELETE", "admin/users/{id}", admin.delete),
+    ("GET", "health", general.health),
+    ("GET", "settings", general.settings),
+    ("GET", ".well-known/jwks.json", general.jwks),
+)
+_OPEN: tuple[Endpoint, ...] = (verify.by_link, general.jwks)
+"""Reached without a key: by a click in a mail, and by whoever checks tokens."""
+
+
+def setup(app: web.Application, world: World) -> None:
+    hooks = Hooks()
+    app.cleanup_ctx.append(hooks.running)
+    for method, path, endpoint in _ENDPOINTS:
+        handle = handler(world, hooks, endpoint, gated=endpoint not in _OPEN)
+        app.router.add_route(method, f"/supabase/auth/v1/{path}", handle)
+    control.setup(app, world)

@@ -1,0 +1,58 @@
+"""What a signed-in user does with the own account: see it, change it, leave."""
+
+from aiohttp import web
+
+from adapters.sandbox.supabase.errors import Refused, invalid
+from adapters.sandbox.supabase.sessions import Session
+from adapters.sandbox.supabase.state import Project
+from adapters.sandbox.supabase.users import Record, User, check_address, check_strength, hashed, matches, merge
+from adapters.sandbox.supabase.wire import Call
+
+
+async def show(call: Call) -> Record:
+    user, _ = call.signed_in()
+    return user.as_json()
+
+
+async def update(call: Call) -> Record:
+    """A new password ends the other sessions. A change of address is more than the sandbox knows."""
+    user, session = call.signed_in()
+    params, project = await call.params(), call.project
+    address, password, data = params.text("email"), params.text("password"), params.table("data")
+    if address and check_address(address) != user.email:
+        raise invalid("The sandbox knows no change of the email address.")
+    if params.text("phone"):
+        raise invalid("The sandbox knows no phone numbers.")
+    if params.has("password"):
+        check_strength(password)
+    if params.table("app_metadata") is not None:
+        raise Refused(403, "not_admin", "Updating app_metadata requires admin privileges")
+    if params.has("password"):
+        if matches(password, user.password):
+            raise Refused(422, "same_password", "New password should be different from the old password.")
+        set_password(project, user, password, session)
+    merge(user.user_metadata, data or {})
+    project.touch(user)
+    return user.as_json()
+
+
+async def logout(call: Call) -> web.Response:
+    user, session = call.signed_in()
+    scope = call.request.query.get("scope") or "global"
+    if scope not in {"global", "local", "others"}:
+        raise invalid(f'Unsupported logout scope "{scope}"')
+    if scope == "global" or session is None:
+        call.project.end_sessions(user)
+    elif scope == "others":
+        call.project.end_sessions(user, but=session)
+    else:
+        del call.project.sessions[session.id]
+    return web.Response(status=204)
+
+
+def set_password(project: Project, user: User, password: str, kept: Session | None) -> None:
+    """Spends what mails have promised, and ends every session but the one that is kept."""
+    user.password = hashed(password, project.world.random.randbytes(16))
+    user.spend_tokens()
+    user.confirmation_sent_at = user.recovery_sent_at = None
+    project.end_sessions(user, but=kept)

@@ -1,0 +1,103 @@
+"""Everything about who is calling, put together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from adapters import Adapters
+from hub.app.resources import Resources
+from hub.audit import Audit
+from hub.core.clock import Ids
+from hub.core.inbox import Inbox
+from hub.core.jobs import Jobs
+from hub.core.vault import Vault
+from hub.identity import IdentityProvider, Role
+from hub.identity.accounts import Accounts
+from hub.identity.devices import Devices
+from hub.identity.door import Door
+from hub.identity.keys import Keyring
+from hub.identity.local import LocalIdentity
+from hub.identity.lockout import Lockout
+from hub.identity.one_time import OneTime
+from hub.identity.passwords import Passwords
+from hub.identity.second_factor import SecondFactor
+from hub.identity.security import Security
+from hub.identity.staff import Staff
+from hub.identity.tokens import Checked, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    provider: IdentityProvider
+    accounts: Accounts
+    security: Security
+    staff: Staff
+    door: Door
+    keyring: Keyring
+    lockout: Lockout
+    workers: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every noun is made with."""
+
+    ids: Ids
+    jobs: Jobs
+    audit: Audit
+    vault: Vault
+    inbox: Inbox
+
+
+def people(have: Resources, wired: Adapters, tools: Tools) -> People:
+    """The hub's own accounts, or Supabase's; staff with local accounts, or through OpenID Connect."""
+    settings, clock, db = have.settings, have.clock, have.db
+    ids, jobs, audit, vault = tools.ids, tools.jobs, tools.audit, tools.vault
+    keyring, passwords = Keyring(db, vault, clock, ids), Passwords()
+    have.closing.push_async_callback(keyring.close)
+    have.closing.callback(passwords.close)
+    for one in (wired.identity, wired.staff):
+        if one is not None:
+            have.closing.push_async_callback(one.close)
+    one_time = OneTime(jobs, vault, clock, ids, settings.links)
+    provider: IdentityProvider = wired.identity or LocalIdentity(
+        db=db,
+        tokens=Tokens(keyring, clock, settings.own_url),
+        passwords=passwords,
+        one_time=one_time,
+        audit=audit,
+        clock=clock,
+        ids=ids,
+        verify_first=settings.auth.verify_email == "required",
+        shortest_password=settings.auth.password_min_length,
+    )
+    lockout, factors = Lockout(db, clock, vault), SecondFactor(vault, audit, clock, have.chance)
+    accounts = Accounts(
+        db, provider, one_time, Devices(clock, ids), lockout, factors, audit, clock, Checked(clock), wired.human
+    )
+    staff = Staff(
+        db,
+        audit,
+        clock,
+        ids,
+        vault=vault,
+        passwords=passwords,
+        lockout=lockout,
+        provider=wired.staff,
+        role_map={theirs: Role(ours) for theirs, ours in settings.oidc.roles.items()},
+        callback_url=f"{settings.own_url}/auth/callback",
+    )
+    if wired.identity is not None:
+        from hub.identity.remote import RemoteAccounts
+
+        remote = RemoteAccounts(db, jobs, audit, clock, ids, vault, wired.identity.base_url)
+        tools.inbox.on(wired.identity.name, remote.on_event)
+    return People(
+        provider=provider,
+        accounts=accounts,
+        security=Security(db, provider, one_time, lockout, factors, audit, clock),
+        staff=staff,
+        door=Door(accounts, staff),
+        keyring=keyring,
+        lockout=lockout,
+        workers=(accounts, lockout, staff),
+    )

@@ -1,0 +1,140 @@
+"""The nouns, put together: each gets what it needs, and nothing more. Read it from top to bottom."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import adapters
+from adapters import Adapters
+from hub.app.people import People, Tools, people
+from hub.app.resources import Resources
+from hub.audit import Audit
+from hub.backoffice import Backoffice
+from hub.bookings import Bookings, Fulfilment
+from hub.bookings.store import Store
+from hub.core.clock import Ids
+from hub.core.idempotency import Idempotency
+from hub.core.inbox import Inbox
+from hub.core.jobs import Jobs
+from hub.core.vault import Vault, own_secret
+from hub.core.worker import Worker
+from hub.customers import Customers
+from hub.flights import Flights
+from hub.locations import Locations
+from hub.messaging import Announcements, Facts, Letters, Outbox, Templates
+from hub.payments import Cashier, Gateway, Ledger, Settlement
+from hub.payments.intents import Intents
+from hub.privacy import Privacy
+from hub.settings import Settings
+from hub.story import Stories
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    people: People
+    customers: Customers
+    flights: Flights
+    locations: Locations
+    bookings: Bookings
+    fulfilment: Fulfilment
+    cashier: Cashier | None
+    settlement: Settlement | None
+    announcements: Announcements
+    letters: Letters
+    outbox: Outbox
+    stories: Stories
+    privacy: Privacy
+    backoffice: Backoffice
+    inbox: Inbox
+    idempotency: Idempotency
+    ids: Ids
+    sources: dict[str, Any]
+
+    @property
+    def workers(self) -> list[object]:
+        """Those that have jobs or schedules."""
+        found = (self.inbox, self.idempotency, *self.people.workers, self.flights, self.bookings, self.fulfilment)
+        more = (self.announcements, self.settlement, self.letters, self.outbox, self.privacy)
+        return [one for one in (*found, *more) if one is not None]
+
+
+def services(have: Resources) -> Services:
+    """Everything that does something, each given what it needs."""
+    settings, clock, db = have.settings, have.clock, have.db
+    locations = Locations()
+    wired = adapters.build(settings, have.transport, clock, locations)
+    ids, jobs, audit, vault = Ids(clock, have.chance), Jobs(), Audit(clock), _vault(settings)
+    inbox = Inbox(db, jobs, clock)
+    have.closing.push_async_callback(inbox.close)
+    found = people(have, wired, Tools(ids, jobs, audit, vault, inbox))
+    customers = Customers(db, audit, clock, ids)
+    flights = _flights(have, wired, locations, ids)
+    store = Store(jobs, audit, clock)
+    bookings = Bookings(db, store, flights, audit, clock, ids, timedelta(seconds=settings.payment_window))
+    cashier, settlement = _payments(have, wired.gateway, store, customers, inbox)
+    fulfilment = Fulfilment(db, store, clock, wired.suppliers)
+    for supplier in wired.suppliers:
+        inbox.on(supplier, fulfilment.on_event)
+    facts = Facts(store, vault, clock, settings.links)
+    outbox = Outbox(db, facts, jobs, audit, clock, Templates(), wired.mailer, wired.texter)
+    inbox.on("resend", outbox.on_event)
+    inbox.on("twilio", outbox.on_event)
+    return Services(
+        people=found,
+        customers=customers,
+        flights=flights,
+        locations=locations,
+        bookings=bookings,
+        fulfilment=fulfilment,
+        cashier=cashier,
+        settlement=settlement,
+        announcements=Announcements(db, store, jobs, clock, ids),
+        letters=Letters(db, jobs, clock, ids),
+        outbox=outbox,
+        stories=Stories(db, store),
+        privacy=Privacy(db, audit, jobs, clock, wired.gateway, found.provider),
+        backoffice=Backoffice(db, audit, clock, found.lockout),
+        inbox=inbox,
+        idempotency=Idempotency(db, clock, ids),
+        ids=ids,
+        sources=wired.webhooks,
+    )
+
+
+def _vault(settings: Settings) -> Vault:
+    given = [one.get_secret_value() for one in settings.secret_keys]
+    return Vault(given or [own_secret(settings.data_dir)])
+
+
+def _flights(have: Resources, wired: Adapters, locations: Locations, ids: Ids) -> Flights:
+    return Flights(
+        suppliers=wired.suppliers,
+        locations=locations,
+        cache=have.cache,
+        db=have.db,
+        clock=have.clock,
+        ids=ids,
+        ttl=have.settings.search_ttl,
+        deadline=have.settings.search_deadline,
+        sandboxed=wired.sandboxed,
+    )
+
+
+def _payments(
+    have: Resources, gateway: Gateway | None, store: Store, customers: Customers, inbox: Inbox
+) -> tuple[Cashier | None, Settlement | None]:
+    if gateway is None:
+        return None, None
+    clock, ids = have.clock, Ids(have.clock, have.chance)
+    ledger = Ledger(store, store.jobs, store.audit, clock)
+    intents = Intents(have.db, store, customers, gateway)
+    settlement = Settlement(have.db, store, ledger, intents, gateway, clock, ids)
+    inbox.on(gateway.name, settlement.on_event)
+    return Cashier(have.db, store, ledger, intents, gateway, clock, ids), settlement
+
+
+def worker(have: Resources, made: Services) -> Worker:
+    """Runs the jobs of all services; its connection LISTENs, so it goes past a transaction pooler."""
+    found = Worker(have.db, have.db.connect, have.clock, have.chance)
+    found.add(*made.workers)
+    return found

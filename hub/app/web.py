@@ -1,0 +1,134 @@
+"""The aiohttp application: the edge around everything, typed endpoints, pages, webhooks, what operators ask."""
+
+import random
+from contextlib import AsyncExitStack
+from typing import Any
+
+from aiohttp import web
+
+from hub import __version__
+from hub.app.resources import Resources
+from hub.app.services import Services, services
+from hub.core.clock import SystemClock
+from hub.core.errors import Unavailable
+from hub.core.metrics import HttpMetrics, new_registry
+from hub.core.migrate import status
+from hub.core.ratelimit import Limiter, MemoryLimiter, Rate, RedisLimiter
+from hub.core.worker import Worker
+from hub.settings import Settings
+from routes.api import Api
+from routes.bookings import BookingRoutes
+from routes.customers import CustomerRoutes
+from routes.flights import FlightRoutes
+from routes.gate import RATES, Gate
+from routes.hot import HOT, HotPath
+from routes.identity import IdentityRoutes
+from routes.keys import KeyRoutes
+from routes.middleware import Drain, Edge
+from routes.pages import PageRoutes
+from routes.payments import PaymentRoutes
+from routes.privacy import PrivacyRoutes
+from routes.security import SecurityRoutes
+from routes.staff import StaffRoutes
+from routes.staff_door import StaffDoor
+from routes.system import Check, SystemRoutes
+from routes.webhooks import WebhookRoutes
+
+
+def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
+    """Every typed endpoint."""
+    people, found = made.people, Api(title="travel-hub", version=__version__)
+    secure = settings.own_url.startswith("https:")
+    found.add(
+        IdentityRoutes(people.accounts, people.security, made.customers, secure=secure),
+        SecurityRoutes(people.security),
+        CustomerRoutes(made.customers),
+        PrivacyRoutes(made.privacy, people.security.confirm_password),
+        flights,
+        BookingRoutes(made.bookings, made.stories),
+        StaffRoutes(people.staff, made.backoffice),
+        KeyRoutes(people.keyring),
+    )
+    if made.cashier is not None:
+        found.add(PaymentRoutes(made.cashier))
+    return found
+
+
+def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Application:
+    settings, people, metrics, drain = have.settings, made.people, HttpMetrics(have.registry), Drain()
+    app = web.Application(client_max_size=settings.max_body)
+    edge = Edge(
+        clock=have.clock,
+        ids=made.ids,
+        metrics=metrics,
+        drain=drain,
+        origins=settings.cors_origins,
+        trusted_proxies=settings.trusted_proxies,
+        production=settings.env == "production",
+    )
+    edge.install(app)
+    staff_door = StaffDoor(people.staff, settings.own_url, origins=settings.cors_origins)
+    gate = Gate(
+        authenticate=people.door.authenticate,
+        surely=people.door.surely,
+        by_cookie=staff_door.by_cookie,
+        clock=have.clock,
+        limiter=limiter(have),
+        idempotency=made.idempotency,
+        metrics=metrics,
+        rates={**RATES, "default": Rate(settings.rate_limit), "auth": Rate(settings.auth_rate_limit)},
+        max_body=settings.max_body,
+    )
+    flights = FlightRoutes(made.flights, made.locations)
+    typed = api(made, flights, settings)
+    typed.add(SystemRoutes(openapi=typed.openapi_json, checks=checks(have, jobs), registry=have.registry, drain=drain))
+    typed.install(app, gate)
+    staff_door.install(app, gate)
+    PageRoutes(people.accounts, settings.own_url, settings.frontend_url).install(app, gate)
+    WebhookRoutes(made.inbox, made.sources, settings.own_url).install(app)
+    app[HOT] = HotPath(edge, gate, "/api/flights/search", flights.hot)
+    return app
+
+
+def limiter(have: Resources) -> Limiter:
+    """In Redis for all nodes together where there is one, else in this process."""
+    if have.settings.redis_url is None:
+        return MemoryLimiter(have.clock)
+    import redis.asyncio as redis
+
+    url = have.settings.redis_url.get_secret_value()
+    return RedisLimiter(redis.from_url(url, socket_timeout=0.25, socket_connect_timeout=0.25), have.clock)
+
+
+def checks(have: Resources, jobs: Worker | None) -> dict[str, Check]:
+    """What /readyz asks."""
+
+    async def database() -> None:
+        async with have.db.connection() as connection:
+            await connection.fetchval("select 1")
+
+    async def migrations() -> None:
+        async with have.db.connection() as connection:
+            pending = (await status(connection)).pending
+        if pending:
+            raise Unavailable(f"pending: {', '.join(pending)}")
+
+    async def worker_runs() -> None:
+        if jobs is not None and not jobs.healthy:
+            raise Unavailable("the job worker has no connection")
+
+    return {"database": database, "migrations": migrations, "worker": worker_runs}
+
+
+def openapi(settings: Settings) -> dict[str, Any]:
+    """The document of this version, made without a database or a network."""
+    nothing: Any = _Nothing()
+    have = Resources(
+        settings, SystemClock(), random.SystemRandom(), nothing, nothing, nothing, new_registry(), AsyncExitStack()
+    )
+    made = services(have)
+    return api(made, FlightRoutes(made.flights, made.locations), settings).openapi()
+
+
+class _Nothing:
+    """Stands where nothing is asked of it."""

@@ -1,0 +1,200 @@
+"""staff, permissions, keys: who may come in, what they may do, and what their tokens are signed with."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hub import app as root
+from hub.audit import Audit
+from hub.cli.operate import database
+from hub.cli.run import prepared
+from hub.core.clock import Ids, SystemClock
+from hub.core.metrics import new_registry
+from hub.core.vault import Vault, own_secret
+from hub.identity.keys import Keyring, ListedKey
+from hub.identity.passwords import Passwords
+from hub.identity.permissions import PERMISSIONS, Permission, Role
+from hub.identity.staff_members import StaffMember, StaffMembers
+from routes.permissions import permissions_of
+
+console = Console()
+WIDTH = 150
+"""Columns of the tables that nothing may be cut off of."""
+staff_app = typer.Typer(no_args_is_help=True, help="The operator's own people.")
+keys_app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
+
+Email = Annotated[str, typer.Argument(help="their e-mail address")]
+Password = Annotated[
+    str,
+    typer.Option(
+        envvar="HUB_STAFF_PASSWORD",
+        prompt=True,
+        hide_input=True,
+        confirmation_prompt=True,
+        help="at least 12 characters; asked for when it is not given",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(permissions)
+    app.add_typer(staff_app, name="staff")
+    app.add_typer(keys_app, name="keys")
+
+
+@asynccontextmanager
+async def members() -> AsyncIterator[StaffMembers]:
+    passwords, clock = Passwords(threads=1), SystemClock()
+    try:
+        async with database() as db:
+            yield StaffMembers(db, Audit(clock), clock, Ids(clock), passwords)
+    finally:
+        passwords.close()
+
+
+@staff_app.command("add")
+def staff_add(
+    email: Email,
+    name: Annotated[str, typer.Option(help="how they are called")],
+    role: Annotated[list[Role], typer.Option(help="staff, manager, admin or accountant; more than one is possible")],
+    password: Password,
+) -> None:
+    """Add somebody who signs in with a password here."""
+
+    async def work() -> StaffMember:
+        async with members() as found:
+            return await found.add(email, name, role, password)
+
+    member = asyncio.run(work())
+    console.print(f"{member.email} is added as {_roles(member)}.", highlight=False)
+
+
+@staff_app.command("list")
+def staff_list() -> None:
+    """Everybody, by name."""
+
+    async def work() -> list[StaffMember]:
+        async with members() as found:
+            people: list[StaffMember] = []
+            while page := (await found.page(page=len(people) // 100 + 1))[0]:
+                people += page
+                if len(page) < 100:  # noqa: PLR2004
+                    break
+            return people
+
+    table = Table("name", "address", "roles", "let in by", "last seen", "state", box=None)
+    for one in asyncio.run(work()):
+        seen = f"{one.last_seen_at:%Y-%m-%d %H:%M}" if one.last_seen_at else "never"
+        state = "[red]disabled[/red]" if one.disabled_at else "[green]active[/green]"
+        table.add_row(one.name, one.email, _roles(one), one.issuer, seen, state)
+    console.print(table)
+
+
+@staff_app.command("disable")
+def staff_disable(email: Email) -> None:
+    """Let somebody in no more; their sessions end."""
+    asyncio.run(_change(email, disabled=True))
+    console.print(f"{email} is disabled.", highlight=False)
+
+
+@staff_app.command("enable")
+def staff_enable(email: Email) -> None:
+    """Let somebody in again."""
+    asyncio.run(_change(email, disabled=False))
+    console.print(f"{email} is enabled.", highlight=False)
+
+
+@staff_app.command("password")
+def staff_password(email: Email, password: Password) -> None:
+    """Give somebody a new password; their sessions end."""
+
+    async def work() -> None:
+        async with members() as found:
+            await found.set_password((await found.find(email)).id, password)
+
+    asyncio.run(work())
+    console.print(f"{email} has a new password.", highlight=False)
+
+
+async def _change(email: str, *, disabled: bool) -> None:
+    async with members() as found:
+        await found.change((await found.find(email)).id, disabled=disabled)
+
+
+def _roles(member: StaffMember) -> str:
+    return ", ".join(sorted(member.roles)) or "nobody"
+
+
+@asynccontextmanager
+async def keyring() -> AsyncIterator[Keyring]:
+    settings, clock = prepared(), SystemClock()
+    vault = Vault([one.get_secret_value() for one in settings.secret_keys] or [own_secret(settings.data_dir)])
+    async with database() as db:
+        found = Keyring(db, vault, clock, Ids(clock))
+        try:
+            yield found
+        finally:
+            await found.close()
+
+
+@keys_app.command("list")
+def keys_list() -> None:
+    """The keys, and which of them signs."""
+
+    async def work() -> list[ListedKey]:
+        async with keyring() as found:
+            return await found.listed()
+
+    table = Table("kid", "made", "signs from", "state", box=None)
+    for one in asyncio.run(work()):
+        table.add_row(one.kid, f"{one.created_at:%Y-%m-%d %H:%M}", f"{one.signs_from:%Y-%m-%d %H:%M}", one.state)
+    console.print(table)
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    now: Annotated[bool, typer.Option("--now", help="it signs at once: for a key that has leaked")] = False,
+) -> None:
+    """Make a new signing key. Nobody is signed out: tokens of the old one count until they expire."""
+
+    async def work() -> str:
+        async with keyring() as found:
+            return await found.rotate(now=now)
+
+    kid = asyncio.run(work())
+    console.print(f"Key {kid} signs {'from now' if now else 'in ten minutes'} on.", highlight=False)
+
+
+def permissions() -> None:
+    """Print who may do what, and what every route asks for."""
+    wide = Console(width=max(console.width, WIDTH))
+    roles = sorted(Role, key=list(Role).index)
+    matrix = Table("permission", *roles, "session looked at", "meaning", box=None)
+    for one in PERMISSIONS:
+        matrix.add_row(one.name, *(_mark(one, role) for role in roles), "yes" if one.live else "", one.meaning)
+    wide.print(matrix)
+    routes = Table("method", "path", "permission", box=None)
+    for line in permissions_of(_application()):
+        routes.add_row(line.method, line.path, line.permission.name)
+    wide.print()
+    wide.print(routes)
+
+
+def _mark(permission: Permission, role: Role) -> str:
+    return "yes" if permission.admits(frozenset({role})) else ""
+
+
+def _application() -> Any:
+    """The application as it would be served, made without a database or a network."""
+    nothing: Any = object()
+    chance = random.SystemRandom()
+    have = root.Resources(
+        prepared(), SystemClock(), chance, nothing, nothing, nothing, new_registry(), AsyncExitStack()
+    )
+    return root.web_app(have, root.services(have), None)

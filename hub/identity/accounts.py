@@ -1,0 +1,260 @@
+"""Coming in and going out: what holds for every traveller, whoever keeps their password."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+import asyncpg
+
+from hub.audit import Audit
+from hub.core.clock import Clock
+from hub.core.context import current
+from hub.core.db import Database, Tx
+from hub.core.errors import Conflict, Forbidden, HubError, Unauthenticated
+from hub.core.jobs import every
+from hub.identity.devices import Devices
+from hub.identity.lockout import Lockout
+from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, SignedIn
+from hub.identity.one_time import SQL, OneTime
+from hub.identity.provider import IdentityProvider, Proof
+from hub.identity.second_factor import SecondFactor
+from hub.identity.tokens import Checked
+
+STROKE = 0.2
+"""Seconds: answers that must not tell whether an address is known leave on the stroke of this clock."""
+NOBODY = UUID(int=0)
+SEEN_LIFE = timedelta(days=30)
+KEPT = timedelta(days=90)
+"""How long the record of a session outlives it."""
+
+
+class HumanCheck(Protocol):
+    """A captcha."""
+
+    async def check(self, token: str, ip: str | None) -> None:
+        """Raises Invalid for a token that is no proof, ProviderError when nobody can tell."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """`human` guards sign-up where it is set. `device` is the secret that a device was given at its last sign-in."""
+
+    db: Database
+    provider: IdentityProvider
+    one_time: OneTime
+    devices: Devices
+    lockout: Lockout
+    factors: SecondFactor
+    audit: Audit
+    clock: Clock
+    checked: Checked
+    human: HumanCheck | None = None
+
+    async def register(self, new: NewAccount, *, device: str | None, captcha: str = "") -> SignedIn | None:
+        """None: a letter is on its way, if there is an account to open; the answer is the same if there is none.
+
+        Raises Invalid for the password or the captcha, Conflict only where addresses are not confirmed first.
+        """
+        if self.human is not None:
+            await self.human.check(captcha, current().ip)
+        async with self._alike():
+            proof = await self.provider.sign_up(new)
+            async with self.db.transaction() as tx:
+                outcome = await self._applied(tx, proof)
+                return await self._entered(tx, outcome, device)
+
+    async def login(self, email: str, password: str, *, code: str | None, device: str | None) -> SignedIn:
+        """Raises Unauthenticated `wrong_credentials` or `second_factor_required`, Forbidden `email_not_verified`,
+        TooManyRequests after too many failures from devices that the account does not know.
+        """
+        known = await self._attempt(email, device)
+        try:
+            proof = await self.provider.sign_in(email, password)
+        except (Unauthenticated, Forbidden) as error:
+            await self._refused(email, error)
+            raise
+        try:
+            async with self.db.transaction() as tx:
+                second = await self._second_factor(tx, proof, code)
+                outcome = await self._applied(tx, proof)
+                await self.lockout.cleared(tx, email, current().ip or "", known)
+                return _certainly(await self._entered(tx, outcome, device, second_factor=second))
+        except HubError as error:
+            await proof.discard()
+            await self._refused(email, error)
+            raise
+
+    async def refresh(self, refresh_token: str) -> Grant:
+        """A new pair for the old one. Raises Unauthenticated; a second use of a token ends its session."""
+        grant = await self.provider.refresh(refresh_token)
+        reading = await self.provider.read(grant.token)
+        async with self.db.transaction() as tx:
+            if reading.identity is not None:
+                await self._keep(tx, reading.identity)
+            ended = await self._seen(tx, grant)
+        if ended:
+            await self.provider.sign_out(reading.caller, grant.token)
+            raise Unauthenticated("This session has been ended.", code="session_ended")
+        return grant
+
+    async def logout(self, caller: Caller, token: str) -> None:
+        if caller.session_id is not None:
+            async with self.db.transaction() as tx:
+                if await tx.fetchval(SQL.end_session, caller.session_id, self.clock.now(), "signed_out"):
+                    await self.audit.record(tx, "session.ended", customer_id=caller.id, because="signed_out")
+        await self.provider.sign_out(caller, token)
+
+    async def verify_email(self, token: str, *, device: str | None = None) -> SignedIn:
+        """Confirms the address, and signs in. Raises Gone `token_expired`."""
+        proof = await self.provider.verify_email(token)
+        async with self.db.transaction() as tx:
+            outcome = await self._applied(tx, proof)
+            if outcome.identity is not None:
+                await self.one_time.letter(tx, outcome.identity.id, "welcome", "first")
+            return _certainly(await self._entered(tx, outcome, device))
+
+    async def resend_verification(self, email: str) -> None:
+        async with self._alike():
+            await self.provider.resend_verification(email)
+
+    async def forgot_password(self, email: str) -> None:
+        async with self._alike():
+            await self.provider.forgot_password(email)
+
+    async def reset_password(self, token: str, password: str, *, device: str | None = None) -> str:
+        """Ends every session. What comes back makes this device a known one. Raises Gone, Invalid."""
+        proof = await self.provider.reset_password(token, password)
+        async with self.db.transaction() as tx:
+            outcome = await self._applied(tx, proof)
+            if outcome.identity is None:
+                raise Unauthenticated("The link belongs to nobody.", code="token_expired")
+            person, now = outcome.identity, self.clock.now()
+            await tx.fetch(SQL.end_sessions, person.id, now, "password_reset", None)
+            await self.audit.record(tx, "password.reset", customer_id=person.id)
+            await self.one_time.letter(tx, person.id, "password_changed", now.isoformat())
+            await self.lockout.forgiven(tx, person.email)
+            _, remembered, _ = await self.devices.remember(tx, person.id, device)
+            return remembered
+
+    async def authenticate(self, token: str) -> Caller:
+        """Who a token belongs to, without asking anybody. Raises Unauthenticated."""
+        found = self.checked.get(token)
+        if found is not None:
+            return found.caller
+        reading = await self.provider.read(token)
+        if reading.identity is not None:
+            async with self.db.transaction() as tx:
+                await self._keep(tx, reading.identity)
+        self.checked.keep(token, reading)
+        return reading.caller
+
+    async def surely(self, caller: Caller, token: str) -> None:
+        """A token outlives sign-out and deletion: for money and the account itself its session is looked at.
+
+        Raises Unauthenticated `session_ended`; Forbidden `second_factor_required` for a session that began without.
+        """
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.session, caller.session_id)
+            needed = self.provider.remote and await self.factors.required(tx, caller.id)
+        stands = row is not None and row["ended_at"] is None and row["expires_at"] > self.clock.now()
+        mine = row is None or row["customer_id"] == caller.id
+        if not mine or (row is not None and not stands) or not (stands or self.provider.remote):
+            raise _ended()
+        if self.provider.remote and not await self.provider.alive(caller, token):
+            raise _ended()
+        if needed and not (row is not None and row["second_factor"]):
+            raise Forbidden("Sign in here with your second factor.", code="second_factor_required")
+
+    @every(3600)
+    async def forget(self) -> None:
+        """Links that are too old, and sessions that ended long ago."""
+        now = self.clock.now()
+        async with self.db.transaction() as tx:
+            await tx.execute(SQL.forget_tokens, now - timedelta(days=7))
+            await tx.execute(SQL.forget_sessions, now - KEPT)
+
+    async def _attempt(self, email: str, device: str | None) -> UUID | None:
+        """Counts the attempt before the password is looked at, so that a hundred at once are a hundred."""
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.customer_by_email, email)
+            known = await self.devices.known(tx, row["id"] if row else NOBODY, device)
+            await self.lockout.attempt(tx, email, current().ip or "", known)
+        return known
+
+    async def _refused(self, email: str, error: HubError) -> None:
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.customer_by_email, email)
+            await self.audit.record(tx, "session.refused", customer_id=row["id"] if row else None, because=error.code)
+
+    async def _second_factor(self, tx: Tx, proof: Proof, code: str | None) -> bool:
+        person = proof.identity
+        if person is None or not await self.factors.required(tx, person.id):
+            return False
+        if not code:
+            raise Unauthenticated("Send the code of your second factor too.", code="second_factor_required")
+        await self.factors.check(tx, person.id, code)
+        return True
+
+    async def _applied(self, tx: Tx, proof: Proof) -> Outcome:
+        """The customer of a remote account is written down before anything refers to it."""
+        if self.provider.remote and proof.identity is not None:
+            await self._keep(tx, proof.identity)
+        outcome = await proof.apply(tx)
+        if self.provider.remote and outcome.identity is not None:
+            await self._keep(tx, outcome.identity)
+            if outcome.grant is not None:
+                await self._seen(tx, outcome.grant)
+        return outcome
+
+    async def _entered(
+        self, tx: Tx, outcome: Outcome, device: str | None, *, second_factor: bool = False
+    ) -> SignedIn | None:
+        if outcome.identity is None or outcome.grant is None:
+            return None
+        person, session = outcome.identity.id, outcome.grant.session_id
+        had = await self.devices.count(tx, person)
+        known, remembered, is_new = await self.devices.remember(tx, person, device)
+        await tx.execute(SQL.mark_session, session, known, second_factor)
+        await self.audit.record(tx, "session.started", customer_id=person, new_device=is_new)
+        if is_new and had:
+            await self.one_time.letter(tx, person, "new_sign_in", str(session), session_id=session)
+        return SignedIn(outcome.grant, remembered)
+
+    async def _keep(self, tx: Tx, person: Identity) -> None:
+        try:
+            async with tx.savepoint():
+                await tx.execute(
+                    SQL.keep_customer, person.id, person.email, person.name, person.phone, self.clock.now(),
+                    person.verified,
+                )  # fmt: skip
+        except asyncpg.UniqueViolationError as error:
+            raise Conflict("Another account here has this e-mail address.", code="email_taken") from error
+
+    async def _seen(self, tx: Tx, grant: Grant) -> bool:
+        """Whether the session, which may have begun elsewhere, has been ended here."""
+        now, context = self.clock.now(), current()
+        facts = (grant.session_id, grant.customer_id, now, now + SEEN_LIFE, context.ip, context.user_agent)
+        return bool(await tx.fetchval(SQL.see_session, *facts))
+
+    @asynccontextmanager
+    async def _alike(self) -> AsyncIterator[None]:
+        """Whatever happens inside, and however it ends, it takes whole strokes of the clock."""
+        started = self.clock.monotonic()
+        try:
+            yield
+        finally:
+            await self.clock.sleep(STROKE - (self.clock.monotonic() - started) % STROKE)
+
+
+def _certainly(found: SignedIn | None) -> SignedIn:
+    if found is None:
+        raise Unauthenticated("The identity provider opened no session.", code="wrong_credentials")
+    return found
+
+
+def _ended() -> Unauthenticated:
+    return Unauthenticated("This session has ended; sign in again.", code="session_ended")

@@ -1,0 +1,226 @@
+"""The hub's own accounts: passwords and refresh tokens in its own database."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from hub.audit import Audit
+from hub.core.clock import Clock, Ids
+from hub.core.context import current
+from hub.core.db import Database, Tx
+from hub.core.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading
+from hub.identity.one_time import SQL, OneTime, digest
+from hub.identity.passwords import SHORTEST, Passwords, check_strength
+from hub.identity.provider import Proof
+from hub.identity.tokens import ACCESS_LIFE, Tokens
+
+SESSION_LIFE = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A step that is one transaction still to come."""
+
+    work: Callable[[Tx], Awaitable[Outcome]]
+    identity: Identity | None = None
+
+    async def apply(self, tx: Tx) -> Outcome:
+        return await self.work(tx)
+
+    async def discard(self) -> None:
+        """Nothing has happened yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalIdentity:
+    """`verify_first`: an address has to be confirmed before the first sign-in.
+
+    Without it a registration signs in at once, and so has to say when an address is taken.
+    """
+
+    db: Database
+    tokens: Tokens
+    passwords: Passwords
+    one_time: OneTime
+    audit: Audit
+    clock: Clock
+    ids: Ids
+    verify_first: bool = True
+    shortest_password: int = SHORTEST
+    name: str = "local"
+    remote: bool = False
+
+    async def sign_up(self, new: NewAccount) -> Proof:
+        check_strength(new.password, email=new.email, shortest=self.shortest_password)
+        hashed = await self.passwords.hash(new.password)
+        return Pending(lambda tx: self._register(tx, new, hashed))
+
+    async def sign_in(self, email: str, password: str) -> Proof:
+        async with self.db.connection() as tx:
+            row = await tx.fetchrow(SQL.customer_by_email, email)
+        stored = row["password_hash"] if row else None
+        if not await self.passwords.matches(stored, password) or row is None or stored is None:
+            raise Unauthenticated("The e-mail address or the password is wrong.", code="wrong_credentials")
+        if self.verify_first and row["verified_at"] is None:
+            raise Forbidden("Confirm your e-mail address first.", code="email_not_verified")
+        fresh = await self.passwords.hash(password) if self.passwords.outdated(stored) else None
+        return Pending(lambda tx: self._enter(tx, row, fresh), identity_of(row))
+
+    async def refresh(self, refresh_token: str) -> Grant:
+        """Raises Conflict `refresh_in_progress` for what arrived while the token was being used: two tabs, no thief."""
+        began = self.clock.now()
+        async with self.db.transaction() as tx:
+            hashed = digest(refresh_token)
+            row = await tx.fetchrow(SQL.lock_refresh_token, hashed)
+            now = self.clock.now()
+            if row is None or row["ended_at"] is not None or row["expires_at"] <= now:
+                raise Unauthenticated("The refresh token is not valid.", code="invalid_refresh_token")
+            if row["used_at"] is None:
+                await tx.execute(SQL.use_refresh_token, hashed, now)
+                return await self._pair(tx, row["customer_id"], row["session_id"])
+            if row["used_at"] >= began:
+                raise Conflict("The token is being used at this moment.", code="refresh_in_progress")
+            await tx.execute(SQL.end_session, row["session_id"], now, "refresh_token_reused")
+            await self.audit.record(tx, "session.ended", customer_id=row["customer_id"], because="refresh_token_reused")
+        # Said only after the end of the session has been committed.
+        raise Unauthenticated("The refresh token was used twice; sign in again.", code="refresh_token_reused")
+
+    async def verify_email(self, token: str) -> Proof:
+        return Pending(lambda tx: self._verify(tx, token))
+
+    async def resend_verification(self, email: str) -> None:
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.customer_by_email, email)
+            if row is None or row["verified_at"] is not None:
+                return
+            if not await self.one_time.sent_lately(tx, row["id"], "verify"):
+                await self.one_time.send(tx, row["id"], "verify", password_hash=row["password_hash"])
+
+    async def forgot_password(self, email: str) -> None:
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.customer_by_email, email)
+            if row is not None and not await self.one_time.sent_lately(tx, row["id"], "reset"):
+                await self.one_time.send(tx, row["id"], "reset")
+                await self.audit.record(tx, "password.reset_requested", customer_id=row["id"])
+
+    async def reset_password(self, token: str, password: str) -> Proof:
+        check_strength(password, shortest=self.shortest_password)
+        hashed = await self.passwords.hash(password)
+        return Pending(lambda tx: self._reset(tx, token, hashed))
+
+    async def password_is(self, caller: Caller, email: str, password: str) -> bool:
+        async with self.db.connection() as tx:
+            stored = await tx.fetchval(SQL.credential_by_id, caller.id)
+        return await self.passwords.matches(stored, password)
+
+    async def change_password(self, caller: Caller, token: str, password: str) -> Proof:
+        check_strength(password, shortest=self.shortest_password, pointer="/new_password")
+        hashed = await self.passwords.hash(password)
+        return Pending(lambda tx: self._change(tx, caller, hashed))
+
+    async def sign_out(self, caller: Caller, token: str, *, everywhere: bool = False) -> None:
+        """Sessions are rows of the hub, and are ended there."""
+
+    async def read(self, token: str) -> Reading:
+        return await self.tokens.read(token)
+
+    async def alive(self, caller: Caller, token: str) -> bool:
+        """A session of ours has its row, which has been looked at before this is asked."""
+        return False
+
+    async def delete(self, identity: Identity) -> None:
+        """The password went with the erasure; there is nobody else who knows it."""
+
+    async def _register(self, tx: Tx, new: NewAccount, hashed: str) -> Outcome:
+        now, customer = self.clock.now(), self.ids.uuid()
+        if await tx.fetchval(SQL.insert_customer, customer, new.email, new.name, new.phone, now, None) is None:
+            return await self._register_again(tx, new, hashed)
+        await tx.execute(SQL.set_credential, customer, hashed, now)
+        await self.audit.record(tx, "customer.registered", customer_id=customer)
+        await self.one_time.send(tx, customer, "verify", password_hash=hashed)
+        identity = Identity(customer, new.email, new.name, new.phone)
+        return Outcome(identity, None if self.verify_first else await self._open(tx, customer))
+
+    async def _register_again(self, tx: Tx, new: NewAccount, hashed: str) -> Outcome:
+        """The address is known. Its owner is told by letter, and the caller nothing.
+
+        While it is unconfirmed each letter confirms the password of its own registration: who only claimed the address
+        first gains nothing by it.
+        """
+        if not self.verify_first:
+            raise Conflict("There is an account with this e-mail address.", code="email_taken")
+        row = await tx.fetchrow(SQL.customer_by_email, new.email)
+        if row is None:  # erased in this very moment
+            return Outcome()
+        await self.audit.record(tx, "customer.registered_again", customer_id=row["id"])
+        if row["verified_at"] is None:
+            await self.one_time.send(tx, row["id"], "verify", password_hash=hashed)
+        else:
+            day = f"{self.clock.now():%Y-%m-%d}"
+            await self.one_time.letter(tx, row["id"], "already_registered", day)
+        return Outcome()
+
+    async def _verify(self, tx: Tx, token: str) -> Outcome:
+        used, now = await self.one_time.use(tx, token, "verify"), self.clock.now()
+        row = await self._locked(tx, used.customer_id)
+        await self.one_time.void(tx, row["id"], "verify")
+        if used.password_hash and row["verified_at"] is None:
+            await tx.execute(SQL.set_credential, row["id"], used.password_hash, now)
+        await self._confirmed(tx, row["id"])
+        return Outcome(identity_of(row, verified=True), await self._open(tx, row["id"]))
+
+    async def _reset(self, tx: Tx, token: str, hashed: str) -> Outcome:
+        """Who can read the letter owns the address, so this confirms it too."""
+        used = await self.one_time.use(tx, token, "reset")
+        row = await self._locked(tx, used.customer_id)
+        await self.one_time.void(tx, row["id"], "verify", "reset")
+        await tx.execute(SQL.set_credential, row["id"], hashed, self.clock.now())
+        await tx.fetch(SQL.end_sessions, row["id"], self.clock.now(), "password_reset", None)
+        await self._confirmed(tx, row["id"])
+        return Outcome(identity_of(row, verified=True))
+
+    async def _confirmed(self, tx: Tx, customer: UUID) -> None:
+        if await tx.fetchval(SQL.confirm_customer, customer, self.clock.now()):
+            await self.audit.record(tx, "email.verified", customer_id=customer)
+
+    async def _change(self, tx: Tx, caller: Caller, hashed: str) -> Outcome:
+        row = await self._locked(tx, caller.id)
+        await self.one_time.void(tx, caller.id, "reset")
+        await tx.execute(SQL.set_credential, caller.id, hashed, self.clock.now())
+        await tx.fetch(SQL.end_sessions, caller.id, self.clock.now(), "password_changed", caller.session_id)
+        return Outcome(identity_of(row))
+
+    async def _enter(self, tx: Tx, row: Any, fresh: str | None) -> Outcome:
+        if await tx.fetchval(SQL.hold_credential, row["id"], row["password_hash"]) is None:
+            raise Unauthenticated("The password has just been changed.", code="wrong_credentials")
+        grant = await self._open(tx, row["id"])
+        if fresh:
+            await tx.execute(SQL.update_hash, row["id"], row["password_hash"], fresh)
+        return Outcome(identity_of(row), grant)
+
+    async def _locked(self, tx: Tx, customer: UUID) -> Any:
+        """Raises NotFound for a customer who is erased."""
+        await tx.fetchval(SQL.lock_customer, customer)
+        row = await tx.fetchrow(SQL.customer, customer)
+        if row is None:
+            raise NotFound("This account does not exist any more.", code="customer_not_found")
+        return row
+
+    async def _open(self, tx: Tx, customer: UUID) -> Grant:
+        session, now, context = self.ids.uuid(), self.clock.now(), current()
+        await tx.execute(SQL.insert_session, session, customer, now, now + SESSION_LIFE, context.ip, context.user_agent)
+        return await self._pair(tx, customer, session)
+
+    async def _pair(self, tx: Tx, customer: UUID, session: UUID) -> Grant:
+        refresh = self.ids.token()
+        await tx.execute(SQL.insert_refresh_token, digest(refresh), session, self.clock.now())
+        access = await self.tokens.issue(customer, session)
+        return Grant(customer, session, access, refresh, int(ACCESS_LIFE.total_seconds()))
+
+
+def identity_of(row: Any, *, verified: bool = False) -> Identity:
+    """Of a row of `customers`."""
+    return Identity(row["id"], row["email"], row["name"], row["phone"], verified or row["verified_at"] is not None)

@@ -1,0 +1,89 @@
+"""Who people are to the hub, and what a sign-in gives them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from hub.identity.permissions import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who has proved who they are."""
+
+    id: UUID
+    session_id: UUID | None = None
+    roles: frozenset[Role] = frozenset({Role.TRAVELLER})
+    kind: Literal["customer", "staff"] = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A traveller as an identity provider knows them. `id` is also the id of the customer."""
+
+    id: UUID
+    email: str
+    name: str = ""
+    phone: str | None = None
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    email: str
+    password: str
+    name: str
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a sign-in gives: `token` for the Authorization header, `refresh_token` for the next pair.
+
+    `expires_in` is the life of `token` in seconds.
+    """
+
+    customer_id: UUID
+    session_id: UUID
+    token: str
+    refresh_token: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a step. No grant: the address has to be confirmed first. No identity: there is nothing to tell."""
+
+    identity: Identity | None = None
+    grant: Grant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A token that has been checked. `identity` is what it says of its owner, where it says anything."""
+
+    caller: Caller
+    expires_at: datetime
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A grant, and the secret by which this device is known next time."""
+
+    grant: Grant
+    device_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One device's stay. `current` marks the one that asks."""
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    ip: str | None
+    user_agent: str | None
+    current: bool = False

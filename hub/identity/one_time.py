@@ -1,0 +1,82 @@
+"""Links that work once: kept as a hash, and sealed for the writer of the letter."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+from urllib.parse import quote
+from uuid import UUID
+
+from hub.core.clock import Clock, Ids
+from hub.core.db import Tx, named_queries
+from hub.core.errors import Gone
+from hub.core.jobs import Jobs
+from hub.core.vault import Vault
+from hub.identity.work import Letter, WriteLetter
+
+SQL = named_queries("identity")
+
+Purpose = Literal["verify", "reset"]
+LIFE: dict[Purpose, timedelta] = {"verify": timedelta(hours=24), "reset": timedelta(hours=1)}
+PAUSE = timedelta(seconds=60)
+"""Between two letters of one kind to one person, however often they are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    customer_id: UUID
+    password_hash: str | None
+
+
+def digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class OneTime:
+    """`link_base` is where people click: `{link_base}/verify?token=…` and `{link_base}/reset?token=…`."""
+
+    jobs: Jobs
+    vault: Vault
+    clock: Clock
+    ids: Ids
+    link_base: str
+
+    async def send(self, tx: Tx, customer_id: UUID, purpose: Purpose, *, password_hash: str | None = None) -> None:
+        """A new link, and the letter with it. Older links stay good until one of them is used."""
+        now, token, number = self.clock.now(), self.ids.token(), self.ids.uuid()
+        sealed = self.vault.seal(f"link:{number}", f"{self.link_base}/{purpose}?token={quote(token)}")
+        await tx.execute(
+            SQL.insert_token, number, customer_id, purpose, digest(token), sealed, password_hash, now,
+            now + LIFE[purpose],
+        )  # fmt: skip
+        await self.letter(tx, customer_id, purpose, str(number), token_id=number)
+
+    async def sent_lately(self, tx: Tx, customer_id: UUID, purpose: Purpose) -> bool:
+        last = await tx.fetchval(SQL.last_token_at, customer_id, purpose)
+        return last is not None and self.clock.now() - last < PAUSE
+
+    async def use(self, tx: Tx, token: str, purpose: Purpose) -> Used:
+        """Raises Gone for a token that is unknown, used or too old: which of them is nobody's business."""
+        row = await tx.fetchrow(SQL.use_token, digest(token), purpose, self.clock.now())
+        if row is None:
+            raise Gone("This link has been used already, or is too old. Ask for a new one.", code="token_expired")
+        return Used(row["customer_id"], row["password_hash"])
+
+    async def void(self, tx: Tx, customer_id: UUID, *purposes: Purpose) -> None:
+        await tx.execute(SQL.void_tokens, customer_id, list(purposes), self.clock.now())
+
+    async def letter(
+        self,
+        tx: Tx,
+        customer_id: UUID,
+        letter: Letter,
+        reference: str,
+        *,
+        token_id: UUID | None = None,
+        session_id: UUID | None = None,
+    ) -> None:
+        """One letter per `reference`, however often this is called."""
+        fact = f"account:{customer_id}:{letter}:{reference}"
+        work = WriteLetter(customer_id=customer_id, letter=letter, fact=fact, token_id=token_id, session_id=session_id)
+        await self.jobs.enqueue(tx, work, key=fact)

@@ -1,0 +1,74 @@
+"""Passwords: which are let in, and how they are kept."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+import argon2
+
+from hub.core.errors import FieldError, Invalid
+
+T = TypeVar("T")
+
+SHORTEST = 8
+LONGEST = 128
+
+
+def check_strength(password: str, *, email: str = "", shortest: int = SHORTEST, pointer: str = "/password") -> None:
+    """Length and a list of the world's most common ones; no rules of composition. Raises Invalid `weak_password`."""
+    why = _weakness(password, email, shortest)
+    if why is not None:
+        raise Invalid(code="weak_password", errors=(FieldError(pointer, "weak_password", why),))
+
+
+def _weakness(password: str, email: str, shortest: int) -> str | None:
+    lowered = password.lower()
+    if len(password) < shortest:
+        return f"at least {shortest} characters"
+    if lowered in _common() or len(set(lowered)) < 4:  # noqa: PLR2004
+        return "too common: it is among the first that anybody would try"
+    if email and lowered in {email.lower(), email.lower().partition("@")[0]}:
+        return "not your e-mail address"
+    return None
+
+
+@cache
+def _common() -> frozenset[str]:
+    """30,000 of them, in the order of leaks, from zxcvbn; what is too short anyway is left out."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(one for one in FREQUENCY_LISTS["passwords"] if len(one) >= SHORTEST)
+
+
+class Passwords:
+    """argon2id in threads of its own: eight hashes at once on the loop would stall it for a second."""
+
+    def __init__(self, threads: int = 2) -> None:
+        self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    async def hash(self, password: str) -> str:
+        return await self._apart(self._hasher.hash, password)
+
+    async def matches(self, stored: str | None, password: str) -> bool:
+        """Takes as long for an unknown account (stored=None) as for a wrong password."""
+        return await self._apart(self._verify, stored, password)
+
+    def outdated(self, stored: str) -> bool:
+        return self._hasher.check_needs_rehash(stored)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _apart(self, work: Callable[..., T], *args: str | None) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    def _verify(self, stored: str | None, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored or self._nobody, password) and stored is not None
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False

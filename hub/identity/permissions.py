@@ -1,0 +1,57 @@
+"""Who may do what: one table. Every endpoint names one line of it, and `hub permissions` prints both."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """`TRAVELLER` is every customer; the others are the operator's own people."""
+
+    TRAVELLER = "traveller"
+    STAFF = "staff"
+    MANAGER = "manager"
+    ADMIN = "admin"
+    ACCOUNTANT = "accountant"
+
+
+STAFF_ROLES = frozenset(Role) - {Role.TRAVELLER}
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """`roles` None lets everybody in. `live` asks, beyond the token, whether its session still stands."""
+
+    name: str
+    meaning: str
+    roles: frozenset[Role] | None = None
+    live: bool = False
+    reads_token: bool = True
+    """Whether a token that comes along is looked at."""
+
+    def admits(self, roles: frozenset[Role]) -> bool:
+        return self.roles is None or not self.roles.isdisjoint(roles)
+
+
+def _of(*roles: Role) -> frozenset[Role]:
+    return frozenset(roles)
+
+
+ANYONE = Permission("anyone", "no sign-in is asked for", reads_token=False)
+OPTIONAL = Permission("optional", "anybody; a valid token says who, one that is not valid counts as none")
+TRAVELLER = Permission("own.data", "a traveller's own things", _of(Role.TRAVELLER))
+OWN_MONEY = Permission("own.money", "book, pay, cancel", _of(Role.TRAVELLER), live=True)
+OWN_ACCOUNT = Permission(
+    "own.account", "password, sessions, second factor, export, erasure", _of(Role.TRAVELLER), live=True
+)
+STAFF = Permission("staff.self", "any of the operator's people, about themselves", STAFF_ROLES, live=True)
+READ_CUSTOMERS = Permission("customers.read", "see travellers and their bookings", STAFF_ROLES, live=True)
+MANAGE_CUSTOMERS = Permission(
+    "customers.manage", "unlock accounts, end sessions", _of(Role.MANAGER, Role.ADMIN), live=True
+)
+READ_AUDIT = Permission("audit.read", "who did what", _of(Role.MANAGER, Role.ADMIN, Role.ACCOUNTANT), live=True)
+MANAGE_STAFF = Permission("staff.manage", "add, change and disable staff", _of(Role.ADMIN), live=True)
+
+PERMISSIONS = (
+    ANYONE, OPTIONAL, TRAVELLER, OWN_MONEY, OWN_ACCOUNT, STAFF, READ_CUSTOMERS, MANAGE_CUSTOMERS, READ_AUDIT,
+    MANAGE_STAFF,
+)  # fmt: skip

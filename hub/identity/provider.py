@@ -1,0 +1,91 @@
+"""The port to whoever keeps the travellers' passwords and issues their tokens."""
+
+from typing import Protocol
+
+from hub.core.db import Tx
+from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading
+
+
+class Proof(Protocol):
+    """Somebody has proved who they are, or is about to change it. Nothing of it holds before `apply`.
+
+    A provider on the other side of a wire has done its part already; then `apply` only says what came of it.
+    """
+
+    @property
+    def identity(self) -> Identity | None:
+        """Known before `apply` where a person has proved themselves; None where even that must not be told."""
+        ...
+
+    async def apply(self, tx: Tx) -> Outcome:
+        """Completes the step in the hub's own transaction. Raises Unauthenticated when it has been overtaken."""
+        ...
+
+    async def discard(self) -> None:
+        """Undoes what has been done: the second factor was missing."""
+        ...
+
+
+class IdentityProvider(Protocol):
+    """Keeps passwords, confirms addresses, issues and renews tokens.
+
+    Unknown addresses are answered as known ones are. Methods that reach over a wire raise the ProviderError family.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def remote(self) -> bool:
+        """Whether accounts are kept on the other side of a wire, and sessions can begin without the hub."""
+        ...
+
+    async def sign_up(self, new: NewAccount) -> Proof:
+        """Raises Invalid for a password that the provider finds too weak."""
+        ...
+
+    async def sign_in(self, email: str, password: str) -> Proof:
+        """Raises Unauthenticated `wrong_credentials`, Forbidden `email_not_verified` after a right password."""
+        ...
+
+    async def refresh(self, refresh_token: str) -> Grant:
+        """A new pair for the old one. Raises Unauthenticated; a token used twice ends its session."""
+        ...
+
+    async def verify_email(self, token: str) -> Proof:
+        """Raises Gone for a token that is used, expired or unknown."""
+        ...
+
+    async def resend_verification(self, email: str) -> None:
+        """Returns alike for every address."""
+        ...
+
+    async def forgot_password(self, email: str) -> None:
+        """Returns alike for every address."""
+        ...
+
+    async def reset_password(self, token: str, password: str) -> Proof:
+        """Ends all sessions, and gives no grant. Raises Gone for the token, Invalid for the password."""
+        ...
+
+    async def password_is(self, caller: Caller, email: str, password: str) -> bool: ...
+
+    async def change_password(self, caller: Caller, token: str, password: str) -> Proof:
+        """Ends the other sessions. `token` is the caller's access token. Raises Invalid for the password."""
+        ...
+
+    async def sign_out(self, caller: Caller, token: str, *, everywhere: bool = False) -> None:
+        """Ends the caller's session, or all of theirs, on the provider's side."""
+        ...
+
+    async def read(self, token: str) -> Reading:
+        """Checks an access token without asking anybody. Raises Unauthenticated `invalid_token`, `token_expired`."""
+        ...
+
+    async def alive(self, caller: Caller, token: str) -> bool:
+        """Whether the provider still knows the session and its owner: a token outlives both."""
+        ...
+
+    async def delete(self, identity: Identity) -> None:
+        """Forgets the person. Succeeds when they are forgotten already."""
+        ...

@@ -1,0 +1,110 @@
+"""What the templates may speak of."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+from uuid import UUID
+
+from asyncpg import Record
+
+from hub.bookings.store import Store
+from hub.core.clock import Clock
+from hub.core.db import Tx, named_queries
+from hub.core.money import Money
+from hub.core.vault import Broken, Vault
+from hub.identity.work import Letter
+from hub.messaging.devices import device
+from hub.messaging.model import Message
+from hub.payments.ledger import SQL as PAYMENTS
+from hub.payments.ledger import Payment
+
+SQL = named_queries("messaging")
+
+LETTERS = frozenset(get_args(Letter))
+WITH_LINK = frozenset({"verify", "reset"})
+
+
+class Unsendable(Exception):
+    """There is nothing left to tell (`suppressed`), or it cannot be told (`failed`). `why` is a code for the record."""
+
+    def __init__(self, why: str, status: Literal["suppressed", "failed"] = "suppressed") -> None:
+        self.why = why
+        self.status = status
+        super().__init__(why)
+
+
+async def letter_about(tx: Tx, letter: str, ids: tuple[UUID | None, UUID | None, UUID | None], now: datetime) -> Record:
+    """Customer, link and sign-in (`ids`) as they are now. Raises Unsendable for a letter that has been overtaken."""
+    row = await tx.fetchrow(SQL.letter_about, *ids)
+    if row is None or row["erased_at"] is not None:
+        raise Unsendable("account_erased")
+    if letter == "verify" and row["verified_at"] is not None:
+        raise Unsendable("address_verified")
+    if letter in WITH_LINK:
+        _check_link(row, now)
+    return row
+
+
+def _check_link(row: Record, now: datetime) -> None:
+    if row["token_id"] is None:
+        raise Unsendable("link_unknown")
+    if row["used_at"] is not None:
+        raise Unsendable("link_used")
+    if row["expires_at"] <= now:
+        raise Unsendable("link_expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`link_base` is where people click: the page that asks for a new password is `{link_base}/forgot`."""
+
+    bookings: Store
+    vault: Vault
+    clock: Clock
+    link_base: str
+
+    async def of(self, tx: Tx, message: Message) -> dict[str, Any]:
+        """Raises Unsendable when there is nothing left to tell."""
+        if message.template in LETTERS:
+            return await self._of_account(tx, message)
+        facts: dict[str, Any] = {}
+        if message.booking_id:
+            facts["booking"] = await self.bookings.find(tx, message.booking_id)
+        if message.payment_id:
+            payment = Payment.from_row(await tx.fetchrow(PAYMENTS.lock, message.payment_id))  # type: ignore[arg-type]
+            facts["payment"] = payment
+            facts["refunded"] = Money(payment.refunded, payment.amount.currency)
+        return facts
+
+    async def _of_account(self, tx: Tx, message: Message) -> dict[str, Any]:
+        ids = (message.customer_id, message.token_id, message.session_id)
+        row = await letter_about(tx, message.template, ids, self.clock.now())
+        facts: dict[str, Any] = {
+            "customer": {"name": row["name"], "email": row["email"]},
+            "session": _session(row),
+            "at": message.created_at,
+            "forgot_link": f"{self.link_base}/forgot",
+        }
+        if message.template in WITH_LINK:
+            facts["link"] = self._link(row)
+            facts["link_life"] = in_words(row["expires_at"] - row["token_at"])
+        return facts
+
+    def _link(self, row: Record) -> str:
+        try:
+            return self.vault.open(f"link:{row['token_id']}", row["sealed"])
+        except Broken as error:
+            raise Unsendable("link_unreadable", "failed") from error
+
+
+def _session(row: Record) -> dict[str, Any] | None:
+    if row["session_id"] is None:
+        return None
+    return {"ip": row["ip"], "device": device(row["user_agent"]), "at": row["session_at"]}
+
+
+def in_words(life: timedelta) -> str:
+    """24 hours, 1 hour, 10 minutes: rounded down, so that nobody is promised too much."""
+    minutes = max(1, int(life.total_seconds()) // 60)
+    number, unit = (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")  # noqa: PLR2004
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -1,0 +1,81 @@
+"""All that is kept about one traveller, for themselves."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from hub.core.db import Tx, named_queries
+
+SQL = named_queries("privacy")
+
+KINDS: tuple[tuple[str, str], ...] = (
+    ("profile", SQL.export_customers),
+    ("sessions", SQL.export_sessions),
+    ("devices", SQL.export_devices),
+    ("addresses", SQL.export_addresses),
+    ("preferences", SQL.export_preferences),
+    ("bookings", SQL.export_bookings),
+    ("travelers", SQL.export_booking_travelers),
+    ("payments", SQL.export_payments),
+    ("refunds", SQL.export_refunds),
+    ("loyalty", SQL.export_loyalty_entries),
+    ("loyalty_totals", SQL.export_customer_stats),
+    ("spend", SQL.export_customer_spend),
+    ("messages", SQL.export_messages),
+    ("activity", SQL.export_audit_logs),
+)
+"""Every table that travellers can read, and how it is told: a new one is a line here and a query."""
+
+WITHHELD = (
+    "Kept and not shown, because whoever read them could act in your name: the hash of your password, the secret and "
+    "the recovery codes of your second factor, the marks of your devices, tokens, and the suppliers' own tokens."
+)
+_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """`kinds` holds rows as plain data: money as {amount, currency} in minor units, times aware."""
+
+    customer_id: UUID
+    made_at: datetime
+    kinds: dict[str, list[dict[str, Any]]]
+
+    def as_json(self) -> bytes:
+        """One document. Times are RFC 3339 in UTC."""
+        return orjson.dumps(self._head() | {"data": self.kinds}, _plain, orjson.OPT_UTC_Z)
+
+    def as_zip(self) -> bytes:
+        """One JSON file for each kind, and `index.json` that names them. The same export gives the same bytes."""
+        files = [{"kind": kind, "file": f"{kind}.json", "entries": len(rows)} for kind, rows in self.kinds.items()]
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            self._put(archive, "index", self._head() | {"files": files})
+            for kind, rows in self.kinds.items():
+                self._put(archive, kind, rows)
+        return buffer.getvalue()
+
+    def _head(self) -> dict[str, Any]:
+        return {"customer_id": self.customer_id, "made_at": self.made_at, "withheld": WITHHELD}
+
+    def _put(self, archive: zipfile.ZipFile, name: str, content: Any) -> None:
+        entry = zipfile.ZipInfo(f"{name}.json", self.made_at.timetuple()[:6])
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(entry, orjson.dumps(content, _plain, _PRETTY))
+
+
+async def read_all(tx: Tx) -> dict[str, list[dict[str, Any]]]:
+    """Everything that the subject of the transaction may see."""
+    return {kind: [dict(row) for row in await tx.fetch(query)] for kind, query in KINDS}
+
+
+def _plain(value: Any) -> str:
+    """The database's UUIDs are of a kind of their own."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(type(value).__name__)

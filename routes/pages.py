@@ -1,0 +1,247 @@
+"""Pages that the links in letters open, for products whose frontend has none of its own. They need no JavaScript."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+import jinja2
+import structlog
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from hub.core.errors import BadRequest, Forbidden, Gone, HubError, Invalid, NotFound, ProviderError
+from hub.identity import Caller, Grant, SignedIn
+from routes.endpoint import Endpoint, endpoints_of
+from routes.gate import Gate
+from routes.problems import from_exception
+from routes.request import ANYONE, DEVICE_COOKIE, VISIT, Call, get, post
+from routes.views import Email
+
+log = structlog.get_logger(__name__)
+
+LARGEST = 8 * 1024
+"""Bytes of a form."""
+_LONGEST_TOKEN = 2000
+_MOST_FIELDS = 10
+_DEVICE_LIFE = 400 * 24 * 3600
+_EMAIL: TypeAdapter[str] = TypeAdapter(Email)
+
+_CSP = (
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _CSP,
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+_DONE = frozenset({"verified", "reset", "sent"})
+
+
+class Accounts(Protocol):
+    """What these pages ask for; see hub/identity/accounts.py."""
+
+    async def verify_email(self, token: str, *, device: str | None = None) -> SignedIn: ...
+
+    async def reset_password(self, token: str, password: str, *, device: str | None = None) -> str: ...
+
+    async def forgot_password(self, email: str) -> None: ...
+
+    async def resend_verification(self, email: str) -> None: ...
+
+    async def logout(self, caller: Caller, token: str) -> None: ...
+
+
+class PageRoutes:
+    """`public_url` is how the world reaches the hub, `home` where people go on from here (the frontend), if anywhere.
+
+    Addresses inside the pages are relative, so that a proxy may put the hub under a path of its own.
+    """
+
+    def __init__(self, accounts: Accounts, public_url: str, home: str | None = None) -> None:
+        self._accounts = accounts
+        self._public_url = public_url
+        self._home = home
+        self._css = Path(str(files("routes").joinpath("static", "account.css")))
+        self._jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(str(files("templates").joinpath("pages"))),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def install(self, app: web.Application, gate: Gate) -> None:
+        """Instead of `Api.add`: what goes wrong here is told to people, as a page."""
+        for endpoint in endpoints_of(self):
+            methods = ("GET", "HEAD") if endpoint.operation.method == "GET" else (endpoint.operation.method,)
+            for method in methods:
+                app.router.add_route(method, endpoint.operation.path, self._in_words(gate, endpoint))
+
+    @get("/static/account.css", who=ANYONE, hidden=True)
+    async def style(self) -> web.FileResponse:
+        """How the pages look."""
+        headers = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=3600"}
+        return web.FileResponse(self._css, headers=headers)
+
+    @get("/account/verify", who=ANYONE, hidden=True)
+    async def verify_form(self, call: Call) -> web.Response:
+        """One button: programs that look through mail open links too, and must not use them up."""
+        return self._page("verify", token=_token(call.request.query))
+
+    @post("/account/verify", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
+    async def verify(self, call: Call, body: bytes) -> web.Response:
+        """Confirms the address. Nobody here keeps the session that comes with it, so it ends at once."""
+        form = self._form(call, body)
+        done = await self._accounts.verify_email(_token(form), device=call.device)
+        await self._end(done.grant)
+        return self._remembered(_onwards("verified"), done.device_token)
+
+    @get("/account/reset", who=ANYONE, hidden=True)
+    async def reset_form(self, call: Call) -> web.Response:
+        """A new password, twice."""
+        return self._page("reset", token=_token(call.request.query), error=None)
+
+    @post("/account/reset", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
+    async def reset(self, call: Call, body: bytes) -> web.Response:
+        """Sets the password. One that will not do leaves the link good."""
+        form = self._form(call, body)
+        token, password = _token(form), form.get("password", "")
+        if password != form.get("again", ""):
+            return self._page("reset", 422, token=token, error="The two passwords are not the same.")
+        try:
+            device = await self._accounts.reset_password(token, password, device=call.device)
+        except Invalid as error:
+            return self._page("reset", 422, token=token, error=_why(error))
+        return self._remembered(_onwards("reset"), device)
+
+    @get("/account/forgot", who=ANYONE, hidden=True)
+    async def forgot_form(self) -> web.Response:
+        """For which address?"""
+        return self._page("forgot", error=None)
+
+    @post("/account/forgot", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
+    async def forgot(self, call: Call, body: bytes) -> web.Response:
+        """The same answer for every address."""
+        return await self._send("forgot", self._accounts.forgot_password, self._form(call, body))
+
+    @get("/account/resend", who=ANYONE, hidden=True)
+    async def resend_form(self) -> web.Response:
+        """For which address?"""
+        return self._page("resend", error=None)
+
+    @post("/account/resend", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
+    async def resend(self, call: Call, body: bytes) -> web.Response:
+        """The same answer for every address."""
+        return await self._send("resend", self._accounts.resend_verification, self._form(call, body))
+
+    @get("/account/done", who=ANYONE, hidden=True)
+    async def done(self, call: Call) -> web.Response:
+        """What has been done. A page of its own: to load it again does nothing again."""
+        what = call.request.query.get("what", "")
+        if what not in _DONE:
+            raise NotFound
+        return self._page("done", what=what)
+
+    async def _end(self, grant: Grant) -> None:
+        try:
+            await self._accounts.logout(Caller(grant.customer_id, grant.session_id), grant.token)
+        except ProviderError as error:  # the address is confirmed all the same, and nobody has the session's tokens
+            log.warning("session.end_failed", provider=error.provider, code=error.code)
+
+    async def _send(self, name: str, send: Callable[[str], Awaitable[None]], form: Mapping[str, str]) -> web.Response:
+        try:
+            email = _EMAIL.validate_python(form.get("email", "").strip())
+        except ValidationError:
+            return self._page(name, 422, error="This does not look like an e-mail address.")
+        await send(email)
+        return _onwards("sent")
+
+    def _in_words(self, gate: Gate, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            try:
+                return await gate.serve(endpoint, request)
+            except (web.HTTPException, ConnectionResetError):
+                raise
+            except Exception as error:  # noqa: BLE001 (logged by from_exception where nobody foresaw it)
+                return self._trouble(request, error)
+
+        return serve
+
+    def _trouble(self, request: web.Request, error: Exception) -> web.Response:
+        request_id = request[VISIT].request_id
+        told = from_exception(error, request_id)
+        if isinstance(error, HubError) and (isinstance(error, Gone) or error.code == "token_expired"):
+            again = "forgot" if request.path.endswith("reset") else "resend"
+            return self._page("expired", Gone.status, again=again)
+        detail = error.detail if isinstance(error, HubError) else ""
+        page = self._page("trouble", told.status, detail=detail, request_id=request_id)
+        if "Retry-After" in told.headers:
+            page.headers["Retry-After"] = told.headers["Retry-After"]
+        return page
+
+    def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
+        text = self._jinja.get_template(f"{name}.html").render(home=self._home, status=status, **facts)
+        return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)
+
+    def _form(self, call: Call, body: bytes) -> dict[str, str]:
+        if not own_page(call.request, self._public_url):
+            raise Forbidden("This form was not sent from our own page.", code="foreign_origin")
+        return read_form(call.request, body)
+
+    def _remembered(self, response: web.Response, device: str) -> web.Response:
+        """The browser is a known one from now on: its next sign-in is no news."""
+        secure = self._public_url.startswith("https:")
+        response.set_cookie(DEVICE_COOKIE, device, max_age=_DEVICE_LIFE, httponly=True, secure=secure, samesite="Lax")
+        return response
+
+
+def own_page(request: web.Request, public_url: str) -> bool:
+    """Whether a form comes from a page of ours.
+
+    Under `Referrer-Policy: no-referrer` browsers send `Origin: null` even to the page's own host; then
+    `Sec-Fetch-Site` tells. A browser too old for that header passes with a null origin: the forms rest on no cookie,
+    so nobody gains by having another's browser send them.
+    """
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    origin = request.headers.get("Origin", "null")
+    if origin == "null":
+        return True
+    try:
+        given, ours = urlsplit(origin), urlsplit(public_url)
+    except ValueError:
+        return False
+    return given.netloc.lower() == request.host.lower() or (given.scheme, given.netloc) == (ours.scheme, ours.netloc)
+
+
+def read_form(request: web.Request, raw: bytes) -> dict[str, str]:
+    """The fields of a posted form; of equal names the last. Raises BadRequest for anything else."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise BadRequest("This is no form.", code="not_a_form")
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise BadRequest("The form could not be read.", code="malformed_form") from error
+    return dict(pairs)
+
+
+def _token(fields: Mapping[str, str]) -> str:
+    """Raises BadRequest for a link that has been cut off or mangled on its way."""
+    token = fields.get("token", "").strip()
+    if not token or len(token) > _LONGEST_TOKEN or not token.isascii() or not token.isprintable():
+        raise BadRequest(
+            "The link is not complete. Open it again from the message, or copy the whole of it.", code="bad_link"
+        )
+    return token
+
+
+def _why(error: Invalid) -> str:
+    reasons = "; ".join(one.message for one in error.errors) or error.detail
+    return f"Please choose another password: {reasons}."
+
+
+def _onwards(what: str) -> web.Response:
+    return web.Response(status=303, headers={**_HEADERS, "Location": f"done?what={what}"})

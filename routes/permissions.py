@@ -1,0 +1,51 @@
+"""Who may call what: every route of the application with its line of the table in hub/identity/permissions.py."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hub.identity.permissions import ANYONE, Permission
+from routes.request import Operation
+
+SIGNED = Permission("provider", "a provider, by the signature of what it sends")
+LINK = Permission("link", "who has the link that a letter carries, or asks for one")
+OWN_COOKIE = Permission("staff.cookie", "who has the cookie of a session and its CSRF token")
+
+OUTSIDE: tuple[tuple[str, Permission], ...] = (
+    ("/webhooks/", SIGNED),
+    ("/account/", LINK),
+    ("/auth/logout", OWN_COOKIE),
+    ("/static/", ANYONE),
+)
+"""What guards itself, by the beginning of its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    method: str
+    path: str
+    permission: Permission
+
+
+class Unlisted(LookupError):
+    """A route that no line speaks of."""
+
+
+def permissions_of(app: web.Application) -> list[Line]:
+    """Every route, sorted by path; HEAD goes with its GET. Raises Unlisted."""
+    lines = [
+        Line(route.method, route.resource.canonical, _permission(route, route.resource.canonical))
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    ]
+    return sorted(lines, key=lambda line: (line.path, line.method))
+
+
+def _permission(route: web.AbstractRoute, path: str) -> Permission:
+    for beginning, permission in OUTSIDE:
+        if path.startswith(beginning):
+            return permission
+    operation = getattr(route.handler, "__operation__", None)
+    if not isinstance(operation, Operation):
+        raise Unlisted(f"{route.method} {path}")
+    return operation.who

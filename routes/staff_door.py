@@ -1,0 +1,227 @@
+"""How the operator's people come in and go out with a browser: a form of ours, or the way to an OpenID provider."""
+
+import re
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+import jinja2
+import structlog
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from hub.core.context import about
+from hub.core.errors import Forbidden, HubError, ProviderError, TooManyRequests, Unauthenticated
+from hub.identity import Caller
+from hub.identity.staff import Staff, StaffSession, same
+from routes.endpoint import Endpoint, endpoints_of
+from routes.gate import Gate
+from routes.pages import LARGEST, read_form
+from routes.problems import from_exception
+from routes.request import ANYONE, VISIT, Call, get, post
+from routes.staff_views import StaffCredentials
+
+log = structlog.get_logger(__name__)
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
+_LOGIN_LIFE = 600
+_LOCAL = re.compile(r"/(?!/)[!-\[\]-~]{0,500}")
+_NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+_CREDENTIALS = TypeAdapter(StaffCredentials)
+
+
+class StaffDoor:
+    """`public_url` is how the world reaches the hub. `origins` are other places whose pages may act with the cookie.
+
+    `home` is where a browser goes that has not said where it wanted to go.
+    """
+
+    def __init__(self, staff: Staff, public_url: str, *, origins: tuple[str, ...] = (), home: str = "/auth/me") -> None:
+        parts = urlsplit(public_url)
+        self._staff = staff
+        self._public_url = public_url
+        self._ours = frozenset({f"{parts.scheme}://{parts.netloc}", *origins})
+        self._home = home
+        self._secure = parts.scheme == "https"
+        prefix = "__Host-" if self._secure else ""
+        self._session_cookie, self._login_cookie = f"{prefix}hub_staff", f"{prefix}hub_login"
+        self._jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(str(files("templates").joinpath("pages"))),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def install(self, app: web.Application, gate: Gate) -> None:
+        """Instead of `Api.add`: what goes wrong here is told to people, as a page."""
+        for endpoint in endpoints_of(self):
+            methods = ("GET", "HEAD") if endpoint.operation.method == "GET" else (endpoint.operation.method,)
+            for method in methods:
+                app.router.add_route(method, endpoint.operation.path, self._in_words(gate, endpoint))
+
+    async def by_cookie(self, request: web.Request) -> Caller | None:
+        """For the gate: whose cookie it is, if it is anybody's.
+
+        Raises Forbidden `csrf_failed` when something is to be changed and it is not certain that our page wants it.
+        """
+        caller = await self._whose(request)
+        if caller is not None and request.method not in SAFE:
+            self._check_csrf(request, caller, request.headers.get("X-CSRF-Token", ""))
+        return caller
+
+    @get("/auth/login", who=ANYONE, limit="auth", hidden=True)
+    async def begin(self, call: Call) -> web.Response:
+        """`return_to` is where to go afterwards: a path of this host."""
+        return_to = self._local(call.request.query.get("return_to", ""))
+        if self._staff.provider is None:
+            return self._page("login", return_to=return_to, email="", error=None)
+        url, sealed = await self._staff.begin(return_to)
+        response = _onwards(url)
+        self._set(response, self._login_cookie, sealed, _LOGIN_LIFE)
+        return response
+
+    @post("/auth/login", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
+    async def enter(self, call: Call, body: bytes) -> web.Response:
+        """The form. A new session begins, and the one that the browser had ends."""
+        self._check_origin(call.request)
+        form = read_form(call.request, body)
+        return_to = self._local(form.get("return_to", ""))
+        try:
+            given = _CREDENTIALS.validate_python({name: form.get(name, "") for name in ("email", "password")})
+            session = await self._staff.sign_in(given.email, given.password)
+        except (ValidationError, Unauthenticated, TooManyRequests) as error:
+            return self._again(error, return_to, form.get("email", ""))
+        return await self._welcome(call, session, return_to)
+
+    @get("/auth/callback", who=ANYONE, limit="auth", hidden=True)
+    async def callback(self, call: Call) -> web.Response:
+        """The way back from the OpenID provider."""
+        query, sealed = call.request.query, call.request.cookies.get(self._login_cookie, "")
+        if "error" in query:
+            await self._staff.refused(query["error"], query.get("state", ""), sealed)
+        session, return_to = await self._staff.finish(query.get("code", ""), query.get("state", ""), sealed)
+        response = await self._welcome(call, session, self._local(return_to))
+        self._set(response, self._login_cookie, "", 0)
+        return response
+
+    @post("/auth/logout", who=ANYONE, max_body=LARGEST, hidden=True)
+    async def leave(self, call: Call, body: bytes) -> web.Response:
+        """Ends the session here, and leads on to where the provider ends its own.
+
+        To who accepts JSON the latter is only told, as `end_url`.
+        """
+        caller = await self._whose(call.request)
+        if caller is None:
+            return self._gone(call.request, None)
+        token = call.request.headers.get("X-CSRF-Token", "")
+        if not token and call.request.content_type == "application/x-www-form-urlencoded":
+            token = read_form(call.request, body).get("csrf", "")
+        self._check_csrf(call.request, caller, token)
+        with about(actor=f"staff:{caller.id}"):
+            return self._gone(call.request, await self._end_url(await self._staff.end(caller)))
+
+    @get("/auth/signed-out", who=ANYONE, hidden=True)
+    async def signed_out(self) -> web.Response:
+        """The end."""
+        return self._page("signed_out")
+
+    async def _whose(self, request: web.Request) -> Caller | None:
+        value = request.cookies.get(self._session_cookie)
+        if not value:
+            return None
+        try:
+            return await self._staff.by_cookie(value)
+        except Unauthenticated:
+            return None
+
+    def _check_csrf(self, request: web.Request, caller: Caller, token: str) -> None:
+        self._check_origin(request)
+        if not same(token, self._staff.csrf(caller)):
+            raise Forbidden("The X-CSRF-Token is missing or not that of this session.", code="csrf_failed")
+
+    def _check_origin(self, request: web.Request) -> None:
+        """Our own page, by what no page can make a browser say: Sec-Fetch-Site, or Origin where that is not sent."""
+        if request.headers.get("Sec-Fetch-Site") == "same-origin":
+            return
+        origin = request.headers.get("Origin", "")
+        if origin not in self._ours and origin not in {f"http://{request.host}", f"https://{request.host}"}:
+            raise Forbidden("This was not sent by a page of ours.", code="csrf_failed")
+
+    async def _welcome(self, call: Call, session: StaffSession, return_to: str) -> web.Response:
+        before = await self._whose(call.request)
+        if before is not None and before.session_id is not None:
+            await self._staff.sessions.end(before.session_id, "replaced")
+        response = _onwards(return_to)
+        seconds = int((session.expires_at - session.started_at).total_seconds())
+        self._set(response, self._session_cookie, self._staff.cookie(session), seconds)
+        return response
+
+    async def _end_url(self, id_token: str | None) -> str | None:
+        try:
+            return await self._staff.end_url(id_token, f"{self._public_url}/auth/signed-out")
+        except ProviderError as error:  # here the session has ended all the same
+            log.warning("staff.end_url_missing", provider=error.provider, code=error.code)
+            return None
+
+    def _gone(self, request: web.Request, end_url: str | None) -> web.Response:
+        """A page that leads on, and no redirect: browsers apply `form-action` to where a form is redirected to."""
+        if "application/json" in request.headers.get("Accept", ""):
+            response: web.Response = web.json_response({"end_url": end_url}, headers=_NO_STORE)
+        elif end_url is None:
+            response = _onwards("/auth/signed-out")
+        else:
+            response = self._page("leaving", end_url=end_url)
+            response.headers["Refresh"] = f"0; url={end_url}"
+        self._set(response, self._session_cookie, "", 0)
+        return response
+
+    def _again(self, error: Exception, return_to: str, email: str) -> web.Response:
+        known = error if isinstance(error, HubError) else Unauthenticated(code="wrong_credentials")
+        why = "The e-mail address or the password is wrong."
+        if isinstance(known, TooManyRequests):
+            why = "Too many attempts. Wait a while, then try again."
+        page = self._page("login", known.status, return_to=return_to, email=email[:254], error=why)
+        if known.retry_after is not None:
+            page.headers["Retry-After"] = str(max(1, round(known.retry_after)))
+        return page
+
+    def _local(self, return_to: str) -> str:
+        """A path of this host and nothing else: no scheme, no other host, nothing that a browser reads as one."""
+        return return_to if _LOCAL.fullmatch(return_to) else self._home
+
+    def _set(self, response: web.Response, name: str, value: str, seconds: int) -> None:
+        response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, secure=self._secure, samesite="Lax")
+
+    def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
+        text = self._jinja.get_template(f"staff/{name}.html").render(status=status, **facts)
+        return web.Response(text=text, status=status, content_type="text/html", headers=_NO_STORE)
+
+    def _in_words(self, gate: Gate, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            try:
+                return await gate.serve(endpoint, request)
+            except (web.HTTPException, ConnectionResetError):
+                raise
+            except Exception as error:  # noqa: BLE001 (logged by from_exception where nobody foresaw it)
+                return self._trouble(request, error)
+
+        serve.__operation__ = endpoint.operation  # type: ignore[attr-defined]
+        return serve
+
+    def _trouble(self, request: web.Request, error: Exception) -> web.Response:
+        request_id = request[VISIT].request_id
+        told = from_exception(error, request_id)
+        if "application/json" in request.headers.get("Accept", ""):
+            return told
+        detail = error.detail if isinstance(error, HubError) else ""
+        page = self._page("trouble", told.status, detail=detail, request_id=request_id)
+        if "Retry-After" in told.headers:
+            page.headers["Retry-After"] = told.headers["Retry-After"]
+        return page
+
+
+def _onwards(url: str) -> web.Response:
+    return web.Response(status=303, headers={**_NO_STORE, "Location": url})

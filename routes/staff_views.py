@@ -1,0 +1,138 @@
+"""What the operator's people send and see."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from hub.backoffice import Dossier, Listed
+from hub.identity import Role
+from hub.identity.staff import StaffMember
+from routes.request import ApiModel
+from routes.views import Email, MoneyOut, Name, PageQuery
+
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
+
+
+class StaffCredentials(ApiModel):
+    email: Email
+    password: Secret
+
+
+class NewStaff(ApiModel):
+    email: Email
+    name: Name
+    roles: set[Role] = Field(min_length=1, examples=[["staff"]])
+    password: Secret = Field(description="at least 12 characters, and not a common one")
+
+
+class StaffChange(ApiModel):
+    """What is left out stays."""
+
+    roles: set[Role] | None = Field(default=None, min_length=1)
+    disabled: bool | None = None
+
+
+class NewPassword(ApiModel):
+    password: Secret
+    new_password: Secret = Field(description="at least 12 characters, and not a common one")
+
+
+class StaffOut(ApiModel):
+    id: UUID
+    email: str
+    name: str
+    roles: list[Role]
+    issuer: str = Field(description="`local`, or the identity provider that keeps the roles")
+    created_at: datetime
+    last_seen_at: datetime | None
+    disabled_at: datetime | None
+
+    @classmethod
+    def of(cls, member: StaffMember) -> Self:
+        same = {name: getattr(member, name) for name in cls.model_fields if name != "roles"}
+        return cls(**same, roles=sorted(member.roles))
+
+
+class StaffMe(ApiModel):
+    id: UUID
+    email: str
+    name: str
+    roles: list[Role]
+    csrf_token: str | None = Field(
+        description="for the X-CSRF-Token header of what changes something; null without a cookie"
+    )
+
+
+class StaffSignedIn(ApiModel):
+    token: str = Field(description="for the Authorization header; it ends after 12 hours, or 2 without use")
+    expires_in: int = Field(description="seconds until `token` ends at the latest")
+    member: StaffOut
+
+
+class CustomerListed(ApiModel):
+    id: UUID
+    email: str
+    name: str
+    phone: str | None
+    created_at: datetime
+    verified_at: datetime | None
+    erased_at: datetime | None
+    bookings: int
+
+    @classmethod
+    def of(cls, one: Listed) -> Self:
+        return cls(**{name: getattr(one, name) for name in CustomerListed.model_fields})
+
+
+class SpendOut(ApiModel):
+    paid: MoneyOut
+    refunded: MoneyOut
+
+
+class CustomerOut(CustomerListed):
+    bookings_by_status: dict[str, int]
+    spend: list[SpendOut] = Field(description="one for each currency")
+    sessions: int = Field(description="how many stand")
+    second_factor: bool
+
+    @classmethod
+    def of_dossier(cls, found: Dossier) -> Self:
+        listed = {name: getattr(found.customer, name) for name in CustomerListed.model_fields}
+        spend = [SpendOut(paid=MoneyOut.of(one.paid), refunded=MoneyOut.of(one.refunded)) for one in found.spend]
+        return cls(
+            **listed,
+            bookings_by_status=found.bookings_by_status,
+            spend=spend,
+            sessions=found.sessions,
+            second_factor=found.second_factor,
+        )
+
+
+class Ended(ApiModel):
+    ended: int
+
+
+class ActOut(ApiModel):
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    customer_id: UUID | None
+    booking_id: UUID | None
+    request_id: str | None
+    ip: str | None
+    user_agent: str | None
+    data: dict[str, Any]
+
+
+class CustomerQuery(PageQuery):
+    q: str = Field(default="", max_length=200, description="part of a name or an address, an id, a booking reference")
+
+
+class AuditQuery(PageQuery):
+    customer_id: UUID | None = None
+    booking_id: UUID | None = None
+    actor: str = Field(default="", max_length=100, examples=["staff:0190b1c2-…"])
+    action: str = Field(default="", max_length=100, description="`session.started`, or all of `session`")

@@ -1,0 +1,43 @@
+-- name: customers
+-- By part of the address or the name, by the whole id, or by the reference of a booking. $2 is $1 as a pattern.
+select c.id, c.email, c.name, c.phone, c.created_at, c.verified_at, c.erased_at,
+    (select count(*) from bookings b where b.customer_id = c.id) as bookings
+from customers c
+where $1 = '' or c.email ilike $2 or c.name ilike $2 or c.id::text = lower($1)
+    or c.id in (select b.customer_id from bookings b where b.reference = upper($1))
+order by c.created_at desc, c.id limit $3 offset $4;
+
+-- name: count_customers
+select count(*) from customers c
+where $1 = '' or c.email ilike $2 or c.name ilike $2 or c.id::text = lower($1)
+    or c.id in (select b.customer_id from bookings b where b.reference = upper($1));
+
+-- name: customer
+select c.id, c.email, c.name, c.phone, c.created_at, c.verified_at, c.erased_at,
+    (select count(*) from bookings b where b.customer_id = c.id) as bookings,
+    (select count(*) from sessions s where s.customer_id = c.id and s.ended_at is null and s.expires_at > $2) as sessions,
+    exists (select from second_factors f where f.customer_id = c.id and f.confirmed_at is not null) as second_factor
+from customers c where c.id = $1;
+
+-- name: bookings_by_status
+select status, count(*) as bookings from bookings where customer_id = $1 group by status order by status;
+
+-- name: spend
+-- What has been captured and given back, by currency.
+select currency, sum(captured)::bigint as paid, sum(refunded)::bigint as refunded
+from payments where customer_id = $1 and captured > 0 group by currency order by currency;
+
+-- name: end_sessions
+update sessions set ended_at = $2, ended_because = 'ended_by_staff' where customer_id = $1 and ended_at is null
+returning id;
+
+-- name: acts
+select id, at, actor, action, customer_id, booking_id, request_id, ip, user_agent, data from audit_logs
+where ($1::uuid is null or customer_id = $1) and ($2::uuid is null or booking_id = $2)
+    and ($3 = '' or actor = $3) and ($4 = '' or action = $4 or starts_with(action, $4 || '.'))
+order by id desc limit $5 offset $6;
+
+-- name: count_acts
+select count(*) from audit_logs
+where ($1::uuid is null or customer_id = $1) and ($2::uuid is null or booking_id = $2)
+    and ($3 = '' or actor = $3) and ($4 = '' or action = $4 or starts_with(action, $4 || '.'));

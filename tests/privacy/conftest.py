@@ -1,0 +1,32 @@
+from typing import Any
+
+import pytest
+
+from hub.audit import Audit
+from hub.core.db import Database
+from hub.core.jobs import Jobs
+from hub.privacy import Privacy
+from tests.privacy.people import ADA, BEN, Clock, Gateway, Keeper, insert, rows_of
+
+
+@pytest.fixture
+async def two(db: Database) -> Database:
+    """Ada and Ben have each a row everywhere; their journeys are over."""
+    await insert(db, *rows_of(ADA), *rows_of(BEN))
+    return db
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+def keeper() -> Keeper:
+    return Keeper()
+
+
+@pytest.fixture
+def privacy(db: Database, gateway: Any, keeper: Any) -> Privacy:
+    clock: Any = Clock()
+    return Privacy(db, Audit(clock), Jobs(), clock, gateway, keeper)
