@@ -123,6 +123,7 @@ class Endpoint:
             path_parameters=self._path,
             reply=TypeAdapter(answer) if answer is not None else None,
             reply_type=None if empty else ("*/*" if unknown else operation.reply_type),
+            also_as=operation.also_as,
         )
 
 

@@ -52,7 +52,7 @@ class PrivacyRoutes:
         self._privacy = privacy
         self._confirm_password = confirm_password
 
-    @get("/api/user/export", who=OWN_ACCOUNT, limit="auth", reply=ExportOut, tags=TAGS)
+    @get("/api/user/export", who=OWN_ACCOUNT, limit="auth", reply=ExportOut, also_as=("application/zip",), tags=TAGS)
     async def export(self, call: Call, query: ExportQuery) -> Reply:
         """All that is kept of you, as one JSON document or as a ZIP archive (`application/zip`)."""
         export = await self._privacy.export(call.who)

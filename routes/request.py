@@ -75,6 +75,7 @@ class Operation:
     max_body: int | None = None
     reply: Any = None
     reply_type: str = "application/json"
+    also_as: tuple[str, ...] = ()
     hidden: bool = False
 
 
@@ -91,16 +92,18 @@ def endpoint(
     max_body: int | None = None,
     reply: Any = None,
     reply_type: str = "application/json",
+    also_as: tuple[str, ...] = (),
     hidden: bool = False,
 ) -> Callable[[F], F]:
     """Marks a method as the handler of `method` on `path`. Above another decorator of this kind, of both.
 
     `idempotent`: takes an Idempotency-Key. `limit`: the name of the rate that bounds it, None for no bound.
-    `reply`: the model that documents an answer given as bytes, `reply_type` its content type.
+    `reply`: the model that documents an answer given as bytes, `reply_type` its content type,
+    `also_as` others in which it may be asked for.
     `hidden`: not in the OpenAPI document.
     """
     operation = Operation(
-        method, path, status, who, idempotent, tags, limit, deadline, max_body, reply, reply_type, hidden
+        method, path, status, who, idempotent, tags, limit, deadline, max_body, reply, reply_type, also_as, hidden
     )
 
     def mark(handler: F) -> F:

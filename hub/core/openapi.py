@@ -109,6 +109,8 @@ class Endpoint:
     path_parameters: dict[str, TypeAdapter[Any]] = field(default_factory=dict)
     reply: TypeAdapter[Any] | None = None
     reply_type: str | None = "application/json"
+    also_as: tuple[str, ...] = ()
+    """Other content types that the same answer comes in."""
 
 
 def document(*, title: str, version: str, endpoints: Iterable[Endpoint], description: str = "") -> dict[str, Any]:
@@ -237,7 +239,7 @@ def _success(one: Endpoint, schema_of: SchemaOf) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "Done.", "headers": headers}
     if one.reply_type is not None:
         schema = schema_of(one, "reply") if one.reply is not None else {}
-        answer["content"] = {one.reply_type: {"schema": schema}}
+        answer["content"] = {one.reply_type: {"schema": schema}} | {kind: {} for kind in one.also_as}
     return answer
 
 
