@@ -868,6 +868,8 @@ CREATE INDEX refunds_payment ON public.refunds USING btree (payment_id);
 
 CREATE INDEX sessions_customer ON public.sessions USING btree (customer_id);
 
+CREATE INDEX sessions_device ON public.sessions USING btree (device_id) WHERE (device_id IS NOT NULL);
+
 CREATE INDEX sign_in_failures_age ON public.sign_in_failures USING btree (last_at);
 
 CREATE UNIQUE INDEX staff_email ON public.staff USING btree (lower(email)) WHERE (issuer = 'local'::text);

@@ -13,7 +13,7 @@ from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.context import current
 from hub.core.db import Database, Tx
-from hub.core.errors import Conflict, Forbidden, HubError, Unauthenticated
+from hub.core.errors import Conflict, Forbidden, HubError, ProviderError, Unauthenticated
 from hub.core.jobs import every
 from hub.identity.devices import Devices
 from hub.identity.lockout import Lockout
@@ -76,6 +76,10 @@ class Accounts:
             proof = await self.provider.sign_in(email, password)
         except (Unauthenticated, Forbidden) as error:
             await self._refused(email, error)
+            raise
+        except ProviderError:
+            async with self.db.transaction() as tx:  # nobody has said that the password was wrong
+                await self.lockout.withdrawn(tx, email, current().ip or "", known)
             raise
         try:
             async with self.db.transaction() as tx:

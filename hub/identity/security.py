@@ -1,5 +1,7 @@
 """What travellers do about the safety of their own account: sessions, password, second factor."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -7,7 +9,7 @@ from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.context import current
 from hub.core.db import Database, Tx
-from hub.core.errors import FieldError, Forbidden, NotFound
+from hub.core.errors import FieldError, Forbidden, NotFound, ProviderError
 from hub.identity.lockout import Lockout
 from hub.identity.model import Caller, Session
 from hub.identity.one_time import SQL, OneTime
@@ -65,7 +67,12 @@ class Security:
         async with self.db.transaction() as tx:
             device: UUID | None = await tx.fetchval(SQL.device_of_session, caller.session_id)
             await self.lockout.attempt(tx, address, ip, device)
-        right = await self.provider.password_is(caller, address, password)
+        try:
+            right = await self.provider.password_is(caller, address, password)
+        except ProviderError:
+            async with self.db.transaction() as tx:  # nobody has said that it was wrong
+                await self.lockout.withdrawn(tx, address, ip, device)
+            raise
         async with self.db.transaction() as tx:
             if right:
                 await self.lockout.cleared(tx, address, ip, device)
@@ -97,13 +104,23 @@ class Security:
 
     async def renew_recovery_codes(self, caller: Caller, password: str, code: str) -> list[str]:
         await self.confirm_password(caller, password)
-        async with self.db.transaction() as tx:
+        async with self._trying_codes(caller) as tx:
             return await self.factors.renew_codes(tx, caller.id, code)
 
     async def turn_second_factor_off(self, caller: Caller, password: str, code: str) -> None:
         await self.confirm_password(caller, password)
-        async with self.db.transaction() as tx:
+        async with self._trying_codes(caller) as tx:
             await self.factors.turn_off(tx, caller.id, code)
+
+    @asynccontextmanager
+    async def _trying_codes(self, caller: Caller) -> AsyncIterator[Tx]:
+        """Codes are short: who has the password already is counted for them apart."""
+        guarded = (f"second_factor:{caller.id}", current().ip or "", None)
+        async with self.db.transaction() as tx:
+            await self.lockout.attempt(tx, *guarded)
+        async with self.db.transaction() as tx:
+            yield tx
+            await self.lockout.cleared(tx, *guarded)
 
     async def _passed(self, tx: Tx, caller: Caller) -> None:
         """This session has shown the second factor by turning it on."""
