@@ -4,14 +4,12 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from hashlib import sha256
-from hmac import compare_digest
-from hmac import digest as hmac_digest
 from typing import Any
 
 import resend
 
 from adapters.shims import ResendHTTP, translate
+from adapters.shims.standard_webhooks import signed_event, signing_key
 from adapters.transport import Transport
 from hub.core.errors import BadRequest, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
@@ -25,8 +23,6 @@ _REPORTS = {
     "email.failed": "failed",
     "email.suppressed": "suppressed",
 }
-TOLERANCE = 300
-"""Seconds between a signature's timestamp and our clock, either way."""
 
 
 class ResendMailer:
@@ -77,12 +73,12 @@ class ResendMailer:
 
 
 class ResendWebhooks:
-    """svix-id, svix-timestamp, svix-signature: HMAC-SHA256 of `id.timestamp.body`, several versions in one header."""
+    """svix-id, svix-timestamp, svix-signature; several secrets while one is being rotated."""
 
     name = "resend"
 
     def __init__(self, secrets: Sequence[str], now: Callable[[], datetime]) -> None:
-        self._keys = tuple(base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets)
+        self._keys = tuple(signing_key(secret) for secret in secrets)
         self._now = now
 
     @property
@@ -91,8 +87,8 @@ class ResendWebhooks:
 
     def verify(self, raw: RawWebhook) -> VerifiedEvent:
         """Raises Unauthenticated for a signature that is wrong, old or from the future, BadRequest for the rest."""
-        event_id = raw.headers.get("svix-id", "")
-        if not self._signed(raw, event_id):
+        event_id = signed_event(raw, self._keys, self._now(), prefix="svix")
+        if event_id is None:
             raise Unauthenticated("The signature is not valid.", code="bad_signature")
         try:
             payload = json.loads(raw.body)
@@ -100,18 +96,3 @@ class ResendWebhooks:
             return VerifiedEvent(event_id=event_id, type=str(payload["type"]), payload=payload, occurred_at=occurred)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadRequest("The event cannot be read.") from error
-
-    def _signed(self, raw: RawWebhook, event_id: str) -> bool:
-        stamp = raw.headers.get("svix-timestamp", "")
-        if not event_id or not stamp.isascii() or not stamp.isdigit():
-            return False
-        if abs(self._now().timestamp() - int(stamp[:12])) > TOLERANCE:
-            return False
-        content = f"{event_id}.{stamp}.".encode("utf-8", "surrogateescape") + raw.body
-        wanted = [base64.b64encode(hmac_digest(key, content, sha256)) for key in self._keys]
-        given = [
-            part.removeprefix("v1,").encode("utf-8", "surrogateescape")
-            for part in raw.headers.get("svix-signature", "").split()
-            if part.startswith("v1,")
-        ]
-        return any(compare_digest(one, other) for one in wanted for other in given)

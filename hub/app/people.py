@@ -19,6 +19,7 @@ from hub.identity.local import LocalIdentity
 from hub.identity.lockout import Lockout
 from hub.identity.one_time import OneTime
 from hub.identity.passwords import Passwords
+from hub.identity.remote import RemoteAccounts
 from hub.identity.second_factor import SecondFactor
 from hub.identity.security import Security
 from hub.identity.staff import Staff
@@ -87,10 +88,7 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
         callback_url=f"{settings.own_url}/auth/callback",
     )
     if wired.identity is not None:
-        from hub.identity.remote import RemoteAccounts
-
-        remote = RemoteAccounts(db, jobs, audit, clock, ids, vault, wired.identity.base_url)
-        tools.inbox.on(wired.identity.name, remote.on_event)
+        tools.inbox.on(wired.identity.name, RemoteAccounts(one_time, audit, clock, ids).on_event)
     return People(
         provider=provider,
         accounts=accounts,

@@ -88,6 +88,7 @@ async def _serve(settings: Settings, *, with_worker: bool, with_sandbox: bool) -
         made = root.services(have)
         await adapters.warm_up(settings)
         made.locations.warm()
+        made.outbox.templates.warm()
         jobs = root.worker(have, made) if with_worker else None
         application = root.web_app(have, made, jobs)
         if jobs is not None:
@@ -104,6 +105,7 @@ async def _work(settings: Settings) -> None:
     async with root.resources(settings) as have:
         made = root.services(have)
         await adapters.warm_up(settings)
+        made.outbox.templates.warm()
         async with working(root.worker(have, made), settings.shutdown_grace):
             log.info("worker.started")
             await stop.wait()

@@ -51,6 +51,8 @@ class VerifiedEvent:
     type: str
     payload: dict[str, Any]
     occurred_at: datetime | None = None
+    raw: bytes | None = None
+    """What is kept beside the payload; None is the body as it came, b"" nothing."""
 
 
 class WebhookSource(Protocol):
@@ -117,7 +119,8 @@ class Inbox:
         async with self._db.connection() as connection:
             row = await connection.fetchrow(
                 SQL.receive,
-                source.name, event_id, kind, payload, raw.body, event.occurred_at, self._clock.now(),
+                source.name, event_id, kind, payload, raw.body if event.raw is None else event.raw, event.occurred_at,
+                self._clock.now(),
                 current().request_id,
             )  # fmt: skip
         if row is None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncpg
 import structlog
+from anyio import CancelScope
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.ports.driver import NotifyCallback
@@ -88,6 +89,7 @@ class Worker:
 
     async def run(self) -> None:
         """Until stopped; a lost connection or a restarting database is waited out."""
+        CancelScope()  # PgQueuer makes one for each job; the first loads a backend, and so holds up the loop
         schedules = asyncio.create_task(self._schedules.run(self._stopping), name="schedules")
         try:
             while not self._stopping.is_set():

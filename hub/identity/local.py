@@ -121,13 +121,13 @@ class LocalIdentity:
         hashed = await self.passwords.hash(password)
         return Pending(lambda tx: self._change(tx, caller, hashed))
 
-    async def sign_out(self, caller: Caller, token: str, *, everywhere: bool = False) -> None:
+    async def sign_out(self, token: str, *, everywhere: bool = False) -> None:
         """Sessions are rows of the hub, and are ended there."""
 
     async def read(self, token: str) -> Reading:
         return await self.tokens.read(token)
 
-    async def alive(self, caller: Caller, token: str) -> bool:
+    async def alive(self, token: str) -> bool:
         """A session of ours has its row, which has been looked at before this is asked."""
         return False
 

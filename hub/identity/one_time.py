@@ -44,12 +44,21 @@ class OneTime:
 
     async def send(self, tx: Tx, customer_id: UUID, purpose: Purpose, *, password_hash: str | None = None) -> None:
         """A new link, and the letter with it. Older links stay good until one of them is used."""
-        now, token, number = self.clock.now(), self.ids.token(), self.ids.uuid()
+        token = self.ids.token()
+        await self._keep(tx, customer_id, purpose, token, (digest(token), password_hash))
+
+    async def pass_on(self, tx: Tx, customer_id: UUID, purpose: Purpose, token: str) -> None:
+        """The letter with a token of somebody else's, who will be asked whether it is good."""
+        await self._keep(tx, customer_id, purpose, token, (None, None))
+
+    async def _keep(
+        self, tx: Tx, customer_id: UUID, purpose: Purpose, token: str, ours: tuple[bytes | None, str | None]
+    ) -> None:
+        now, number = self.clock.now(), self.ids.uuid()
         sealed = self.vault.seal(f"link:{number}", f"{self.link_base}/{purpose}?token={quote(token)}")
-        await tx.execute(
-            SQL.insert_token, number, customer_id, purpose, digest(token), sealed, password_hash, now,
-            now + LIFE[purpose],
-        )  # fmt: skip
+        until = now + LIFE[purpose]
+        hashed, password_hash = ours
+        await tx.execute(SQL.insert_token, number, customer_id, purpose, hashed, sealed, password_hash, now, until)
         await self.letter(tx, customer_id, purpose, str(number), token_id=number)
 
     async def sent_lately(self, tx: Tx, customer_id: UUID, purpose: Purpose) -> bool:

@@ -1,5 +1,7 @@
 """The port to whoever keeps the travellers' passwords and issues their tokens."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from hub.core.db import Tx
@@ -24,6 +26,25 @@ class Proof(Protocol):
     async def discard(self) -> None:
         """Undoes what has been done: the second factor was missing."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that has been done on the other side of a wire; `undo` takes it back."""
+
+    outcome: Outcome
+    undo: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def identity(self) -> Identity | None:
+        return self.outcome.identity
+
+    async def apply(self, tx: Tx) -> Outcome:  # noqa: ARG002 (there is nothing left to be done here)
+        return self.outcome
+
+    async def discard(self) -> None:
+        if self.undo is not None:
+            await self.undo()
 
 
 class IdentityProvider(Protocol):
@@ -74,7 +95,7 @@ class IdentityProvider(Protocol):
         """Ends the other sessions. `token` is the caller's access token. Raises Invalid for the password."""
         ...
 
-    async def sign_out(self, caller: Caller, token: str, *, everywhere: bool = False) -> None:
+    async def sign_out(self, token: str, *, everywhere: bool = False) -> None:
         """Ends the caller's session, or all of theirs, on the provider's side."""
         ...
 
@@ -82,7 +103,7 @@ class IdentityProvider(Protocol):
         """Checks an access token without asking anybody. Raises Unauthenticated `invalid_token`, `token_expired`."""
         ...
 
-    async def alive(self, caller: Caller, token: str) -> bool:
+    async def alive(self, token: str) -> bool:
         """Whether the provider still knows the session and its owner: a token outlives both."""
         ...
 

@@ -40,14 +40,14 @@ class Security:
                 raise NotFound("There is no such session.", code="session_not_found")
             await self.audit.record(tx, "session.ended", customer_id=caller.id, because="ended_by_owner")
         if session_id == caller.session_id:
-            await self.provider.sign_out(caller, token)
+            await self.provider.sign_out(token)
 
     async def end_all(self, caller: Caller, token: str) -> int:
         """Every session, this one too. How many there were."""
         async with self.db.transaction() as tx:
             ended = await tx.fetch(SQL.end_sessions, caller.id, self.clock.now(), "ended_by_owner", None)
             await self.audit.record(tx, "session.all_ended", customer_id=caller.id, count=len(ended))
-        await self.provider.sign_out(caller, token, everywhere=True)
+        await self.provider.sign_out(token, everywhere=True)
         return len(ended)
 
     async def change_password(self, caller: Caller, token: str, password: str, new_password: str) -> None:

@@ -35,6 +35,11 @@ class Templates:
         self._jinja.filters["moment"] = _moment
         self._jinja.filters["greeting"] = greeting
 
+    def warm(self) -> None:
+        """Compiles them all, so that the first letter does not hold up the loop."""
+        for path in self._jinja.list_templates(filter_func=_is_template):
+            self._jinja.get_template(path)
+
     def email(self, name: str, facts: dict[str, Any]) -> Rendered:
         subject = self._render(f"email/{name}/subject.txt", facts)
         return Rendered(
@@ -48,6 +53,10 @@ class Templates:
 
     def _render(self, path: str, facts: dict[str, Any]) -> str:
         return self._jinja.get_template(path).render(facts)
+
+
+def _is_template(path: str) -> bool:
+    return path.startswith(("email/", "messages/"))
 
 
 def _clock(moment: str) -> str:

@@ -21,6 +21,7 @@ from twilio.request_validator import RequestValidator
 
 from adapters.resend import ResendWebhooks
 from adapters.stripe import StripeWebhooks
+from adapters.supabase import SupabaseWebhooks
 from adapters.twilio import TwilioWebhooks
 from hub.core.errors import BadRequest, Unauthenticated
 from hub.core.inbox import RawWebhook, WebhookSource
@@ -111,13 +112,12 @@ def test_the_standard_vectors_under_resends_header_names() -> None:
     sign, cases = given["sign"], [one for one in given["cases_at_now_1614265330"] if "signature" in one]
     assert {one["valid"] for one in cases} == {True, False}
     for one in cases:
-        source = ResendWebhooks([one.get("secret", sign["secret"])], at(one.get("now", NOW)))
-        headers = {
-            "svix_id": sign["id"],
-            "svix_timestamp": str(one.get("timestamp", NOW)),
-            "svix_signature": one["signature"],
-        }
-        assert signed(source, raw(sign["payload"], **headers)) is one["valid"], one["name"]
+        stamp, secrets = str(one.get("timestamp", NOW)), [one.get("secret", sign["secret"])]
+        for kind, prefix in ((ResendWebhooks, "svix"), (SupabaseWebhooks, "webhook")):
+            source = kind(secrets, at(one.get("now", NOW)))
+            values = {"id": sign["id"], "timestamp": stamp, "signature": one["signature"]}
+            headers = {f"{prefix}_{name}": value for name, value in values.items()}
+            assert signed(source, raw(sign["payload"], **headers)) is one["valid"], (prefix, one["name"])
 
 
 @pytest.mark.parametrize("missing", ["svix_id", "svix_timestamp", "svix_signature"])
@@ -167,6 +167,7 @@ def test_a_signed_twilio_form_without_a_message_is_a_bad_request() -> None:
 SOURCES: list[WebhookSource] = [
     StripeWebhooks(["whsec_1"], at(NOW)),
     ResendWebhooks(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], at(NOW)),
+    SupabaseWebhooks(["v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], at(NOW)),
     TwilioWebhooks("12345", at(NOW)),
 ]
 HEADER = st.one_of(
@@ -186,11 +187,12 @@ BODY = st.one_of(
 
 
 @given(header=HEADER, stamp=HEADER, ident=HEADER, body=BODY)
-@pytest.mark.parametrize("source", SOURCES, ids=["stripe", "resend", "twilio"])
+@pytest.mark.parametrize("source", SOURCES, ids=["stripe", "resend", "supabase", "twilio"])
 def test_whatever_comes_unsigned_is_refused_and_nothing_worse(
     source: WebhookSource, header: str, stamp: str, ident: str, body: bytes
 ) -> None:
     names: dict[str, Any] = {"stripe_signature": header, "svix_id": ident, "svix_timestamp": stamp}
+    names |= {"webhook_id": ident, "webhook_timestamp": stamp, "webhook_signature": header}
     delivery = raw(body, svix_signature=header, x_twilio_signature=header, **names)
     with pytest.raises((Unauthenticated, BadRequest)):
         source.verify(delivery)

@@ -1,0 +1,142 @@
+"""GoTrue's REST interface: one method per question, its errors in the hub's words."""
+
+import json
+import re
+from typing import Any
+
+from adapters.transport import Answer, Call, Sender, refusal, unreadable
+from hub.core.errors import FieldError, Forbidden, Gone, HubError, Invalid, TooManyRequests, Unauthenticated
+
+_CODE = re.compile(r"[a-z_]{1,64}")
+_VERSION = "2024-01-01"
+_ENDED = frozenset({
+    "refresh_token_not_found", "refresh_token_already_used", "session_not_found", "session_expired", "user_banned",
+    "user_not_found",
+})  # fmt: skip
+_WEAK = {
+    "length": "too short",
+    "characters": "it needs more kinds of characters",
+    "pwned": "it is known from a leak",
+}
+
+
+class Api:
+    """`base_url` is the project's. The anon key opens the door, the service key may do what only servers may."""
+
+    def __init__(self, transport: Sender, *, base_url: str, anon_key: str, service_key: str) -> None:
+        self._transport = transport
+        self._url = f"{base_url.rstrip('/')}/auth/v1"
+        self._anon_key = anon_key
+        self._service_key = service_key
+
+    async def ask(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        admin: bool = False,
+        read: bool = False,
+        params: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The document of a good answer. `read`: asking twice changes nothing, so a lost answer is asked for again.
+
+        Raises the hub's errors for what GoTrue refuses, ProviderError or OutcomeUnknown for the rest.
+        """
+        answer = await self.answer(operation, method, path, body, token=token, admin=admin, read=read, params=params)
+        if not answer.ok:
+            raise error_of(answer)
+        return document_of(answer)
+
+    async def answer(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        admin: bool = False,
+        read: bool = False,
+        params: dict[str, str] | None = None,
+    ) -> Answer:
+        key = self._service_key if admin else self._anon_key
+        headers = {
+            "apikey": key,
+            "Authorization": f"Bearer {token or key}",
+            "Accept": "application/json",
+            "X-Supabase-Api-Version": _VERSION,
+        }
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        call = Call(
+            provider="supabase",
+            operation=operation,
+            method=method,
+            url=f"{self._url}{path}",
+            headers=headers,
+            params=params,
+            body=json.dumps(body).encode() if body is not None else None,
+            read=read,
+        )
+        return await self._transport.send(call)
+
+    async def keys(self) -> list[dict[str, Any]]:
+        found = (await self.ask("auth.jwks", "GET", "/.well-known/jwks.json", read=True)).get("keys")
+        return found if isinstance(found, list) else []
+
+
+def document_of(answer: Answer) -> dict[str, Any]:
+    """Raises ProviderError for what is no object. No content is an empty one."""
+    if not answer.body.strip():
+        return {}
+    try:
+        found = answer.json()
+    except ValueError:
+        raise unreadable(answer) from None
+    if not isinstance(found, dict):
+        raise unreadable(answer)
+    return found
+
+
+def code_of(answer: Answer) -> str:
+    """GoTrue's error code: `code` since 2024, `error_code` before; its sentence may hold anything."""
+    try:
+        found = answer.json()
+    except ValueError:
+        return ""
+    if not isinstance(found, dict):
+        return ""
+    names = (found.get("code"), found.get("error_code"))
+    return next((one for one in names if isinstance(one, str) and _CODE.fullmatch(one)), "")
+
+
+def error_of(answer: Answer) -> HubError:
+    """What a refusal means to the hub."""
+    match code_of(answer):
+        case "invalid_credentials":
+            found: HubError = Unauthenticated("The e-mail address or the password is wrong.", code="wrong_credentials")
+        case "email_not_confirmed":
+            found = Forbidden("Confirm your e-mail address first.", code="email_not_verified")
+        case "otp_expired" | "flow_state_expired" | "flow_state_not_found":
+            found = Gone("This link has been used already, or is too old. Ask for a new one.", code="token_expired")
+        case code if code in _ENDED:
+            found = Unauthenticated("This session has ended; sign in again.", code="invalid_refresh_token")
+        case ("weak_password" | "same_password") as code:
+            found = _weak(answer, code)
+        case code if code.startswith("over_") or answer.status == 429:  # noqa: PLR2004
+            found = TooManyRequests(retry_after=answer.retry_after or 60.0)
+        case code:
+            found = refusal(answer, code=code or None)
+    return found
+
+
+def _weak(answer: Answer, code: str) -> Invalid:
+    why = "not the one that it was" if code == "same_password" else "too weak"
+    details = document_of(answer).get("weak_password")
+    reasons = details.get("reasons") if isinstance(details, dict) else None
+    if isinstance(reasons, list):
+        why = "; ".join(_WEAK[one] for one in reasons if isinstance(one, str) and one in _WEAK) or why
+    return Invalid(code="weak_password", errors=(FieldError("/password", "weak_password", why),))

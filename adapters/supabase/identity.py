@@ -1,0 +1,212 @@
+"""The identity port, spoken to Supabase Auth."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import jwt
+
+from adapters.supabase.api import Api, code_of, error_of
+from adapters.supabase.tokens import Tokens, identity_in
+from adapters.transport import Sender
+from hub.core.clock import Clock
+from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient, TooManyRequests, Unauthenticated
+from hub.core.jwks import KeySet
+from hub.identity import Caller, Grant, Identity, NewAccount, Outcome, Proof, Reading
+from hub.identity.provider import Done
+
+_TAKEN = frozenset({"user_already_exists", "email_exists"})
+_GONE = frozenset({401, 403, 404})
+
+
+class SupabaseIdentity:
+    """`redirect_to` is where the links of Supabase's own letters lead back to."""
+
+    name = "supabase"
+    remote = True
+
+    def __init__(
+        self,
+        transport: Sender,
+        *,
+        base_url: str,
+        anon_key: str,
+        service_key: str,
+        jwt_secret: str | None,
+        redirect_to: str,
+        clock: Clock,
+        audience: str = "authenticated",
+    ) -> None:
+        self._api = Api(transport, base_url=base_url, anon_key=anon_key, service_key=service_key)
+        self._keys = KeySet(self._api.keys, clock)
+        issuer = f"{base_url.rstrip('/')}/auth/v1"
+        self._tokens = Tokens(self._keys, issuer=issuer, audience=audience, secret=jwt_secret, clock=clock)
+        self._redirect = {"redirect_to": redirect_to}
+
+    async def close(self) -> None:
+        await self._keys.close()
+
+    async def ping(self) -> None:
+        """One harmless read with each key."""
+        await self._api.ask("auth.settings", "GET", "/settings", read=True)
+        await self._api.ask("auth.admin.users", "GET", "/admin/users", admin=True, read=True, params={"per_page": "1"})
+
+    async def sign_up(self, new: NewAccount) -> Proof:
+        """A known address gets the answer of an unknown one, or a made-up user: both say nothing here.
+
+        A lost answer is no unknown outcome to anybody: whoever asks again gets the same letter again.
+        """
+        said = {"name": new.name} | ({"phone": new.phone} if new.phone else {})
+        body = {"email": new.email, "password": new.password, "data": said}
+        try:
+            answer = await self._api.answer("auth.signup", "POST", "/signup", body, params=self._redirect)
+        except OutcomeUnknown as error:
+            raise ProviderTransient("supabase", "The sign-up was not answered; ask again.") from error
+        if answer.ok:
+            return self._signed_up(answer.json())
+        if code_of(answer) in _TAKEN or code_of(answer) == "over_email_send_rate_limit":
+            return Done(Outcome())
+        raise _settled(error_of(answer))
+
+    async def sign_in(self, email: str, password: str) -> Proof:
+        """Asked again after a lost answer: a session that nobody holds a token of harms nobody, and ends by itself."""
+        grant, identity = await self._password_grant(email, password)
+
+        async def undo() -> None:
+            await self._end(grant.token, "local")
+
+        return Done(Outcome(identity, grant), undo)
+
+    async def refresh(self, refresh_token: str) -> Grant:
+        """Asked again after a lost answer: Supabase gives the pair that the spent token has led to."""
+        document = await self._api.ask(
+            "auth.token.refresh", "POST", "/token", {"refresh_token": refresh_token},
+            params={"grant_type": "refresh_token"}, read=True,
+        )  # fmt: skip
+        return _grant(document)
+
+    async def verify_email(self, token: str) -> Proof:
+        return Done(_outcome(await self._verify(token, "email")))
+
+    async def resend_verification(self, email: str) -> None:
+        await self._letter("auth.resend", "/resend", {"type": "signup", "email": email})
+
+    async def forgot_password(self, email: str) -> None:
+        await self._letter("auth.recover", "/recover", {"email": email})
+
+    async def reset_password(self, token: str, password: str) -> Proof:
+        """The letter's token opens a session, which sets the password and ends every session, itself too."""
+        opened = _outcome(await self._verify(token, "recovery"))
+        if opened.grant is None:
+            raise ProviderPermanent("supabase", "opened no session for a new password.")
+        await self._set_password(opened.grant.token, password)
+        await self._end(opened.grant.token, "global")
+        return Done(Outcome(opened.identity))
+
+    async def password_is(self, caller: Caller, email: str, password: str) -> bool:
+        try:
+            grant, identity = await self._password_grant(email, password)
+        except Unauthenticated:
+            return False
+        await self._end(grant.token, "local")
+        return identity.id == caller.id
+
+    async def change_password(self, caller: Caller, token: str, password: str) -> Proof:
+        document = await self._set_password(token, password)
+        await self._end(token, "others")
+        return Done(Outcome(identity_in(caller.id, document)))
+
+    async def sign_out(self, token: str, *, everywhere: bool = False) -> None:
+        await self._end(token, "global" if everywhere else "local")
+
+    async def read(self, token: str) -> Reading:
+        return await self._tokens.read(token)
+
+    async def alive(self, token: str) -> bool:
+        answer = await self._api.answer("auth.user", "GET", "/user", token=token, read=True)
+        if answer.status in _GONE:
+            return False
+        if not answer.ok:
+            raise error_of(answer)
+        return True
+
+    async def delete(self, identity: Identity) -> None:
+        """Repeatable: who is gone already is gone."""
+        answer = await self._api.answer(
+            "auth.admin.delete", "DELETE", f"/admin/users/{identity.id}", admin=True, read=True
+        )
+        if not answer.ok and answer.status != 404:  # noqa: PLR2004
+            raise error_of(answer)
+
+    def _signed_up(self, document: Any) -> Proof:
+        if not isinstance(document, dict):
+            raise ProviderPermanent("supabase", "gave no user.")
+        if "access_token" in document:
+            return Done(_outcome(document))
+        if not document.get("identities"):
+            return Done(Outcome())  # a made-up user, for an address that is taken
+        return Done(Outcome(_identity(document)))
+
+    async def _password_grant(self, email: str, password: str) -> tuple[Grant, Identity]:
+        document = await self._api.ask(
+            "auth.token.password", "POST", "/token", {"email": email, "password": password},
+            params={"grant_type": "password"}, read=True,
+        )  # fmt: skip
+        return _grant(document), _identity(document.get("user"))
+
+    async def _verify(self, token: str, kind: str) -> dict[str, Any]:
+        """A token is good once, so this is never asked twice."""
+        body = {"type": kind, "token_hash": token}
+        try:
+            return await self._api.ask("auth.verify", "POST", "/verify", body)
+        except OutcomeUnknown as error:
+            raise ProviderTransient("supabase", "The link was not answered; ask for a new one.") from error
+
+    async def _letter(self, operation: str, path: str, body: dict[str, Any]) -> None:
+        """Supabase writes to a known address at most once a minute, and says so: here nobody is told."""
+        try:
+            await self._api.ask(operation, "POST", path, body, params=self._redirect)
+        except TooManyRequests:
+            return
+        except OutcomeUnknown as error:
+            raise ProviderTransient("supabase", "The letter was not answered for; ask again.") from error
+
+    async def _set_password(self, token: str, password: str) -> dict[str, Any]:
+        return await self._api.ask("auth.user.update", "PUT", "/user", {"password": password}, token=token, read=True)
+
+    async def _end(self, token: str, scope: str) -> None:
+        """Ending what has ended is no error."""
+        answer = await self._api.answer(
+            "auth.logout", "POST", "/logout", token=token, params={"scope": scope}, read=True
+        )
+        if not answer.ok and answer.status not in _GONE:
+            raise error_of(answer)
+
+
+def _settled(error: Exception) -> Exception:
+    """A 5xx to a sign-up, too, is answered by asking again."""
+    if isinstance(error, OutcomeUnknown):
+        return ProviderTransient("supabase", "The sign-up failed there; ask again.", provider_code=error.provider_code)
+    return error
+
+
+def _identity(user: Any) -> Identity:
+    try:
+        return identity_in(UUID(user["id"]), user)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProviderPermanent("supabase", "gave no user.") from error
+
+
+def _grant(document: Mapping[str, Any]) -> Grant:
+    """The session's id is in the token: it has come straight from its issuer, so it is read and not checked."""
+    try:
+        token, refresh = document["access_token"], document["refresh_token"]
+        claims = jwt.decode(token, options={"verify_signature": False})
+        customer, session = UUID(claims["sub"]), UUID(claims["session_id"])
+        return Grant(customer, session, token, refresh, int(document["expires_in"]))
+    except (KeyError, TypeError, ValueError, AttributeError, jwt.PyJWTError) as error:
+        raise ProviderPermanent("supabase", "gave no session.") from error
+
+
+def _outcome(document: Mapping[str, Any]) -> Outcome:
+    return Outcome(_identity(document.get("user")), _grant(document))

@@ -1,0 +1,94 @@
+"""Supabase's access tokens, checked without asking Supabase."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import jwt
+
+from hub.core.clock import Clock
+from hub.core.errors import Unauthenticated
+from hub.core.jwks import KeySet
+from hub.identity import Caller, Identity, Reading
+
+PUBLISHED = ("ES256", "RS256", "EdDSA")
+LEEWAY = 10
+"""Seconds that their clock and ours may differ."""
+LONGEST = 16_384
+"""Characters of a token."""
+_UNCHECKED: Any = {
+    "require": ["exp", "iat", "sub", "iss", "aud"],
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+    "enforce_minimum_key_length": True,
+}
+
+
+class Tokens:
+    """`secret` is for projects that still sign with HS256; keys of the published set never check an HMAC."""
+
+    def __init__(self, keys: KeySet, *, issuer: str, audience: str, secret: str | None, clock: Clock) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._secret = secret
+        self._clock = clock
+
+    async def read(self, token: str) -> Reading:
+        """Raises Unauthenticated `invalid_token`, `token_expired`; ProviderError while no key has ever been had."""
+        if len(token) > LONGEST:
+            raise _refused()
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise _refused() from None
+        key, algorithms = await self._key(header)
+        try:
+            claims = jwt.decode(
+                token, key, algorithms=algorithms, audience=self._audience, issuer=self._issuer, options=_UNCHECKED
+            )
+            return self._reading(claims)
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
+            raise _refused() from None
+
+    async def _key(self, header: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+        """The key and the one algorithm that goes with it."""
+        kid, algorithm = header.get("kid"), header.get("alg")
+        if algorithm == "HS256" and self._secret is not None:
+            return self._secret, ("HS256",)
+        if algorithm not in PUBLISHED or not isinstance(kid, str | None):
+            raise _refused()
+        key = self._keys.known(kid) or await self._keys.find(kid, PUBLISHED)
+        if key is None or key.algorithm_name != algorithm:
+            raise _refused()
+        return key, (key.algorithm_name,)
+
+    def _reading(self, claims: Mapping[str, Any]) -> Reading:
+        now = self._clock.now().timestamp()
+        expires = float(claims["exp"])
+        if now >= expires + LEEWAY:
+            raise Unauthenticated("The access token has expired.", code="token_expired")
+        if float(claims["iat"]) > now + LEEWAY or claims.get("role") != "authenticated" or claims.get("is_anonymous"):
+            raise ValueError("not in force, or of nobody")
+        customer = UUID(claims["sub"])
+        session = UUID(claims["session_id"]) if claims.get("session_id") else None
+        return Reading(Caller(customer, session), datetime.fromtimestamp(expires, UTC), identity_in(customer, claims))
+
+
+def identity_in(customer: UUID, claims: Mapping[str, Any]) -> Identity:
+    """Of claims, or of a user as the API shows one. What users say of themselves is text and no more."""
+    said = claims.get("user_metadata")
+    said = said if isinstance(said, Mapping) else {}
+    name = next((one for one in (said.get("name"), said.get("full_name")) if isinstance(one, str)), "")
+    phone = next((one for one in (said.get("phone"), claims.get("phone")) if isinstance(one, str) and one), None)
+    verified = bool(claims.get("email_confirmed_at")) or said.get("email_verified") is True
+    return Identity(
+        customer, str(claims.get("email") or ""), re.sub(r"\s+", " ", name)[:80].strip(), phone and phone[:40], verified
+    )
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated("The access token is not valid.", code="invalid_token")
