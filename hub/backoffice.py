@@ -8,7 +8,7 @@ from uuid import UUID
 from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.db import Database, Tx, named_queries
-from hub.core.errors import NotFound
+from hub.core.errors import Conflict, NotFound
 from hub.core.money import Money
 from hub.identity.lockout import Lockout
 
@@ -116,6 +116,16 @@ class Backoffice:
             ended = await tx.fetch(SQL.end_sessions, customer_id, self.clock.now())
             await self.audit.record(tx, "session.all_ended", customer_id=customer_id, count=len(ended))
         return len(ended)
+
+    async def reset_second_factor(self, customer_id: UUID) -> None:
+        """For who has lost the telephone and the recovery codes. Every session ends. Raises NotFound, Conflict."""
+        async with self.db.transaction() as tx:
+            await self._find(tx, customer_id)
+            if await tx.fetchval(SQL.forget_second_factor, customer_id) is None:
+                raise Conflict("There is no second factor.", code="second_factor_off")
+            await tx.execute(SQL.forget_recovery_codes, customer_id)
+            await tx.fetch(SQL.end_sessions, customer_id, self.clock.now())
+            await self.audit.record(tx, "second_factor.reset", customer_id=customer_id)
 
     async def acts(self, wanted: Wanted, *, page: int, page_size: int) -> tuple[list[Act], int]:
         """The newest first; and how many there are."""

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from hub.bookings import Booking, Bookings, BookingStatus, Contact, NewBooking, PaymentStatus
 from hub.bookings.calendar import itinerary_ics
+from hub.core.errors import NotFound
 from hub.flights import Traveller
 from hub.story import Chapter, Stories
 from routes.request import OWN_MONEY, TRAVELLER, ApiModel, Call, Reply, delete, get, patch, post
@@ -145,8 +146,11 @@ class BookingRoutes:
         return BookingOut.of(await self._bookings.create(call.who, wanted))
 
     @get("/api/bookings", who=TRAVELLER, tags=TAGS)
-    async def list(self, call: Call, query: BookingQuery) -> Page[BookingOut]:
+    @get("/api/customers/{customer_id}/bookings", who=TRAVELLER, tags=TAGS)
+    async def list(self, call: Call, query: BookingQuery, customer_id: UUID | None = None) -> Page[BookingOut]:
         """Your bookings, the newest first."""
+        if customer_id not in {None, call.who.id}:
+            raise NotFound("There is no such customer.", code="customer_not_found")
         found, total = await self._bookings.page(
             call.who, status=query.status, page=query.page, page_size=query.page_size
         )

@@ -4,17 +4,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from hub.identity.permissions import ANYONE, Permission
+from hub.identity.permissions import ANYONE, LINK, SIGNED, STAFF_COOKIE, Permission
 from routes.request import Operation
-
-SIGNED = Permission("provider", "a provider, by the signature of what it sends")
-LINK = Permission("link", "who has the link that a letter carries, or asks for one")
-OWN_COOKIE = Permission("staff.cookie", "who has the cookie of a session and its CSRF token")
 
 OUTSIDE: tuple[tuple[str, Permission], ...] = (
     ("/webhooks/", SIGNED),
     ("/account/", LINK),
-    ("/auth/logout", OWN_COOKIE),
+    ("/auth/logout", STAFF_COOKIE),
     ("/static/", ANYONE),
 )
 """What guards itself, by the beginning of its path."""

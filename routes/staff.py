@@ -95,6 +95,11 @@ class StaffRoutes:
         """Sign a traveller out everywhere."""
         return Ended(ended=await self._backoffice.end_sessions(customer_id))
 
+    @post("/api/v1/customers/{customer_id}/reset-second-factor", status=204, who=MANAGE_CUSTOMERS, tags=TAGS)
+    async def reset_second_factor(self, call: Call, customer_id: UUID) -> None:
+        """Turn a traveller's second factor off, once they have shown by other means who they are."""
+        await self._backoffice.reset_second_factor(customer_id)
+
     @get("/api/v1/audit", who=READ_AUDIT, tags=TAGS)
     async def audit(self, call: Call, query: AuditQuery) -> Page[ActOut]:
         """Who did what, the newest first."""

@@ -51,7 +51,11 @@ MANAGE_CUSTOMERS = Permission(
 READ_AUDIT = Permission("audit.read", "who did what", _of(Role.MANAGER, Role.ADMIN, Role.ACCOUNTANT), live=True)
 MANAGE_STAFF = Permission("staff.manage", "add, change and disable staff", _of(Role.ADMIN), live=True)
 
+SIGNED = Permission("provider", "a provider, by the signature of what it sends")
+LINK = Permission("link", "who has the link that a letter carries, or asks for one")
+STAFF_COOKIE = Permission("staff.cookie", "who has the cookie of a staff session and its CSRF token")
+
 PERMISSIONS = (
     ANYONE, OPTIONAL, TRAVELLER, OWN_MONEY, OWN_ACCOUNT, STAFF, READ_CUSTOMERS, MANAGE_CUSTOMERS, READ_AUDIT,
-    MANAGE_STAFF,
+    MANAGE_STAFF, SIGNED, LINK, STAFF_COOKIE,
 )  # fmt: skip

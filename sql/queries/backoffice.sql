@@ -41,3 +41,9 @@ order by id desc limit $5 offset $6;
 select count(*) from audit_logs
 where ($1::uuid is null or customer_id = $1) and ($2::uuid is null or booking_id = $2)
     and ($3 = '' or actor = $3) and ($4 = '' or action = $4 or starts_with(action, $4 || '.'));
+
+-- name: forget_second_factor
+delete from second_factors where customer_id = $1 returning customer_id;
+
+-- name: forget_recovery_codes
+delete from recovery_codes where customer_id = $1;

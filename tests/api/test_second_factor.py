@@ -1,7 +1,10 @@
 """A second factor over HTTP, from the picture to the recovery code."""
 
+import time
+
 import pyotp
 
+from hub.identity import Role
 from tests.fixtures.running import Running, until
 
 PASSWORD = "correct horse battery"
@@ -24,7 +27,6 @@ async def fresh_code(totp: pyotp.TOTP, used: set[str]) -> str:
     """A code of this step or the next that has not been used."""
 
     async def found() -> str | None:
-        import time
 
         codes = [totp.at(time.time()), totp.at(time.time() + 30)]
         return next((one for one in codes if one not in used), None)
@@ -65,3 +67,16 @@ async def test_codes_are_not_guessed_by_who_has_the_password_and_a_session(runni
     body = {"password": PASSWORD, "code": "000000"}
     answers = [await running.call("POST", "/api/user/second-factor/recovery-codes", body) for _ in range(7)]
     assert [status for status, _ in answers] == [403] * 5 + [429] * 2
+
+
+async def test_staff_turn_it_off_for_who_has_lost_everything(running: Running):
+    email, _, _ = await turned_on(running)
+    customer = (await running.good("GET", "/api/auth/me"))["customer_id"]
+    await running.made.people.staff.members.add("mona@example.com", "Mona", {Role.MANAGER}, PASSWORD)
+    signed = await running.good("POST", "/api/v1/auth/login", {"email": "mona@example.com", "password": PASSWORD})
+    running.token = signed["token"]
+    path = f"/api/v1/customers/{customer}/reset-second-factor"
+    assert (await running.call("POST", path))[0] == 204
+    assert (await running.call("POST", path))[1]["code"] == "second_factor_off"
+    running.token = ""
+    assert (await login(running, email))[0] == 200
