@@ -6,7 +6,7 @@ What differs from the hub's words is decided here: currencies that Stripe counts
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import stripe
@@ -17,7 +17,7 @@ from hub.bookings import PaymentStatus
 from hub.core.errors import BadRequest, ProviderPermanent, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
 from hub.core.money import Money
-from hub.payments import Intent, IntentRequest, Refunded
+from hub.payments import DisputeSeen, Intent, IntentRequest, RefundSeen
 
 _CENTS_ALL_THE_SAME = frozenset({"ISK", "UGX"})
 """No decimals in ISO 4217, sent to Stripe in hundredths (docs.stripe.com/currencies, special cases)."""
@@ -35,6 +35,12 @@ _STATUS = {
     "canceled": PaymentStatus.RELEASED,
     "succeeded": PaymentStatus.PAID,
 }
+_REFUND_STATUS: dict[str, Literal["pending", "succeeded", "failed"]] = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "canceled": "failed",
+}
+_WHOLE = ["latest_charge.refunds", "latest_charge.balance_transaction"]
 TOLERANCE = 300
 """Seconds between a signature's timestamp and our clock, either way."""
 
@@ -57,10 +63,6 @@ def from_wire(amount: int, currency: str) -> Money:
     if code in _CENTS_ALL_THE_SAME:
         return Money(amount // 100, code)
     return Money(amount * 100 if code in _WHOLE_ALL_THE_SAME else amount, code)
-
-
-def _inexact(money: Money) -> ProviderPermanent:
-    return ProviderPermanent("stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported")
 
 
 def _exact(money: Money, unit: int) -> int:
@@ -120,7 +122,9 @@ class StripeGateway:
         params: Any = {
             "amount": to_wire(request.amount),
             "currency": request.amount.currency.lower(),
-            "capture_method": "manual",
+            # Cards are held first; a method that knows no hold takes the money at once, and the order follows.
+            "capture_method": "automatic_async",
+            "payment_method_options": {"card": {"capture_method": "manual"}},
             "automatic_payment_methods": {"enabled": True},
             "description": request.description,
             "metadata": {"booking_id": str(request.booking_id), "payment_id": str(request.payment_id)},
@@ -132,36 +136,45 @@ class StripeGateway:
 
     async def read(self, intent_id: str) -> Intent:
         with translate("stripe"):
-            return _intent(
-                await self._client.v1.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]})
-            )
+            found = await self._client.v1.payment_intents.retrieve_async(intent_id, {"expand": _WHOLE})
+        return await self._whole(found)
 
     async def capture(self, intent_id: str, key: str) -> Intent:
         with translate("stripe"):
-            return _intent(
-                await self._client.v1.payment_intents.capture_async(
-                    intent_id, {"expand": ["latest_charge"]}, {"idempotency_key": key}
-                )
+            found = await self._client.v1.payment_intents.capture_async(
+                intent_id, {"expand": _WHOLE}, {"idempotency_key": key}
             )
+        return await self._whole(found)
 
     async def cancel(self, intent_id: str, key: str) -> Intent:
         with translate("stripe"):
             return _intent(await self._client.v1.payment_intents.cancel_async(intent_id, {}, {"idempotency_key": key}))
 
-    async def refund(self, intent_id: str, amount: Money, key: str) -> Refunded:
+    async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen:
+        params: Any = {
+            "payment_intent": intent_id,
+            "amount": to_wire(amount),
+            "metadata": {"refund_id": str(refund_id)},
+        }
         with translate("stripe"):
-            made = await self._client.v1.refunds.create_async(
-                {"payment_intent": intent_id, "amount": to_wire(amount)}, {"idempotency_key": key}
-            )
-        status = {"succeeded": "succeeded", "failed": "failed", "canceled": "failed"}.get(made.status or "", "pending")
-        return Refunded(made.id, status)
+            made = await self._client.v1.refunds.create_async(params, {"idempotency_key": key})
+        return _refund(made.to_dict(), amount.currency)
+
+    async def _whole(self, found: Any) -> Intent:
+        """With its disputes, which Stripe tells only when asked."""
+        charge = found.to_dict().get("latest_charge")
+        if not isinstance(charge, dict) or not charge.get("disputed"):
+            return _intent(found)
+        with translate("stripe"):
+            listed = await self._client.v1.disputes.list_async({"payment_intent": found.id, "limit": 100})
+        return _intent(found, tuple(one.to_dict() for one in listed.data))
 
 
-def _intent(found: Any) -> Intent:
+def _intent(found: Any, disputes: tuple[dict[str, Any], ...] = ()) -> Intent:
     """Total: a status that Stripe adds one day is `processing`, neither success nor failure."""
     wire = found.to_dict()
-    currency = wire["currency"]
-    refunded = _refunded(wire.get("latest_charge"))
+    currency, charge = wire["currency"], wire.get("latest_charge")
+    refunded = _refunded(charge)
     captured = wire.get("amount_received") or 0
     error = wire.get("last_payment_error") or {}
     return Intent(
@@ -173,7 +186,43 @@ def _intent(found: Any) -> Intent:
         refunded=from_wire(refunded, currency).amount,
         client_secret=wire.get("client_secret"),
         failure=error.get("decline_code") or error.get("code"),
+        refunds=_refunds(charge, captured, currency),
+        disputes=tuple(_dispute(one, currency) for one in disputes),
+        fee=_fee(charge),
     )
+
+
+def _refunds(charge: Any, captured: int, currency: str) -> tuple[RefundSeen, ...] | None:
+    """None when the list was not expanded. What gave back a hold that was never taken is no refund to the hub."""
+    listed = charge.get("refunds") if isinstance(charge, dict) else None
+    if not isinstance(listed, dict):
+        return None
+    return tuple(_refund(one, currency) for one in listed["data"]) if captured else ()
+
+
+def _refund(wire: dict[str, Any], currency: str) -> RefundSeen:
+    status = _REFUND_STATUS.get(wire.get("status") or "", "pending")
+    known = _uuid((wire.get("metadata") or {}).get("refund_id"))
+    return RefundSeen(wire["id"], from_wire(wire["amount"], currency).amount, status, known, wire.get("reason"))
+
+
+def _dispute(wire: dict[str, Any], currency: str) -> DisputeSeen:
+    """An inquiry (`warning_…`) takes no money; what else is not decided is open."""
+    status = wire.get("status") or ""
+    if status in {"won", "warning_closed", "prevented"} or status.startswith("warning_"):
+        state: Literal["open", "won", "lost"] = "won"
+    else:
+        state = "lost" if status == "lost" else "open"
+    due = (wire.get("evidence_details") or {}).get("due_by")
+    by = datetime.fromtimestamp(due, UTC) if isinstance(due, int) else None
+    return DisputeSeen(wire["id"], from_wire(wire["amount"], currency).amount, state, wire.get("reason"), by)
+
+
+def _fee(charge: Any) -> Money | None:
+    booked = charge.get("balance_transaction") if isinstance(charge, dict) else None
+    if not isinstance(booked, dict) or not isinstance(booked.get("fee"), int):
+        return None
+    return from_wire(booked["fee"], booked["currency"])
 
 
 def _refunded(charge: Any) -> int:

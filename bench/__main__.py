@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import intake, search, start
+from bench import identity, intake, search, start
 from bench.hub import Served
 
 
@@ -22,6 +22,9 @@ async def main() -> None:
             for row in (*await search.cached(hub), *await search.uncached(hub), *await intake.durable(hub)):
                 table.add_row(*row)
             table.add_row("resident, hub + worker + sandbox, MB", f"{hub.resident_mb():.0f}", "", "", "at most 220")
+        async with Served(Path(folder), watched=True, **identity.SETTINGS) as hub:
+            for row in (*await identity.sign_ins(hub), *await identity.checks(hub)):
+                table.add_row(*row)
     Console().print(table)
 
 

@@ -1,6 +1,7 @@
 """A hub in a process of its own, as `make run` starts it."""
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -11,6 +12,7 @@ from typing import Any, Self
 import psutil
 
 WAIT = 30.0
+ROOT = Path(__file__).parent.parent
 
 
 def free_port() -> int:
@@ -20,26 +22,33 @@ def free_port() -> int:
 
 
 class Served:
-    """`async with Served(folder) as hub:` is ready when the block begins. `ready_after` in seconds."""
+    """`async with Served(folder) as hub:` is ready when the block begins. `ready_after` in seconds.
 
-    def __init__(self, folder: Path) -> None:
+    `watched` also measures how long its loop is held up. `more` are settings.
+    """
+
+    def __init__(self, folder: Path, *, watched: bool = False, **more: str) -> None:
         self.folder = folder
-        self.port, self.sandbox_port = free_port(), free_port()
+        self.port, self.sandbox_port, self._watch_port = free_port(), free_port(), free_port()
         self.ready_after = 0.0
+        self._command = ["bench.watched", str(self._watch_port)] if watched else ["hub", "serve"]
+        self._more = more
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         env = os.environ | {
+            "PYTHONPATH": str(ROOT),
             "HUB_PORT": str(self.port),
             "HUB_SANDBOX_PORT": str(self.sandbox_port),
             "HUB_DATA_DIR": str(self.folder / "data"),
             "HUB_RATE_LIMIT": "100000000",
             "HUB_LOG_LEVEL": "warning",
+            **self._more,
         }
         started = time.perf_counter()
         log = (self.folder / "hub.log").open("ab")
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hub", "serve", env=env, cwd=self.folder, stdout=log, stderr=log
+            sys.executable, "-m", *self._command, env=env, cwd=self.folder, stdout=log, stderr=log
         )
         await self._ready(started + WAIT)
         self.ready_after = time.perf_counter() - started
@@ -60,6 +69,13 @@ class Served:
                 return
             await asyncio.sleep(0.02)
         raise TimeoutError(f"the hub is not ready after {WAIT} s, see {self.folder / 'hub.log'}")
+
+    async def gaps(self) -> tuple[float, float]:
+        """The worst gap of a watched hub's loop since the last time, and the 99th percentile, in seconds."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._watch_port)
+        found = json.loads(await reader.read())
+        writer.close()
+        return found["worst"], found["p99"]
 
     def resident_mb(self) -> float:
         assert self._process is not None

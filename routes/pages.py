@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 LARGEST = 8 * 1024
 """Bytes of a form."""
+_LONGEST_EMAIL = 254
 _LONGEST_TOKEN = 2000
 _MOST_FIELDS = 10
 _DEVICE_LIFE = 400 * 24 * 3600
@@ -102,7 +103,7 @@ class PageRoutes:
     @get("/account/reset", who=ANYONE, hidden=True)
     async def reset_form(self, call: Call) -> web.Response:
         """A new password, twice."""
-        return self._page("reset", token=_token(call.request.query), error=None)
+        return self._page("reset", token=_token(call.request.query), error=None, differ=False)
 
     @post("/account/reset", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
     async def reset(self, call: Call, body: bytes) -> web.Response:
@@ -110,17 +111,18 @@ class PageRoutes:
         form = self._form(call, body)
         token, password = _token(form), form.get("password", "")
         if password != form.get("again", ""):
-            return self._page("reset", 422, token=token, error="The two passwords are not the same.")
+            error = "The two passwords are not the same."
+            return self._page("reset", 422, token=token, error=error, differ=True)
         try:
             device = await self._accounts.reset_password(token, password, device=call.device)
         except Invalid as error:
-            return self._page("reset", 422, token=token, error=_why(error))
+            return self._page("reset", 422, token=token, error=_why(error), differ=False)
         return self._remembered(_onwards("reset"), device)
 
     @get("/account/forgot", who=ANYONE, hidden=True)
     async def forgot_form(self) -> web.Response:
         """For which address?"""
-        return self._page("forgot", error=None)
+        return self._page("forgot", email="", error=None)
 
     @post("/account/forgot", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
     async def forgot(self, call: Call, body: bytes) -> web.Response:
@@ -130,7 +132,7 @@ class PageRoutes:
     @get("/account/resend", who=ANYONE, hidden=True)
     async def resend_form(self) -> web.Response:
         """For which address?"""
-        return self._page("resend", error=None)
+        return self._page("resend", email="", error=None)
 
     @post("/account/resend", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
     async def resend(self, call: Call, body: bytes) -> web.Response:
@@ -152,10 +154,12 @@ class PageRoutes:
             log.warning("session.end_failed", provider=error.provider, code=error.code)
 
     async def _send(self, name: str, send: Callable[[str], Awaitable[None]], form: Mapping[str, str]) -> web.Response:
+        given = form.get("email", "").strip()
         try:
-            email = _EMAIL.validate_python(form.get("email", "").strip())
+            email = _EMAIL.validate_python(given)
         except ValidationError:
-            return self._page(name, 422, error="This does not look like an e-mail address.")
+            error = "This does not look like an e-mail address."
+            return self._page(name, 422, email=given[:_LONGEST_EMAIL], error=error)
         await send(email)
         return _onwards("sent")
 

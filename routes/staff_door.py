@@ -38,7 +38,9 @@ class StaffDoor:
     `home` is where a browser goes that has not said where it wanted to go.
     """
 
-    def __init__(self, staff: Staff, public_url: str, *, origins: tuple[str, ...] = (), home: str = "/auth/me") -> None:
+    def __init__(
+        self, staff: Staff, public_url: str, *, origins: tuple[str, ...] = (), home: str = "/auth/signed-in"
+    ) -> None:
         parts = urlsplit(public_url)
         self._staff = staff
         self._public_url = public_url
@@ -122,6 +124,15 @@ class StaffDoor:
         self._check_csrf(call.request, caller, token)
         with about(actor=f"staff:{caller.id}"):
             return self._gone(call.request, await self._end_url(await self._staff.end(caller)))
+
+    @get("/auth/signed-in", who=ANYONE, hidden=True)
+    async def signed_in(self, call: Call) -> web.Response:
+        """Who it is, and the way out."""
+        caller = await self._whose(call.request)
+        if caller is None:
+            return _onwards("/auth/login")
+        member = await self._staff.members.get(caller.id)
+        return self._page("signed_in", member=member, roles=sorted(member.roles), csrf=self._staff.csrf(caller))
 
     @get("/auth/signed-out", who=ANYONE, hidden=True)
     async def signed_out(self) -> web.Response:
@@ -216,8 +227,8 @@ class StaffDoor:
         told = from_exception(error, request_id)
         if "application/json" in request.headers.get("Accept", ""):
             return told
-        detail = error.detail if isinstance(error, HubError) else ""
-        page = self._page("trouble", told.status, detail=detail, request_id=request_id)
+        detail, code = (error.detail, error.code) if isinstance(error, HubError) else ("", "")
+        page = self._page("trouble", told.status, detail=detail, code=code, request_id=request_id)
         if "Retry-After" in told.headers:
             page.headers["Retry-After"] = told.headers["Retry-After"]
         return page

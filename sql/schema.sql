@@ -22,6 +22,21 @@ CREATE FUNCTION auth.uid() RETURNS uuid
                 select nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')::uuid
             $$;
 
+CREATE FUNCTION public.check_postings() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare
+    total bigint;
+begin
+    select coalesce(sum(amount), 0) into total from public.postings where transaction_id = new.transaction_id;
+    if total <> 0 then
+        raise exception 'transaction % does not balance: %', new.transaction_id, total using errcode = 'check_violation';
+    end if;
+    return null;
+end
+$$;
+
 CREATE FUNCTION public.fn_pgqueuer_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -63,6 +78,19 @@ BEGIN
     END IF;
 
 END;
+$$;
+
+CREATE FUNCTION public.keep_invoice() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+    if tg_op = 'UPDATE' and (old.sandbox or old.keep_until < current_date)
+        and new.buyer is null and to_jsonb(new) - 'buyer' = to_jsonb(old) - 'buyer' then
+        return new;
+    end if;
+    raise exception 'invoice % has been issued', old.number using errcode = 'restrict_violation';
+end
 $$;
 
 CREATE FUNCTION public.keep_loyalty() RETURNS trigger
@@ -131,6 +159,18 @@ CREATE TABLE public.addresses (
     CONSTRAINT addresses_kind_check CHECK ((kind = ANY (ARRAY['home'::text, 'work'::text, 'billing'::text, 'other'::text])))
 );
 
+CREATE TABLE public.attention (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    booking_id uuid,
+    payment_id uuid,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    since timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    resolved_by text,
+    note text
+);
+
 CREATE TABLE public.audit_logs (
     id bigint NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -190,9 +230,26 @@ CREATE TABLE public.bookings (
     updated_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     confirmed_at timestamp with time zone,
+    new_amount bigint,
     CONSTRAINT bookings_amount_check CHECK ((amount > 0)),
     CONSTRAINT bookings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT bookings_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'ordering'::text, 'order_unknown'::text, 'ordered'::text, 'confirmed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))
+    CONSTRAINT bookings_new_amount_check CHECK ((new_amount > 0)),
+    CONSTRAINT bookings_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'ordering'::text, 'order_unknown'::text, 'ordered'::text, 'confirmed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text, 'awaiting_consent'::text])))
+);
+
+CREATE TABLE public.breaks (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    booking_id uuid,
+    payment_id uuid,
+    ours jsonb NOT NULL,
+    theirs jsonb NOT NULL,
+    proposal text NOT NULL,
+    found_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    closed_because text
 );
 
 CREATE TABLE public.credentials (
@@ -238,6 +295,21 @@ CREATE TABLE public.devices (
     last_seen_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.disputes (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    provider_dispute_id text NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    reason text,
+    status text NOT NULL,
+    due_by timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT disputes_amount_check CHECK ((amount >= 0)),
+    CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['open'::text, 'won'::text, 'lost'::text])))
+);
+
 CREATE TABLE public.flight_searches (
     id uuid NOT NULL,
     query jsonb NOT NULL,
@@ -261,6 +333,41 @@ CREATE TABLE public.idempotency_keys (
     locked_until timestamp with time zone NOT NULL,
     CONSTRAINT idempotency_keys_check CHECK (((status = 'in_flight'::text) OR ((response_status IS NOT NULL) AND (response_body IS NOT NULL)))),
     CONSTRAINT idempotency_keys_status_check CHECK ((status = ANY (ARRAY['in_flight'::text, 'done'::text])))
+);
+
+CREATE TABLE public.invoice_series (
+    year smallint NOT NULL,
+    kind text NOT NULL,
+    sandbox boolean NOT NULL,
+    last integer NOT NULL,
+    last_on date NOT NULL,
+    CONSTRAINT invoice_series_kind_check CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text]))),
+    CONSTRAINT invoice_series_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE public.invoices (
+    id uuid NOT NULL,
+    number text NOT NULL,
+    kind text NOT NULL,
+    sandbox boolean NOT NULL,
+    customer_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    invoice_id uuid,
+    refunded bigint,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    document jsonb NOT NULL,
+    buyer jsonb,
+    issued_on date NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    keep_until date NOT NULL,
+    CONSTRAINT invoices_amount_check CHECK ((amount > 0)),
+    CONSTRAINT invoices_check CHECK (((kind = 'invoice'::text) = (invoice_id IS NULL))),
+    CONSTRAINT invoices_check1 CHECK (((kind = 'invoice'::text) = (refunded IS NULL))),
+    CONSTRAINT invoices_check2 CHECK ((amount <= refunded)),
+    CONSTRAINT invoices_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT invoices_kind_check CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text])))
 );
 
 CREATE TABLE public.loyalty_entries (
@@ -351,8 +458,13 @@ CREATE TABLE public.payments (
     failure text,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    disputed bigint DEFAULT 0 NOT NULL,
+    fee bigint,
+    fee_currency text,
+    superseded_at timestamp with time zone,
     CONSTRAINT payments_amount_check CHECK ((amount > 0)),
     CONSTRAINT payments_check CHECK (((captured <= amount) AND (refunded <= captured))),
+    CONSTRAINT payments_disputed_check CHECK ((disputed >= 0)),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'released'::text, 'failed'::text])))
 );
 
@@ -441,6 +553,14 @@ CREATE SEQUENCE public.pgqueuer_statistics_id_seq
 
 ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
 
+CREATE TABLE public.postings (
+    transaction_id uuid NOT NULL,
+    account text NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT postings_account_check CHECK ((account = ANY (ARRAY['traveller'::text, 'held'::text, 'taken'::text, 'disputed'::text, 'fees'::text, 'provider'::text, 'written_off'::text]))),
+    CONSTRAINT postings_amount_check CHECK ((amount <> 0))
+);
+
 CREATE TABLE public.preferences (
     customer_id uuid NOT NULL,
     language text,
@@ -504,6 +624,8 @@ CREATE TABLE public.refunds (
     provider_refund_id text,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    requested_by text DEFAULT 'system'::text NOT NULL,
+    failure text,
     CONSTRAINT refunds_amount_check CHECK ((amount > 0)),
     CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
 );
@@ -607,6 +729,46 @@ CREATE TABLE public.suppressions (
     created_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.transaction_audit_logs (
+    id bigint NOT NULL,
+    payment_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    request_id text,
+    was text NOT NULL,
+    became text NOT NULL,
+    captured bigint NOT NULL,
+    refunded bigint NOT NULL,
+    disputed bigint NOT NULL,
+    failure text
+);
+
+ALTER TABLE public.transaction_audit_logs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.transaction_audit_logs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.transactions (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    kind text NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    provider text NOT NULL,
+    provider_id text,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT transactions_amount_check CHECK ((amount > 0)),
+    CONSTRAINT transactions_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT transactions_kind_check CHECK ((kind = ANY (ARRAY['authorise'::text, 'release'::text, 'capture'::text, 'refund'::text, 'refund_failed'::text, 'dispute'::text, 'dispute_won'::text, 'dispute_lost'::text, 'fee'::text, 'write_off'::text])))
+);
+
 CREATE TABLE public.webhook_events (
     id bigint NOT NULL,
     provider text NOT NULL,
@@ -641,6 +803,9 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT addresses_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.attention
+    ADD CONSTRAINT attention_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.audit_logs
     ADD CONSTRAINT audit_logs_pkey PRIMARY KEY (id);
 
@@ -655,6 +820,9 @@ ALTER TABLE ONLY public.bookings
 
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_reference_key UNIQUE (reference);
+
+ALTER TABLE ONLY public.breaks
+    ADD CONSTRAINT breaks_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (customer_id);
@@ -674,11 +842,26 @@ ALTER TABLE ONLY public.devices
 ALTER TABLE ONLY public.devices
     ADD CONSTRAINT devices_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_provider_dispute_id_key UNIQUE (provider_dispute_id);
+
 ALTER TABLE ONLY public.flight_searches
     ADD CONSTRAINT flight_searches_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (caller, route, key);
+
+ALTER TABLE ONLY public.invoice_series
+    ADD CONSTRAINT invoice_series_pkey PRIMARY KEY (year, kind, sandbox);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_number_key UNIQUE (number);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.loyalty_entries
     ADD CONSTRAINT loyalty_entries_pkey PRIMARY KEY (id);
@@ -721,6 +904,9 @@ ALTER TABLE ONLY public.pgqueuer_schedules
 
 ALTER TABLE ONLY public.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.postings
+    ADD CONSTRAINT postings_pkey PRIMARY KEY (transaction_id, account);
 
 ALTER TABLE ONLY public.preferences
     ADD CONSTRAINT preferences_pkey PRIMARY KEY (customer_id);
@@ -776,6 +962,12 @@ ALTER TABLE ONLY public.supplier_orders
 ALTER TABLE ONLY public.suppressions
     ADD CONSTRAINT suppressions_pkey PRIMARY KEY (channel, address);
 
+ALTER TABLE ONLY public.transaction_audit_logs
+    ADD CONSTRAINT transaction_audit_logs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.transactions
+    ADD CONSTRAINT transactions_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.webhook_events
     ADD CONSTRAINT webhook_events_pkey PRIMARY KEY (id);
 
@@ -785,6 +977,8 @@ ALTER TABLE ONLY public.webhook_events
 CREATE INDEX addresses_customer ON public.addresses USING btree (customer_id);
 
 CREATE UNIQUE INDEX addresses_default ON public.addresses USING btree (customer_id) WHERE is_default;
+
+CREATE UNIQUE INDEX attention_open ON public.attention USING btree (kind, COALESCE(booking_id, payment_id)) WHERE (resolved_at IS NULL);
 
 CREATE INDEX audit_logs_booking ON public.audit_logs USING btree (booking_id, id) WHERE (booking_id IS NOT NULL);
 
@@ -796,15 +990,27 @@ CREATE INDEX bookings_open ON public.bookings USING btree (updated_at) WHERE (st
 
 CREATE INDEX bookings_unpaid ON public.bookings USING btree (expires_at) WHERE (status = 'pending'::text);
 
+CREATE UNIQUE INDEX breaks_open ON public.breaks USING btree (kind, subject) WHERE (closed_at IS NULL);
+
 CREATE UNIQUE INDEX customers_email ON public.customers USING btree (lower(email));
 
 CREATE INDEX customers_erased ON public.customers USING btree (erased_at) WHERE (erased_at IS NOT NULL);
 
 CREATE INDEX devices_customer ON public.devices USING btree (customer_id);
 
+CREATE INDEX disputes_payment ON public.disputes USING btree (payment_id);
+
 CREATE INDEX flight_searches_expiry ON public.flight_searches USING btree (expires_at);
 
 CREATE INDEX idempotency_keys_expiry ON public.idempotency_keys USING btree (expires_at);
+
+CREATE INDEX invoices_booking ON public.invoices USING btree (booking_id);
+
+CREATE INDEX invoices_customer ON public.invoices USING btree (customer_id, issued_at DESC);
+
+CREATE UNIQUE INDEX invoices_payment ON public.invoices USING btree (payment_id) WHERE (kind = 'invoice'::text);
+
+CREATE UNIQUE INDEX invoices_refund ON public.invoices USING btree (payment_id, refunded) WHERE (kind = 'credit_note'::text);
 
 CREATE INDEX loyalty_entries_customer ON public.loyalty_entries USING btree (customer_id, id);
 
@@ -826,9 +1032,11 @@ CREATE INDEX payments_booking ON public.payments USING btree (booking_id);
 
 CREATE INDEX payments_customer ON public.payments USING btree (customer_id);
 
-CREATE UNIQUE INDEX payments_live ON public.payments USING btree (booking_id) WHERE (status <> ALL (ARRAY['failed'::text, 'released'::text]));
+CREATE UNIQUE INDEX payments_live ON public.payments USING btree (booking_id) WHERE ((status <> ALL (ARRAY['failed'::text, 'released'::text])) AND (superseded_at IS NULL));
 
 CREATE INDEX payments_open ON public.payments USING btree (updated_at) WHERE (status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text]));
+
+CREATE INDEX payments_taken ON public.payments USING btree (updated_at) WHERE (captured > 0);
 
 CREATE INDEX pgqueuer_ep_ea_idx ON public.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::public.pgqueuer_status);
 
@@ -878,24 +1086,50 @@ CREATE INDEX staff_sessions_staff ON public.staff_sessions USING btree (staff_id
 
 CREATE UNIQUE INDEX supplier_orders_order ON public.supplier_orders USING btree (supplier, order_id) WHERE (order_id IS NOT NULL);
 
+CREATE INDEX transaction_audit_logs_payment ON public.transaction_audit_logs USING btree (payment_id, id);
+
+CREATE INDEX transactions_at ON public.transactions USING btree (at DESC, id DESC);
+
+CREATE INDEX transactions_booking ON public.transactions USING btree (booking_id, at);
+
+CREATE INDEX transactions_customer ON public.transactions USING btree (customer_id, at);
+
+CREATE INDEX transactions_payment ON public.transactions USING btree (payment_id, at);
+
 CREATE INDEX webhook_events_booking ON public.webhook_events USING btree (booking_id) WHERE (booking_id IS NOT NULL);
 
 CREATE INDEX webhook_events_waiting ON public.webhook_events USING btree (received_at) WHERE (status = 'received'::text);
 
+CREATE TRIGGER invoices_stay BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.keep_invoice();
+
 CREATE TRIGGER payments_loyalty_insert AFTER INSERT ON public.payments FOR EACH ROW WHEN (((new.captured <> 0) OR (new.refunded <> 0))) EXECUTE FUNCTION public.keep_loyalty();
 
 CREATE TRIGGER payments_loyalty_update AFTER UPDATE OF captured, refunded ON public.payments FOR EACH ROW WHEN (((old.captured <> new.captured) OR (old.refunded <> new.refunded))) EXECUTE FUNCTION public.keep_loyalty();
+
+CREATE CONSTRAINT TRIGGER postings_balance AFTER INSERT OR UPDATE ON public.postings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.check_postings();
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.pgqueuer FOR EACH STATEMENT WHEN ((current_setting('hub.quiet'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION public.fn_pgqueuer_changed();
 
 ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT addresses_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.attention
+    ADD CONSTRAINT attention_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
+
+ALTER TABLE ONLY public.attention
+    ADD CONSTRAINT attention_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
 ALTER TABLE ONLY public.booking_travelers
     ADD CONSTRAINT booking_travelers_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.breaks
+    ADD CONSTRAINT breaks_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
+
+ALTER TABLE ONLY public.breaks
+    ADD CONSTRAINT breaks_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
@@ -908,6 +1142,21 @@ ALTER TABLE ONLY public.customer_stats
 
 ALTER TABLE ONLY public.devices
     ADD CONSTRAINT devices_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES public.invoices(id);
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
 ALTER TABLE ONLY public.loyalty_entries
     ADD CONSTRAINT loyalty_entries_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
@@ -945,6 +1194,9 @@ ALTER TABLE ONLY public.payments
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
 
+ALTER TABLE ONLY public.postings
+    ADD CONSTRAINT postings_transaction_id_fkey FOREIGN KEY (transaction_id) REFERENCES public.transactions(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.preferences
     ADD CONSTRAINT preferences_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
 
@@ -972,13 +1224,29 @@ ALTER TABLE ONLY public.staff_sessions
 ALTER TABLE ONLY public.supplier_orders
     ADD CONSTRAINT supplier_orders_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.transaction_audit_logs
+    ADD CONSTRAINT transaction_audit_logs_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
+ALTER TABLE ONLY public.transactions
+    ADD CONSTRAINT transactions_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
+
+ALTER TABLE ONLY public.transactions
+    ADD CONSTRAINT transactions_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.transactions
+    ADD CONSTRAINT transactions_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
 ALTER TABLE public.addresses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.attention ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_logs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.booking_travelers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.breaks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
 
@@ -990,9 +1258,15 @@ ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.devices ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.disputes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.flight_searches ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.invoice_series ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.loyalty_entries ENABLE ROW LEVEL SECURITY;
 
@@ -1018,6 +1292,8 @@ CREATE POLICY own_customer_stats ON public.customer_stats FOR SELECT TO authenti
 
 CREATE POLICY own_devices ON public.devices FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
+CREATE POLICY own_invoices ON public.invoices FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
 CREATE POLICY own_loyalty_entries ON public.loyalty_entries FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
 CREATE POLICY own_messages ON public.messages FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
@@ -1032,6 +1308,8 @@ CREATE POLICY own_refunds ON public.refunds FOR SELECT TO authenticated USING ((
 
 CREATE POLICY own_sessions ON public.sessions FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
+CREATE POLICY own_transactions ON public.transactions FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
 CREATE POLICY own_travelers ON public.booking_travelers FOR SELECT TO authenticated USING ((EXISTS ( SELECT 1
    FROM public.bookings b
   WHERE ((b.id = booking_travelers.booking_id) AND (b.customer_id = auth.uid())))));
@@ -1045,6 +1323,8 @@ ALTER TABLE public.pgqueuer_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.pgqueuer_schedules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.pgqueuer_statistics ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.postings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.preferences ENABLE ROW LEVEL SECURITY;
 
@@ -1076,6 +1356,10 @@ ALTER TABLE public.supplier_orders ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.suppressions ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.transaction_audit_logs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.transactions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.webhook_events ENABLE ROW LEVEL SECURITY;
 
 GRANT USAGE ON SCHEMA auth TO anon;
@@ -1084,6 +1368,8 @@ GRANT USAGE ON SCHEMA auth TO service_role;
 
 GRANT USAGE ON SCHEMA public TO anon;
 GRANT USAGE ON SCHEMA public TO authenticated;
+
+REVOKE ALL ON FUNCTION public.keep_invoice() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_loyalty() FROM PUBLIC;
 
@@ -1103,6 +1389,8 @@ GRANT SELECT ON TABLE public.customers TO authenticated;
 
 GRANT SELECT ON TABLE public.devices TO authenticated;
 
+GRANT SELECT ON TABLE public.invoices TO authenticated;
+
 GRANT SELECT ON TABLE public.loyalty_entries TO authenticated;
 
 GRANT SELECT ON TABLE public.messages TO authenticated;
@@ -1114,3 +1402,5 @@ GRANT SELECT ON TABLE public.preferences TO authenticated;
 GRANT SELECT ON TABLE public.refunds TO authenticated;
 
 GRANT SELECT ON TABLE public.sessions TO authenticated;
+
+GRANT SELECT ON TABLE public.transactions TO authenticated;

@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("hub", "adapters", "routes")
-NOUNS = "audit identity customers locations flights bookings payments messaging story privacy backoffice".split()
+NOUNS = (
+    "audit attention identity customers locations flights bookings payments documents messaging story privacy "
+    "backoffice"
+).split()
 """In order: a noun may import those before it."""
 
 

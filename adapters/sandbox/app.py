@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox import captcha, control, faults, kiwi, oidc, resend, stripe, supabase, twilio
+from adapters.sandbox import captcha, control, faults, kiwi, oidc, paypal, resend, stripe, supabase, twilio
 from adapters.sandbox.callbacks import Deliverer
 from adapters.sandbox.world import SandboxConfig, World
 
@@ -36,7 +36,7 @@ def create_app(config: SandboxConfig) -> web.Application:
 
     app.cleanup_ctx.append(deliver)
     control.setup(app, world, deliverer)
-    for emulator in (kiwi, stripe, resend, twilio, oidc, captcha, supabase):
+    for emulator in (kiwi, stripe, paypal, resend, twilio, oidc, captcha, supabase):
         emulator.setup(app, world)
     return app
 
@@ -95,7 +95,7 @@ def _error(request: web.Request, status: int, message: str, allow: str | None = 
 def _called(request: web.Request) -> str | None:
     """The provider that is called. Pages for people (3-D Secure, checkout) and preflights are no calls."""
     name = request.path.split("/", 2)[1]
-    if name not in faults.PROVIDERS or request.method == "OPTIONS":
+    if name not in faults.PROVIDERS or request.method == "OPTIONS" or request.path == "/paypal/checkoutnow":
         return None
     return None if name == "stripe" and not request.path.startswith("/stripe/v1/") else name
 

@@ -1,5 +1,6 @@
 """The sandbox seen and steered by people and tests, under /_/. Lists are JSON arrays, or HTML in a browser."""
 
+import re
 from importlib.resources import files
 from random import Random
 from typing import Any
@@ -17,9 +18,10 @@ _PAGE = (
     "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _MAIL = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; frame-ancestors 'self'; "
-    "form-action 'none'; base-uri 'none'"
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data: https:; frame-ancestors 'self'; form-action 'none'; base-uri 'none'"
 )
+_DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 _VERBS = ("hold", "release", "drop", "keep")
 _SHOWN = 300
 """Rows of a list in a browser; programs get them all."""
@@ -87,13 +89,16 @@ class Control:
         return self._list(request, "Webhooks", [one.as_json() for one in self._deliverer.deliveries])
 
     async def mail(self, request: web.Request) -> web.Response:
-        """One mail as its reader sees it, or as JSON; `?raw` is the HTML itself, which may run nothing."""
+        """One mail as its reader sees it, or as JSON; `?raw` is the HTML itself, which may run nothing.
+
+        Its links open in a tab of their own, as from a mail program: pages that matter refuse to be framed.
+        """
         found = next((one for one in self._world.mailbox if one["id"] == request.match_info["id"]), None)
         if found is None:
             raise web.HTTPNotFound
         if "raw" in request.query:
             headers = {"Content-Security-Policy": _MAIL, "Referrer-Policy": "no-referrer"}
-            return web.Response(text=found["html"] or "", content_type="text/html", headers=headers)
+            return web.Response(text=_elsewhere(found["html"] or ""), content_type="text/html", headers=headers)
         return self._page("mail.html", mail=found) if prefers_page(request) else web.json_response(found)
 
     async def add_fault(self, request: web.Request) -> web.Response:
@@ -181,3 +186,10 @@ def _names(given: dict[str, Any]) -> set[str]:
     if provider not in faults.PROVIDERS:
         raise Wrong("provider", f"must be one of {', '.join(faults.PROVIDERS)}")
     return {provider}
+
+
+def _elsewhere(html: str) -> str:
+    """Behind the doctype, if there is one: in front of it would be another kind of page."""
+    doctype = _DOCTYPE.match(html)
+    at = doctype.end() if doctype else 0
+    return f'{html[:at]}<base target="_blank">{html[at:]}'

@@ -16,7 +16,7 @@ from adapters.sandbox.world import World
 KINDS = ("status", "timeout", "reset", "slow", "garbage", "cut")
 SILENT = frozenset({"timeout", "reset"})
 """Kinds that send no status line at all."""
-PROVIDERS = ("kiwi", "stripe", "resend", "twilio", "oidc", "turnstile", "hcaptcha", "supabase")
+PROVIDERS = ("kiwi", "stripe", "resend", "twilio", "oidc", "turnstile", "hcaptcha", "supabase", "paypal")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LONGEST = 120.0
 """Seconds that a timeout holds on, when the client does not leave."""
@@ -148,10 +148,29 @@ def _other_error(provider: str, status: int, message: str, code: str | int | Non
         case "oidc":
             found = code or ("server_error" if status >= 500 else "invalid_request")
             return {"error": found, "error_description": message}
+        case "paypal":
+            return _paypal_error(status, message, code)
         case "turnstile" | "hcaptcha":
             return {"success": False, "error-codes": [code or "internal-error"]}
         case _:
             return {"error": message, "status": status}
+
+
+def _paypal_error(status: int, message: str, code: str | int | None) -> dict[str, Any]:
+    """`code` is the issue."""
+    names = {
+        400: "INVALID_REQUEST",
+        401: "AUTHENTICATION_FAILURE",
+        403: "NOT_AUTHORIZED",
+        404: "RESOURCE_NOT_FOUND",
+        409: "RESOURCE_CONFLICT",
+        422: "UNPROCESSABLE_ENTITY",
+        429: "RATE_LIMIT_REACHED",
+        503: "SERVICE_UNAVAILABLE",
+    }
+    name = names.get(status, "INVALID_REQUEST" if status < 500 else "INTERNAL_SERVER_ERROR")
+    details = [{"issue": code, "description": message}] if code else []
+    return {"name": name, "message": message, "debug_id": "f0000000000ff", "details": details, "links": []}
 
 
 def _resend_name(status: int) -> str:

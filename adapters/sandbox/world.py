@@ -31,6 +31,11 @@ class SandboxConfig:
     supabase_webhook_secret: str = "v1,whsec_c3VwYWJhc2VzdXBhYmFzZXN1cGFiYXNl"  # noqa: S105
     oidc_client_id: str = "travel-hub"
     oidc_client_secret: str = "sandbox-oidc-secret"  # noqa: S105
+    paypal_client_id: str = "AsandboxClient"
+    paypal_client_secret: str = "EsandboxSecret"  # noqa: S105
+    paypal_webhook_id: str = "1SB00000000000000"
+    paypal_authority: str = "sandbox-paypal-authority"
+    """What the keys are made of that vouch for PayPal's certificate (see paypal/authority.py)."""
     captcha_secret: str = "1x0000000000000000000000000000000AA"  # noqa: S105
     callback_delay: float = 0.05
     """Seconds between an effect and its webhook."""

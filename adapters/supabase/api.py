@@ -13,6 +13,9 @@ _ENDED = frozenset({
     "refresh_token_not_found", "refresh_token_already_used", "session_not_found", "session_expired", "user_banned",
     "user_not_found",
 })  # fmt: skip
+_NOBODY = frozenset({
+    "bad_jwt", "no_authorization", "session_not_found", "session_expired", "user_not_found", "user_banned",
+})  # fmt: skip
 _WEAK = {
     "length": "too short",
     "characters": "it needs more kinds of characters",
@@ -113,6 +116,13 @@ def code_of(answer: Answer) -> str:
     return next((one for one in names if isinstance(one, str) and _CODE.fullmatch(one)), "")
 
 
+def of_nobody(answer: Answer) -> bool:
+    """GoTrue itself knows no session, or no user, of that token. The gateway before it has a 401 and a 404 of its own,
+    for a key or an address that is wrong here: those say nothing of the caller.
+    """
+    return not answer.ok and code_of(answer) in _NOBODY
+
+
 def error_of(answer: Answer) -> HubError:
     """What a refusal means to the hub."""
     match code_of(answer):
@@ -124,8 +134,11 @@ def error_of(answer: Answer) -> HubError:
             found = Gone("This link has been used already, or is too old. Ask for a new one.", code="token_expired")
         case code if code in _ENDED:
             found = Unauthenticated("This session has ended; sign in again.", code="invalid_refresh_token")
-        case ("weak_password" | "same_password") as code:
-            found = _weak(answer, code)
+        case "weak_password":
+            found = _weak(answer)
+        case "email_address_invalid":
+            errors = (FieldError("/email", "invalid_email", "no letter can be sent there"),)
+            found = Invalid(code="invalid_email", errors=errors)
         case code if code.startswith("over_") or answer.status == 429:  # noqa: PLR2004
             found = TooManyRequests(retry_after=answer.retry_after or 60.0)
         case code:
@@ -133,10 +146,14 @@ def error_of(answer: Answer) -> HubError:
     return found
 
 
-def _weak(answer: Answer, code: str) -> Invalid:
-    why = "not the one that it was" if code == "same_password" else "too weak"
+def _weak(answer: Answer) -> Invalid:
+    why = "too weak"
     details = document_of(answer).get("weak_password")
     reasons = details.get("reasons") if isinstance(details, dict) else None
     if isinstance(reasons, list):
         why = "; ".join(_WEAK[one] for one in reasons if isinstance(one, str) and one in _WEAK) or why
+    return weak(why)
+
+
+def weak(why: str) -> Invalid:
     return Invalid(code="weak_password", errors=(FieldError("/password", "weak_password", why),))

@@ -6,17 +6,21 @@ from uuid import UUID
 
 import jwt
 
-from adapters.supabase.api import Api, code_of, error_of
+from adapters.supabase.api import Api, code_of, document_of, error_of, of_nobody, weak
 from adapters.supabase.tokens import Tokens, identity_in
-from adapters.transport import Sender
+from adapters.transport import Answer, Sender
 from hub.core.clock import Clock
-from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient, TooManyRequests, Unauthenticated
+from hub.core.errors import Gone, HubError, OutcomeUnknown, ProviderPermanent, ProviderTransient, Unauthenticated
 from hub.core.jwks import KeySet
 from hub.identity import Caller, Grant, Identity, NewAccount, Outcome, Proof, Reading
 from hub.identity.provider import Done
 
 _TAKEN = frozenset({"user_already_exists", "email_exists"})
-_GONE = frozenset({401, 403, 404})
+_LIMIT = "over_email_send_rate_limit"
+_UNSENT = frozenset({_LIMIT, "email_address_invalid"})
+"""Said where a letter would have been written, so of known addresses alone."""
+LONGEST_PASSWORD = 72
+"""Bytes: bcrypt sees no more, and GoTrue takes no more."""
 
 
 class SupabaseIdentity:
@@ -56,6 +60,7 @@ class SupabaseIdentity:
 
         A lost answer is no unknown outcome to anybody: whoever asks again gets the same letter again.
         """
+        _fits(new.password)
         said = {"name": new.name} | ({"phone": new.phone} if new.phone else {})
         body = {"email": new.email, "password": new.password, "data": said}
         try:
@@ -63,8 +68,8 @@ class SupabaseIdentity:
         except OutcomeUnknown as error:
             raise ProviderTransient("supabase", "The sign-up was not answered; ask again.") from error
         if answer.ok:
-            return self._signed_up(answer.json())
-        if code_of(answer) in _TAKEN or code_of(answer) == "over_email_send_rate_limit":
+            return self._signed_up(_read(answer))
+        if code_of(answer) in _TAKEN | {_LIMIT}:
             return Done(Outcome())
         raise _settled(error_of(answer))
 
@@ -79,14 +84,17 @@ class SupabaseIdentity:
 
     async def refresh(self, refresh_token: str) -> Grant:
         """Asked again after a lost answer: Supabase gives the pair that the spent token has led to."""
-        document = await self._api.ask(
+        answer = await self._api.answer(
             "auth.token.refresh", "POST", "/token", {"refresh_token": refresh_token},
             params={"grant_type": "refresh_token"}, read=True,
         )  # fmt: skip
-        return _grant(document)
+        if code_of(answer) == "validation_failed":  # nothing that GoTrue has ever written
+            raise Unauthenticated("This session has ended; sign in again.", code="invalid_refresh_token")
+        return _grant(_good(answer))
 
     async def verify_email(self, token: str) -> Proof:
-        return Done(_outcome(await self._verify(token, "email")))
+        """GoTrue's type `email` would also take the token of a letter about a forgotten password; `signup` does not."""
+        return Done(_outcome(await self._verify(token, "signup")))
 
     async def resend_verification(self, email: str) -> None:
         await self._letter("auth.resend", "/resend", {"type": "signup", "email": email})
@@ -96,12 +104,16 @@ class SupabaseIdentity:
 
     async def reset_password(self, token: str, password: str) -> Proof:
         """The letter's token opens a session, which sets the password and ends every session, itself too."""
-        opened = _outcome(await self._verify(token, "recovery"))
-        if opened.grant is None:
-            raise ProviderPermanent("supabase", "opened no session for a new password.")
-        await self._set_password(opened.grant.token, password)
-        await self._end(opened.grant.token, "global")
-        return Done(Outcome(opened.identity))
+        _fits(password)
+        document = await self._verify(token, "recovery")
+        person, grant = _identity(document.get("user")), _grant(document)
+        try:
+            await self._set_password(grant.token, password)
+        except HubError:
+            await self._end(grant.token, "local")  # nobody is to hold a session for a password that was refused
+            raise
+        await self._end(grant.token, "global")
+        return Done(Outcome(person))
 
     async def password_is(self, caller: Caller, email: str, password: str) -> bool:
         try:
@@ -112,6 +124,7 @@ class SupabaseIdentity:
         return identity.id == caller.id
 
     async def change_password(self, caller: Caller, token: str, password: str) -> Proof:
+        _fits(password)
         document = await self._set_password(token, password)
         await self._end(token, "others")
         return Done(Outcome(identity_in(caller.id, document)))
@@ -124,10 +137,9 @@ class SupabaseIdentity:
 
     async def alive(self, token: str) -> bool:
         answer = await self._api.answer("auth.user", "GET", "/user", token=token, read=True)
-        if answer.status in _GONE:
+        if of_nobody(answer):
             return False
-        if not answer.ok:
-            raise error_of(answer)
+        _identity(_good(answer))
         return True
 
     async def delete(self, identity: Identity) -> None:
@@ -135,12 +147,10 @@ class SupabaseIdentity:
         answer = await self._api.answer(
             "auth.admin.delete", "DELETE", f"/admin/users/{identity.id}", admin=True, read=True
         )
-        if not answer.ok and answer.status != 404:  # noqa: PLR2004
-            raise error_of(answer)
+        if code_of(answer) != "user_not_found":
+            _good(answer)
 
-    def _signed_up(self, document: Any) -> Proof:
-        if not isinstance(document, dict):
-            raise ProviderPermanent("supabase", "gave no user.")
+    def _signed_up(self, document: dict[str, Any]) -> Proof:
         if "access_token" in document:
             return Done(_outcome(document))
         if not document.get("identities"):
@@ -148,10 +158,14 @@ class SupabaseIdentity:
         return Done(Outcome(_identity(document)))
 
     async def _password_grant(self, email: str, password: str) -> tuple[Grant, Identity]:
-        document = await self._api.ask(
-            "auth.token.password", "POST", "/token", {"email": email, "password": password},
-            params={"grant_type": "password"}, read=True,
-        )  # fmt: skip
+        """Who is banned is told no more than who is unknown: GoTrue says it before it looks at the password."""
+        try:
+            document = await self._api.ask(
+                "auth.token.password", "POST", "/token", {"email": email, "password": password},
+                params={"grant_type": "password"}, read=True,
+            )  # fmt: skip
+        except Unauthenticated as error:
+            raise Unauthenticated("The e-mail address or the password is wrong.", code="wrong_credentials") from error
         return _grant(document), _identity(document.get("user"))
 
     async def _verify(self, token: str, kind: str) -> dict[str, Any]:
@@ -159,28 +173,55 @@ class SupabaseIdentity:
         body = {"type": kind, "token_hash": token}
         try:
             return await self._api.ask("auth.verify", "POST", "/verify", body)
+        except Unauthenticated as error:
+            raise Gone("This link does not let you in any more.", code="token_expired") from error
         except OutcomeUnknown as error:
             raise ProviderTransient("supabase", "The link was not answered; ask for a new one.") from error
 
     async def _letter(self, operation: str, path: str, body: dict[str, Any]) -> None:
         """Supabase writes to a known address at most once a minute, and says so: here nobody is told."""
         try:
-            await self._api.ask(operation, "POST", path, body, params=self._redirect)
-        except TooManyRequests:
-            return
+            answer = await self._api.answer(operation, "POST", path, body, params=self._redirect)
+            if code_of(answer) not in _UNSENT:
+                _good(answer)
         except OutcomeUnknown as error:
             raise ProviderTransient("supabase", "The letter was not answered for; ask again.") from error
 
     async def _set_password(self, token: str, password: str) -> dict[str, Any]:
-        return await self._api.ask("auth.user.update", "PUT", "/user", {"password": password}, token=token, read=True)
+        """`same_password` may be what is left of a lost answer; and if it is not, the password is what it is to be."""
+        answer = await self._api.answer(
+            "auth.user.update", "PUT", "/user", {"password": password}, token=token, read=True
+        )
+        if code_of(answer) == "same_password":
+            return await self._api.ask("auth.user", "GET", "/user", token=token, read=True)
+        return _good(answer)
 
     async def _end(self, token: str, scope: str) -> None:
         """Ending what has ended is no error."""
         answer = await self._api.answer(
             "auth.logout", "POST", "/logout", token=token, params={"scope": scope}, read=True
         )
-        if not answer.ok and answer.status not in _GONE:
-            raise error_of(answer)
+        if not of_nobody(answer):
+            _good(answer)
+
+
+def _good(answer: Answer) -> dict[str, Any]:
+    """The document. Raises what the answer means when it is no success, or makes no sense."""
+    if not answer.ok:
+        raise error_of(answer)
+    return document_of(answer)
+
+
+def _read(answer: Answer) -> dict[str, Any]:
+    try:
+        return document_of(answer)
+    except OutcomeUnknown as error:
+        raise _settled(error) from error
+
+
+def _fits(password: str) -> None:
+    if len(password.encode("utf-8", "surrogatepass")) > LONGEST_PASSWORD:
+        raise weak(f"at most {LONGEST_PASSWORD} bytes")
 
 
 def _settled(error: Exception) -> Exception:

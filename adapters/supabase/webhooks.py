@@ -9,8 +9,9 @@ from adapters.shims.standard_webhooks import signed_event, signing_key
 from hub.core.errors import BadRequest, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
 
-_KEPT = ("id", "email", "phone", "email_confirmed_at", "confirmed_at", "deleted_at", "created_at", "updated_at")
-_KINDS = frozenset({"INSERT", "UPDATE", "DELETE"})
+_KEPT = ("id", "email", "phone", "email_confirmed_at", "deleted_at", "created_at", "updated_at")
+_KINDS = ("INSERT", "UPDATE", "DELETE")
+"""A tuple, not a set: what is sent may be of any type, a list among them."""
 
 
 class SupabaseWebhooks:

@@ -8,6 +8,7 @@ import adapters
 from adapters import Adapters
 from hub.app.people import People, Tools, people
 from hub.app.resources import Resources
+from hub.attention import Attention
 from hub.audit import Audit
 from hub.backoffice import Backoffice
 from hub.bookings import Bookings, Fulfilment
@@ -22,11 +23,21 @@ from hub.customers import Customers
 from hub.flights import Flights
 from hub.locations import Locations
 from hub.messaging import Announcements, Facts, Letters, Outbox, Templates
-from hub.payments import Cashier, Gateway, Ledger, Settlement
+from hub.payments import Cashier, Gateway, Ledger, Refunds, Settlement
+from hub.payments.books import Books
 from hub.payments.intents import Intents
 from hub.privacy import Privacy
 from hub.settings import Settings
 from hub.story import Stories
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyDesk:
+    """All that moves money; there is none where no payment provider is on."""
+
+    cashier: Cashier
+    refunds: Refunds
+    settlement: Settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +48,8 @@ class Services:
     locations: Locations
     bookings: Bookings
     fulfilment: Fulfilment
-    cashier: Cashier | None
-    settlement: Settlement | None
+    money: MoneyDesk | None
+    attention: Attention
     announcements: Announcements
     letters: Letters
     outbox: Outbox
@@ -54,8 +65,8 @@ class Services:
     def workers(self) -> list[object]:
         """Those that have jobs or schedules."""
         found = (self.inbox, self.idempotency, *self.people.workers, self.flights, self.bookings, self.fulfilment)
-        more = (self.announcements, self.settlement, self.letters, self.outbox, self.privacy)
-        return [one for one in (*found, *more) if one is not None]
+        money = (self.money.settlement, self.money.refunds) if self.money is not None else ()
+        return [*found, *money, self.announcements, self.letters, self.outbox, self.privacy]
 
 
 def services(have: Resources) -> Services:
@@ -71,8 +82,11 @@ def services(have: Resources) -> Services:
     flights = _flights(have, wired, locations, ids)
     store = Store(jobs, audit, clock)
     bookings = Bookings(db, store, flights, audit, clock, ids, timedelta(seconds=settings.payment_window))
-    cashier, settlement = _payments(have, wired.gateway, store, customers, inbox)
-    fulfilment = Fulfilment(db, store, clock, wired.suppliers)
+    attention = Attention(db, audit, clock, ids)
+    money = _payments(have, wired.gateway, store, customers, attention)
+    if money is not None:
+        inbox.on(money.settlement.gateway.name, money.settlement.on_event)
+    fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers)
     for supplier in wired.suppliers:
         inbox.on(supplier, fulfilment.on_event)
     facts = Facts(store, vault, clock, settings.links)
@@ -86,8 +100,8 @@ def services(have: Resources) -> Services:
         locations=locations,
         bookings=bookings,
         fulfilment=fulfilment,
-        cashier=cashier,
-        settlement=settlement,
+        money=money,
+        attention=attention,
         announcements=Announcements(db, store, jobs, clock, ids),
         letters=Letters(db, jobs, clock, ids),
         outbox=outbox,
@@ -121,16 +135,19 @@ def _flights(have: Resources, wired: Adapters, locations: Locations, ids: Ids) -
 
 
 def _payments(
-    have: Resources, gateway: Gateway | None, store: Store, customers: Customers, inbox: Inbox
-) -> tuple[Cashier | None, Settlement | None]:
+    have: Resources, gateway: Gateway | None, store: Store, customers: Customers, attention: Attention
+) -> MoneyDesk | None:
     if gateway is None:
-        return None, None
-    clock, ids = have.clock, Ids(have.clock, have.chance)
-    ledger = Ledger(store, store.jobs, store.audit, clock)
-    intents = Intents(have.db, store, customers, gateway)
-    settlement = Settlement(have.db, store, ledger, intents, gateway, clock, ids)
-    inbox.on(gateway.name, settlement.on_event)
-    return Cashier(have.db, store, ledger, intents, gateway, clock, ids), settlement
+        return None
+    db, clock, ids = have.db, have.clock, attention.ids
+    ledger = Ledger(store, store.jobs, store.audit, Books(clock, ids), attention, clock, ids)
+    intents = Intents(db, store, customers, gateway)
+    refunds = Refunds(db, ledger, gateway, clock, ids)
+    return MoneyDesk(
+        cashier=Cashier(db, store, ledger, intents, gateway, clock, ids),
+        refunds=refunds,
+        settlement=Settlement(db, store, ledger, intents, refunds, gateway, clock, ids),
+    )
 
 
 def worker(have: Resources, made: Services) -> Worker:

@@ -49,8 +49,8 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         StaffRoutes(people.staff, made.backoffice),
         KeyRoutes(people.keyring),
     )
-    if made.cashier is not None:
-        found.add(PaymentRoutes(made.cashier))
+    if made.money is not None:
+        found.add(PaymentRoutes(made.money.cashier))
     return found
 
 

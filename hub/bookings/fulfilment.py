@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from hub.attention import Attention
 from hub.bookings.model import HELD, Booking, BookingStatus
 from hub.bookings.store import SQL, Store
 from hub.bookings.work import BookingChanged, CapturePayment, FulfilBooking
@@ -60,6 +61,7 @@ class Order:
 class Fulfilment:
     db: Database
     store: Store
+    attention: Attention
     clock: Clock
     suppliers: dict[str, Any]
     """By name; each is a PriceChecker and an OrderDesk."""
@@ -263,7 +265,7 @@ class Fulfilment:
             await self._lost(order)
         elif self.clock.now() - order.unknown_since > GIVE_UP:
             async with self.db.transaction() as tx:
-                await self.store.audit.record(tx, "booking.needs_attention", booking_id=order.booking.id)
+                await self.attention.ask(tx, "order_unknown", booking_id=order.booking.id)
 
     async def _ordered(self, order: Order, supplier_reference: str) -> None:
         async with self.db.transaction() as tx:

@@ -168,7 +168,7 @@ def keys_rotate(
             return await found.rotate(now=now)
 
     kid = asyncio.run(work())
-    console.print(f"Key {kid} signs {'from now' if now else 'in ten minutes'} on.", highlight=False)
+    console.print(f"Key {kid} signs {'from now on' if now else 'in ten minutes'}.", highlight=False)
 
 
 def permissions() -> None:

@@ -1,6 +1,7 @@
 """serve, worker, sandbox: the processes that stay."""
 
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -86,11 +87,11 @@ async def _serve(settings: Settings, *, with_worker: bool, with_sandbox: bool) -
             await stack.enter_async_context(sandbox_running(settings))
         have = await stack.enter_async_context(root.resources(settings))
         made = root.services(have)
-        await adapters.warm_up(settings)
         made.locations.warm()
-        made.outbox.templates.warm()
+        await _warm_up(settings, made)
         jobs = root.worker(have, made) if with_worker else None
         application = root.web_app(have, made, jobs)
+        _settle()
         if jobs is not None:
             await stack.enter_async_context(working(jobs, settings.shutdown_grace))
         await stack.enter_async_context(listening(application, settings))
@@ -104,11 +105,26 @@ async def _work(settings: Settings) -> None:
     stop = stop_signal()
     async with root.resources(settings) as have:
         made = root.services(have)
-        await adapters.warm_up(settings)
-        made.outbox.templates.warm()
+        await _warm_up(settings, made)
+        _settle()
         async with working(root.worker(have, made), settings.shutdown_grace):
             log.info("worker.started")
             await stop.wait()
+
+
+async def _warm_up(settings: Settings, made: root.Services) -> None:
+    """What would hold up the loop when it is first wanted is done before the port opens."""
+    await adapters.warm_up(settings)
+    made.outbox.templates.warm()
+
+
+def _settle() -> None:
+    """What has been loaded stays for good, so the garbage collector need not look at it each time.
+
+    It stops everything while it looks: a tenth of a second with all the SDKs, a few thousandths without.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def _sandbox(settings: Settings, host: str, seed: int) -> None:

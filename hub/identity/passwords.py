@@ -29,7 +29,7 @@ def _weakness(password: str, email: str, shortest: int) -> str | None:
     if len(password) < shortest:
         return f"at least {shortest} characters"
     if lowered in _common() or len(set(lowered)) < 4:  # noqa: PLR2004
-        return "too common: it is among the first that anybody would try"
+        return "not one of the common ones, which are tried first"
     if email and lowered in {email.lower(), email.lower().partition("@")[0]}:
         return "not your e-mail address"
     return None

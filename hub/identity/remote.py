@@ -34,8 +34,13 @@ class RemoteAccounts:
     async def on_event(self, event: WebhookEvent) -> Apply | None:
         match event.type:
             case "users.INSERT" | "users.UPDATE":
-                person = _person(event.payload.get("record"))
-                return partial(self._keep, person) if person else None
+                record = event.payload.get("record")
+                person = _person(record)
+                if record is None or person is None:
+                    return None
+                if _is_time(record.get("deleted_at")):  # softly: the row stays, with a hash for an address
+                    return partial(self._left, person.id)
+                return partial(self._keep, person)
             case "users.DELETE":
                 gone = _person(event.payload.get("old_record"))
                 return partial(self._left, gone.id) if gone else None
@@ -90,7 +95,7 @@ def _person(row: Any) -> Identity | None:
     if not isinstance(email, str) or not email:
         return None
     phone = said.get("phone") or row.get("phone") or None
-    confirmed = _is_time(row.get("email_confirmed_at") or row.get("confirmed_at"))
+    confirmed = _is_time(row.get("email_confirmed_at"))  # `confirmed_at` is set by a confirmed telephone, too
     return Identity(ident, email, str(name)[:80], str(phone)[:40] if phone else None, confirmed)
 
 

@@ -9,8 +9,21 @@ provider says of the intent now, and only ever moves forward.
 """
 
 from hub.payments.cashier import Cashier
-from hub.payments.gateway import Gateway, Intent, IntentRequest, Refunded
+from hub.payments.gateway import DisputeSeen, Gateway, Intent, IntentRequest, RefundSeen
 from hub.payments.ledger import Ledger, Payment
+from hub.payments.refunds import Refund, Refunds
 from hub.payments.settlement import Settlement
 
-__all__ = ["Cashier", "Gateway", "Intent", "IntentRequest", "Ledger", "Payment", "Refunded", "Settlement"]
+__all__ = [
+    "Cashier",
+    "DisputeSeen",
+    "Gateway",
+    "Intent",
+    "IntentRequest",
+    "Ledger",
+    "Payment",
+    "Refund",
+    "RefundSeen",
+    "Refunds",
+    "Settlement",
+]

@@ -1,7 +1,8 @@
 """What the hub needs of a payment provider."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from hub.bookings import PaymentStatus
@@ -18,10 +19,33 @@ class IntentRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundSeen:
+    """One refund as the provider shows it. `refund_id` is ours, where we have asked for it."""
+
+    id: str
+    amount: int
+    status: Literal["pending", "succeeded", "failed"]
+    refund_id: UUID | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeSeen:
+    """One dispute. While it is `open` and when it is `lost` the bank has the money."""
+
+    id: str
+    amount: int
+    status: Literal["open", "won", "lost"]
+    reason: str | None = None
+    due_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """The provider's view of one payment, in the hub's words. An unknown status of theirs is `processing`.
 
-    `captured` and `refunded` in minor units of `amount`'s currency.
+    `captured`, `refunded` and the amounts of refunds and disputes in minor units of `amount`'s currency. `refunds`
+    None: the provider has said how much is refunded, and not by what.
     """
 
     id: str
@@ -32,13 +56,10 @@ class Intent:
     refunded: int = 0
     client_secret: str | None = field(default=None, repr=False)
     failure: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refunded:
-    id: str
-    status: str
-    """`pending`, `succeeded` or `failed`."""
+    refunds: tuple[RefundSeen, ...] | None = None
+    disputes: tuple[DisputeSeen, ...] = ()
+    fee: Money | None = None
+    """What the provider keeps, in the currency in which it settles."""
 
 
 class Gateway(Protocol):
@@ -68,4 +89,4 @@ class Gateway(Protocol):
 
     async def cancel(self, intent_id: str, key: str) -> Intent: ...
 
-    async def refund(self, intent_id: str, amount: Money, key: str) -> Refunded: ...
+    async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen: ...

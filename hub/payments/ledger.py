@@ -7,14 +7,18 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from hub.attention import Attention
 from hub.audit import Audit
 from hub.bookings import Booking, BookingStatus, FulfilBooking, PaymentStatus, ReleasePayment
 from hub.bookings.store import Store
-from hub.core.clock import Clock
+from hub.core.clock import Clock, Ids
+from hub.core.context import current
 from hub.core.db import Tx, named_queries
 from hub.core.jobs import Job, Jobs
 from hub.core.money import Money
-from hub.payments.gateway import Intent
+from hub.payments.books import SQL as BOOKS
+from hub.payments.books import Books, Owner
+from hub.payments.gateway import DisputeSeen, Intent, RefundSeen
 
 SQL = named_queries("payments")
 
@@ -30,7 +34,11 @@ _RANK = {
     PaymentStatus.RELEASED: 5,
     PaymentStatus.FAILED: 5,
 }
+TAKEN = frozenset({PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
+_OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
 _ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELLED, BookingStatus.EXPIRED})
+_REFUND_RANK = {"pending": 0, "succeeded": 1, "failed": 2}
+_DISPUTE_RANK = {"open": 0, "won": 1, "lost": 1}
 
 
 class PaymentCaptured(Job, kind="payment.captured"):
@@ -50,7 +58,7 @@ class PaymentRefunded(Job, kind="payment.refunded"):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`captured` and `refunded` in minor units."""
+    """`captured`, `refunded` and `disputed` in minor units. `superseded_at`: another has taken its place."""
 
     id: UUID
     booking_id: UUID
@@ -64,15 +72,28 @@ class Payment:
     failure: str | None
     created_at: datetime
     updated_at: datetime
+    disputed: int = 0
+    fee: int | None = None
+    superseded_at: datetime | None = None
 
     @classmethod
     def from_row(cls, row: Record) -> Self:
-        same = "id booking_id customer_id provider intent_id captured refunded failure created_at updated_at"
+        same = (
+            "id booking_id customer_id provider intent_id captured refunded failure created_at updated_at disputed fee "
+            "superseded_at"
+        )
         return cls(
             status=PaymentStatus(row["status"]),
             amount=Money(row["amount"], row["currency"]),
             **{name: row[name] for name in same.split()},
         )
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.id, self.booking_id, self.customer_id, self.provider)
+
+    def money(self, amount: int) -> Money:
+        return Money(amount, self.amount.currency)
 
 
 def may_move(was: PaymentStatus, to: PaymentStatus) -> bool:
@@ -80,38 +101,148 @@ def may_move(was: PaymentStatus, to: PaymentStatus) -> bool:
     return _RANK[to] > _RANK[was] or (_RANK[to] == _RANK[was] == 0)
 
 
+def status_of(was: PaymentStatus, intent: Intent, captured: int, refunded: int) -> PaymentStatus:
+    """Where the payment stands now. Once money is taken its refunds say so: a refund may fail, and then it is paid."""
+    if captured and was not in _OVER:
+        if not refunded:
+            return PaymentStatus.PAID
+        return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
+    return intent.status if may_move(was, intent.status) else was
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     bookings: Store
     jobs: Jobs
     audit: Audit
+    books: Books
+    attention: Attention
     clock: Clock
+    ids: Ids
 
     async def settle(self, tx: Tx, payment_id: UUID, intent: Intent) -> Payment:
         """Takes over what the provider says, and starts what follows from it, in this transaction."""
         booking_id = await tx.fetchval(SQL.booking_of, payment_id)
         booking = await self.bookings.find(tx, booking_id, lock=True)
-        payment = Payment.from_row(await tx.fetchrow(SQL.lock, payment_id))  # type: ignore[arg-type]
+        payment = await self.locked(tx, payment_id)
         if intent.amount != payment.amount:
             await self._mismatch(tx, payment, intent)
             return payment
         await tx.execute(SQL.set_intent, payment.id, intent.id, self.clock.now())
-        moved = may_move(payment.status, intent.status) and payment.status is not intent.status
-        grew = intent.refunded > payment.refunded
-        if not moved and not grew:
-            await tx.execute(SQL.touch, payment.id, self.clock.now())
-        else:
-            await self._move(tx, payment, intent, intent.status if moved else payment.status)
-        await self._follow(tx, booking, intent)
+        await self._take_over(tx, payment, intent)
+        await self._follow(tx, booking, payment, intent)
+        return await self.locked(tx, payment_id)
+
+    async def locked(self, tx: Tx, payment_id: UUID) -> Payment:
         return Payment.from_row(await tx.fetchrow(SQL.lock, payment_id))  # type: ignore[arg-type]
 
-    async def _move(self, tx: Tx, payment: Payment, intent: Intent, to: PaymentStatus) -> None:
-        captured, refunded = max(payment.captured, intent.captured), max(payment.refunded, intent.refunded)
-        await tx.execute(SQL.settle, payment.id, to, captured, refunded, intent.failure, self.clock.now())
-        await self.bookings.set_payment_status(tx, payment.booking_id, to)
+    async def _take_over(self, tx: Tx, payment: Payment, intent: Intent) -> None:
+        captured = max(payment.captured, intent.captured)
+        await self._captured(tx, payment, intent, captured)
+        refunded = await self._refunds(tx, payment, intent)
+        disputed = await self._disputes(tx, payment, intent)
+        became = status_of(payment.status, intent, captured, refunded)
+        changed = (became, captured, refunded, disputed)
+        if changed == (payment.status, payment.captured, payment.refunded, payment.disputed):
+            await tx.execute(SQL.touch, payment.id, self.clock.now())
+        else:
+            await self._move(tx, payment, intent, changed)
+        if intent.fee is not None and payment.fee is None:
+            await self._fee(tx, payment, intent.fee)
+
+    async def _captured(self, tx: Tx, payment: Payment, intent: Intent, captured: int) -> None:
+        """Holds, takings and releases, as movements between the accounts."""
+        held = payment.status is PaymentStatus.AUTHORISED
+        taken = captured - payment.captured
+        if taken:
+            if not held:
+                await self.books.post(tx, payment.owner, "authorise", payment.money(taken), intent.id)
+            await self.books.post(tx, payment.owner, "capture", payment.money(taken), intent.id)
+            rest = payment.amount.amount - taken if held else 0
+            await self.books.post(tx, payment.owner, "release", payment.money(rest), intent.id)
+        elif intent.status is PaymentStatus.AUTHORISED and may_move(payment.status, PaymentStatus.AUTHORISED):
+            await self.books.post(tx, payment.owner, "authorise", payment.amount, intent.id)
+        elif held and intent.status in _OVER:
+            await self.books.post(tx, payment.owner, "release", payment.amount, intent.id)
+
+    async def _refunds(self, tx: Tx, payment: Payment, intent: Intent) -> int:
+        """What has come back in all: by the refunds where they are told, else by the sum, which only grows."""
+        if intent.refunds is None:
+            refunded = max(payment.refunded, intent.refunded)
+            await self.books.post(tx, payment.owner, "refund", payment.money(refunded - payment.refunded), intent.id)
+            return refunded
+        for seen in intent.refunds:
+            await self.refund_seen(tx, payment, seen)
+        total: int = await tx.fetchval(SQL.sum_of_refunds, payment.id)
+        return total
+
+    async def refund_seen(self, tx: Tx, payment: Payment, seen: RefundSeen) -> None:
+        """One refund as it stands now: ours by its mark, or one made elsewhere. Each moves forward only."""
+        now = self.clock.now()
+        row = await tx.fetchrow(SQL.lock_refund, payment.id, seen.refund_id, seen.id)
+        if row is None:
+            made = self.ids.uuid()
+            facts = (made, payment.id, seen.amount, payment.amount.currency, seen.reason or "made_elsewhere")
+            await tx.execute(SQL.insert_refund_elsewhere, *facts, now, seen.id)
+            known, was = False, "pending"
+        else:
+            made, known, was = row["id"], row["provider_refund_id"] is not None, row["status"]
+        status = seen.status if _REFUND_RANK[seen.status] > _REFUND_RANK[was] else was
+        await tx.execute(SQL.set_refund, made, status, seen.id, now)
+        counted, counts = known and was != "failed", status != "failed"
+        if counts and not counted and was != "failed":
+            await self.books.post(tx, payment.owner, "refund", payment.money(seen.amount), seen.id)
+        elif counted and not counts:
+            await self.books.post(tx, payment.owner, "refund_failed", payment.money(seen.amount), seen.id)
+        if status == "failed" and was != "failed":
+            await self._refund_failed(tx, payment, made)
+
+    async def _refund_failed(self, tx: Tx, payment: Payment, refund_id: UUID) -> None:
+        await self.attention.ask(
+            tx, "refund_failed", booking_id=payment.booking_id, payment_id=payment.id, refund_id=str(refund_id)
+        )
+
+    async def _disputes(self, tx: Tx, payment: Payment, intent: Intent) -> int:
+        for seen in intent.disputes:
+            await self._dispute_seen(tx, payment, seen)
+        total: int = await tx.fetchval(SQL.sum_of_disputes, payment.id)
+        return total
+
+    async def _dispute_seen(self, tx: Tx, payment: Payment, seen: DisputeSeen) -> None:
+        now, money = self.clock.now(), payment.money(seen.amount)
+        was = await tx.fetchval(SQL.dispute_status, seen.id)
+        if was is None:
+            facts = (self.ids.uuid(), payment.id, seen.id, seen.amount, money.currency, seen.reason, seen.due_by, now)
+            await tx.execute(SQL.insert_dispute, *facts)
+            await self.books.post(tx, payment.owner, "dispute", money, seen.id)
+            await self.attention.ask(
+                tx, "dispute", booking_id=payment.booking_id, payment_id=payment.id, reason=seen.reason,
+                due_by=seen.due_by.isoformat() if seen.due_by else None,
+            )  # fmt: skip
+        if _DISPUTE_RANK[seen.status] > _DISPUTE_RANK[was or "open"]:
+            await tx.execute(SQL.set_dispute, seen.id, seen.status, now)
+            kind = "dispute_won" if seen.status == "won" else "dispute_lost"
+            await self.books.post(tx, payment.owner, kind, money, seen.id)  # type: ignore[arg-type]
+
+    async def _fee(self, tx: Tx, payment: Payment, fee: Money) -> None:
+        await tx.execute(SQL.set_fee, payment.id, fee.amount, fee.currency)
+        await self.books.post(tx, payment.owner, "fee", fee, payment.intent_id)
+
+    async def _move(
+        self, tx: Tx, payment: Payment, intent: Intent, changed: tuple[PaymentStatus, int, int, int]
+    ) -> None:
+        became, captured, refunded, disputed = changed
+        now, context = self.clock.now(), current()
+        await tx.execute(SQL.settle, payment.id, became, captured, refunded, intent.failure, now, disputed)
+        await tx.execute(
+            BOOKS.log, payment.id, now, context.actor, context.request_id, payment.status, became, captured, refunded,
+            disputed, intent.failure,
+        )  # fmt: skip
+        if payment.superseded_at is None:
+            await self.bookings.set_payment_status(tx, payment.booking_id, became)
         await self.audit.record(
             tx,
-            f"payment.{to}",
+            f"payment.{became}",
             customer_id=payment.customer_id,
             booking_id=payment.booking_id,
             was=payment.status,
@@ -127,12 +258,13 @@ class Ledger:
             told = PaymentRefunded(**about, refunded=refunded)
             await self._enqueue(tx, told, f"payment:{payment.id}:refunded:{refunded}")
 
-    async def _follow(self, tx: Tx, booking: Booking, intent: Intent) -> None:
+    async def _follow(self, tx: Tx, booking: Booking, payment: Payment, intent: Intent) -> None:
         """What the money's state means for the booking. Runs at every settling, so a lost step is made up for."""
         if intent.status not in {PaymentStatus.AUTHORISED, PaymentStatus.PAID}:
             return
-        if booking.status in _ENDED:
-            back = ReleasePayment(booking_id=booking.id, because=f"booking_{booking.status}")
+        if booking.status in _ENDED or payment.superseded_at is not None:
+            because = "price_changed" if payment.superseded_at else f"booking_{booking.status}"
+            back = ReleasePayment(booking_id=booking.id, because=because)
             await self._enqueue(tx, back, f"booking:{booking.id}:release")
         elif booking.status is BookingStatus.ORDERED and intent.status is PaymentStatus.PAID:
             await self.bookings.confirm(tx, booking.id)
@@ -141,14 +273,11 @@ class Ledger:
 
     async def _mismatch(self, tx: Tx, payment: Payment, intent: Intent) -> None:
         """The provider speaks of another sum than the ledger: nothing is confirmed on such a word."""
+        told = {"ledger": payment.amount.display, "provider": intent.amount.display}
         await self.audit.record(
-            tx,
-            "payment.mismatch",
-            customer_id=payment.customer_id,
-            booking_id=payment.booking_id,
-            ledger=payment.amount.display,
-            provider=intent.amount.display,
+            tx, "payment.mismatch", customer_id=payment.customer_id, booking_id=payment.booking_id, **told
         )
+        await self.attention.ask(tx, "payment_mismatch", booking_id=payment.booking_id, payment_id=payment.id, **told)
 
     async def _enqueue(self, tx: Tx, work: Job, key: str) -> None:
         await self.jobs.enqueue(tx, work, key=key)

@@ -13,10 +13,10 @@ from hub.core.db import Database, Tx
 from hub.core.errors import ProviderPermanent
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Retry, every, job
-from hub.core.money import Money
 from hub.payments.gateway import Gateway, Intent
 from hub.payments.intents import Intents
 from hub.payments.ledger import SQL, Ledger, Payment
+from hub.payments.refunds import Refunds
 
 SWEEP_AFTER = timedelta(seconds=60)
 """An open payment that has not moved for so long is looked up, in case its webhook was lost."""
@@ -28,6 +28,7 @@ class Settlement:
     bookings: Store
     ledger: Ledger
     intents: Intents
+    refunds: Refunds
     gateway: Gateway
     clock: Clock
     ids: Ids
@@ -85,10 +86,11 @@ class Settlement:
         if intent.status is PaymentStatus.PROCESSING:
             raise Retry(30, "the payment is still being processed by the bank")
         if intent.status in {PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED}:
-            await self._settle(payment.id, intent)
-            await self._refund(payment, intent.id, because)
-            intent = await self.gateway.read(intent.id)
-        elif intent.status not in {PaymentStatus.RELEASED, PaymentStatus.REFUNDED, PaymentStatus.FAILED}:
+            async with self.db.transaction() as tx:
+                await self.ledger.settle(tx, payment.id, intent)
+                await self.refunds.request(tx, payment.id, amount=None, reason=because)
+            return
+        if intent.status not in {PaymentStatus.RELEASED, PaymentStatus.REFUNDED, PaymentStatus.FAILED}:
             intent = await self._cancel(payment, intent)
         await self._settle(payment.id, intent)
 
@@ -99,38 +101,12 @@ class Settlement:
             # It moved between our reading and our asking: look again, with the next attempt.
             raise Retry(2, "the payment moved while it was being released") from error
 
-    async def _refund(self, payment: Payment, intent_id: str, because: str) -> None:
-        """The whole rest, once: the row is written under a lock before the provider is asked, and is the key."""
-        refund_id, rest = await self._refund_row(payment, because)
-        if refund_id is None:
-            return
-        done = await self.gateway.refund(intent_id, rest, key=f"refund:{refund_id}")
-        async with self.db.transaction() as tx:
-            await tx.execute(SQL.set_refund, refund_id, done.status, done.id, self.clock.now())
-
-    async def _refund_row(self, payment: Payment, because: str) -> tuple[UUID | None, Money]:
-        async with self.db.transaction() as tx:
-            now = Payment.from_row(await tx.fetchrow(SQL.lock, payment.id))  # type: ignore[arg-type]
-            rows = await tx.fetch(SQL.refunds_of, payment.id)
-            for row in rows:
-                if row["status"] == "pending" and row["provider_refund_id"] is None:
-                    return row["id"], Money(row["amount"], row["currency"])
-            ours = sum(row["amount"] for row in rows if row["status"] != "failed")
-            rest = Money(now.captured - max(now.refunded, ours), now.amount.currency)
-            if rest.amount <= 0:
-                return None, rest
-            refund_id = self.ids.uuid()
-            await tx.execute(
-                SQL.insert_refund, refund_id, payment.id, rest.amount, rest.currency, because, self.clock.now()
-            )
-            return refund_id, rest
-
     async def _uncollectable(self, payment: Payment) -> None:
         """Ordered, and the held money is gone (the hold lapsed, or was voided by hand): a person has to act."""
         async with self.db.transaction() as tx:
             booking = await self.bookings.find(tx, payment.booking_id)
             if booking.status is BookingStatus.ORDERED:
-                await self.ledger.audit.record(tx, "booking.needs_attention", booking_id=booking.id, why="hold_lost")
+                await self.ledger.attention.ask(tx, "hold_lost", booking_id=booking.id, payment_id=payment.id)
 
     async def _settle(self, payment_id: UUID, intent: Intent) -> None:
         async with self.db.transaction() as tx:

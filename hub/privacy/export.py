@@ -23,6 +23,8 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("travelers", SQL.export_booking_travelers),
     ("payments", SQL.export_payments),
     ("refunds", SQL.export_refunds),
+    ("transactions", SQL.export_transactions),
+    ("invoices", SQL.export_invoices),
     ("loyalty", SQL.export_loyalty_entries),
     ("loyalty_totals", SQL.export_customer_stats),
     ("spend", SQL.export_customer_spend),

@@ -47,13 +47,26 @@ select id, booking_id, provider, intent_id as provider_payment_id, status,
        jsonb_build_object('amount', amount, 'currency', currency) as total,
        jsonb_build_object('amount', captured, 'currency', currency) as captured,
        jsonb_build_object('amount', refunded, 'currency', currency) as refunded,
-       failure, created_at, updated_at
+       jsonb_build_object('amount', disputed, 'currency', currency) as disputed,
+       failure, superseded_at, created_at, updated_at
 from payments order by created_at, id;
 
+-- name: export_transactions
+select id, payment_id, booking_id, kind, jsonb_build_object('amount', amount, 'currency', currency) as total,
+       provider, provider_id, at
+from transactions order by at, id;
+
 -- name: export_refunds
-select id, payment_id, provider_refund_id, status, reason,
+select id, payment_id, provider_refund_id, status, reason, failure,
        jsonb_build_object('amount', amount, 'currency', currency) as total, created_at, updated_at
 from refunds order by created_at, id;
+
+-- name: export_invoices
+select id, number, kind, booking_id, payment_id, invoice_id,
+       jsonb_build_object('amount', amount, 'currency', currency) as total,
+       case when refunded is not null then jsonb_build_object('amount', refunded, 'currency', currency) end as credited,
+       document, buyer, sandbox, issued_on, issued_at, keep_until
+from invoices order by issued_at, number;
 
 -- name: export_messages
 select id, booking_id, payment_id, session_id, channel, template, recipient, status, error, provider,
@@ -89,7 +102,7 @@ select id from customers where id = $1 and erased_at is null for update;
 -- What stands in the way of an erasure. A journey whose end is not on record ends within a year: no airline sells further.
 select b.reference from bookings b
 where b.customer_id = $1 and (
-    b.status in ('pending', 'ordering', 'order_unknown', 'ordered')
+    b.status in ('pending', 'ordering', 'order_unknown', 'ordered', 'awaiting_consent')
     or (b.status = 'confirmed' and $2 < coalesce(
         (select max((s ->> 'arrives_at')::timestamptz) from jsonb_path_query(b.itinerary, '$.slices[*]') s),
         b.confirmed_at + interval '1 year'))
@@ -127,6 +140,11 @@ update booking_travelers set
     email = null, phone = null, document_number = null, document_expires_on = null
 where booking_id in (select id from bookings where customer_id = $1);
 
+-- name: erase_attention
+-- What staff have written about it may name anybody.
+update attention set note = null, detail = '{}'
+where booking_id in (select id from bookings where customer_id = $1);
+
 -- name: erase_supplier_orders
 update supplier_orders set offer = '{}', query = '{}', placed = null
 where booking_id in (select id from bookings where customer_id = $1);
@@ -138,6 +156,11 @@ where booking_id in (select id from bookings where customer_id = $1) and status 
 
 -- name: erase_idempotency_keys
 delete from idempotency_keys where caller = ($1::uuid)::text;
+
+-- name: erase_invoices
+-- Test data at once. The law has a real invoice kept as it was issued; `forget_buyers` comes when that has ended.
+update invoices set buyer = null
+where customer_id = $1 and buyer is not null and (sandbox or keep_until < current_date);
 
 -- name: erase_bookings
 -- An empty address is one to which nothing is written.

@@ -33,6 +33,16 @@ def rows_of(who: UUID) -> list[tuple[str, dict[str, Any]]]:
             | {"born_on": date(1990, 1, 1), "nationality": "GB"},
         ),
         ("payments", {"id": who, "booking_id": who, **owner, "provider": "stripe", **money, **times}),
+        (
+            "transactions",
+            {"id": who, "payment_id": who, "booking_id": who, **owner, "kind": "authorise", **money, "at": NOW}
+            | {"provider": "stripe", "actor": "system"},
+        ),
+        (
+            "invoices",
+            {"id": who, "number": str(who), "kind": "invoice", "sandbox": False, **owner, "booking_id": who, **money}
+            | {"payment_id": who, "document": {}, "issued_on": NOW, "issued_at": NOW, "keep_until": NOW},
+        ),
         ("refunds", {"id": who, "payment_id": who, **money, "reason": "cancelled", **times}),
         (
             "messages",

@@ -113,7 +113,7 @@ async def test_webhooks_that_never_come_are_made_up_for_by_the_sweep(running: Ru
     await running.pay(booking)
     async with running.db.transaction() as tx:
         await tx.execute("update payments set updated_at = updated_at - interval '5 minutes'")
-    await running.made.settlement.sweep()
+    await running.made.money.settlement.sweep()
     assert (await running.settled(booking))["status"] == "confirmed"
 
 

@@ -127,6 +127,22 @@ def booking_of(who: Person, **more: Any) -> list[tuple[str, dict[str, Any]]]:
             | {"captured": money["amount"], "intent_id": f"pi_{who.number:012}"},
         ),
         (
+            "invoices",
+            {"id": who.id, "number": f"TEST-2026-{who.number:06}", "kind": "invoice", "sandbox": True, **owner}
+            | {**booking, "payment_id": who.id, **money, "document": {}, "buyer": {"name": who.mark}}
+            | {"issued_on": NOW, "issued_at": NOW, "keep_until": NOW + timedelta(days=3650)},
+        ),
+        (
+            "transactions",
+            {"id": who.id, "payment_id": who.id, **booking, **owner, "kind": "refund", "amount": 100, "at": NOW}
+            | {"currency": "GBP", "provider": "stripe", "actor": "system"},
+        ),
+        (
+            "attention",
+            {"id": who.id, "kind": "dispute", **booking, "detail": {"reason": who.mark}, "since": NOW}
+            | {"note": f"{who.mark} called", "resolved_at": NOW},
+        ),
+        (
             "refunds",
             {"id": who.id, "payment_id": who.id, "amount": 100, "currency": "GBP", "reason": "goodwill", **times}
             | {"status": "succeeded"},

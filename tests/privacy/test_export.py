@@ -23,6 +23,11 @@ NOT_TOLD = {
     "bookings.idempotency_key": "the frontend's own, for a day",
     "messages.fact": "made of the ids that are told",
     "messages.token_id": "names a secret",
+    "bookings.new_amount": "an offer that was open for minutes",
+    "payments.fee": "what the provider takes from the hub",
+    "payments.fee_currency": "the same",
+    "refunds.requested_by": "names a member of staff",
+    "transactions.actor": "the same",
 }
 OWNER = "customer_id"
 

@@ -179,7 +179,7 @@ async def test_a_wrong_password_is_told_in_the_form_and_nothing_is_reflected_raw
 async def test_after_signing_in_a_browser_goes_nowhere_else(house: House, bad: str):
     await house.add()
     assert (await house.enter(return_to=bad))[0] == 303
-    assert house.headers["Location"] == "/auth/me"
+    assert house.headers["Location"] == "/auth/signed-in"
 
 
 async def test_every_sign_in_is_a_new_session_and_ends_the_one_before(house: House):

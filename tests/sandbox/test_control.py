@@ -97,12 +97,13 @@ async def test_a_mail_is_shown_but_may_run_nothing(shell: Shell) -> None:
     _, sent, _ = await shell.mail(html=f"<h1>Hi</h1>{EVIL}", subject=EVIL, text="plain words")
     path = f"/_/mailbox/{sent['id']}"
     _, page, _ = await shell.call("GET", path, headers=BROWSER)
-    assert f'<iframe sandbox title="The mail" src="{path}?raw=1">' in page
+    only = "allow-popups allow-popups-to-escape-sandbox"
+    assert f'<iframe sandbox="{only}" title="The mail" src="{path}?raw=1">' in page
     assert "plain words" in page
     assert EVIL not in page
     _, raw, headers = await shell.call("GET", f"{path}?raw=1", headers=BROWSER)
-    assert raw == f"<h1>Hi</h1>{EVIL}"
-    assert headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert raw == f'<base target="_blank"><h1>Hi</h1>{EVIL}'
+    assert headers["Content-Security-Policy"].startswith(f"sandbox {only}; default-src 'none'")
     assert (await shell.control("GET", f"mailbox/{sent['id']}"))["subject"] == EVIL
 
 

@@ -42,6 +42,11 @@ SHAPES = {
         "/supabase/auth/v1/health",
         {"code": 503, "error_code": "unexpected_failure", "msg": "An injected fault."},
     ),
+    "paypal": (
+        "/paypal/v2/checkout/orders/1",
+        {"name": "SERVICE_UNAVAILABLE", "message": "An injected fault.", "debug_id": "f0000000000ff", "details": [],
+         "links": []},
+    ),
 }  # fmt: skip
 
 

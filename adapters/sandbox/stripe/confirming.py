@@ -73,12 +73,20 @@ def answer(stripe: Stripe, intent: Object, *, passed: bool) -> None:
         return  # the intent tells; there is no API call that this could be the answer of
 
 
+def holds(intent: Object, method: Object) -> bool:
+    """Whether the money of this method is held first, for the account to take."""
+    if intent["capture_method"] == "manual":
+        return True
+    card = intent["payment_method_options"].get("card") or {}
+    return method["type"] == "card" and card.get("capture_method") == "manual"
+
+
 def charge(stripe: Stripe, intent: Object, method: Object) -> None:
     """Raises Refused with 402 when the card declines."""
     card = stripe.cards[method["id"]]
     if card.decline is not None:
         _fail(stripe, intent, method, card.decline)
-    manual = intent["capture_method"] == "manual"
+    manual = holds(intent, method)
     made = charges.attempt(stripe, intent, method, None, captured=not manual)
     intent["latest_charge"] = made["id"]
     _keep_method(stripe, intent, method)

@@ -26,6 +26,7 @@ def create(call: Call) -> Object:
     currency = read_currency(params)
     facts: Object = {"currency": currency, "amount": read_amount(params, currency), **_common(call)}
     facts |= capture_method(params)
+    facts |= _card_options(params)
     facts |= _kinds(params, facts)
     facts["confirmation_method"] = params.choice("confirmation_method", ("automatic", "manual")) or "automatic"
     confirm = params.boolean("confirm")
@@ -150,6 +151,19 @@ def capture_method(params: Params) -> Object:
     """`automatic_async` is what Stripe does when nobody says."""
     method = params.choice("capture_method", ("automatic", "automatic_async", "manual"))
     return {"capture_method": method or "automatic_async"}
+
+
+def _card_options(params: Params) -> Object:
+    """Cards may be held where other methods of the same intent are taken at once."""
+    options = params.group("payment_method_options")
+    card = options.group("card") if options is not None else None
+    if options is None or card is None:
+        return {}
+    options.accept(*KINDS)
+    held = card.choice("capture_method", ("manual",))
+    card.accept("request_three_d_secure", "setup_future_usage", "statement_descriptor_suffix_kana")
+    said = {"request_three_d_secure": "automatic"} | ({"capture_method": held} if held else {})
+    return {"payment_method_options": {"card": said}}
 
 
 def _kinds(params: Params, intent: Object) -> Object:

@@ -1,0 +1,101 @@
+"""What stands on the papers."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Literal, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from asyncpg import Record
+
+from hub.core.money import Money
+
+Kind = Literal["invoice", "credit_note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """The tax that the prices include: `rate` in percent, None where none is shown. `note` is printed as it is."""
+
+    name: str = "VAT"
+    rate: Decimal | None = None
+    note: str = ""
+
+    def within(self, gross: int) -> int:
+        """The part of `gross` that is tax, in minor units, rounded half up."""
+        if not self.rate:
+            return 0
+        return int((gross * self.rate / (100 + self.rate)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """Who issues. A paper bears the date that it is in `time_zone`, and is kept for `keep_years` full years."""
+
+    name: str
+    address: tuple[str, ...] = ()
+    tax_id: str | None = None
+    email: str | None = None
+    footer: str = ""
+    tax: Tax = Tax()
+    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    keep_years: int = 10
+
+    def day(self, moment: datetime) -> date:
+        return moment.astimezone(self.time_zone).date()
+
+    def keep_until(self, issued_on: date) -> date:
+        """The last day of the year: books are kept by full years."""
+        return date(issued_on.year + self.keep_years, 12, 31)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "address": list(self.address),
+            "tax_id": self.tax_id,
+            "email": self.email,
+            "footer": self.footer,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """One issued paper, an invoice or a credit note. `document` and `buyer` are the snapshots it is printed from.
+
+    `refunded` is, on a credit note, all that had gone back with it, in minor units.
+    """
+
+    id: UUID
+    number: str
+    kind: Kind
+    sandbox: bool
+    booking_id: UUID
+    payment_id: UUID
+    invoice_id: UUID | None
+    refunded: int | None
+    amount: Money
+    document: dict[str, Any]
+    buyer: dict[str, Any] | None
+    issued_on: date
+    issued_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Record) -> Self:
+        same = (
+            "id number kind sandbox booking_id payment_id invoice_id refunded document buyer issued_on issued_at"
+        ).split()
+        return cls(amount=Money(row["amount"], row["currency"]), **{name: row[name] for name in same})
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A PDF with the name to save it under."""
+
+    filename: str
+    content: bytes
+
+
+def number_of(kind: Kind, year: int, sequence: int, *, sandbox: bool) -> str:
+    """`2027-000001`, `CN-2027-000001` for a credit note; test data has `TEST-` before that, and a series of its own."""
+    return f"{'TEST-' if sandbox else ''}{'CN-' if kind == 'credit_note' else ''}{year}-{sequence:06}"

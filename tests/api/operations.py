@@ -1,0 +1,101 @@
+"""All that the hub can be asked, from its own routes and its own document, and bodies to ask it with."""
+
+import json
+import random
+import re
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from aiohttp import web
+
+from hub import app as root
+from hub.core.clock import SystemClock
+from hub.core.metrics import new_registry
+from hub.identity.permissions import Permission, Role
+from hub.settings import Settings
+from routes.permissions import permissions_of
+from tests.fixtures.running import soon
+
+PASSWORD = "correct horse battery"
+HOME = {"name": "Mallory", "line1": "1 Back Street", "city": "Hull", "country": "GB"}
+SEARCH = {"origin": "LHR", "destination": "BCN", "departure_date": soon().isoformat()}
+
+
+@cache
+def application() -> web.Application:
+    """The whole of it, without a database or a network: good for looking at."""
+    nothing: Any = object()
+    parts = (SystemClock(), random.SystemRandom(), nothing, nothing, nothing, new_registry(), AsyncExitStack())
+    have = root.Resources(Settings.load(), *parts)
+    return root.web_app(have, root.services(have), None)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route; `schema` is the name of its body in the document."""
+
+    method: str
+    path: str
+    permission: Permission
+    schema: str | None = None
+
+    @property
+    def parameters(self) -> list[str]:
+        return re.findall(r"{(\w+)", self.path)
+
+    @property
+    def is_travellers(self) -> bool:
+        return self.permission.roles is not None and Role.TRAVELLER in self.permission.roles
+
+    @property
+    def is_staffs(self) -> bool:
+        return self.permission.roles is not None and Role.TRAVELLER not in self.permission.roles
+
+    def filled(self, ids: dict[str, str]) -> str:
+        return re.sub(r"{(\w+)}", lambda found: ids[found[1]], self.path)
+
+
+@cache
+def operations() -> tuple[Operation, ...]:
+    """Every route of the application."""
+    paths = root.openapi(Settings.load())["paths"]
+    found = []
+    for line in permissions_of(application()):
+        described = json.dumps(paths.get(line.path, {}).get(line.method.lower(), {}).get("requestBody"))
+        schema = re.search(r"#/components/schemas/(\w+)", described)
+        found.append(Operation(line.method, line.path, line.permission, schema[1] if schema else None))
+    return tuple(found)
+
+
+def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
+    """One that is taken where it is one's own: what is refused is refused for whose it is."""
+    both = {"password": PASSWORD, "code": "000000"}
+    person = {"title": "mr", "gender": "m", "given_name": "M", "family_name": "M", "born_on": "1990-01-01"}
+    known: dict[str | None, Any] = {
+        None: None,
+        "ProfileIn": {"name": "Mallory", "phone": "+447700900999"},
+        "AddressIn": HOME | {"is_default": True},
+        "PreferencesIn": {"meal": "poison"},
+        "BookingPatch": {"notes": "mine now", "contact": {"email": sender}},
+        "Erasure": {"password": PASSWORD},
+        "IntentIn": {"booking_id": booking_id},
+        "BookingIn": {"offer_id": "none", "travelers": [person | {"nationality": "GB"}], "contact": {"email": sender}},
+        "SearchIn": SEARCH,
+        "Registration": {"email": sender, "password": PASSWORD, "name": "Mallory"},
+        "Credentials": {"email": sender, "password": PASSWORD},
+        "RefreshRequest": {"refresh_token": "none"},
+        "Confirmation": {"token": "none"},
+        "Address": {"email": sender},
+        "routes__identity__NewPassword": {"token": "none", "password": PASSWORD},
+        "PasswordChange": {"current_password": PASSWORD, "new_password": f"{PASSWORD}!"},
+        "PasswordOnly": {"password": PASSWORD},
+        "CodeOnly": {"code": "000000"},
+        "PasswordAndCode": both,
+        "StaffCredentials": {"email": sender, "password": PASSWORD},
+        "routes__staff_views__NewPassword": {"password": PASSWORD, "new_password": f"{PASSWORD}!"},
+        "NewStaff": {"email": sender, "name": "Mallory", "roles": ["admin"], "password": PASSWORD},
+        "StaffChange": {"roles": ["admin"]},
+    }
+    return known[schema]

@@ -1,0 +1,123 @@
+"""What is issued, when, and that it stays as it is."""
+
+import dataclasses
+from datetime import date, timedelta
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from hub.documents import Tax
+from tests.documents.shop import ADA, NOW, SELLER, Shop, paid
+from tests.fixtures.jobs import queued
+
+
+async def test_the_invoice_holds_all_that_it_says(shop: Shop):
+    payment = await paid(shop.db)
+    await shop.issue(payment)
+    (paper,) = await shop.papers()
+    document = paper["document"]
+    assert document["lines"][0]["text"] == "Flights London (LHR) to New York (JFK) and back"
+    assert document["lines"][0]["details"][1] == "19 Mar 2027 · BA 176 · JFK 18:30 \N{EN DASH} LHR 06:25 (+1)"
+    assert document["totals"] == {"GBP": {"net": 109_242, "tax": 20_756, "gross": 129_998}}
+    assert document["payment"]["paid_on"] == "2027-03-01"
+    assert document["seller"]["tax_id"] == "DE123456789"
+    assert paper["buyer"]["city"] == "London"
+    assert paper["keep_until"] == date(2037, 12, 31)
+
+
+async def test_no_more_of_the_person_is_kept_than_the_law_asks(shop: Shop):
+    await shop.issue(await paid(shop.db))
+    (paper,) = await shop.papers()
+    assert set(paper["buyer"]) == {"name", "line1", "city", "postcode", "country"}
+    assert "Lovelace" not in str(paper["document"])
+    assert "@example.com" not in str(paper)
+
+
+async def test_what_is_paid_but_not_taken_has_no_invoice(shop: Shop):
+    await shop.issue(await paid(shop.db, captured=0, status="authorised"))
+    assert await shop.papers() == []
+
+
+async def test_each_step_of_a_refund_has_a_credit_note_and_they_add_up(shop: Shop):
+    payment = await paid(shop.db)
+    await shop.issue(payment)
+    for step in (33_333, 33_334, 99_999, 129_998):
+        await shop.refund(payment, step)
+        await shop.refund(payment, step)
+    invoice, *notes = sorted(await shop.papers(), key=lambda one: one["refunded"] or 0)
+    assert [one["amount"] for one in notes] == [33_333, 1, 66_665, 29_999]
+    assert {one["document"]["refers_to"]["number"] for one in notes} == {invoice["number"]}
+    sums = [one["document"]["totals"]["GBP"] for one in notes]
+    assert {part: sum(one[part] for one in sums) for part in sums[0]} == invoice["document"]["totals"]["GBP"]
+
+
+async def test_a_refund_that_is_heard_of_first_brings_its_invoice(shop: Shop):
+    payment = await paid(shop.db)
+    await shop.refund(payment, 500)
+    await shop.issue(payment)
+    assert sorted(one["number"] for one in await shop.papers()) == ["2027-000001", "CN-2027-000001"]
+
+
+async def test_an_earlier_step_that_comes_late_is_in_the_later_one_already(shop: Shop):
+    payment = await paid(shop.db)
+    await shop.refund(payment, 700)
+    await shop.refund(payment, 200)
+    assert [one["amount"] for one in await shop.papers() if one["kind"] == "credit_note"] == [700]
+
+
+async def test_a_credit_note_has_the_tax_of_its_invoice(shop: Shop):
+    payment = await paid(shop.db, amount=11_900)
+    await shop.issue(payment)
+    shop.seller = dataclasses.replace(SELLER, tax=Tax("GST", Decimal(7)))
+    await shop.refund(payment, 11_900)
+    note = next(one for one in await shop.papers() if one["kind"] == "credit_note")
+    assert note["document"]["taxes"] == [{"name": "VAT", "rate": "19", "net": 10_000, "tax": 1_900}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update invoices set document = '{}'",
+        "update invoices set amount = amount + 1",
+        "update invoices set buyer = null",
+        "delete from invoices",
+    ],
+)
+async def test_what_has_been_issued_does_not_change(shop: Shop, change: str):
+    await shop.issue(await paid(shop.db))
+    with pytest.raises(asyncpg.RestrictViolationError):
+        async with shop.db.transaction() as tx:
+            await tx.execute(change)
+
+
+async def test_an_erased_buyer_stays_on_the_invoice_until_the_law_lets_them_go(shop: Shop):
+    """The invoice of ten years ago is beyond its time, today's is not."""
+    for years in (0, 15):
+        shop.clock.at = NOW - timedelta(days=366 * years)
+        await shop.issue(await paid(shop.db))
+    async with shop.db.transaction() as tx:
+        await tx.execute("update customers set erased_at = $2, name = 'Erased' where id = $1", ADA, NOW)
+    await shop.invoices.sweep()
+    assert [one["buyer"] and one["buyer"]["name"] for one in await shop.papers()] == [None, "Ada Lovelace"]
+
+
+async def test_who_has_been_erased_is_on_no_new_invoice(shop: Shop):
+    payment = await paid(shop.db)
+    async with shop.db.transaction() as tx:
+        await tx.execute("update customers set erased_at = $2, name = 'Erased' where id = $1", ADA, NOW)
+    await shop.issue(payment)
+    assert [one["buyer"] for one in await shop.papers()] == [None]
+
+
+async def test_money_without_its_paper_is_found(shop: Shop):
+    """A refund that has no note, a capture that has no invoice; what has both, or is older than the papers, rests."""
+    done, refunded, taken = [await paid(shop.db) for _ in range(3)]
+    await paid(shop.db, updated_at=NOW - timedelta(days=30))
+    await shop.issue(done)
+    await shop.issue(refunded)
+    async with shop.db.transaction() as tx:
+        await tx.execute("update payments set refunded = 100 where id = $1", refunded)
+    await shop.invoices.sweep()
+    keys = {one["dedupe_key"] for one in await queued(shop.db)}
+    assert keys == {f"payment:{taken}:invoice", f"payment:{refunded}:credit:100"}
