@@ -4,9 +4,11 @@ A provider is `live` when its credentials are set, else it is the `sandbox`; `<P
 Secrets are SecretStr: they do not show in a repr or a log.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -24,7 +26,12 @@ def _comma_list(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _piped(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split("|") if part.strip()) if isinstance(value, str) else value
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+Lines = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_piped)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
 
 
@@ -178,6 +185,24 @@ class CaptchaSettings(OptionalSection):
     hostname: str | None = Field(default=None, description="where the widget has to have been solved")
 
 
+class InvoiceSettings(Section):
+    """Whose papers they are: the seller on invoices, credit notes and receipts."""
+
+    model_config = SettingsConfigDict(env_prefix="INVOICE_")
+
+    name: str = "Travel Hub"
+    address: Lines = Field(default=(), description="lines, with | between them")
+    tax_id: str | None = None
+    email: str | None = None
+    footer: str = ""
+    tax_name: str = "VAT"
+    tax_rate: Decimal | None = Field(default=None, ge=0, lt=100, description="percent within the prices")
+    tax_note: str = ""
+    time_zone: ZoneInfo = Field(default=ZoneInfo("UTC"), description="of the dates, and of the year in the numbers")
+    keep_years: int = Field(default=10, ge=1, le=30, description="how long the law wants them kept")
+    fonts: Path | None = Field(default=None, description="a directory of further fonts, for scripts beyond the bundled")
+
+
 def _section(kind: type[Section]) -> Any:
     return Field(default_factory=kind)
 
@@ -227,6 +252,7 @@ class Settings(Section):
     supabase: SupabaseSettings = _section(SupabaseSettings)
     oidc: OidcSettings = _section(OidcSettings)
     captcha: CaptchaSettings = _section(CaptchaSettings)
+    invoice: InvoiceSettings = _section(InvoiceSettings)
     kiwi: KiwiSettings = _section(KiwiSettings)
     stripe: StripeSettings = _section(StripeSettings)
     resend: ResendSettings = _section(ResendSettings)

@@ -93,6 +93,7 @@ class BookingOut(ApiModel):
     status: BookingStatus
     payment_status: PaymentStatus
     total: MoneyOut
+    new_total: MoneyOut | None = Field(description="waits for your consent, in status awaiting_consent")
     failure: str | None = Field(description="why it failed: sold_out, price_changed, order_refused, ...")
     supplier_reference: str | None
     itinerary: dict[str, Any] = Field(description="the offer as it was booked")
@@ -114,6 +115,7 @@ class BookingOut(ApiModel):
         shown = TravelerOut.model_fields
         return cls(
             total=MoneyOut.of(booking.total),
+            new_total=MoneyOut.of(booking.new_total) if booking.new_total is not None else None,
             travelers=[TravelerOut(**{name: getattr(one, name) for name in shown}) for one in booking.travelers],
             contact=ContactOut(email=booking.contact.email, phone=booking.contact.phone),
             **{name: getattr(booking, name) for name in same.split()},

@@ -7,6 +7,7 @@ from pydantic import Field
 from hub.bookings import PaymentStatus
 from hub.core.money import Money
 from hub.payments import Cashier, Payment
+from routes.bookings import BookingOut
 from routes.request import OWN_MONEY, TRAVELLER, ApiModel, Call, get, post
 from routes.views import Currency, MoneyOut
 
@@ -19,6 +20,13 @@ class IntentIn(ApiModel):
     booking_id: UUID
     amount: int | None = Field(default=None, gt=0, le=10**12)
     currency: Currency | None = None
+
+
+class PriceIn(ApiModel):
+    """The new price as you have seen it: `new_total` of the booking."""
+
+    amount: int = Field(gt=0, le=10**12)
+    currency: Currency
 
 
 class IntentOut(ApiModel):
@@ -80,6 +88,12 @@ class PaymentRoutes:
             status=payment.status,
             publishable_key=self._cashier.gateway.publishable_key,
         )
+
+    @post("/api/bookings/{booking_id}/accept-price", who=OWN_MONEY, tags=TAGS)
+    async def accept_price(self, call: Call, booking_id: UUID, body: PriceIn) -> BookingOut:
+        """Agree to a price that has risen since you paid. What was held goes back; pay anew with a payment intent."""
+        price = Money(body.amount, body.currency)
+        return BookingOut.of(await self._cashier.accept_price(call.who, booking_id, price))
 
     @get("/api/payments/booking/{booking_id}", who=TRAVELLER, tags=TAGS)
     async def of_booking(self, call: Call, booking_id: UUID) -> PaymentsOut:

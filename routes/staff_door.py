@@ -115,6 +115,7 @@ class StaffDoor:
 
         To who accepts JSON the latter is only told, as `end_url`.
         """
+        self._check_origin(call.request)  # first: a foreign page that the cookie does not go to could still remove it
         caller = await self._whose(call.request)
         if caller is None:
             return self._gone(call.request, None)

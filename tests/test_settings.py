@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 from hub.settings import (
     AuthSettings,
     CaptchaSettings,
+    InvoiceSettings,
     KiwiSettings,
     Mode,
     OidcSettings,
@@ -28,7 +29,7 @@ LIVE = {
 
 SECTIONS = (
     Settings, AuthSettings, SupabaseSettings, OidcSettings, CaptchaSettings, KiwiSettings, StripeSettings,
-    ResendSettings, TwilioSettings,
+    ResendSettings, TwilioSettings, InvoiceSettings,
 )  # fmt: skip
 
 

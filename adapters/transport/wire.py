@@ -52,17 +52,20 @@ async def _sending(_session: aiohttp.ClientSession, trace: SimpleNamespace, _par
     trace.trace_request_ctx.sent = True
 
 
-def open_session(resolver: aiohttp.abc.AbstractResolver | None = None) -> aiohttp.ClientSession:
+def open_session(
+    resolver: aiohttp.abc.AbstractResolver | None = None, *, connector: aiohttp.BaseConnector | None = None
+) -> aiohttp.ClientSession:
     """The session that the transport needs; call it inside a running loop, close it where it was opened.
 
-    No cookies are kept. The number of connections is bounded by each provider's bulkhead, not here, where one slow
-    provider would use up the others' share.
+    `connector` leads elsewhere than over TCP. No cookies are kept. The number of connections is bounded by each
+    provider's bulkhead, not here, where one slow provider would use up the others' share.
     """
     tracing = aiohttp.TraceConfig()
     tracing.on_request_start.append(_nothing_sent_yet)
     tracing.on_request_headers_sent.append(_sending)
+    tcp = aiohttp.TCPConnector
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60, resolver=resolver),
+        connector=connector or tcp(limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60, resolver=resolver),
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[tracing],
         middlewares=(_asked_once,),

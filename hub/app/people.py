@@ -69,11 +69,21 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
         clock=clock,
         ids=ids,
         verify_first=settings.auth.verify_email == "required",
-        shortest_password=settings.auth.password_min_length,
     )
     lockout, factors = Lockout(db, clock, vault), SecondFactor(vault, audit, clock, have.chance)
+    shortest = settings.auth.password_min_length
     accounts = Accounts(
-        db, provider, one_time, Devices(clock, ids), lockout, factors, audit, clock, Checked(clock), wired.human
+        db,
+        provider,
+        one_time,
+        Devices(clock, ids),
+        lockout,
+        factors,
+        audit,
+        clock,
+        Checked(clock),
+        human=wired.human,
+        shortest_password=shortest,
     )
     staff = Staff(
         db,
@@ -92,7 +102,7 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
     return People(
         provider=provider,
         accounts=accounts,
-        security=Security(db, provider, one_time, lockout, factors, audit, clock),
+        security=Security(db, provider, one_time, lockout, factors, audit, clock, shortest),
         staff=staff,
         door=Door(accounts, staff),
         keyring=keyring,

@@ -6,6 +6,7 @@ from typing import Any
 
 import adapters
 from adapters import Adapters
+from hub.app.papers import Papers, Shelf, papers
 from hub.app.people import People, Tools, people
 from hub.app.resources import Resources
 from hub.attention import Attention
@@ -55,6 +56,7 @@ class Services:
     outbox: Outbox
     stories: Stories
     privacy: Privacy
+    papers: Papers
     backoffice: Backoffice
     inbox: Inbox
     idempotency: Idempotency
@@ -66,7 +68,7 @@ class Services:
         """Those that have jobs or schedules."""
         found = (self.inbox, self.idempotency, *self.people.workers, self.flights, self.bookings, self.fulfilment)
         money = (self.money.settlement, self.money.refunds) if self.money is not None else ()
-        return [*found, *money, self.announcements, self.letters, self.outbox, self.privacy]
+        return [*found, *money, self.papers.invoices, self.announcements, self.letters, self.outbox, self.privacy]
 
 
 def services(have: Resources) -> Services:
@@ -107,6 +109,7 @@ def services(have: Resources) -> Services:
         outbox=outbox,
         stories=Stories(db, store),
         privacy=Privacy(db, audit, jobs, clock, wired.gateway, found.provider),
+        papers=papers(have, wired, Shelf(store, customers, jobs, audit, ids, locations)),
         backoffice=Backoffice(db, audit, clock, found.lockout),
         inbox=inbox,
         idempotency=Idempotency(db, clock, ids),
@@ -144,7 +147,9 @@ def _payments(
     intents = Intents(db, store, customers, gateway)
     refunds = Refunds(db, ledger, gateway, clock, ids)
     return MoneyDesk(
-        cashier=Cashier(db, store, ledger, intents, gateway, clock, ids),
+        cashier=Cashier(
+            db, store, ledger, intents, gateway, clock, ids, timedelta(seconds=have.settings.payment_window)
+        ),
         refunds=refunds,
         settlement=Settlement(db, store, ledger, intents, refunds, gateway, clock, ids),
     )

@@ -19,6 +19,7 @@ from hub.settings import Settings
 from routes.api import Api
 from routes.bookings import BookingRoutes
 from routes.customers import CustomerRoutes
+from routes.documents import DocumentRoutes
 from routes.flights import FlightRoutes
 from routes.gate import RATES, Gate
 from routes.hot import HOT, HotPath
@@ -46,6 +47,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         PrivacyRoutes(made.privacy, people.security.confirm_password),
         flights,
         BookingRoutes(made.bookings, made.stories),
+        DocumentRoutes(made.papers.documents),
         StaffRoutes(people.staff, made.backoffice),
         KeyRoutes(people.keyring),
     )

@@ -20,6 +20,7 @@ from hub.bookings.work import (
     BookingEnded,
     CapturePayment,
     FulfilBooking,
+    PriceRisen,
     ReleasePayment,
 )
 
@@ -36,5 +37,6 @@ __all__ = [
     "Fulfilment",
     "NewBooking",
     "PaymentStatus",
+    "PriceRisen",
     "ReleasePayment",
 ]

@@ -95,7 +95,9 @@ class Bookings:
         for row in due:
             async with self.db.transaction() as tx:
                 booking = await self.store.find(tx, row["id"], lock=True)
-                if booking.payment_status in {
+                if booking.status is BookingStatus.AWAITING_CONSENT and booking.expires_at <= self.clock.now():
+                    await self.store.end(tx, booking, BookingStatus.FAILED, failure="price_changed")
+                elif booking.status is BookingStatus.PENDING and booking.payment_status in {
                     PaymentStatus.UNPAID,
                     PaymentStatus.REQUIRES_ACTION,
                     PaymentStatus.FAILED,

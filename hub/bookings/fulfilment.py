@@ -41,6 +41,8 @@ GIVE_UP = timedelta(hours=24)
 """After this an unknown order is for people."""
 SCHEDULE_CHANGED = "booking.delayed"
 """The one piece of news that no later reading of the order shows."""
+CONSENT = timedelta(minutes=30)
+"""How long a traveller has to agree to a price that has risen; the old hold lasts longer than that."""
 PATIENCE = timedelta(minutes=20)
 """How long after the booking's own time a supplier that is not reachable may hold up an order not yet placed."""
 
@@ -165,7 +167,10 @@ class Fulfilment:
         except ProviderTransient as error:
             await self._wait_or_fail(order, error)
             return
-        if why := _refusal(check, order):
+        if (why := _refusal(check, order)) == "price_changed" and check.total is not None:
+            async with self.db.transaction() as tx:
+                await self.store.ask_consent(tx, order.booking, check.total, self.clock.now() + CONSENT)
+        elif why:
             await self._fail(order, why)
         elif (started := await self._start(order)) is not None:
             await self._place(started, check)
@@ -201,6 +206,9 @@ class Fulfilment:
             await self._lost(order)
             return
         except ProviderPermanent as error:
+            if error.provider_code == "price_changed" and self.clock.now() <= order.booking.expires_at + PATIENCE:
+                await self._put_back(order)
+                raise Retry(2, "the price has risen between the question and the order") from error
             await self._fail(order, error.provider_code or "order_refused", state="refused")
             return
         except ProviderTransient as error:

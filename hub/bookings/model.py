@@ -12,6 +12,7 @@ from hub.flights import Traveller
 
 class BookingStatus(StrEnum):
     PENDING = "pending"
+    AWAITING_CONSENT = "awaiting_consent"
     ORDERING = "ordering"
     ORDER_UNKNOWN = "order_unknown"
     ORDERED = "ordered"
@@ -76,6 +77,8 @@ class Booking:
     failure: str | None = None
     notes: str | None = None
     supplier_reference: str | None = None
+    new_total: Money | None = None
+    """The price that waits for the traveller's consent, until `expires_at`."""
     travelers: tuple[Traveller, ...] = field(default=())
 
     @classmethod
@@ -88,6 +91,7 @@ class Booking:
             status=BookingStatus(row["status"]),
             payment_status=PaymentStatus(row["payment_status"]),
             total=Money(row["amount"], row["currency"]),
+            new_total=Money(row["new_amount"], row["currency"]) if row["new_amount"] is not None else None,
             contact=Contact(row["contact_email"], row["contact_phone"]),
             travelers=travelers,
             **{name: row[name] for name in same.split()},

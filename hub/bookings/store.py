@@ -1,27 +1,30 @@
 """Rows in and out: what the two flows of bookings share."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from hub.audit import Audit
 from hub.bookings.model import Booking, BookingStatus, PaymentStatus
-from hub.bookings.work import BookingConfirmed, BookingEnded, ReleasePayment
+from hub.bookings.work import BookingConfirmed, BookingEnded, PriceRisen, ReleasePayment
 from hub.core.clock import Clock
 from hub.core.db import Tx, named_queries
-from hub.core.errors import NotFound
+from hub.core.errors import Conflict, NotFound
 from hub.core.jobs import Jobs
+from hub.core.money import Money
 from hub.flights import Traveller
 
 SQL = named_queries("bookings")
 
 _MAY_COME_FROM: dict[BookingStatus, tuple[str, ...]] = {
     BookingStatus.ORDERING: ("pending",),
+    BookingStatus.AWAITING_CONSENT: ("pending",),
     BookingStatus.PENDING: ("ordering",),
     BookingStatus.ORDER_UNKNOWN: ("ordering",),
     BookingStatus.ORDERED: ("ordering", "order_unknown"),
     BookingStatus.CONFIRMED: ("ordered",),
-    BookingStatus.FAILED: ("pending", "ordering", "order_unknown", "ordered"),
-    BookingStatus.CANCELLED: ("pending", "ordered", "confirmed"),
+    BookingStatus.FAILED: ("pending", "awaiting_consent", "ordering", "order_unknown", "ordered"),
+    BookingStatus.CANCELLED: ("pending", "awaiting_consent", "ordered", "confirmed"),
     BookingStatus.EXPIRED: ("pending",),
 }
 
@@ -73,6 +76,25 @@ class Store:
             told = BookingEnded(booking_id=booking.id, how=how.value)
             await self.jobs.enqueue(tx, told, key=f"booking:{booking.id}:ended")
         return ended
+
+    async def ask_consent(self, tx: Tx, booking: Booking, price: Money, until: datetime) -> None:
+        """The price has risen: nothing is ordered unless the traveller agrees in time."""
+        if await self.move(tx, booking, BookingStatus.AWAITING_CONSENT, failure=None) is None:
+            return
+        await tx.execute(SQL.set_new_price, booking.id, price.amount, until, self.clock.now())
+        told = PriceRisen(booking_id=booking.id, amount=price.amount)
+        await self.jobs.enqueue(tx, told, key=f"booking:{booking.id}:price:{price.amount}")
+
+    async def agree(self, tx: Tx, booking: Booking, until: datetime) -> Booking:
+        """The new price is the price, and has to be paid until then. Raises Conflict when there was none."""
+        row = await tx.fetchrow(SQL.agree, booking.id, until, self.clock.now())
+        if row is None:
+            raise Conflict("There is no new price to agree to.", code="no_new_price")
+        await self.audit.record(
+            tx, "booking.price_accepted", customer_id=booking.customer_id, booking_id=booking.id,
+            was=booking.total.display, now=Money(row["amount"], row["currency"]).display,
+        )  # fmt: skip
+        return Booking.from_row(row, booking.travelers)
 
     async def confirm(self, tx: Tx, booking_id: UUID) -> bool:
         """Ordered and paid: confirmed. Called by the payments when the capture has settled."""

@@ -38,6 +38,13 @@ class BookingEnded(Job, kind="booking.ended"):
     how: Literal["failed", "cancelled", "expired"]
 
 
+class PriceRisen(Job, kind="booking.price_risen"):
+    """Ask the traveller. `amount` is the new price, in minor units."""
+
+    booking_id: UUID
+    amount: int
+
+
 class BookingChanged(Job, kind="booking.changed"):
     """Tell the traveller that the airline has changed something. `event` is the webhook that said so."""
 

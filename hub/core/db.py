@@ -162,7 +162,7 @@ class Database:
                 max_size=size,
                 statement_cache_size=statement_cache,
                 server_settings=_SESSION,
-                init=_codecs,
+                init=codecs,
                 reset=_as_it_is,
                 timeout=patience,
                 command_timeout=STATEMENT_LIMIT,
@@ -298,7 +298,8 @@ async def _as_it_is(_: Any) -> None:
     """
 
 
-async def _codecs(connection: Any) -> None:
+async def codecs(connection: Any) -> None:
+    """Makes ready a new connection of the pool: JSON goes in and out as Python's own values."""
     async with connection.transaction():
         for kind in ("json", "jsonb"):
             await connection.set_type_codec(

@@ -4,6 +4,7 @@ The effect of an event and the mark that it is done commit together, so a crash 
 """
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -65,8 +66,12 @@ class WebhookSource(Protocol):
         """Without a secret there is no endpoint."""
         ...
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent:
-        """Raises Unauthenticated for a bad signature, BadRequest for a body that cannot be read."""
+    def verify(self, raw: RawWebhook) -> VerifiedEvent | Awaitable[VerifiedEvent]:
+        """At once, or by and by where a public key has to be fetched first.
+
+        Raises Unauthenticated for a bad signature, BadRequest for a body that cannot be read, Unavailable when it
+        could not be checked: the provider is to send it again.
+        """
         ...
 
 
@@ -114,7 +119,8 @@ class Inbox:
         An event that has failed is tried again when its provider sends it anew. Raises what `source.verify` raises,
         BadRequest for a payload that cannot be kept, Unavailable.
         """
-        event = source.verify(raw)
+        verified = source.verify(raw)
+        event = await verified if inspect.isawaitable(verified) else verified
         event_id, kind, payload = _name(event.event_id, 255), _name(event.type, 100), _keepable(event.payload)
         async with self._db.connection() as connection:
             row = await connection.fetchrow(

@@ -34,6 +34,10 @@ class Schedules:
         self._planned = False
         self._troubled = False
 
+    @property
+    def all(self) -> tuple[Schedule, ...]:
+        return tuple(self._all.values())
+
     def add(self, schedule: Schedule) -> None:
         self._all[schedule.name] = schedule
 
@@ -74,11 +78,12 @@ class Schedules:
             self._start(self._all[row["name"]])
 
     def _start(self, schedule: Schedule) -> None:
-        task = asyncio.create_task(self._run_one(schedule), name=f"schedule:{schedule.name}")
+        task = asyncio.create_task(self.run_once(schedule), name=f"schedule:{schedule.name}")
         self._running[schedule.name] = task
         task.add_done_callback(lambda _: self._running.pop(schedule.name, None))
 
-    async def _run_one(self, schedule: Schedule) -> None:
+    async def run_once(self, schedule: Schedule) -> None:
+        """Now, whether it is due or not. Never raises: a schedule that fails comes round again."""
         try:
             with about(actor=f"{SCHEDULE}{schedule.name}"):
                 await schedule.run()

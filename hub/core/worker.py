@@ -77,6 +77,15 @@ class Worker:
         self.healthy = False
         """Whether jobs are being taken at this moment."""
 
+    @property
+    def attempts(self) -> Attempts:
+        """What becomes of a job: for who takes jobs from the queue in another way than `run` does."""
+        return self._attempts
+
+    @property
+    def schedules(self) -> Schedules:
+        return self._schedules
+
     def add(self, *services: object) -> None:
         """Takes every method of the services that is marked @job or @every."""
         for service in services:

@@ -17,13 +17,17 @@ SQL = named_queries("documents")
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Each method is one unit of work for one traveller: what is not theirs is NotFound. Printed after it has ended."""
+    """Each method is one unit of work for one traveller: what is not theirs is NotFound. Printed after it has ended.
+
+    `sandboxed` names the payment providers whose money is made up.
+    """
 
     db: Database
     bookings: Store
     printer: Printer
     seller: Seller
     journey: Journey
+    sandboxed: frozenset[str] = frozenset()
 
     async def receipt(self, caller: Caller, booking_id: UUID) -> Paper:
         """What has been paid for a booking, as it is now. Raises Conflict `nothing_paid`."""
@@ -32,7 +36,8 @@ class Documents:
             payments = await tx.fetch(SQL.payments_of_booking, booking_id)
         if not payments:
             raise Conflict("Nothing has been paid for this booking.", code="nothing_paid")
-        words = receipt_words(self.seller, booking, payments, self.journey)
+        sandbox = booking.sandbox or any(one["provider"] in self.sandboxed for one in payments)
+        words = receipt_words(self.seller, booking, payments, self.journey, sandbox=sandbox)
         at = max(one["updated_at"] for one in payments)
         return Paper(f"receipt-{booking.reference}.pdf", await self.printer.pdf("receipt", words, at))
 

@@ -39,7 +39,9 @@ def invoice_words(paper: Invoice) -> dict[str, Any]:
     return common | {"title": "Credit note", "headline": f"{total} credited on {issued}", "facts": facts}
 
 
-def receipt_words(seller: Seller, booking: Booking, payments: list[Record], journey: Journey) -> dict[str, Any]:
+def receipt_words(
+    seller: Seller, booking: Booking, payments: list[Record], journey: Journey, *, sandbox: bool
+) -> dict[str, Any]:
     """What has been taken for a booking and given back so far. `payments` are rows with `paid_at`."""
     currency = payments[0]["currency"]
     taken = Money(sum(one["captured"] for one in payments), currency)
@@ -54,7 +56,7 @@ def receipt_words(seller: Seller, booking: Booking, payments: list[Record], jour
         "title": "Receipt",
         "number": booking.reference,
         "reference": booking.reference,
-        "sandbox": booking.sandbox,
+        "sandbox": sandbox,
         "seller": _seller(seller.as_json()),
         "buyer": _travellers(booking.travelers),
         "headline": f"{taken.display} paid on {paid}",

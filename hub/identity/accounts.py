@@ -7,18 +7,17 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
-import asyncpg
-
 from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.context import current
 from hub.core.db import Database, Tx
-from hub.core.errors import Conflict, Forbidden, HubError, ProviderError, Unauthenticated
+from hub.core.errors import Forbidden, HubError, ProviderError, TooManyRequests, Unauthenticated
 from hub.core.jobs import every
 from hub.identity.devices import Devices
 from hub.identity.lockout import Lockout
 from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, SignedIn
 from hub.identity.one_time import SQL, OneTime
+from hub.identity.passwords import SHORTEST, check_strength
 from hub.identity.provider import IdentityProvider, Proof
 from hub.identity.second_factor import SecondFactor
 from hub.identity.tokens import Checked
@@ -53,12 +52,14 @@ class Accounts:
     clock: Clock
     checked: Checked
     human: HumanCheck | None = None
+    shortest_password: int = SHORTEST
 
     async def register(self, new: NewAccount, *, device: str | None, captcha: str = "") -> SignedIn | None:
         """None: a letter is on its way, if there is an account to open; the answer is the same if there is none.
 
         Raises Invalid for the password or the captcha, Conflict only where addresses are not confirmed first.
         """
+        check_strength(new.password, email=new.email, shortest=self.shortest_password)
         if self.human is not None:
             await self.human.check(captcha, current().ip)
         async with self._alike():
@@ -83,7 +84,7 @@ class Accounts:
         except (Unauthenticated, Forbidden) as error:
             await self._refused(email, error)
             raise
-        except ProviderError:
+        except (ProviderError, TooManyRequests):
             async with self.db.transaction() as tx:  # nobody has said that the password was wrong
                 await self.lockout.withdrawn(tx, email, current().ip or "", known)
             raise
@@ -104,7 +105,7 @@ class Accounts:
         reading = await self.provider.read(grant.token)
         async with self.db.transaction() as tx:
             if reading.identity is not None:
-                await self._keep(tx, reading.identity)
+                await self._keep(tx, reading.identity, let_in=True)
             ended = await self._seen(tx, grant)
         if ended:
             await self.provider.sign_out(grant.token)
@@ -137,6 +138,7 @@ class Accounts:
 
     async def reset_password(self, token: str, password: str, *, device: str | None = None) -> str:
         """Ends every session. What comes back makes this device a known one. Raises Gone, Invalid."""
+        check_strength(password, shortest=self.shortest_password)
         proof = await self.provider.reset_password(token, password)
         async with self.db.transaction() as tx:
             outcome = await self._applied(tx, proof)
@@ -158,7 +160,7 @@ class Accounts:
         reading = await self.provider.read(token)
         if reading.identity is not None:
             async with self.db.transaction() as tx:
-                await self._keep(tx, reading.identity)
+                await self._keep(tx, reading.identity, let_in=True)
         self.checked.keep(token, reading)
         return reading.caller
 
@@ -211,11 +213,9 @@ class Accounts:
 
     async def _applied(self, tx: Tx, proof: Proof) -> Outcome:
         """The customer of a remote account is written down before anything refers to it."""
-        if self.provider.remote and proof.identity is not None:
-            await self._keep(tx, proof.identity)
         outcome = await proof.apply(tx)
         if self.provider.remote and outcome.identity is not None:
-            await self._keep(tx, outcome.identity)
+            await self._keep(tx, outcome.identity, let_in=outcome.grant is not None)
             if outcome.grant is not None:
                 await self._seen(tx, outcome.grant)
         return outcome
@@ -234,15 +234,15 @@ class Accounts:
             await self.one_time.letter(tx, person, "new_sign_in", str(session), session_id=session)
         return SignedIn(outcome.grant, remembered)
 
-    async def _keep(self, tx: Tx, person: Identity) -> None:
-        try:
-            async with tx.savepoint():
-                await tx.execute(
-                    SQL.keep_customer, person.id, person.email, person.name, person.phone, self.clock.now(),
-                    person.verified,
-                )  # fmt: skip
-        except asyncpg.UniqueViolationError as error:
-            raise Conflict("Another account here has this e-mail address.", code="email_taken") from error
+    async def _keep(self, tx: Tx, person: Identity, *, let_in: bool = False) -> None:
+        """A customer of a remote account. Who is let in with an address, or has confirmed it, has it; until then it
+        stays with whom it was.
+        """
+        if person.verified or let_in:
+            await tx.execute(SQL.free_address, person.id, person.email, self.clock.now())
+        await tx.execute(
+            SQL.keep_customer, person.id, person.email, person.name, person.phone, self.clock.now(), person.verified
+        )
 
     async def _seen(self, tx: Tx, grant: Grant) -> bool:
         """Whether the session, which may have begun elsewhere, has been ended here."""

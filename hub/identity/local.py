@@ -13,7 +13,7 @@ from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading
 from hub.identity.one_time import SQL, OneTime, digest
-from hub.identity.passwords import SHORTEST, Passwords, check_strength
+from hub.identity.passwords import Passwords
 from hub.identity.provider import Proof
 from hub.identity.tokens import ACCESS_LIFE, Tokens
 
@@ -49,12 +49,10 @@ class LocalIdentity:
     clock: Clock
     ids: Ids
     verify_first: bool = True
-    shortest_password: int = SHORTEST
     name: str = "local"
     remote: bool = False
 
     async def sign_up(self, new: NewAccount) -> Proof:
-        check_strength(new.password, email=new.email, shortest=self.shortest_password)
         hashed = await self.passwords.hash(new.password)
         return Pending(lambda tx: self._register(tx, new, hashed))
 
@@ -107,7 +105,6 @@ class LocalIdentity:
                 await self.audit.record(tx, "password.reset_requested", customer_id=row["id"])
 
     async def reset_password(self, token: str, password: str) -> Proof:
-        check_strength(password, shortest=self.shortest_password)
         hashed = await self.passwords.hash(password)
         return Pending(lambda tx: self._reset(tx, token, hashed))
 
@@ -117,7 +114,6 @@ class LocalIdentity:
         return await self.passwords.matches(stored, password)
 
     async def change_password(self, caller: Caller, token: str, password: str) -> Proof:
-        check_strength(password, shortest=self.shortest_password, pointer="/new_password")
         hashed = await self.passwords.hash(password)
         return Pending(lambda tx: self._change(tx, caller, hashed))
 

@@ -1,6 +1,6 @@
 """Who people are to the hub, and what a sign-in gives them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -32,8 +32,8 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class NewAccount:
     email: str
-    password: str
-    name: str
+    password: str = field(repr=False)
+    name: str = ""
     phone: str | None = None
 
 
@@ -46,8 +46,8 @@ class Grant:
 
     customer_id: UUID
     session_id: UUID
-    token: str
-    refresh_token: str
+    token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
     expires_in: int
 
 
@@ -73,7 +73,7 @@ class SignedIn:
     """A grant, and the secret by which this device is known next time."""
 
     grant: Grant
-    device_token: str
+    device_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

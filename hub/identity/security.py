@@ -9,10 +9,11 @@ from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.context import current
 from hub.core.db import Database, Tx
-from hub.core.errors import FieldError, Forbidden, NotFound, ProviderError
+from hub.core.errors import FieldError, Forbidden, NotFound, ProviderError, TooManyRequests
 from hub.identity.lockout import Lockout
 from hub.identity.model import Caller, Session
 from hub.identity.one_time import SQL, OneTime
+from hub.identity.passwords import SHORTEST, check_strength
 from hub.identity.provider import IdentityProvider
 from hub.identity.second_factor import Enrolment, SecondFactor, Status
 
@@ -26,6 +27,7 @@ class Security:
     factors: SecondFactor
     audit: Audit
     clock: Clock
+    shortest_password: int = SHORTEST
 
     async def sessions(self, caller: Caller) -> list[Session]:
         """Those that stand, the one last seen first."""
@@ -52,6 +54,7 @@ class Security:
 
     async def change_password(self, caller: Caller, token: str, password: str, new_password: str) -> None:
         """Ends all other sessions. Raises Forbidden `wrong_password`, Invalid for the new one."""
+        check_strength(new_password, shortest=self.shortest_password, pointer="/new_password")
         await self.confirm_password(caller, password)
         proof = await self.provider.change_password(caller, token, new_password)
         async with self.db.transaction() as tx:
@@ -69,7 +72,7 @@ class Security:
             await self.lockout.attempt(tx, address, ip, device)
         try:
             right = await self.provider.password_is(caller, address, password)
-        except ProviderError:
+        except (ProviderError, TooManyRequests):
             async with self.db.transaction() as tx:  # nobody has said that it was wrong
                 await self.lockout.withdrawn(tx, address, ip, device)
             raise

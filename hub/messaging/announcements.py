@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from hub.bookings import Booking, BookingChanged, BookingConfirmed, BookingEnded
+from hub.bookings import Booking, BookingChanged, BookingConfirmed, BookingEnded, PriceRisen
 from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
@@ -33,6 +33,10 @@ class Announcements:
     @job
     async def ended(self, work: BookingEnded) -> None:
         await self._tell(work.booking_id, f"booking:{work.booking_id}:{work.how}", f"booking_{work.how}")
+
+    @job
+    async def price_risen(self, work: PriceRisen) -> None:
+        await self._tell(work.booking_id, f"booking:{work.booking_id}:price:{work.amount}", "booking_price_changed")
 
     @job
     async def changed(self, work: BookingChanged) -> None:

@@ -1,9 +1,10 @@
 """What a traveller does with money: starts a payment, and asks how it stands."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from hub.bookings import Booking, BookingStatus, PaymentStatus
+from hub.bookings import Booking, BookingStatus, PaymentStatus, ReleasePayment
 from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
@@ -29,6 +30,7 @@ class Cashier:
     gateway: Gateway
     clock: Clock
     ids: Ids
+    window: timedelta
 
     async def start(
         self, caller: Caller, booking_id: UUID, *, amount: int | None = None, currency: str | None = None
@@ -43,6 +45,28 @@ class Cashier:
             intent = await self.intents.of(payment)
             async with self.db.transaction() as tx:
                 return await self.ledger.settle(tx, payment.id, intent), intent
+
+    async def accept_price(self, caller: Caller, booking_id: UUID, price: Money) -> Booking:
+        """The traveller agrees to the price that has risen: the old hold goes back, and the booking is to be paid anew.
+
+        A hold cannot be raised on the cards that travellers have, so it is replaced. Raises Conflict when that is not
+        the price that waits for an answer, Gone when the time to answer is over.
+        """
+        async with self.db.transaction(caller.id) as tx:
+            await self.bookings.find(tx, booking_id)
+            async with tx.as_hub():
+                booking = await self.bookings.find(tx, booking_id, lock=True)
+                now = self.clock.now()
+                if booking.status is BookingStatus.AWAITING_CONSENT and booking.expires_at <= now:
+                    raise Gone("The time to agree is over.", code="booking_expired")
+                if booking.new_total is not None and booking.new_total != price:
+                    text = f"The price is {booking.new_total.display}, not {price.display}."
+                    raise Conflict(text, code="amount_mismatch")
+                agreed = await self.bookings.agree(tx, booking, now + self.window)
+                await tx.fetch(SQL.supersede, booking_id, now)
+                back = ReleasePayment(booking_id=booking_id, because="price_changed")
+                await self.bookings.jobs.enqueue(tx, back, key=f"booking:{booking_id}:release")
+        return agreed
 
     async def of_booking(self, caller: Caller, booking_id: UUID) -> list[Payment]:
         """All payments of a booking. An open one is first looked up at the provider: the browser may be back from

@@ -55,6 +55,8 @@ class Intent:
     captured: int = 0
     refunded: int = 0
     client_secret: str | None = field(default=None, repr=False)
+    approval_url: str | None = None
+    """Where the traveller says yes, for a provider that asks them on a page of its own."""
     failure: str | None = None
     refunds: tuple[RefundSeen, ...] | None = None
     disputes: tuple[DisputeSeen, ...] = ()

@@ -19,6 +19,7 @@ from hub.core.money import Money
 from hub.payments.books import SQL as BOOKS
 from hub.payments.books import Books, Owner
 from hub.payments.gateway import DisputeSeen, Intent, RefundSeen
+from hub.payments.work import IssueCreditNote, IssueInvoice
 
 SQL = named_queries("payments")
 
@@ -36,7 +37,7 @@ _RANK = {
 }
 TAKEN = frozenset({PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
-_ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELLED, BookingStatus.EXPIRED})
+ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELLED, BookingStatus.EXPIRED})
 _REFUND_RANK = {"pending": 0, "succeeded": 1, "failed": 2}
 _DISPUTE_RANK = {"open": 0, "won": 1, "lost": 1}
 
@@ -254,15 +255,18 @@ class Ledger:
         about = {"booking_id": payment.booking_id, "payment_id": payment.id}
         if captured > payment.captured:
             await self._enqueue(tx, PaymentCaptured(**about), f"payment:{payment.id}:captured")
+            await self._enqueue(tx, IssueInvoice(payment_id=payment.id), f"payment:{payment.id}:invoice")
         if refunded > payment.refunded:
             told = PaymentRefunded(**about, refunded=refunded)
             await self._enqueue(tx, told, f"payment:{payment.id}:refunded:{refunded}")
+            credit = IssueCreditNote(payment_id=payment.id, refunded=refunded)
+            await self._enqueue(tx, credit, f"payment:{payment.id}:credit:{refunded}")
 
     async def _follow(self, tx: Tx, booking: Booking, payment: Payment, intent: Intent) -> None:
         """What the money's state means for the booking. Runs at every settling, so a lost step is made up for."""
         if intent.status not in {PaymentStatus.AUTHORISED, PaymentStatus.PAID}:
             return
-        if booking.status in _ENDED or payment.superseded_at is not None:
+        if booking.status in ENDED or payment.superseded_at is not None:
             because = "price_changed" if payment.superseded_at else f"booking_{booking.status}"
             back = ReleasePayment(booking_id=booking.id, because=because)
             await self._enqueue(tx, back, f"booking:{booking.id}:release")

@@ -15,7 +15,7 @@ from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Retry, every, job
 from hub.payments.gateway import Gateway, Intent
 from hub.payments.intents import Intents
-from hub.payments.ledger import SQL, Ledger, Payment
+from hub.payments.ledger import ENDED, SQL, Ledger, Payment
 from hub.payments.refunds import Refunds
 
 SWEEP_AFTER = timedelta(seconds=60)
@@ -69,7 +69,7 @@ class Settlement:
     async def release(self, work: ReleasePayment) -> None:
         """Gives back what is held or taken. Raises Retry while the provider itself does not know yet."""
         with about(booking_id=work.booking_id):
-            for payment in await self._all(work.booking_id):
+            for payment in await self._due_back(work.booking_id):
                 await self._give_back(payment, work.because)
 
     @every(20)
@@ -117,6 +117,9 @@ class Settlement:
             row = await tx.fetchrow(SQL.live_of_booking, booking_id)
         return Payment.from_row(row) if row else None
 
-    async def _all(self, booking_id: UUID) -> list[Payment]:
+    async def _due_back(self, booking_id: UUID) -> list[Payment]:
+        """All of a booking that has ended; of one that goes on, those that another has taken the place of."""
         async with self.db.transaction() as tx:
-            return [Payment.from_row(row) for row in await tx.fetch(SQL.of_booking, booking_id)]
+            booking = await self.bookings.find(tx, booking_id)
+            payments = [Payment.from_row(row) for row in await tx.fetch(SQL.of_booking, booking_id)]
+        return [one for one in payments if booking.status in ENDED or one.superseded_at is not None]

@@ -1,4 +1,4 @@
-"""An event loop whose time is made up, and in which whatever waits for the database goes one at a time.
+"""An event loop whose time is made up, and in which whatever asks the database goes one at a time.
 
 Nothing but the database is waited for in truth. When all else is at rest, one of those who wait for their turn is let
 go, picked by chance; when nobody waits, time jumps to the next timer. So a run is the same whenever it is played.
@@ -6,6 +6,7 @@ go, picked by chance; when nobody waits, time jumps to the next timer. So a run 
 
 import asyncio
 import selectors
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -13,34 +14,34 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SOON = 0.002
-"""Real seconds that a statement may take before it is asked whether it waits for another's lock."""
+SOON = 0.003
+"""Real seconds that a statement may take before it is asked whether it waits for somebody's lock."""
 STUCK = 60.0
-"""Real seconds without any answer of the database, after which the run is given up."""
+"""Real seconds without an answer of the database, after which the run is given up."""
 
 
 class Stuck(Exception):
-    """Nothing can go on any more: neither a timer nor a statement is left, or the database is silent."""
+    """Nothing can go on: no timer and no statement is left, or the database is silent."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Turn:
-    """One statement on its way. `pid` is the server process that works on it."""
+    """One statement. `pid` is the server's process that works on it."""
 
     pid: int
     go: asyncio.Future[None]
-    since: float = 0.0
 
 
-@dataclass
+@dataclass(slots=True)
 class Turns:
-    """Who may speak to the database. `is_blocked` asks the server whether that process waits for a lock."""
+    """Who may ask the database. `is_blocked` tells whether that process of the server waits for a lock."""
 
     is_blocked: Callable[[int], bool]
-    chance: Random = field(default_factory=lambda: Random(0))  # noqa: S311 (it has to be the same each time)
+    chance: Random
     waiting: list[Turn] = field(default_factory=list)
     speaking: Turn | None = None
     blocked: list[Turn] = field(default_factory=list)
+    silent_since: float = 0.0
 
     async def take(self, pid: int, speak: Callable[[], Awaitable[T]]) -> T:
         """What `speak` returns or raises, once it is its turn."""
@@ -53,38 +54,44 @@ class Turns:
             self._over(turn)
 
     def _over(self, turn: Turn) -> None:
-        if turn in self.waiting:
-            self.waiting.remove(turn)
-        if turn in self.blocked:
-            self.blocked.remove(turn)
+        for some in (self.waiting, self.blocked):
+            if turn in some:
+                some.remove(turn)
         if self.speaking is turn:
             self.speaking = None
 
-    def next(self) -> bool:
-        """Whether somebody speaks now. A statement whose lock has come free goes first: its answer is on its way."""
-        if self.speaking is not None:
-            return True
-        for turn in self.blocked:
-            if not self.is_blocked(turn.pid):
-                self.blocked.remove(turn)
-                self.speaking = turn
-                return True
+    def let_go(self) -> bool:
+        """Whether somebody new has been let go."""
         if not self.waiting:
             return False
         place = self.chance.randrange(len(self.waiting)) if len(self.waiting) > 1 else 0
         self.speaking = self.waiting.pop(place)
-        self.speaking.go.set_result(None)
+        self.silent_since = time.monotonic()
+        if not self.speaking.go.done():
+            self.speaking.go.set_result(None)
         return True
 
+    def resume(self) -> None:
+        """A statement whose lock has come free goes first: its answer is on its way."""
+        for turn in self.blocked:
+            if not self.is_blocked(turn.pid):
+                self.blocked.remove(turn)
+                self.speaking, self.silent_since = turn, time.monotonic()
+                return
+
     def silent(self) -> None:
-        """The one who speaks has no answer yet: when it waits for another's lock, that other one goes on."""
-        if self.speaking is not None and self.is_blocked(self.speaking.pid):
+        """No answer yet. When the statement waits for another's lock, that other one goes on."""
+        if self.speaking is None:
+            return
+        if self.is_blocked(self.speaking.pid):
             self.blocked.append(self.speaking)
             self.speaking = None
+        elif time.monotonic() - self.silent_since > STUCK:
+            raise Stuck("the database does not answer")
 
 
 class Idle(selectors.DefaultSelector):
-    """Asked by the loop what has happened; decides what happens."""
+    """The loop asks it what has happened outside; it decides what happens next."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,14 +99,44 @@ class Idle(selectors.DefaultSelector):
         self.time = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.turns is None:
+        turns = self.turns
+        if turns is None:
             return super().select(timeout)
         if timeout is not None and timeout <= 0:
-            return []  # there is something to do without the world outside
-        was_free = self.turns.speaking is None
-        if self.turns.next():
-            return [] if was_free and self.turns.speaking in (None,) else self._listen(was_free)
+            return []  # there is enough to do without the world outside
+        if turns.speaking is None and turns.blocked:
+            turns.resume()
+        if turns.speaking is None and turns.let_go():
+            return []
+        if turns.speaking is not None:
+            return self._listen(turns)
         if timeout is None:
             raise Stuck("nothing is left that could happen")
         self.time += timeout
         return []
+
+    def _listen(self, turns: Turns) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(SOON)
+        if not events:
+            turns.silent()
+        return events
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """`idle.turns` set, it is in virtual time; before that it is a loop like any other, but for its standing clock."""
+
+    def __init__(self) -> None:
+        self.idle = Idle()
+        super().__init__(self.idle)
+
+    def time(self) -> float:
+        return self.idle.time
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # noqa: ARG002
+        """At once, in this thread: when a thread is done is nobody's guess."""
+        done = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 (it belongs to who waits)
+            done.set_exception(error)
+        return done

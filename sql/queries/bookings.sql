@@ -62,9 +62,19 @@ update bookings set payment_status = $2, updated_at = $3 where id = $1;
 -- name: set_supplier_reference
 update bookings set supplier_reference = $2, updated_at = $3 where id = $1;
 
+-- name: set_new_price
+update bookings set new_amount = $2, expires_at = $3, updated_at = $4 where id = $1;
+
+-- name: agree
+update bookings set
+    status = 'pending', payment_status = 'unpaid', amount = new_amount, new_amount = null, expires_at = $2, updated_at = $3
+where id = $1 and status = 'awaiting_consent' and new_amount is not null
+returning *;
+
 -- name: due_to_expire
 select id from bookings
-where status = 'pending' and expires_at <= $1 and payment_status in ('unpaid', 'requires_action', 'failed')
+where expires_at <= $1 and (
+    (status = 'pending' and payment_status in ('unpaid', 'requires_action', 'failed')) or status = 'awaiting_consent')
 order by expires_at limit 100;
 
 -- name: order_of

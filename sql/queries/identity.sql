@@ -5,10 +5,16 @@ values ($1, $2, $3, $4, $5, $6)
 on conflict (lower(email)) do nothing
 returning id;
 
+-- name: free_address
+-- The address has passed to another account, which is what its provider says: the old one was deleted there.
+update customers set email = 'left-' || id || '@left.invalid', updated_at = $3
+where lower(email) = lower($2) and id <> $1;
+
 -- name: keep_customer
--- A traveller whose account is kept elsewhere. Who has been erased stays erased; the first to hold an address keeps it.
+-- A traveller whose account is kept elsewhere. Who has been erased stays erased.
 insert into customers (id, email, name, phone, created_at, verified_at)
-values ($1, $2, $3, $4, $5, case when $6 then $5::timestamptz end)
+select $1, $2, $3, $4, $5, case when $6 then $5::timestamptz end
+where not exists (select 1 from customers c where lower(c.email) = lower($2) and c.id <> $1)
 on conflict (id) do update set
     email = excluded.email,
     verified_at = coalesce(customers.verified_at, excluded.verified_at),

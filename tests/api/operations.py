@@ -89,7 +89,7 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
         "Confirmation": {"token": "none"},
         "Address": {"email": sender},
         "routes__identity__NewPassword": {"token": "none", "password": PASSWORD},
-        "PasswordChange": {"current_password": PASSWORD, "new_password": f"{PASSWORD}!"},
+        "PasswordChange": {"current_password": PASSWORD, "new_password": PASSWORD},
         "PasswordOnly": {"password": PASSWORD},
         "CodeOnly": {"code": "000000"},
         "PasswordAndCode": both,
@@ -99,3 +99,10 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
         "StaffChange": {"roles": ["admin"]},
     }
     return known[schema]
+
+
+@cache
+def schemas() -> dict[str, set[str]]:
+    """The fields of every body."""
+    found = root.openapi(Settings.load())["components"]["schemas"]
+    return {name: set(one.get("properties", ())) for name, one in found.items()}

@@ -303,17 +303,18 @@ async def test_what_ben_reads_of_himself_holds_nothing_of_adas(world: World):
 
 
 async def test_whatever_somebody_does_the_answer_holds_nothing_of_adas(world: World):
-    """Everything that changes something and needs no id, each on a session of its own."""
-    secrets = only_theirs(await rows(world.hub.db), world.ada)
+    """Everything that changes something and needs no id; the end of the account last."""
+    secrets, done = only_theirs(await rows(world.hub.db), world.ada), 0
     cleo = Traveller(replace(world.hub), "Cleopatra", "+447700900789")
     await cleo.register()
+    tried = [one for one in operations() if one.schema and not one.parameters and not one.is_staffs]
     async with untouched(world):
-        for one in operations():
-            if one.method == "GET" or one.parameters or one.schema is None or one.is_staffs:
-                continue
+        for one in sorted(tried, key=lambda one: one.schema == "Erasure"):
             asked = body(one.schema, sender=cleo.email, booking_id=world.ada.ids["booking_id"][0])
             status, said = await cleo.call(one.method, one.path, asked)
             assert (status < 500, [secret for secret in secrets if secret in str(said)]) == (True, []), one.path
+            done += status < 300
+    assert done > len(tried) // 2
 
 
 async def test_adas_idempotency_key_does_not_open_her_answer_to_ben(world: World):

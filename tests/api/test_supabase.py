@@ -216,3 +216,19 @@ async def test_supabase_away_is_said_and_locks_nobody_out(hub: Running):
     answers = [await login(hub, body) for _ in range(7)]
     assert {status for status, _ in answers} <= {502, 503, 504}, answers
     await hub.control("POST", "reset")
+
+
+async def test_an_address_that_was_deleted_at_supabase_can_be_registered_anew(hub: Running):
+    body = await signed_in(hub)
+    me = (await hub.good("GET", "/api/auth/me"))["customer_id"]
+    service = {"apikey": "sb_secret_sandbox", "Authorization": "Bearer sb_secret_sandbox"}
+    async with hub.session.delete(f"{hub.sandbox}/supabase/auth/v1/admin/users/{me}", headers=service) as answer:
+        assert answer.status == 200
+    again = await confirmed(hub, email=body["email"])
+    status, done = await login(hub, again)
+    assert (status, done["customer_id"] != me) == (200, True)
+
+
+async def test_a_common_password_is_refused_before_supabase_is_asked(hub: Running):
+    status, problem = await hub.call("POST", "/api/auth/register", person() | {"password": "password123"})
+    assert (status, problem["errors"][0]["code"]) == (422, "weak_password")

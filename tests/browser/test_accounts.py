@@ -126,6 +126,7 @@ async def test_a_forgotten_password_is_replaced_with_the_keyboard_alone(running:
     await running.good("POST", "/api/auth/verify-email", {"token": await running.link(EMAIL, "verify")})
     before = (await login(running))[1]["refresh_token"]
     await page.goto(f"{running.url}/account/forgot")
+    await expect(page.get_by_label("E-mail address")).to_be_focused()
     await page.keyboard.type(EMAIL)
     await page.keyboard.press("Enter")
     await heading(page, "Look into your mailbox")

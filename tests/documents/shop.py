@@ -52,16 +52,15 @@ class Shop:
     def invoices(self) -> Invoices:
         audit, ids, jobs = self.audit or Audit(self.clock), Ids(self.clock), Jobs()
         store, customers = Store(jobs, audit, self.clock), Customers(self.db, audit, self.clock, ids)
-        return Invoices(
-            self.db, store, customers, jobs, audit, self.clock, ids, self.seller, JOURNEY, self.sandboxed
-        )
+        return Invoices(self.db, store, customers, jobs, audit, self.clock, ids, self.seller, JOURNEY, self.sandboxed)
 
     async def issue(self, payment: UUID) -> None:
         await self.invoices.issue(IssueInvoice(payment_id=payment))
 
     async def refund(self, payment: UUID, to: int) -> None:
-        """Money goes back until `to` minor units have, and its credit note is asked for."""
+        """Money goes back until `to` minor units have, and its credit note is asked for. Locks as the ledger does."""
         async with self.db.transaction() as tx:
+            await tx.execute("select 1 from bookings where id = $1 for update", payment)
             await tx.execute("update payments set refunded = greatest(refunded, $2) where id = $1", payment, to)
         await self.invoices.credit(IssueCreditNote(payment_id=payment, refunded=to))
 

@@ -7,9 +7,11 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from hub.core.jobs import Jobs
 from hub.documents import Tax
+from hub.payments.work import IssueCreditNote, IssueInvoice
 from tests.documents.shop import ADA, NOW, SELLER, Shop, paid
-from tests.fixtures.jobs import queued
+from tests.fixtures.jobs import queued, until, working
 
 
 async def test_the_invoice_holds_all_that_it_says(shop: Shop):
@@ -121,3 +123,17 @@ async def test_money_without_its_paper_is_found(shop: Shop):
     await shop.invoices.sweep()
     keys = {one["dedupe_key"] for one in await queued(shop.db)}
     assert keys == {f"payment:{taken}:invoice", f"payment:{refunded}:credit:100"}
+
+
+async def test_what_the_ledger_asks_for_is_done_by_the_worker(shop: Shop, dsn: str):
+    payment = await paid(shop.db, refunded=500, status="partially_refunded")
+    async with shop.db.transaction() as tx:
+        await Jobs().enqueue(tx, IssueCreditNote(payment_id=payment, refunded=500))
+        await Jobs().enqueue(tx, IssueInvoice(payment_id=payment))
+
+    async def both() -> bool:
+        return len(await shop.papers()) == 2
+
+    async with working(shop.db, dsn, shop.invoices):
+        await until(both)
+    assert sorted(one["amount"] for one in await shop.papers()) == [500, 129_998]

@@ -1,6 +1,7 @@
 """What a bad day does to the journey: providers that fail, webhooks that come late, twice or never."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -20,14 +21,60 @@ async def confirmed_orders(running: Running) -> int:
     return sum(one["confirmed"] for one in await running.orders())
 
 
-async def test_a_price_that_has_risen_ends_with_the_money_released_and_the_traveller_told(running: Running):
+async def risen(running: Running) -> dict[str, Any]:
+    """A booking whose price has risen after it was paid for."""
     await running.register()
     booking = await running.book()
     await running.control("POST", "kiwi/next", {"price_change": {"factor": 1.2}})
     await running.pay(booking)
+
+    async def asked() -> dict[str, Any] | None:
+        now = await running.booking(booking)
+        return now if now["status"] == "awaiting_consent" else None
+
+    found = await until(asked)
+    await until(lambda: running.mails("has risen"))
+    return found
+
+
+async def test_a_price_that_has_risen_is_paid_anew_when_the_traveller_agrees(running: Running):
+    booking = await risen(running)
+    assert booking["new_total"]["amount"] > booking["total"]["amount"]
+    path = f"/api/bookings/{booking['id']}/accept-price"
+    price = {name: booking["new_total"][name] for name in ("amount", "currency")}
+    status, problem = await running.call("POST", path, price | {"amount": booking["total"]["amount"]})
+    assert (status, problem["code"]) == (409, "amount_mismatch")
+    agreed = await running.good("POST", path, price)
+    assert (agreed["status"], agreed["total"], agreed["new_total"]) == ("pending", booking["new_total"], None)
+    assert (await running.call("POST", path, price))[1]["code"] == "no_new_price"
+    await running.pay(booking)
+    done = await running.settled(booking)
+    assert (done["status"], done["payment_status"], await confirmed_orders(running)) == ("confirmed", "paid", 1)
+
+    async def old_hold_is_back() -> bool:
+        found = await running.good("GET", f"/api/payments/booking/{booking['id']}")
+        return sorted(one["status"] for one in found["payments"]) == ["paid", "released"]
+
+    await until(old_hold_is_back)
+
+
+async def test_a_price_that_has_risen_ends_with_the_money_released_when_the_traveller_declines(running: Running):
+    booking = await risen(running)
+    await running.good("DELETE", f"/api/bookings/{booking['id']}")
+    done = await running.settled(booking)
+    assert (done["status"], done["payment_status"], await confirmed_orders(running)) == ("cancelled", "released", 0)
+
+
+async def test_a_price_that_has_risen_ends_with_the_money_released_when_nobody_answers(running: Running):
+    booking = await risen(running)
+    async with running.db.transaction() as tx:
+        await tx.execute("update bookings set expires_at = now() - interval '1 second'")
+    price = {name: booking["new_total"][name] for name in ("amount", "currency")}
+    status, problem = await running.call("POST", f"/api/bookings/{booking['id']}/accept-price", price)
+    assert (status, problem["code"]) == (410, "booking_expired")
+    await running.made.bookings.expire()
     done = await running.settled(booking)
     assert (done["status"], done["failure"], done["payment_status"]) == ("failed", "price_changed", "released")
-    assert await confirmed_orders(running) == 0
     await until(lambda: running.mails("could not be completed"))
 
 

@@ -1,6 +1,7 @@
 """An account's end: the person is nowhere any more, the books still add up, and nobody else has lost anything."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -16,8 +17,8 @@ GONE += ["addresses", "preferences", "idempotency_keys", "suppressions"]
 
 NOBODYS = set(
     "customer_stats customer_spend invoice_series loyalty_entries loyalty_rates flight_searches provider_calls "
-    "schedules schema_migrations pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics signing_keys sign_in_failures "
-    "staff staff_sessions postings transaction_audit_logs disputes breaks".split()
+    "schedules schema_migrations pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics signing_keys "
+    "sign_in_failures staff staff_sessions postings transaction_audit_logs disputes breaks".split()
 )
 """Tables without travellers' data: ids, sums and keyed hashes at most."""
 
@@ -57,6 +58,16 @@ async def test_what_the_books_need_is_kept(privacy: Privacy, two: Database):
     paid = 29900 + ADA.number
     wanted = (f"R{ADA.number:05}", "confirmed", paid, "GBP", True, paid, f"pi_{ADA.number:012}", 100, "Erased", True)
     assert tuple(row or ()) == wanted
+
+
+async def test_a_real_invoice_keeps_its_buyer_as_the_law_asks(privacy: Privacy, two: Database):
+    real = {"id": UUID(int=1), "number": "CN-2026-000001", "kind": "credit_note", "sandbox": False, "refunded": 100}
+    row = next(row for table, row in rows_of(ADA) if table == "invoices")
+    await insert(two, ("invoices", row | real | {"amount": 100, "invoice_id": ADA.id}))
+    await privacy.erase(ADA.caller)
+    async with two.transaction() as tx:
+        rows = await tx.fetch("select sandbox, buyer from invoices where customer_id = $1", ADA.id)
+    assert {row["sandbox"]: row["buyer"] for row in rows} == {True: None, False: {"name": ADA.mark}}
 
 
 async def test_nobody_else_has_lost_anything(privacy: Privacy, db: Database):

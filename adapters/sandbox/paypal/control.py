@@ -126,7 +126,7 @@ def _resend(account: Account, wish: Object) -> Object:
     return event
 
 
-def _revoke(account: Account, wish: Object) -> Object:
+def _revoke(account: Account, _wish: Object) -> Object:
     """Ends every access token."""
     ended = len(account.tokens)
     account.tokens.clear()

@@ -225,7 +225,7 @@ def _hold_links(account: Account, held: Object) -> None:
 
 
 def _blank(account: Account, order: Object, unit: Object, amount: Object) -> Object:
-    texts = {name: unit[name] for name in ("custom_id", "invoice_id") if name in unit}
+    texts: Object = {name: unit[name] for name in ("custom_id", "invoice_id") if name in unit}
     categories = ["ITEM_NOT_RECEIVED", "UNAUTHORIZED_TRANSACTION"]
     return {
         "id": account.new_id(),

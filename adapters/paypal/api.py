@@ -1,0 +1,121 @@
+"""PayPal's REST interface: one method that asks, its refusals in the hub's words."""
+
+import json
+import re
+from typing import Any
+
+from adapters.paypal.tokens import Tokens
+from adapters.transport import Answer, Call, Sender, refusal, unreadable
+from hub.core.clock import Clock
+from hub.core.errors import ProviderError
+
+_CODE = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
+_UNAUTHORISED = 401
+
+
+class Api:
+    def __init__(self, transport: Sender, *, client_id: str, client_secret: str, base_url: str, clock: Clock) -> None:
+        self._transport = transport
+        self._base_url = base_url.rstrip("/")
+        self._tokens = Tokens(
+            transport, client_id=client_id, client_secret=client_secret, base_url=self._base_url, clock=clock
+        )
+
+    async def ping(self) -> None:
+        """A new token, to see whether the credentials are good."""
+        self._tokens.spoil(await self._tokens.get())
+        await self._tokens.get()
+
+    async def ask(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        params: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The document of a good answer. Raises ProviderPermanent with PayPal's issue, or what `answer` raises."""
+        answer = await self.answer(operation, method, path, body, key=key, params=params)
+        if not answer.ok:
+            raise refused(answer)
+        return document_of(answer)
+
+    async def answer(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        params: dict[str, str] | None = None,
+    ) -> Answer:
+        """`key` is the PayPal-Request-Id. A token that has ended before its time is replaced, once."""
+        token = await self._tokens.get()
+        answer = await self._send(token, operation, method, path, body, key, params)
+        if answer.status == _UNAUTHORISED:
+            self._tokens.spoil(token)
+            answer = await self._send(await self._tokens.get(), operation, method, path, body, key, params)
+        return answer
+
+    async def _send(
+        self,
+        token: str,
+        operation: str,
+        method: str,
+        path: str,
+        body: Any,
+        key: str | None,
+        params: dict[str, str] | None,
+    ) -> Answer:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Prefer": "return=representation"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if key is not None:
+            headers["PayPal-Request-Id"] = key
+        return await self._transport.send(
+            Call(
+                provider="paypal",
+                operation=operation,
+                method=method,
+                url=self._base_url + path,
+                headers=headers,
+                params=params,
+                body=json.dumps(body).encode() if body is not None else None,
+                idempotency_key=key,
+                read=method == "GET",
+            )
+        )
+
+
+def refused(answer: Answer) -> ProviderError:
+    return refusal(answer, code=code_of(answer) or None)
+
+
+def document_of(answer: Answer) -> dict[str, Any]:
+    """Raises ProviderError for what is no object. No content is an empty one."""
+    if not answer.body.strip():
+        return {}
+    try:
+        found = answer.json()
+    except ValueError:
+        raise unreadable(answer) from None
+    if not isinstance(found, dict):
+        raise unreadable(answer)
+    return found
+
+
+def code_of(answer: Answer) -> str:
+    """The first detail's issue, which says most; else the error's name. "" where there is neither."""
+    try:
+        found = answer.json()
+    except ValueError:
+        return ""
+    if not isinstance(found, dict):
+        return ""
+    details = found.get("details")
+    first = details[0] if isinstance(details, list) and details and isinstance(details[0], dict) else {}
+    names = (first.get("issue"), found.get("name"), found.get("error"))
+    return next((one for one in names if isinstance(one, str) and _CODE.fullmatch(one)), "")

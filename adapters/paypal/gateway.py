@@ -1,0 +1,290 @@
+"""PayPal behind the payments' port: an order with intent AUTHORIZE is the intent.
+
+The hub says `create`, the buyer approves on PayPal's page, and only then can the money be held. That step is made by
+`read`: every way in which news of a payment arrives (webhook, the buyer's return, the sweep) ends in a `read`, so an
+approval is never overlooked; the hold is made under the payment's own key, so it is made once; and the buyer has
+said yes to it. `cancel` marks an order that nothing is held on yet, and a `read` never holds anything on a marked one.
+"""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from adapters.paypal import wire
+from adapters.paypal.api import Api, code_of, document_of, refused
+from adapters.transport import Sender
+from hub.bookings import PaymentStatus
+from hub.core.clock import Clock
+from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
+from hub.core.money import Money
+from hub.payments import DisputeSeen, Intent, IntentRequest, RefundSeen
+
+log = structlog.get_logger(__name__)
+
+_BUYERS = frozenset({
+    "CARD_EXPIRED", "INSTRUMENT_DECLINED", "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED", "PAYER_ACCOUNT_LOCKED_OR_CLOSED",
+    "PAYER_ACCOUNT_RESTRICTED", "PAYER_ACTION_REQUIRED", "PAYER_CANNOT_PAY", "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING",
+    "TRANSACTION_LIMIT_EXCEEDED", "TRANSACTION_REFUSED",
+})  # fmt: skip
+"""What the buyer can mend, with another card or another account."""
+_MOVED = frozenset({"ORDER_ALREADY_AUTHORIZED", "ORDER_ALREADY_COMPLETED", "ORDER_COMPLETED_OR_VOIDED"})
+"""The order went on between our reading and our asking."""
+_DONE = frozenset({"PREVIOUSLY_VOIDED", "AUTHORIZATION_VOIDED", "AUTHORIZATION_ALREADY_CAPTURED"})
+_FORBIDDEN = 403
+
+
+class PayPalGateway:
+    """The payments' port, spoken to PayPal.
+
+    `return_url` and `cancel_url` are where the buyer comes back to, with `{booking_id}` and `{payment_id}` filled in;
+    PayPal adds `token` and `PayerID`. `base_url` is https://api-m.paypal.com, or PayPal's sandbox.
+    """
+
+    name = "paypal"
+
+    def __init__(
+        self,
+        transport: Sender,
+        *,
+        client_id: str,
+        client_secret: str,
+        base_url: str,
+        return_url: str,
+        cancel_url: str,
+        clock: Clock,
+        brand: str = "",
+    ) -> None:
+        self.publishable_key = client_id
+        self._api = Api(transport, client_id=client_id, client_secret=client_secret, base_url=base_url, clock=clock)
+        self._return_url = return_url
+        self._cancel_url = cancel_url
+        self._brand = brand
+        self._blind = False
+
+    def intent_of(self, event: dict[str, Any]) -> str | None:
+        """The order's id where the event tells it; else `capture:…` or `authorization:…`, which `read` takes as well."""
+        resource, kind = event.get("resource"), event.get("resource_type")
+        if not isinstance(resource, dict):
+            return None
+        if kind == "checkout-order":
+            return resource["id"] if wire.is_id(resource.get("id")) else None
+        return _order_of(resource) or _upwards(resource, kind)
+
+    async def ping(self) -> None:
+        """A token, to see whether the credentials are good."""
+        await self._api.ping()
+
+    async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str:  # noqa: ARG002 (PayPal has none)
+        """Buyers have their own accounts at PayPal, and the hub none for them."""
+        return ""
+
+    async def forget_customer(self, payment_customer_id: str, key: str) -> None:
+        """Nothing of a person is given to PayPal, beyond what they tell it themselves."""
+
+    async def create(self, request: IntentRequest, key: str) -> Intent:
+        """PayPal knows the key for six hours; a second order made after that holds nothing until it is approved."""
+        body = wire.order_body(request, return_url=self._return_url, cancel_url=self._cancel_url, brand=self._brand)
+        made = await self._api.ask("orders.create", "POST", "/v2/checkout/orders", body, key=key)
+        return _read(made, write=True)
+
+    async def read(self, intent_id: str) -> Intent:
+        """An order that its buyer has approved is authorised here (see above).
+
+        Raises ProviderPermanent with provider_code INVALID_RESOURCE_ID for an order that nobody approved in time:
+        PayPal forgets it after three hours, and nothing was held.
+        """
+        order = await self._order(intent_id)
+        if _sound(order, wire.awaits_us):
+            return await self._authorised(order)
+        return await self._seen(order)
+
+    async def capture(self, intent_id: str, key: str) -> Intent:
+        order = await self._order(intent_id)
+        hold = _newest_hold(order)
+        body = {"amount": hold.get("amount"), "final_capture": True}
+        path = f"/v2/payments/authorizations/{_id(hold)}/capture"
+        await self._unless(_DONE, "authorizations.capture", path, body, key)
+        return await self._seen(await self._order(str(order["id"])))
+
+    async def cancel(self, intent_id: str, key: str) -> Intent:
+        """Voids what is held, or marks the order, so that its approval comes to nothing."""
+        order = await self._order(intent_id)
+        if not _holds(order):
+            order = await self._marked(order, key)
+        if _holds(order):
+            path = f"/v2/payments/authorizations/{_id(_holds(order)[0])}/void"
+            await self._unless(_DONE, "authorizations.void", path, {}, key)
+            order = await self._order(str(order["id"]))
+        intent = await self._seen(order)
+        if intent.status not in {PaymentStatus.RELEASED, PaymentStatus.FAILED}:
+            raise ProviderPermanent("paypal", f"cannot cancel what is {intent.status}", provider_code="not_cancellable")
+        return intent
+
+    async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen:
+        """Of the largest capture: always the same one, so that the key has one meaning."""
+        order = await self._order(intent_id)
+        captures = _sound(order, wire.taken)
+        if not captures:
+            raise ProviderPermanent("paypal", "has taken nothing that could come back", provider_code="not_captured")
+        largest = max(captures, key=lambda one: (wire.from_wire(one.get("amount")).amount, str(one.get("id"))))
+        body = {"amount": wire.to_wire(amount), "custom_id": f"{wire.REFUND}{refund_id}"}
+        path = f"/v2/payments/captures/{_id(largest)}/refund"
+        made = await self._api.ask("captures.refund", "POST", path, body, key=key)
+        try:
+            return replace(wire.refund_of(made), refund_id=refund_id)
+        except ValueError:
+            raise OutcomeUnknown("paypal", "answered captures.refund with something that makes no sense") from None
+
+    async def _order(self, intent_id: str) -> dict[str, Any]:
+        """By its own id, or by that of a capture or an authorisation of it."""
+        kind, _, ident = intent_id.rpartition(":")
+        if kind in {"capture", "authorization"}:
+            found = await self._api.ask(f"{kind}s.get", "GET", f"/v2/payments/{kind}s/{_path(ident)}")
+            order_id = _order_of(found)
+            if order_id is None:
+                raise ProviderPermanent("paypal", f"did not say which order the {kind} is of", provider_code="no_order")
+            ident = order_id
+        return await self._api.ask("orders.get", "GET", f"/v2/checkout/orders/{_path(ident)}")
+
+    async def _authorised(self, order: dict[str, Any]) -> Intent:
+        """What the buyer can mend is no failure of the payment: they are sent to PayPal once more."""
+        ident, key = _path(str(order["id"])), f"payment:{wire.payment_id(order)}:authorise"
+        answer = await self._api.answer(
+            "orders.authorize", "POST", f"/v2/checkout/orders/{ident}/authorize", {}, key=key
+        )
+        if answer.ok:
+            return await self._seen(document_of(answer))
+        code = code_of(answer)
+        if code in _BUYERS:
+            there = wire.link_of(document_of(answer), "redirect", "payer-action")
+            intent = _read(order)
+            return replace(
+                intent,
+                status=PaymentStatus.REQUIRES_ACTION,
+                failure=code,
+                approval_url=there or intent.approval_url,
+            )
+        if code in _MOVED:
+            return await self._seen(await self._order(ident))
+        raise refused(answer)
+
+    async def _marked(self, order: dict[str, Any], key: str) -> dict[str, Any]:
+        """An order cannot be cancelled at PayPal, only left alone; the mark makes all of the hub leave it alone."""
+        if order.get("status") == "VOIDED" or _sound(order, wire.is_cancelled):
+            return order
+        ident = str(order["id"])
+        mark = f"{wire.CANCELLED}{wire.payment_id(order) or ''}"
+        change = {"op": "replace", "path": "/purchase_units/@reference_id=='default'/custom_id", "value": mark}
+        answer = await self._api.answer(
+            "orders.patch", "PATCH", f"/v2/checkout/orders/{_path(ident)}", [change], key=key
+        )
+        if not answer.ok and code_of(answer) not in _MOVED:
+            raise refused(answer)
+        return await self._order(ident)
+
+    async def _unless(self, fine: frozenset[str], operation: str, path: str, body: Any, key: str) -> None:
+        """Asks for it; that it has been done already is as good."""
+        answer = await self._api.answer(operation, "POST", path, body, key=key)
+        if not answer.ok and code_of(answer) not in fine:
+            raise refused(answer)
+
+    async def _seen(self, order: dict[str, Any]) -> Intent:
+        """With its disputes, of which an order says nothing: they are asked for once something was taken."""
+        disputes = [one for capture in _sound(order, wire.taken) for one in await self._disputes(_id(capture))]
+        return _read(order, tuple(disputes))
+
+    async def _disputes(self, capture_id: str) -> list[DisputeSeen]:
+        params = {"disputed_transaction_id": capture_id}
+        answer = await self._api.answer("disputes.list", "GET", "/v1/customer/disputes", params=params)
+        if answer.status == _FORBIDDEN:
+            self._tell_blind()
+            return []
+        if not answer.ok:
+            raise refused(answer)
+        listed = document_of(answer).get("items") or []
+        ids = [one["dispute_id"] for one in listed if isinstance(one, dict) and wire.is_id(one.get("dispute_id"))]
+        found = [await self._api.ask("disputes.get", "GET", f"/v1/customer/disputes/{ident}") for ident in ids]
+        try:
+            return [wire.dispute_of(one) for one in found]
+        except ValueError:
+            raise ProviderTransient("paypal", "answered disputes.get with something that makes no sense") from None
+
+    def _tell_blind(self) -> None:
+        """Said once: the application at PayPal lacks the right to see disputes, and payments go on without."""
+        if not self._blind:
+            self._blind = True
+            log.warning("paypal.disputes_forbidden")
+
+
+def _read(order: dict[str, Any], disputes: tuple[DisputeSeen, ...] = (), *, write: bool = False) -> Intent:
+    try:
+        return wire.intent_of(order, disputes)
+    except ValueError:
+        raise _senseless(write=write) from None
+
+
+def _sound(order: dict[str, Any], question: Any) -> Any:
+    try:
+        return question(order)
+    except (ValueError, TypeError, AttributeError):
+        raise _senseless(write=False) from None
+
+
+def _senseless(*, write: bool) -> OutcomeUnknown | ProviderTransient:
+    kind = OutcomeUnknown if write else ProviderTransient
+    return kind("paypal", "described an order that makes no sense")
+
+
+def _holds(order: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _sound(order, lambda it: wire.payments_of(it, "authorizations"))
+    return found
+
+
+def _newest_hold(order: dict[str, Any]) -> dict[str, Any]:
+    """The newest that is good; the newest of all, when none is: PayPal then says what became of it."""
+    holds = _holds(order)
+    if not holds:
+        raise ProviderPermanent("paypal", "holds nothing that could be taken", provider_code="not_authorised")
+    return next((one for one in reversed(holds) if one.get("status") == "CREATED"), holds[-1])
+
+
+def _id(thing: dict[str, Any]) -> str:
+    return _path(str(thing.get("id")))
+
+
+def _path(ident: str) -> str:
+    """An id that is fit for a path. Raises ProviderPermanent."""
+    if not wire.is_id(ident):
+        raise ProviderPermanent("paypal", "has no such id", provider_code="INVALID_RESOURCE_ID")
+    return ident
+
+
+def _order_of(resource: dict[str, Any]) -> str | None:
+    """The order that a hold, a capture or an event's resource belongs to."""
+    extra = resource.get("supplementary_data")
+    related = extra.get("related_ids") if isinstance(extra, dict) else None
+    found = related.get("order_id") if isinstance(related, dict) else None
+    if wire.is_id(found):
+        return str(found)
+    return _last_part(wire.link_of(resource, "up"), "/checkout/orders/")
+
+
+def _upwards(resource: dict[str, Any], kind: Any) -> str | None:
+    """From a refund to its capture, from a dispute to the capture that it is about."""
+    above = wire.link_of(resource, "up")
+    disputed = resource.get("disputed_transactions")
+    first = disputed[0] if isinstance(disputed, list) and disputed and isinstance(disputed[0], dict) else {}
+    capture = _last_part(above, "/payments/captures/") or first.get("seller_transaction_id")
+    if capture is None and kind == "capture":
+        capture = resource.get("id")
+    if wire.is_id(capture):
+        return f"capture:{capture}"
+    hold = _last_part(above, "/payments/authorizations/") or (resource.get("id") if kind == "authorization" else None)
+    return f"authorization:{hold}" if wire.is_id(hold) else None
+
+
+def _last_part(url: str | None, place: str) -> str | None:
+    before, found, last = (url or "").partition(place)
+    return last if found and before and wire.is_id(last) else None

@@ -1,0 +1,313 @@
+"""PayPal's documents in the hub's words, and back. Pure; raises ValueError for what makes no sense."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+from uuid import UUID
+
+from hub.bookings import PaymentStatus
+from hub.core.errors import ProviderPermanent
+from hub.core.money import CURRENCIES, Money, decimals
+from hub.payments import DisputeSeen, Intent, IntentRequest, RefundSeen
+
+_WHOLE = frozenset({"HUF", "TWD"})
+"""Two decimals in ISO 4217, of which PayPal takes none (developer.paypal.com/api/rest/reference/currency-codes)."""
+_MOST_DECIMALS = 2
+CANCELLED = "cancelled:"
+"""Before the payment's id in an order's custom_id: the hub has given it up, and nothing is held on it any more."""
+REFUND = "refund:"
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_TEXT = 127
+
+_ORDER = {
+    "CREATED": PaymentStatus.UNPAID,
+    "PAYER_ACTION_REQUIRED": PaymentStatus.UNPAID,
+    "VOIDED": PaymentStatus.RELEASED,
+}
+_HOLD = {
+    "CREATED": PaymentStatus.AUTHORISED,
+    "DENIED": PaymentStatus.FAILED,
+    "VOIDED": PaymentStatus.RELEASED,
+    "EXPIRED": PaymentStatus.RELEASED,
+}
+_TAKEN = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
+_NOT_TAKEN = frozenset({"DECLINED", "FAILED"})
+_REFUND: dict[str, Literal["pending", "succeeded", "failed"]] = {
+    "COMPLETED": "succeeded",
+    "FAILED": "failed",
+    "CANCELLED": "failed",
+}
+_OUTCOME: dict[str, Literal["won", "lost"]] = {
+    "RESOLVED_SELLER_FAVOUR": "won",
+    "CANCELED_BY_BUYER": "won",
+    "DENIED": "won",
+    "RESOLVED_WITH_PAYOUT": "won",
+    "RESOLVED_BUYER_FAVOUR": "lost",
+    "ACCEPTED": "lost",
+}
+
+
+def to_wire(money: Money) -> dict[str, str]:
+    """The amount as PayPal writes it. Raises ProviderPermanent for what it cannot express."""
+    digits = decimals(money.currency)
+    if digits > _MOST_DECIMALS or (money.currency in _WHOLE and money.amount % 100):
+        text = f"cannot charge {money.display} exactly"
+        raise ProviderPermanent("paypal", text, provider_code="amount_not_supported")
+    shown = 0 if money.currency in _WHOLE else digits
+    return {"currency_code": money.currency, "value": f"{money.major:.{shown}f}"}
+
+
+def from_wire(given: Any) -> Money:
+    """Raises ValueError for what is no amount, or finer than the currency."""
+    if not isinstance(given, dict) or not isinstance(given.get("value"), str):
+        raise ValueError("no amount")
+    currency = given.get("currency_code")
+    if currency not in CURRENCIES:
+        raise ValueError("no known currency")
+    try:
+        value = Decimal(given["value"])
+        money = Money.of(value, currency)
+    except (InvalidOperation, OverflowError) as error:
+        raise ValueError("no amount") from error
+    if money.major != value:
+        raise ValueError("finer than the currency")
+    return money
+
+
+def order_body(request: IntentRequest, *, return_url: str, cancel_url: str, brand: str) -> dict[str, Any]:
+    """Nothing is sent by post, and the buyer decides on PayPal's page: `PAY_NOW`.
+
+    The invoice's number is the payment's id: PayPal itself refuses to take the money of one payment twice.
+    """
+    places = {"{booking_id}": str(request.booking_id), "{payment_id}": str(request.payment_id)}
+    context = {
+        "return_url": _filled(return_url, places),
+        "cancel_url": _filled(cancel_url, places),
+        "shipping_preference": "NO_SHIPPING",
+        "user_action": "PAY_NOW",
+        **({"brand_name": brand[:_TEXT]} if brand else {}),
+    }
+    unit = {
+        "reference_id": "default",
+        "custom_id": str(request.payment_id),
+        "invoice_id": str(request.payment_id),
+        "description": request.description[:_TEXT],
+        "amount": to_wire(request.amount),
+    }
+    wallet = {"experience_context": context}
+    return {"intent": "AUTHORIZE", "purchase_units": [unit], "payment_source": {"paypal": wallet}}
+
+
+def _filled(url: str, places: dict[str, str]) -> str:
+    for name, text in places.items():
+        url = url.replace(name, text)
+    return url
+
+
+def is_id(found: Any) -> bool:
+    return isinstance(found, str) and _ID.fullmatch(found) is not None
+
+
+def link_of(document: dict[str, Any], *rels: str) -> str | None:
+    """The first link of one of these kinds."""
+    links = document.get("links")
+    for one in links if isinstance(links, list) else ():
+        if isinstance(one, dict) and one.get("rel") in rels and isinstance(one.get("href"), str):
+            return str(one["href"])
+    return None
+
+
+def payments_of(order: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """Its `authorizations`, `captures` or `refunds`, the oldest first."""
+    found = []
+    for unit in _units(order):
+        listed = (unit.get("payments") or {}).get(kind) or []
+        found += [one for one in listed if isinstance(one, dict)]
+    return found
+
+
+def _units(order: dict[str, Any]) -> list[dict[str, Any]]:
+    units = order.get("purchase_units")
+    if not isinstance(units, list) or not units or not all(isinstance(one, dict) for one in units):
+        raise ValueError("no purchase units")
+    return units
+
+
+def custom_id(order: dict[str, Any]) -> str:
+    found = _units(order)[0].get("custom_id")
+    return found if isinstance(found, str) else ""
+
+
+def payment_id(order: dict[str, Any]) -> UUID | None:
+    """None for an order that somebody has made outside the hub."""
+    return _uuid(custom_id(order).removeprefix(CANCELLED))
+
+
+def is_cancelled(order: dict[str, Any]) -> bool:
+    return custom_id(order).startswith(CANCELLED)
+
+
+def awaits_us(order: dict[str, Any]) -> bool:
+    """Approved by its buyer, ours, and nothing held yet."""
+    if order.get("status") != "APPROVED" or is_cancelled(order) or payment_id(order) is None:
+        return False
+    return not payments_of(order, "authorizations") and not payments_of(order, "captures")
+
+
+def taken(order: dict[str, Any]) -> list[dict[str, Any]]:
+    """The captures that took money."""
+    return [one for one in payments_of(order, "captures") if one.get("status") in _TAKEN]
+
+
+def intent_of(order: dict[str, Any], disputes: tuple[DisputeSeen, ...] = ()) -> Intent:
+    """Total: a status that PayPal adds one day is `processing`, neither success nor failure."""
+    if not is_id(order.get("id")):
+        raise ValueError("no id")
+    amount = _sum(one.get("amount") for one in _units(order))
+    captured = _sum((one.get("amount") for one in taken(order)), amount.currency).amount
+    refunds = _without_reversals(_refunds(order), disputes)
+    refunded = _refunded(order, refunds, amount.currency, disputes)
+    return Intent(
+        id=str(order["id"]),
+        payment_id=payment_id(order),
+        amount=amount,
+        status=_status(order, captured, refunded),
+        captured=captured,
+        refunded=refunded,
+        refunds=refunds,
+        disputes=disputes,
+        fee=_fee(order),
+        approval_url=link_of(order, "payer-action", "approve"),
+    )
+
+
+def _sum(amounts: Iterable[Any], currency: str = "") -> Money:
+    found = [from_wire(one) for one in amounts]
+    total = Money(0, found[0].currency if found else currency)
+    for one in found:
+        total += one
+    return total
+
+
+def _status(order: dict[str, Any], captured: int, refunded: int) -> PaymentStatus:
+    """What was taken says most, then what is held, then the order itself."""
+    captures, holds = payments_of(order, "captures"), payments_of(order, "authorizations")
+    if captured:
+        if not refunded:
+            return PaymentStatus.PAID
+        return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
+    if captures and not all(one.get("status") in _NOT_TAKEN for one in captures):
+        return PaymentStatus.PROCESSING
+    if holds:
+        return _of_holds([str(one.get("status")) for one in holds], bool(captures))
+    if is_cancelled(order):
+        return PaymentStatus.RELEASED
+    return PaymentStatus.FAILED if captures else _ORDER.get(str(order.get("status")), PaymentStatus.PROCESSING)
+
+
+def _of_holds(statuses: list[str], refused: bool) -> PaymentStatus:
+    """`refused`: every capture was. A hold may have been renewed, so one that is good makes up for the others."""
+    if "CREATED" in statuses:
+        return PaymentStatus.AUTHORISED
+    if refused and statuses[-1] == "CAPTURED":
+        return PaymentStatus.FAILED
+    return _HOLD.get(statuses[-1], PaymentStatus.PROCESSING)
+
+
+def _refunds(order: dict[str, Any]) -> tuple[RefundSeen, ...] | None:
+    """None when a capture says that something came back, and no refund is shown."""
+    found = tuple(refund_of(one) for one in payments_of(order, "refunds"))
+    hidden = any(one.get("status") in {"REFUNDED", "PARTIALLY_REFUNDED"} for one in taken(order))
+    return None if hidden and not found else found
+
+
+def refund_of(wire: dict[str, Any]) -> RefundSeen:
+    if not is_id(wire.get("id")):
+        raise ValueError("no id")
+    status = _REFUND.get(str(wire.get("status")), "pending")
+    ours, _, ident = str(wire.get("custom_id") or "").partition(":")
+    known = _uuid(ident) if f"{ours}:" == REFUND else None
+    details = wire.get("status_details")
+    reason = details.get("reason") if isinstance(details, dict) else None
+    return RefundSeen(str(wire["id"]), from_wire(wire.get("amount")).amount, status, known, reason)
+
+
+def _without_reversals(
+    refunds: tuple[RefundSeen, ...] | None, disputes: tuple[DisputeSeen, ...]
+) -> tuple[RefundSeen, ...] | None:
+    """The money of a lost dispute may be shown as a refund as well: it went once, with the dispute."""
+    kept = list(refunds or ())
+    for one in disputes:
+        if one.status == "lost":
+            twin = next((it for it in kept if it.refund_id is None and it.amount == one.amount), None)
+            if twin is not None:
+                kept.remove(twin)
+    return None if refunds is None else tuple(kept)
+
+
+def _refunded(
+    order: dict[str, Any],
+    refunds: tuple[RefundSeen, ...] | None,
+    currency: str,
+    disputes: tuple[DisputeSeen, ...],
+) -> int:
+    """What is on its way included, as the account has it no more."""
+    if refunds is not None:
+        return sum(one.amount for one in refunds if one.status != "failed")
+    if any(one.status == "lost" for one in disputes):
+        return 0
+    return _sum((one.get("amount") for one in taken(order) if one.get("status") == "REFUNDED"), currency).amount
+
+
+def dispute_of(wire: dict[str, Any]) -> DisputeSeen:
+    """Of the whole document. What is not decided, or decided in a word that nobody knows, is open."""
+    ident = wire.get("dispute_id")
+    if not is_id(ident):
+        raise ValueError("no id")
+    outcome = wire.get("dispute_outcome")
+    code = outcome.get("outcome_code") if isinstance(outcome, dict) else None
+    status: Literal["open", "won", "lost"] = "open"
+    if wire.get("status") == "RESOLVED":
+        status = _OUTCOME.get(str(code), "open")
+    reason, due = wire.get("reason"), wire.get("seller_response_due_date")
+    return DisputeSeen(
+        str(ident),
+        from_wire(wire.get("dispute_amount")).amount,
+        status,
+        reason if is_word(reason) else None,
+        _time(due),
+    )
+
+
+def is_word(found: Any) -> bool:
+    return isinstance(found, str) and re.fullmatch(r"[A-Z0-9_]{1,255}", found) is not None
+
+
+def _fee(order: dict[str, Any]) -> Money | None:
+    """In the currency in which PayPal settles, where it says so."""
+    found = []
+    for one in taken(order):
+        parts = one.get("seller_receivable_breakdown")
+        fee = (
+            parts.get("paypal_fee_in_receivable_currency") or parts.get("paypal_fee") if isinstance(parts, dict) else 0
+        )
+        if fee:
+            found.append(fee)
+    return _sum(found) if found else None
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

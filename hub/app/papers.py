@@ -1,0 +1,61 @@
+"""What is printed, put together."""
+
+from dataclasses import dataclass
+
+from adapters import Adapters
+from hub.app.resources import Resources
+from hub.audit import Audit
+from hub.bookings.store import Store
+from hub.core.clock import Ids
+from hub.core.jobs import Jobs
+from hub.customers import Customers
+from hub.documents import Documents, Invoices, Journey, Printer, Seller, Tax
+from hub.locations import Locations
+from hub.settings import InvoiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    invoices: Invoices
+    documents: Documents
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What papers are made from."""
+
+    bookings: Store
+    customers: Customers
+    jobs: Jobs
+    audit: Audit
+    ids: Ids
+    locations: Locations
+
+
+def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
+    """Invoices are issued by jobs; documents are printed when they are asked for."""
+    seller, journey = seller_of(have.settings.invoice), Journey(shelf.locations)
+    printer = Printer(have.settings.invoice.fonts)
+    have.closing.callback(printer.close)
+    return Papers(
+        invoices=Invoices(
+            have.db,
+            shelf.bookings,
+            shelf.customers,
+            shelf.jobs,
+            shelf.audit,
+            have.clock,
+            shelf.ids,
+            seller,
+            journey,
+            wired.sandboxed,
+        ),
+        documents=Documents(have.db, shelf.bookings, printer, seller, journey, wired.sandboxed),
+    )
+
+
+def seller_of(said: InvoiceSettings) -> Seller:
+    tax = Tax(said.tax_name, said.tax_rate, said.tax_note)
+    return Seller(
+        said.name, said.address, said.tax_id, said.email, said.footer, tax, said.time_zone, said.keep_years
+    )

@@ -1,0 +1,261 @@
+"""The database as a process of the hub has it: each statement takes its turn, and any connection may be lost."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from hub.core.db import codecs
+from hub.torture.loop import Turns
+from hub.torture.points import Killed, Life, Points
+
+SCHEMA = """
+create schema if not exists torture;
+create sequence if not exists torture.clock;
+create or replace function torture.now() returns timestamptz language sql stable
+    as $$ select to_timestamp(last_value / 1e6) from torture.clock $$;
+create or replace function torture.clock_timestamp() returns timestamptz language sql volatile
+    as $$ select to_timestamp(last_value / 1e6) from torture.clock $$;
+"""
+"""The server's own clock shows the virtual time to whoever asks for it: functions found before the built-in ones."""
+
+
+class Watch:
+    """Asks the server from a thread of its own, while the loop stands still."""
+
+    def __init__(self, dsn: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="watch", daemon=True)
+        self._thread.start()
+        self._connection = self._ask(asyncpg.connect(dsn))
+        self.asked = 0
+
+    def _ask(self, question: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(_awaited(question), self._loop).result(30)
+
+    def is_blocked(self, pid: int) -> bool:
+        self.asked += 1
+        return bool(pid and self._ask(self._connection.fetchval("select pg_blocking_pids($1) <> '{}'", pid)))
+
+    def terminate(self, pid: int) -> None:
+        """Returns when that process of the server has ended, and has let go of its locks."""
+        self._ask(self._connection.execute(f"select pg_terminate_backend({int(pid)}, 5000)"))
+
+    def close(self) -> None:
+        self._ask(self._connection.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _awaited(question: Awaitable[Any]) -> Any:
+    return await question
+
+
+@dataclass(eq=False)
+class Wire:
+    """A real connection, used by one process after another. `busy` while a statement is under way."""
+
+    raw: Any
+    pid: int
+    plain: bool
+    in_transaction: bool = False
+    busy: bool = False
+
+
+@dataclass
+class Server:
+    """All connections there are. `now` in microseconds since 1970, of the virtual clock."""
+
+    dsn: str
+    watch: Watch
+    turns: Turns
+    now: Callable[[], int]
+    free: list[Wire] = field(default_factory=list)
+    shown: int = -1
+    statements: int = 0
+    _clock: Any = None
+
+    async def open(self) -> None:
+        self._clock = await asyncpg.connect(self.dsn)
+        name = await self._clock.fetchval("select current_database()")
+        await self._clock.execute(SCHEMA)
+        await self._clock.execute(f'alter database "{name}" set search_path = torture, pg_catalog, public')
+
+    async def close(self) -> None:
+        for wire in self.free:
+            wire.raw.terminate()
+        self._clock.terminate()
+        self.watch.close()
+
+    async def show_time(self) -> None:
+        """Called within a turn, before a statement that asks the server for the time."""
+        if (now := self.now()) != self.shown:
+            self.shown = now
+            await self._clock.execute(f"select setval('torture.clock', {now})")
+
+    async def lend(self, *, plain: bool = False) -> Wire:
+        """A connection that nobody has; `plain` is one without the pool's codecs."""
+        for wire in reversed(self.free):
+            if wire.plain == plain:
+                self.free.remove(wire)
+                return wire
+        return await self.turns.take(0, lambda: self._connect(plain))
+
+    async def _connect(self, plain: bool) -> Wire:
+        raw = await asyncpg.connect(self.dsn, server_settings={"timezone": "UTC", "application_name": "torture"})
+        if not plain:
+            await codecs(raw)
+        return Wire(raw, raw.get_server_pid(), plain)
+
+    def reclaim(self, wire: Wire) -> None:
+        """From a process that has died, or that has thrown it away: what was not committed has not happened."""
+        if wire.busy or wire.in_transaction:
+            self.watch.terminate(wire.pid)
+            wire.raw.terminate()
+        elif wire not in self.free:
+            self.free.append(wire)
+
+
+_TIMED: dict[str, bool] = {}
+
+
+def _asks_for_time(query: str) -> bool:
+    found = _TIMED.get(query)
+    if found is None:
+        lower = query.lower()
+        found = _TIMED[query] = "now()" in lower or "clock_timestamp()" in lower or "pgqueuer" in lower
+    return found
+
+
+class Steered:
+    """What the hub takes for its connection."""
+
+    def __init__(self, server: Server, points: Points, life: Life, wire: Wire, ring: Callable[[], None]) -> None:
+        self.wire = wire
+        self._server = server
+        self._points = points
+        self._life = life
+        self._ring = ring
+        self._rings = False
+        self._lost = False
+
+    def is_closed(self) -> bool:
+        return self._lost
+
+    def terminate(self) -> None:
+        if not self._lost:
+            self._lost = True
+            self._server.reclaim(self.wire)
+
+    def get_server_pid(self) -> int:
+        return self.wire.pid
+
+    async def fetch(self, query: str, *args: Any) -> Any:
+        return await self._say("fetch", query, *args)
+
+    async def fetchrow(self, query: str, *args: Any) -> Any:
+        return await self._say("fetchrow", query, *args)
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        return await self._say("fetchval", query, *args)
+
+    async def executemany(self, query: str, rows: Any) -> None:
+        await self._say("executemany", query, rows)
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> Any:  # noqa: ARG002, ASYNC109
+        return await self._say("execute", query, *args)
+
+    async def _say(self, how: str, query: str, *args: Any) -> Any:
+        self._life.check()
+        if self._lost:
+            raise asyncpg.InterfaceError("connection is closed")
+        whole = query == "commit" or not (self.wire.in_transaction or query.startswith(("begin", "rollback")))
+        try:
+            if not whole:
+                return await self._turn(how, query, *args)
+            label = query if query == "commit" else f"run {' '.join(query.split()[:4])}"
+            return await self._points.through(self._life, label, lambda: self._turn(how, query, *args))
+        except asyncpg.ConnectionDoesNotExistError:
+            self.terminate()
+            raise
+
+    async def _turn(self, how: str, query: str, *args: Any) -> Any:
+        return await self._server.turns.take(self.wire.pid, lambda: self._speak(how, query, *args))
+
+    async def _speak(self, how: str, query: str, *args: Any) -> Any:
+        """Once begun it comes to its end at the server, whatever happens to who has asked."""
+        self._life.check()
+        server, wire = self._server, self.wire
+        server.statements += 1
+        if _asks_for_time(query):
+            await server.show_time()
+            self._rings = self._rings or "into pgqueuer" in query
+        if query.startswith("begin"):
+            wire.in_transaction = True
+        wire.busy = True
+        done = await self._to_its_end(getattr(wire.raw, how)(query, *args))
+        if query in {"commit", "rollback"}:
+            wire.in_transaction = False
+        if self._rings and not wire.in_transaction:
+            self._rings = False
+            self._ring()
+        return done
+
+
+    async def _to_its_end(self, asking: Any) -> Any:
+        """Who is cancelled meanwhile hears of it afterwards: the server has got the statement."""
+        task = asyncio.get_running_loop().create_task(asking, context=Context())
+        cut_off = False
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                cut_off = True
+        self.wire.busy = False
+        if cut_off:
+            task.exception()
+            raise asyncio.CancelledError
+        return task.result()
+
+
+class Pool:
+    """Takes the place of asyncpg's pool in `Database`, for one process."""
+
+    def __init__(self, server: Server, points: Points, life: Life, ring: Callable[[], None]) -> None:
+        self._server = server
+        self._points = points
+        self._life = life
+        self._ring = ring
+        self._out: set[Steered] = set()
+        life.at_death.append(self._take_back)
+
+    async def acquire(self, *, timeout: float | None = None) -> Steered:  # noqa: ARG002, ASYNC109
+        return await self.connection()
+
+    async def connection(self, *, plain: bool = False) -> Steered:
+        self._life.check()
+        wire = await self._server.lend(plain=plain)
+        if not self._life.alive:
+            self._server.reclaim(wire)
+            raise Killed
+        found = Steered(self._server, self._points, self._life, wire, self._ring)
+        self._out.add(found)
+        return found
+
+    async def release(self, connection: Steered) -> None:
+        self._out.discard(connection)
+        if not connection.is_closed():
+            connection.terminate()  # it goes back to those that are free
+
+    async def close(self) -> None:
+        pass
+
+    def _take_back(self) -> None:
+        for one in tuple(self._out):
+            one.terminate()
+        self._out.clear()

@@ -1,0 +1,188 @@
+"""Whatever a provider says in whatever order, the books balance and agree with the payment."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hub.attention import Attention
+from hub.audit import Audit
+from hub.bookings import PaymentStatus
+from hub.bookings.store import Store
+from hub.core.clock import Ids, SystemClock
+from hub.core.db import Database
+from hub.core.jobs import Jobs
+from hub.core.money import Money
+from hub.payments import DisputeSeen, Intent, Ledger, RefundSeen
+from hub.payments.books import Books, check
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+PRICE = 10_000
+
+
+@pytest.fixture
+def ledger(db: Database) -> Ledger:
+    clock = SystemClock()
+    ids, audit, jobs = Ids(clock), Audit(clock), Jobs()
+    store = Store(jobs, audit, clock)
+    return Ledger(store, jobs, audit, Books(clock, ids), Attention(db, audit, clock, ids), clock, ids)
+
+
+async def payment(db: Database, status: str = "pending") -> UUID:
+    """A booking with an unpaid payment of 100.00 EUR."""
+    key = uuid4()
+    async with db.transaction() as tx:
+        await tx.execute(
+            "insert into customers (id, email, name, created_at) values ($1, $2, 'Ada', $3)", key, f"{key}@e.com", NOW
+        )
+        await tx.execute(
+            "insert into bookings (id, reference, customer_id, status, amount, currency, offer_id, supplier, itinerary, "
+            "sandbox, contact_email, created_at, updated_at, expires_at) "
+            "values ($1, $2, $1, $3, $4, 'EUR', 'o', 'kiwi', '{}', true, 'a@e.com', $5, $5, $5)",
+            key, str(key)[:8], status, PRICE, NOW,
+        )  # fmt: skip
+        await tx.execute(
+            "insert into payments (id, booking_id, customer_id, provider, amount, currency, created_at, updated_at) "
+            "values ($1, $1, $1, 'stripe', $2, 'EUR', $3, $3)",
+            key, PRICE, NOW,
+        )  # fmt: skip
+    return key
+
+
+def said(status: PaymentStatus, captured: int = 0, **more: Any) -> Intent:
+    return Intent("pi_1", None, Money(PRICE, "EUR"), status, captured, refunds=more.pop("refunds", ()), **more)
+
+
+async def settled(db: Database, ledger: Ledger, key: UUID, *news: Intent) -> dict[str, Any]:
+    """The payment after the news, with the balances of its accounts; every rule of the books has held."""
+    for one in news:
+        async with db.transaction() as tx:
+            await ledger.settle(tx, key, replace(one, id=f"pi_{key}"))
+    async with db.transaction() as tx:
+        assert [one for one in await check(tx) if one.rule != "a confirmed booking is paid for"] == []
+        row = dict(await tx.fetchrow("select * from payments where id = $1", key))
+        return row | {"balances": await ledger.books.balances(tx, key)}
+
+
+async def test_held_then_taken(db: Database, ledger: Ledger):
+    key = await payment(db)
+    held = await settled(db, ledger, key, said(PaymentStatus.AUTHORISED))
+    assert held["balances"] == {"traveller": -PRICE, "held": PRICE}
+    taken = await settled(db, ledger, key, said(PaymentStatus.PAID, PRICE), said(PaymentStatus.PAID, PRICE))
+    assert {name: sum for name, sum in taken["balances"].items() if sum} == {"traveller": -PRICE, "taken": PRICE}
+
+
+async def test_a_hold_that_is_let_go_leaves_nothing(db: Database, ledger: Ledger):
+    key = await payment(db)
+    gone = await settled(db, ledger, key, said(PaymentStatus.AUTHORISED), said(PaymentStatus.RELEASED))
+    assert set(gone["balances"].values()) == {0}
+
+
+async def test_a_refund_that_fails_is_money_that_is_still_ours(db: Database, ledger: Ledger):
+    key, back = await payment(db), RefundSeen("re_1", 4_000, "succeeded")
+    part = await settled(db, ledger, key, said(PaymentStatus.PAID, PRICE, refunds=(back,)))
+    assert (part["status"], part["refunded"]) == ("partially_refunded", 4_000)
+    failed = said(PaymentStatus.PAID, PRICE, refunds=(replace(back, status="failed"),))
+    again = await settled(db, ledger, key, failed, said(PaymentStatus.PAID, PRICE, refunds=(back,)))
+    assert (again["status"], again["refunded"], again["balances"]["taken"]) == ("paid", 0, PRICE)
+
+
+@pytest.mark.parametrize(("end", "taken", "disputed"), [("won", PRICE, 0), ("lost", 0, PRICE), ("open", 0, PRICE)])
+async def test_a_dispute_takes_the_money_until_it_is_won(
+    db: Database, ledger: Ledger, end: Any, taken: int, disputed: int
+):
+    key = await payment(db)
+    opened = said(PaymentStatus.PAID, PRICE, disputes=(DisputeSeen("du_1", PRICE, "open"),))
+    ended = said(PaymentStatus.PAID, PRICE, disputes=(DisputeSeen("du_1", PRICE, end),))
+    found = await settled(db, ledger, key, opened, ended, opened)
+    assert (found["balances"]["taken"], found["disputed"]) == (taken, disputed)
+    async with db.transaction() as tx:
+        assert await tx.fetchval("select count(*) from attention where kind = 'dispute'") == 1
+
+
+async def test_a_fee_is_booked_once_in_its_own_currency(db: Database, ledger: Ledger):
+    key, paid = await payment(db), said(PaymentStatus.PAID, PRICE, fee=Money(330, "GBP"))
+    found = await settled(db, ledger, key, paid, paid)
+    assert (found["fee"], found["fee_currency"]) == (330, "GBP")
+    async with db.transaction() as tx:
+        assert await tx.fetchval("select count(*) from transactions where kind = 'fee' and currency = 'GBP'") == 1
+
+
+async def test_another_sum_than_ours_confirms_nothing_and_is_a_matter_for_people(db: Database, ledger: Ledger):
+    key = await payment(db)
+    wrong = replace(said(PaymentStatus.PAID, PRICE), amount=Money(PRICE - 1, "EUR"))
+    found = await settled(db, ledger, key, wrong, wrong)
+    assert (found["status"], found["balances"]) == ("unpaid", {})
+    async with db.transaction() as tx:
+        assert await tx.fetchval("select array_agg(kind) from attention") == ["payment_mismatch"]
+
+
+async def test_the_database_refuses_what_does_not_balance(db: Database, ledger: Ledger):
+    key = await payment(db)
+    await settled(db, ledger, key, said(PaymentStatus.AUTHORISED))
+    with pytest.raises(asyncpg.CheckViolationError, match="does not balance"):
+        async with db.transaction() as tx:
+            await tx.execute("update postings set amount = amount + 1 where account = 'held'")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        ("update payments set captured = captured - 1", "what is taken is what was captured and is not back"),
+        ("update payments set status = 'authorised'", "what is held is what is authorised"),
+        ("update bookings set payment_status = 'unpaid'", "the booking shows its payment"),
+        ("update refunds set amount = 9999", "the payment knows its refunds"),
+        ("update bookings set status = 'confirmed', amount = 20000", "a confirmed booking is paid for"),
+        ("update payments set refunded = 1", "the payment knows its refunds"),
+    ],
+)
+async def test_the_check_finds_what_is_spoilt(db: Database, ledger: Ledger, spoil: str, rule: str):
+    key = await payment(db)
+    await settled(db, ledger, key, said(PaymentStatus.PAID, PRICE, refunds=(RefundSeen("re_1", 100, "pending"),)))
+    async with db.transaction() as tx:
+        await tx.execute(spoil)
+        assert rule in {one.rule for one in await check(tx)}
+
+
+REFUND = st.builds(
+    RefundSeen,
+    st.sampled_from(["re_1", "re_2", "re_3"]),
+    st.just(3_000),
+    st.sampled_from(["pending", "succeeded", "failed"]),
+)
+NEWS = st.builds(
+    lambda status, refunds, dispute: said(
+        status,
+        PRICE if status is PaymentStatus.PAID else 0,
+        refunds=tuple({one.id: one for one in refunds}.values()) if status is PaymentStatus.PAID else (),
+        disputes=(DisputeSeen("du", 1_000, dispute),) if dispute and status is PaymentStatus.PAID else (),
+    ),
+    st.sampled_from([
+        PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.AUTHORISED,
+        PaymentStatus.PAID, PaymentStatus.RELEASED, PaymentStatus.FAILED,
+    ]),
+    st.lists(REFUND, max_size=3),
+    st.sampled_from([None, "open", "won", "lost"]),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(news=st.lists(NEWS, max_size=8))
+async def test_no_order_of_news_unbalances_the_books(db: Database, ledger: Ledger, news: list[Intent]):
+    """Statuses, refunds and disputes in any order, doubled and stale: `settled` checks every rule after each."""
+    key = await payment(db)
+    marked = [
+        replace(
+            one,
+            refunds=tuple(replace(back, id=f"{back.id}:{key}") for back in one.refunds or ()),
+            disputes=tuple(replace(case, id=f"{case.id}:{key}") for case in one.disputes),
+        )
+        for one in news
+    ]
+    found = await settled(db, ledger, key, *marked)
+    assert found["refunded"] <= found["captured"]
