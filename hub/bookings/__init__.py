@@ -1,11 +1,15 @@
 """Bookings: from an offer to a ticket.
 
     pending ──paid──> ordering ──placed──> ordered ──captured──> confirmed ──> cancelled
-       │                 │  └─no answer─> order_unknown ─┬─found──> ordered
-       │                 │                               └─absent─> failed
-       ├─> cancelled     └──────refused──────> failed
-       ├─> expired  (not paid in time)
-       └─> failed   (sold out, or the price has risen)
+     │  ^                │  └─no answer─> order_unknown ─┬─found──> ordered
+     │  │                │                               └─absent─> failed
+     │  │                └──────refused──────> failed
+     │  └──agreed, to be paid anew──┐
+     ├─the price has risen─> awaiting_consent ─┬─declined──> cancelled
+     │                                         └─no answer─> failed
+     ├─> cancelled
+     ├─> expired  (not paid in time)
+     └─> failed   (sold out)
 
 A status moves only by the query `move`, which names the states it may come from. Whatever ends a booking that has
 been paid for asks the payments to give the money back, in the same transaction.
