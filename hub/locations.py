@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -41,29 +41,41 @@ class Location:
     lon: float
 
 
+@cache
+def _airports() -> dict[str, Location]:
+    """Read once in a process, whoever asks."""
+    return {
+        code: Location(
+            code, one["name"], one["city"], one["country"], "airport", (code,), one["tz"], one["lat"], one["lon"]
+        )
+        for code, one in airportsdata.load("IATA").items()
+    }
+
+
+@cache
+def _cities() -> dict[str, Location]:
+    """Metropolitan areas with an airport that is known."""
+    airports, found = _airports(), {}
+    for code, one in airportsdata.load_iata_macs().items():
+        members = [airports[airport] for airport in one["airports"] if airport in airports]
+        if members:
+            first, codes = members[0], tuple(airport.code for airport in members)
+            found[code] = Location(
+                code, one["name"], one["name"], one["country"], "city", codes, first.timezone, first.lat, first.lon
+            )
+    return found
+
+
 class Locations:
     """Loaded once, on first use; about 8,000 airports that have an IATA code."""
 
     @cached_property
     def _airports(self) -> dict[str, Location]:
-        return {
-            code: Location(
-                code, one["name"], one["city"], one["country"], "airport", (code,), one["tz"], one["lat"], one["lon"]
-            )
-            for code, one in airportsdata.load("IATA").items()
-        }
+        return _airports()
 
     @cached_property
     def _cities(self) -> dict[str, Location]:
-        found = {}
-        for code, one in airportsdata.load_iata_macs().items():
-            members = [self._airports[airport] for airport in one["airports"] if airport in self._airports]
-            if members:
-                first, codes = members[0], tuple(airport.code for airport in members)
-                found[code] = Location(
-                    code, one["name"], one["name"], one["country"], "city", codes, first.timezone, first.lat, first.lon
-                )
-        return found
+        return _cities()
 
     @cached_property
     def _index(self) -> list["_Entry"]:

@@ -115,7 +115,6 @@ class StaffDoor:
 
         To who accepts JSON the latter is only told, as `end_url`.
         """
-        self._check_origin(call.request)  # first: a foreign page that the cookie does not go to could still remove it
         caller = await self._whose(call.request)
         if caller is None:
             return self._gone(call.request, None)
@@ -187,7 +186,8 @@ class StaffDoor:
         else:
             response = self._page("leaving", end_url=end_url)
             response.headers["Refresh"] = f"0; url={end_url}"
-        self._set(response, self._session_cookie, "", 0)
+        if self._session_cookie in request.cookies:  # else a foreign page could remove what it cannot have sent
+            self._set(response, self._session_cookie, "", 0)
         return response
 
     def _again(self, error: Exception, return_to: str, email: str) -> web.Response:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from adapters.paypal.tokens import Tokens
@@ -53,41 +54,32 @@ class Api:
         params: dict[str, str] | None = None,
     ) -> Answer:
         """`key` is the PayPal-Request-Id. A token that has ended before its time is replaced, once."""
-        token = await self._tokens.get()
-        answer = await self._send(token, operation, method, path, body, key, params)
-        if answer.status == _UNAUTHORISED:
-            self._tokens.spoil(token)
-            answer = await self._send(await self._tokens.get(), operation, method, path, body, key, params)
-        return answer
-
-    async def _send(
-        self,
-        token: str,
-        operation: str,
-        method: str,
-        path: str,
-        body: Any,
-        key: str | None,
-        params: dict[str, str] | None,
-    ) -> Answer:
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Prefer": "return=representation"}
+        headers = {"Accept": "application/json", "Prefer": "return=representation"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if key is not None:
             headers["PayPal-Request-Id"] = key
-        return await self._transport.send(
-            Call(
-                provider="paypal",
-                operation=operation,
-                method=method,
-                url=self._base_url + path,
-                headers=headers,
-                params=params,
-                body=json.dumps(body).encode() if body is not None else None,
-                idempotency_key=key,
-                read=method == "GET",
-            )
+        call = Call(
+            provider="paypal",
+            operation=operation,
+            method=method,
+            url=self._base_url + path,
+            headers=headers,
+            params=params,
+            body=json.dumps(body).encode() if body is not None else None,
+            idempotency_key=key,
+            read=method == "GET",
         )
+        token = await self._tokens.get()
+        answer = await self._transport.send(_under(token, call))
+        if answer.status == _UNAUTHORISED:
+            self._tokens.spoil(token)
+            answer = await self._transport.send(_under(await self._tokens.get(), call))
+        return answer
+
+
+def _under(token: str, call: Call) -> Call:
+    return replace(call, headers={**call.headers, "Authorization": f"Bearer {token}"})
 
 
 def refused(answer: Answer) -> ProviderError:

@@ -4,8 +4,10 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,6 +22,8 @@ from hub.core.errors import ProviderError, Unauthenticated, Unavailable
 log = structlog.get_logger(__name__)
 
 _PLACE = re.compile(r"/v1/notifications/certs/[A-Za-z0-9_-]{1,100}", re.ASCII)
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+", re.ASCII)
+"""How OpenSSL names a root in a folder."""
 _DOMAIN = ".paypal.com"
 _SANDBOX = ".sandbox.paypal.com"
 KEPT = 8
@@ -36,13 +40,22 @@ Roots = Callable[[], Sequence[x509.Certificate]]
 
 def system_roots() -> list[x509.Certificate]:
     """The machine's own trust anchors (SSL_CERT_FILE and SSL_CERT_DIR are honoured). Reads files."""
-    found = []
-    for der in ssl.create_default_context().get_ca_certs(binary_form=True):
-        try:
-            found.append(x509.load_der_x509_certificate(der))
-        except ValueError:  # an old root whose form is not allowed any more: it vouches for nobody
-            continue
-    return found
+    context = ssl.create_default_context()
+    folder = ssl.get_default_verify_paths().capath
+    if not context.cert_store_stats()["x509_ca"] and folder:
+        _load(context, Path(folder))
+    # What OpenSSL tells of each, and its bytes: roots without a positive number are of no use to anybody (RFC 5280).
+    told, raw = context.get_ca_certs(), context.get_ca_certs(binary_form=True)
+    numbers = (str(one.get("serialNumber", "")) for one in told)
+    return [x509.load_der_x509_certificate(der) for number, der in zip(numbers, raw, strict=True) if number.strip("0-")]
+
+
+def _load(context: ssl.SSLContext, folder: Path) -> None:
+    """A folder of roots, which OpenSSL itself only looks into when it meets a certificate."""
+    for path in sorted(folder.iterdir()):
+        if _HASHED.fullmatch(path.name):
+            with suppress(OSError, ssl.SSLError):
+                context.load_verify_locations(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 The hub says `create`, the buyer approves on PayPal's page, and only then can the money be held. That step is made by
 `read`: every way in which news of a payment arrives (webhook, the buyer's return, the sweep) ends in a `read`, so an
 approval is never overlooked; the hold is made under the payment's own key, so it is made once; and the buyer has
-said yes to it. `cancel` marks an order that nothing is held on yet, and a `read` never holds anything on a marked one.
+said yes to it. `cancel` marks an order that nothing is held on yet; a `read` holds nothing on a marked one, and lets
+go of what a slower `read` has still held.
 """
 
 from dataclasses import replace
@@ -31,7 +32,9 @@ _BUYERS = frozenset({
 """What the buyer can mend, with another card or another account."""
 _MOVED = frozenset({"ORDER_ALREADY_AUTHORIZED", "ORDER_ALREADY_COMPLETED", "ORDER_COMPLETED_OR_VOIDED"})
 """The order went on between our reading and our asking."""
-_DONE = frozenset({"PREVIOUSLY_VOIDED", "AUTHORIZATION_VOIDED", "AUTHORIZATION_ALREADY_CAPTURED"})
+_ENDED = frozenset({"PREVIOUSLY_VOIDED", "PREVIOUSLY_CAPTURED"})
+"""There is nothing left to void."""
+_CAPTURED = frozenset({"AUTHORIZATION_ALREADY_CAPTURED"})
 _FORBIDDEN = 403
 
 
@@ -64,7 +67,7 @@ class PayPalGateway:
         self._blind = False
 
     def intent_of(self, event: dict[str, Any]) -> str | None:
-        """The order's id where the event tells it; else `capture:…` or `authorization:…`, which `read` takes as well."""
+        """The order's id where the event tells it; else `capture:…` or `authorization:…`, which `read` takes too."""
         resource, kind = event.get("resource"), event.get("resource_type")
         if not isinstance(resource, dict):
             return None
@@ -95,17 +98,19 @@ class PayPalGateway:
         Raises ProviderPermanent with provider_code INVALID_RESOURCE_ID for an order that nobody approved in time:
         PayPal forgets it after three hours, and nothing was held.
         """
-        order = await self._order(intent_id)
+        order, declined = await self._order(intent_id), None
         if _sound(order, wire.awaits_us):
-            return await self._authorised(order)
-        return await self._seen(order)
+            order, declined = await self._authorised(order)
+        if _sound(order, wire.is_cancelled) and _open_hold(order):
+            order = await self._voided(order, f"payment:{wire.payment_id(order)}:cancel")
+        return declined or await self._seen(order)
 
     async def capture(self, intent_id: str, key: str) -> Intent:
         order = await self._order(intent_id)
         hold = _newest_hold(order)
         body = {"amount": hold.get("amount"), "final_capture": True}
         path = f"/v2/payments/authorizations/{_id(hold)}/capture"
-        await self._unless(_DONE, "authorizations.capture", path, body, key)
+        await self._unless(_CAPTURED, "authorizations.capture", path, body, key)
         return await self._seen(await self._order(str(order["id"])))
 
     async def cancel(self, intent_id: str, key: str) -> Intent:
@@ -114,9 +119,7 @@ class PayPalGateway:
         if not _holds(order):
             order = await self._marked(order, key)
         if _holds(order):
-            path = f"/v2/payments/authorizations/{_id(_holds(order)[0])}/void"
-            await self._unless(_DONE, "authorizations.void", path, {}, key)
-            order = await self._order(str(order["id"]))
+            order = await self._voided(order, key)
         intent = await self._seen(order)
         if intent.status not in {PaymentStatus.RELEASED, PaymentStatus.FAILED}:
             raise ProviderPermanent("paypal", f"cannot cancel what is {intent.status}", provider_code="not_cancellable")
@@ -134,7 +137,7 @@ class PayPalGateway:
         made = await self._api.ask("captures.refund", "POST", path, body, key=key)
         try:
             return replace(wire.refund_of(made), refund_id=refund_id)
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
             raise OutcomeUnknown("paypal", "answered captures.refund with something that makes no sense") from None
 
     async def _order(self, intent_id: str) -> dict[str, Any]:
@@ -148,27 +151,28 @@ class PayPalGateway:
             ident = order_id
         return await self._api.ask("orders.get", "GET", f"/v2/checkout/orders/{_path(ident)}")
 
-    async def _authorised(self, order: dict[str, Any]) -> Intent:
-        """What the buyer can mend is no failure of the payment: they are sent to PayPal once more."""
+    async def _authorised(self, order: dict[str, Any]) -> tuple[dict[str, Any], Intent | None]:
+        """The order as it is then. What the buyer can mend is no failure: the intent sends them to PayPal once more."""
         ident, key = _path(str(order["id"])), f"payment:{wire.payment_id(order)}:authorise"
         answer = await self._api.answer(
             "orders.authorize", "POST", f"/v2/checkout/orders/{ident}/authorize", {}, key=key
         )
         if answer.ok:
-            return await self._seen(document_of(answer))
+            return document_of(answer), None
         code = code_of(answer)
-        if code in _BUYERS:
-            there = wire.link_of(document_of(answer), "redirect", "payer-action")
-            intent = _read(order)
-            return replace(
-                intent,
-                status=PaymentStatus.REQUIRES_ACTION,
-                failure=code,
-                approval_url=there or intent.approval_url,
-            )
         if code in _MOVED:
-            return await self._seen(await self._order(ident))
-        raise refused(answer)
+            return await self._order(ident), None
+        if code not in _BUYERS:
+            raise refused(answer)
+        intent = _read(order)
+        there = wire.link_of(document_of(answer), "redirect", "payer-action") or intent.approval_url
+        return order, replace(intent, status=PaymentStatus.REQUIRES_ACTION, failure=code, approval_url=there)
+
+    async def _voided(self, order: dict[str, Any], key: str) -> dict[str, Any]:
+        """The first hold: one that renews it goes with it."""
+        path = f"/v2/payments/authorizations/{_id(_holds(order)[0])}/void"
+        await self._unless(_ENDED, "authorizations.void", path, None, key)
+        return await self._order(str(order["id"]))
 
     async def _marked(self, order: dict[str, Any], key: str) -> dict[str, Any]:
         """An order cannot be cancelled at PayPal, only left alone; the mark makes all of the hub leave it alone."""
@@ -208,7 +212,7 @@ class PayPalGateway:
         found = [await self._api.ask("disputes.get", "GET", f"/v1/customer/disputes/{ident}") for ident in ids]
         try:
             return [wire.dispute_of(one) for one in found]
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
             raise ProviderTransient("paypal", "answered disputes.get with something that makes no sense") from None
 
     def _tell_blind(self) -> None:
@@ -221,7 +225,7 @@ class PayPalGateway:
 def _read(order: dict[str, Any], disputes: tuple[DisputeSeen, ...] = (), *, write: bool = False) -> Intent:
     try:
         return wire.intent_of(order, disputes)
-    except ValueError:
+    except (ValueError, TypeError, AttributeError):
         raise _senseless(write=write) from None
 
 
@@ -240,6 +244,10 @@ def _senseless(*, write: bool) -> OutcomeUnknown | ProviderTransient:
 def _holds(order: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _sound(order, lambda it: wire.payments_of(it, "authorizations"))
     return found
+
+
+def _open_hold(order: dict[str, Any]) -> bool:
+    return any(one.get("status") in {"CREATED", "PENDING"} for one in _holds(order))
 
 
 def _newest_hold(order: dict[str, Any]) -> dict[str, Any]:

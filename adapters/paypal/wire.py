@@ -61,13 +61,12 @@ def to_wire(money: Money) -> dict[str, str]:
 
 def from_wire(given: Any) -> Money:
     """Raises ValueError for what is no amount, or finer than the currency."""
-    if not isinstance(given, dict) or not isinstance(given.get("value"), str):
+    parts = given if isinstance(given, dict) else {}
+    text, currency = parts.get("value"), parts.get("currency_code")
+    if not isinstance(text, str) or not isinstance(currency, str) or currency not in CURRENCIES:
         raise ValueError("no amount")
-    currency = given.get("currency_code")
-    if currency not in CURRENCIES:
-        raise ValueError("no known currency")
     try:
-        value = Decimal(given["value"])
+        value = Decimal(text)
         money = Money.of(value, currency)
     except (InvalidOperation, OverflowError) as error:
         raise ValueError("no amount") from error

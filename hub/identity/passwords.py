@@ -43,13 +43,23 @@ def _common() -> frozenset[str]:
     return frozenset(one for one in FREQUENCY_LISTS["passwords"] if len(one) >= SHORTEST)
 
 
+def _hasher() -> argon2.PasswordHasher:
+    return argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@cache
+def _nobody() -> str:
+    """What an unknown account's password is compared with: made once, for it takes as long as any other."""
+    return _hasher().hash(secrets.token_hex(16))
+
+
 class Passwords:
     """argon2id in threads of its own: eight hashes at once on the loop would stall it for a second."""
 
     def __init__(self, threads: int = 2) -> None:
-        self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = _hasher()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+        self._nobody = _nobody()
 
     async def hash(self, password: str) -> str:
         return await self._apart(self._hasher.hash, password)

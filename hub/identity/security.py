@@ -121,9 +121,14 @@ class Security:
         guarded = (f"second_factor:{caller.id}", current().ip or "", None)
         async with self.db.transaction() as tx:
             await self.lockout.attempt(tx, *guarded)
-        async with self.db.transaction() as tx:
-            yield tx
-            await self.lockout.cleared(tx, *guarded)
+        try:
+            async with self.db.transaction() as tx:
+                yield tx
+                await self.lockout.cleared(tx, *guarded)
+        except Forbidden as error:
+            async with self.db.transaction() as tx:
+                await self.audit.record(tx, "second_factor.refused", customer_id=caller.id, because=error.code)
+            raise
 
     async def _passed(self, tx: Tx, caller: Caller) -> None:
         """This session has shown the second factor by turning it on."""

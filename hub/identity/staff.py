@@ -113,6 +113,8 @@ class Staff:
             row = await tx.fetchrow(SQL.find, member.id)
             await self._lockout.attempt(tx, guarded, ip, here)
         if not await self._passwords.matches(row["password_hash"] if row else None, password):
+            async with self._db.transaction() as tx:
+                await self._audit.record(tx, "staff.password_refused", staff_id=str(member.id))
             raise Forbidden("The password is wrong.", code="wrong_password", errors=_WRONG_PASSWORD)
         await self.members.set_password(member.id, new_password, keep=caller.session_id)
         async with self._db.transaction() as tx:

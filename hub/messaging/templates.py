@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from unicodedata import category
@@ -23,17 +24,7 @@ class Templates:
     """`templates/email/<name>/{subject.txt,body.html,body.txt}` and `templates/messages/<name>.txt`."""
 
     def __init__(self) -> None:
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(str(files("templates"))),
-            autoescape=jinja2.select_autoescape(["html"]),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._jinja.filters["clock"] = _clock
-        self._jinja.filters["day"] = _day
-        self._jinja.filters["moment"] = _moment
-        self._jinja.filters["greeting"] = greeting
+        self._jinja = _environment()
 
     def warm(self) -> None:
         """Compiles them all, so that the first letter does not hold up the loop."""
@@ -53,6 +44,23 @@ class Templates:
 
     def _render(self, path: str, facts: dict[str, Any]) -> str:
         return self._jinja.get_template(path).render(facts)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Compiled once in a process, whoever asks."""
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(files("templates"))),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["clock"] = _clock
+    found.filters["day"] = _day
+    found.filters["moment"] = _moment
+    found.filters["greeting"] = greeting
+    return found
 
 
 def _is_template(path: str) -> bool:

@@ -82,6 +82,7 @@ class Server:
 
     async def open(self) -> None:
         self._clock = await asyncpg.connect(self.dsn)
+        await codecs(self._clock)
         name = await self._clock.fetchval("select current_database()")
         await self._clock.execute(SCHEMA)
         await self._clock.execute(f'alter database "{name}" set search_path = torture, pg_catalog, public')
@@ -97,6 +98,15 @@ class Server:
         if (now := self.now()) != self.shown:
             self.shown = now
             await self._clock.execute(f"select setval('torture.clock', {now})")
+
+    async def tell(self, query: str, *args: Any) -> None:
+        """A statement of the world outside."""
+        await self.turns.take(0, lambda: self._clock.execute(query, *args))
+
+    async def ask(self, query: str, *args: Any) -> list[Any]:
+        """What is on record."""
+        found: list[Any] = await self.turns.take(0, lambda: self._clock.fetch(query, *args))
+        return found
 
     async def lend(self, *, plain: bool = False) -> Wire:
         """A connection that nobody has; `plain` is one without the pool's codecs."""
@@ -117,6 +127,7 @@ class Server:
         if wire.busy or wire.in_transaction:
             self.watch.terminate(wire.pid)
             wire.raw.terminate()
+            self.turns.released = True
         elif wire not in self.free:
             self.free.append(wire)
 
@@ -199,8 +210,9 @@ class Steered:
             wire.in_transaction = True
         wire.busy = True
         done = await self._to_its_end(getattr(wire.raw, how)(query, *args))
-        if query in {"commit", "rollback"}:
-            wire.in_transaction = False
+        if not wire.in_transaction or query.startswith(("commit", "rollback")):
+            wire.in_transaction &= query not in {"commit", "rollback"}
+            server.turns.released = True
         if self._rings and not wire.in_transaction:
             self._rings = False
             self._ring()

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
 import aiohttp
+import asyncpg
 
 from adapters.transport import Transport, open_session
 from hub import app as root
@@ -18,7 +19,7 @@ from hub.core.clock import Clock
 from hub.core.db import Database
 from hub.core.metrics import new_registry
 from hub.core.schedules import Schedule
-from hub.core.worker import Worker
+from hub.core.worker import REST, Worker
 from hub.settings import Settings
 from hub.torture.database import Pool, Server
 from hub.torture.points import Killed, Life, Points, mine
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 IDLE_SCHEDULES = ("accounts.", "lockout.", "staff.", "idempotency.", "flights.", "privacy.", "keyring.", "jobs.")
 """What has no part in the life of a booking is left out."""
-FIRST_PAUSE, SLOWER, LONGEST_PAUSE = 11.0, 1.9, 6 * 3600.0
+FIRST_PAUSE, SLOWER, LONGEST_PAUSE = 12.0, 3.0, 6 * 3600.0
 
 
 class Down(Exception):
@@ -79,10 +80,17 @@ class House:
         self.services = root.services(have)
         self._worker = Worker(db, db.connect, around.clock, around.chance)
         self._worker.add(*self.services.workers)
-        queue = Queue(await pool.connection(plain=True), self._worker.attempts, life.number, self.spawn)
-        self._queue = queue
-        self.spawn(queue.work())
+        self.spawn(self._labour(pool, self._worker))
         self.spawn(self._clockwork())
+
+    async def _labour(self, pool: Pool, worker: Worker) -> None:
+        """One connection after another, as the worker has them; jobs in hand go on beside the next one."""
+        while True:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection = await pool.connection(plain=True)
+                self._queue = Queue(connection, worker.attempts, self.life.number, self.spawn)
+                await self._queue.work()
+            await asyncio.sleep(REST)
 
     def _ring(self) -> None:
         if self._queue is not None:
@@ -121,6 +129,10 @@ class House:
         """Something has happened: the schedules, which slow down while all is quiet, are at their usual pace again."""
         self._pause = FIRST_PAUSE
         self._disturbed.set()
+
+    def slow_down(self) -> None:
+        """All is at rest: the schedules only look in now and then."""
+        self._pause = LONGEST_PAUSE * 3
 
     async def _clockwork(self) -> None:
         while True:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SOON = 0.003
+SOON = 0.001
 """Real seconds that a statement may take before it is asked whether it waits for somebody's lock."""
 STUCK = 60.0
 """Real seconds without an answer of the database, after which the run is given up."""
@@ -42,6 +42,8 @@ class Turns:
     speaking: Turn | None = None
     blocked: list[Turn] = field(default_factory=list)
     silent_since: float = 0.0
+    released: bool = False
+    """Whether a transaction has ended since the blocked ones were last looked at."""
 
     async def take(self, pid: int, speak: Callable[[], Awaitable[T]]) -> T:
         """What `speak` returns or raises, once it is its turn."""
@@ -73,10 +75,13 @@ class Turns:
 
     def resume(self) -> None:
         """A statement whose lock has come free goes first: its answer is on its way."""
+        if not self.released:
+            return
+        self.released = False
         for turn in self.blocked:
             if not self.is_blocked(turn.pid):
                 self.blocked.remove(turn)
-                self.speaking, self.silent_since = turn, time.monotonic()
+                self.speaking, self.silent_since, self.released = turn, time.monotonic(), True
                 return
 
     def silent(self) -> None:

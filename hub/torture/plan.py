@@ -115,7 +115,7 @@ def _journey(roll: Random, who: int) -> list[Event]:
     if roll.random() < 0.6:  # noqa: PLR2004 (the rest closes the browser)
         events.append(Event("look", at + roll.choice((0.0, 0.05, 0.5, 10)), {"who": who}))
     if roll.random() < 0.5:  # noqa: PLR2004 (asked for consent, when the price has changed)
-        events.append(Event("accept", at + roll.choice((3.0, 30.0, 600.0)), {"who": who}))
+        events.append(Event("accept", at + roll.choice((3.0, 30.0, 600.0)), {"who": who, "after": roll.choice((0.0, 2.0, 60.0))}))
     return events
 
 

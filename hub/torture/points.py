@@ -16,6 +16,10 @@ T = TypeVar("T")
 Trouble = Literal["kill", "drop", "stall"]
 
 
+MOST = 6000
+"""Points that a run may pass. A long one passes a thousand."""
+
+
 class Killed(BaseException):
     """The process is no more. Nothing of it may have any effect."""
 
@@ -75,6 +79,8 @@ class Points:
 
     blows: dict[int, Blow]
     died: Callable[[Life, Blow], None]
+    endless: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there seems to be no end to it."""
     passed: list[str] = field(default_factory=list)
     struck: list[tuple[int, str, Blow]] = field(default_factory=list)
 
@@ -83,6 +89,8 @@ class Points:
         life.check()
         number = len(self.passed)
         self.passed.append(label)
+        if number > MOST:
+            self.endless.set()
         blow = self.blows.get(number)
         if blow is None or (blow.kind == "drop" and label.startswith("call")):
             return await effect()

@@ -46,10 +46,11 @@ class Queue:
     async def work(self) -> None:
         while True:
             self._rung.clear()
-            for one in await self._take():
+            taken = await self._take()
+            for one in taken:
                 self.running[one.id] = one.entrypoint
                 self._spawn(self._run(one))
-            await self._rest()
+            await self._rest(None if taken else await self._connection.fetchval(_NEXT, list(self.running)))
 
     async def _take(self) -> list[QueuedJob]:
         if self.running:
@@ -57,8 +58,8 @@ class Queue:
         taken = await self._queries.dequeue(BATCH, self._points, self._me, None, HEARTBEAT)  # type: ignore[arg-type]
         return [one for one in taken if one.id not in self.running]
 
-    async def _rest(self) -> None:
-        eta = await self._connection.fetchval(_NEXT, list(self.running))
+    async def _rest(self, eta: float | None) -> None:
+        """Until the next job is due; who has taken some is rung when they are done."""
         waits = [HEARTBEAT.total_seconds() / 2] if self.running else []
         waits += [max(0.001, eta + 0.001)] if eta is not None else []
         try:

@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -69,11 +70,12 @@ class Stage:
         self.gate: Callable[[web.Request, Any], Any] | None = None
         """Every call to a provider goes through it, while a run is on."""
         self.offers: dict[str, list[tuple[str, Money]]] = {}
+        self._quiet = ExitStack()
         self._runs = itertools.count(1)
         self._runner = web.AppRunner(self.app, access_log=None)
 
     async def open(self) -> None:
-        quieten()
+        self._quiet.enter_context(quiet())
         self.loop.set_task_factory(task_factory)
         await self.server.open()
         self.app.middlewares.insert(0, self._gated())
@@ -85,6 +87,7 @@ class Stage:
         self.loop.idle.turns = None
         await self._runner.cleanup()
         await self.server.close()
+        self._quiet.close()
 
     def _gated(self) -> Any:
         @web.middleware
@@ -150,11 +153,14 @@ def _settings(dsn: str) -> Settings:
     )  # fmt: skip
 
 
-def quieten() -> None:
+@contextmanager
+def quiet() -> Iterator[None]:
     """What goes wrong is meant to; what comes of it is looked at afterwards."""
+    before, level = structlog.get_config(), logging.root.manager.disable
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    for name in ("pgqueuer", "asyncio", "aiohttp", "stripe", "twilio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-__all__ = ["EPOCH", "Life", "Stage", "VirtualClock", "mine", "quieten"]
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(level)
+        structlog.configure(**before)

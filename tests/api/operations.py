@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -70,7 +71,7 @@ def operations() -> tuple[Operation, ...]:
 
 
 def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
-    """One that is taken where it is one's own: what is refused is refused for whose it is."""
+    """One that is taken where it is one's own: what is refused is refused for whose it is. A new one goes in here."""
     both = {"password": PASSWORD, "code": "000000"}
     person = {"title": "mr", "gender": "m", "given_name": "M", "family_name": "M", "born_on": "1990-01-01"}
     known: dict[str | None, Any] = {
@@ -81,6 +82,7 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
         "BookingPatch": {"notes": "mine now", "contact": {"email": sender}},
         "Erasure": {"password": PASSWORD},
         "IntentIn": {"booking_id": booking_id},
+        "PriceIn": {"amount": 1, "currency": "USD"},
         "BookingIn": {"offer_id": "none", "travelers": [person | {"nationality": "GB"}], "contact": {"email": sender}},
         "SearchIn": SEARCH,
         "Registration": {"email": sender, "password": PASSWORD, "name": "Mallory"},
@@ -99,6 +101,12 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
         "StaffChange": {"roles": ["admin"]},
     }
     return known[schema]
+
+
+def nobodys(name: str) -> str:
+    """An id that nobody has, of the shape that a path parameter of that name takes."""
+    shapes = {"number": "1999-000001", "name": "docs.js", "provider": "stripe", "token": "none", "offer_id": "none"}
+    return shapes.get(name) or str(uuid4())
 
 
 @cache

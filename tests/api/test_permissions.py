@@ -17,7 +17,7 @@ from hub.identity.permissions import PERMISSIONS, Role
 from routes.endpoint import endpoints_of
 from routes.pages import PageRoutes
 from routes.permissions import OUTSIDE, Unlisted, permissions_of
-from tests.api.operations import PASSWORD, Operation, application, operations, schemas
+from tests.api.operations import PASSWORD, Operation, application, nobodys, operations, schemas
 from tests.fixtures.database import fresh
 from tests.fixtures.running import Running, hub_running, settings_for
 
@@ -74,9 +74,8 @@ def how_late(one: Operation) -> int:
 async def refusals(hub: Running) -> dict[tuple[str, str], tuple[int, str]]:
     """What each route answers to a request without body, about ids that nobody has."""
     found = {}
-    ids = dict.fromkeys("customer_id booking_id address_id session_id staff_id".split(), str(uuid4()))
-    ids |= {"name": "docs.js", "provider": "stripe", "token": "none", "offer_id": "none"}
     for one in sorted(operations(), key=how_late):
+        ids = {name: nobodys(name) for name in one.parameters}
         status, said = await hub.call(one.method, one.filled(ids), Accept="application/json")
         found[one.method, one.path] = (status, said.get("code", "") if isinstance(said, dict) else "")
     return found

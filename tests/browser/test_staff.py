@@ -82,11 +82,6 @@ async def test_a_wrong_password_is_told_and_only_it_is_typed_again(staffed: Runn
     await page.wait_for_url(f"{staffed.url}/docs")
 
 
-async def test_without_a_session_there_is_only_the_way_in(staffed: Running, page: Page):
-    await page.goto(f"{staffed.url}/auth/signed-in")
-    await heading(page, "Staff sign-in")
-
-
 TRAP = """
 <form method="post" action="{hub}/auth/logout"><input name="csrf" value="{csrf}"><button>out</button></form>
 <form method="post" action="{hub}/auth/login"><input name="email" value="eve@example.com">

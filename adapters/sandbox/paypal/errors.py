@@ -39,7 +39,9 @@ _TEXTS = {
     "MAX_CAPTURE_COUNT_EXCEEDED": "Maxmimum number of allowable captures has been reached.",
     "MISSING_REQUIRED_PARAMETER": "A required parameter is missing.",
     "MULTI_CURRENCY_ORDER": "Multiple differing values of currency_code are not supported.",
-    "ORDER_ALREADY_AUTHORIZED": "Order already authorized.",
+    "ORDER_ALREADY_AUTHORIZED": (
+        "Order already authorized.If 'intent=AUTHORIZE' only one authorization per order is allowed."
+    ),
     "ORDER_ALREADY_CAPTURED": "Order already captured. If 'intent=CAPTURE' only one capture per order is allowed.",
     "ORDER_ALREADY_COMPLETED": "The order cannot be patched after it is completed.",
     "ORDER_NOT_APPROVED": (

@@ -87,7 +87,7 @@ def approve(account: Account, order: Object, funding: str) -> None:
     if order["status"] not in {"CREATED", "PAYER_ACTION_REQUIRED", "APPROVED"}:
         return
     name, email = {"given_name": "Ada", "surname": "Lovelace"}, "ada@buyer.example"
-    payer_id = account.new_id(13)
+    payer_id = account.payer_id()
     order["payer"] = {"name": name, "email_address": email, "payer_id": payer_id, "address": {"country_code": "GB"}}
     wallet = {"email_address": email, "account_id": payer_id, "account_status": "VERIFIED", "name": name}
     order["payment_source"] = {"paypal": wallet}

@@ -20,7 +20,7 @@ UNAPPROVED = timedelta(hours=3)
 """How long an order waits, for its buyer and then for its merchant."""
 TOKEN_LIFE = 32400
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-PAYEE = {"email_address": "merchant@travel-hub.example", "merchant_id": "SANDBOXMERCH7"}
+PAYEE = {"email_address": "merchant@travel-hub.example", "merchant_id": "SANDBXSH2P234"}
 FUNDINGS = ("good", "declined", "denied", "review", "echeck", "bounced", "slow_refund", "failed_refund")
 """How the buyer's money behaves: see Account.fundings."""
 
@@ -62,6 +62,10 @@ class Account:
 
     def new_id(self, length: int = 17) -> str:
         return "".join(self.world.random.choices(_LETTERS, k=length))
+
+    def payer_id(self) -> str:
+        """As the ids of accounts look: no 0, 1, I or O."""
+        return "".join(self.world.random.choices("23456789ABCDEFGHJKLMNPQRSTUVWXYZ", k=13))
 
     def uuid(self) -> str:
         return str(UUID(int=self.world.random.getrandbits(128), version=4))

@@ -1,9 +1,10 @@
 """Access tokens: client credentials by Basic authentication, good for nine hours."""
 
+import base64
 import hmac
 from datetime import timedelta
 
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from adapters.sandbox.paypal.state import TOKEN_LIFE, Account, account_of
 from adapters.sandbox.world import World
@@ -17,9 +18,9 @@ class Tokens:
 
     async def issue(self, request: web.Request) -> web.Response:
         config = self._world.config
-        wanted = BasicAuth(config.paypal_client_id, config.paypal_client_secret).encode()
-        given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode()):
+        wanted = b"Basic " + base64.b64encode(f"{config.paypal_client_id}:{config.paypal_client_secret}".encode())
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, wanted):
             return _refusal(401, "invalid_client", "Client Authentication failed")
         grant = (await request.post()).get("grant_type")
         if grant != "client_credentials":
