@@ -24,7 +24,7 @@ class Adapters:
     """What stands behind the nouns' ports. None is a provider that is switched off."""
 
     suppliers: dict[str, Any]
-    gateway: Gateway | None
+    gateways: dict[str, Gateway]
     mailer: Mailer | None
     texter: Texter | None
     identity: Any
@@ -87,6 +87,33 @@ class _Builder:
             base_url=self.base_url(section),
         )
         return gateway, StripeWebhooks(self.secrets(section, self.sandbox.stripe_webhook_secret), self.clock.now)
+
+    def paypal(self) -> tuple[Gateway, WebhookSource]:
+        from adapters.paypal import Certificates, PayPalGateway, PayPalWebhooks, system_roots
+
+        section, base, clock = self.settings.paypal, self.base_url(self.settings.paypal), self.clock
+        roots, ids = system_roots, section.webhook_ids
+        if section.resolved is Mode.SANDBOX:
+            roots, ids = self._sandbox_roots, (self.sandbox.paypal_webhook_id,)
+        gateway = PayPalGateway(
+            self.transport,
+            client_id=self.secret(section, "client_id", self.sandbox.paypal_client_id),
+            client_secret=self.secret(section, "client_secret", self.sandbox.paypal_client_secret),
+            base_url=base,
+            return_url=f"{self.settings.links}/done?what=paid&booking={{booking_id}}",
+            cancel_url=f"{self.settings.links}/done?what=not_paid&booking={{booking_id}}",
+            clock=clock,
+        )
+        certificates = Certificates(self.transport, base_url=base, clock=clock, roots=roots)
+        return gateway, PayPalWebhooks(certificates, ids, clock.now)
+
+    def _sandbox_roots(self) -> Any:
+        """The sandbox's own authority in the place of the world's."""
+        from cryptography import x509
+
+        from adapters.sandbox.paypal.authority import root_of
+
+        return x509.load_pem_x509_certificates(root_of(self.sandbox.paypal_authority))
 
     def resend(self) -> tuple[Mailer, WebhookSource]:
         from adapters.resend import ResendMailer, ResendWebhooks
@@ -169,7 +196,7 @@ def build(settings: Settings, transport: Transport, clock: Clock, locations: Loc
     made = {one.name: getattr(builder, one.name)() for one in settings.providers if one.resolved is not Mode.OFF}
     return Adapters(
         suppliers={name: made[name][0] for name in ("kiwi",) if name in made},
-        gateway=made["stripe"][0] if "stripe" in made else None,
+        gateways={name: made[name][0] for name in ("stripe", "paypal") if name in made},
         mailer=made["resend"][0] if "resend" in made else None,
         texter=made["twilio"][0] if "twilio" in made else None,
         identity=made["supabase"][0] if "supabase" in made else None,

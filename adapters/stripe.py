@@ -77,6 +77,7 @@ class StripeGateway:
     """The payments' port, spoken to Stripe."""
 
     name = "stripe"
+    keeps_customers = True
 
     def __init__(self, transport: Transport, *, secret_key: str, publishable_key: str, base_url: str) -> None:
         self.publishable_key = publishable_key

@@ -120,6 +120,18 @@ class TwilioSettings(ProviderSection):
     whatsapp_sender: str | None = None
 
 
+class PayPalSettings(OptionalSection):
+    model_config = SettingsConfigDict(env_prefix="PAYPAL_")
+    name = "paypal"
+    credential = "client_secret"
+
+    base_url: str = "https://api-m.paypal.com"
+    timeout: float = Field(default=20.0, gt=0, description="seconds for the whole exchange, body included")
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    webhook_ids: Names = Field(default=(), validation_alias="PAYPAL_WEBHOOK_ID", description="comma list")
+
+
 class AuthSettings(Section):
     model_config = SettingsConfigDict(env_prefix="AUTH_")
 
@@ -252,6 +264,11 @@ class Settings(Section):
     supabase: SupabaseSettings = _section(SupabaseSettings)
     oidc: OidcSettings = _section(OidcSettings)
     captcha: CaptchaSettings = _section(CaptchaSettings)
+    payment_provider: Literal["stripe", "paypal"] = Field(
+        default="stripe", validation_alias="PAYMENT_PROVIDER", description="where a booking is paid that names no other"
+    )
+
+    paypal: PayPalSettings = _section(PayPalSettings)
     invoice: InvoiceSettings = _section(InvoiceSettings)
     kiwi: KiwiSettings = _section(KiwiSettings)
     stripe: StripeSettings = _section(StripeSettings)
@@ -262,7 +279,7 @@ class Settings(Section):
     def providers(self) -> tuple[ProviderSection, ...]:
         """Those in use: Supabase only where it keeps the accounts, the optional ones where they are set up."""
         accounts = (self.supabase,) if self.auth.provider == "supabase" else ()
-        optional = tuple(one for one in (self.oidc, self.captcha) if one.resolved is not Mode.OFF)
+        optional = tuple(one for one in (self.paypal, self.oidc, self.captcha) if one.resolved is not Mode.OFF)
         return (self.kiwi, self.stripe, self.resend, self.twilio, *accounts, *optional)
 
     @property

@@ -38,7 +38,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
 }
-_DONE = frozenset({"verified", "reset", "sent"})
+_DONE = frozenset({"verified", "reset", "sent", "paid", "not_paid"})
 
 
 class Accounts(Protocol):

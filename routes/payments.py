@@ -20,6 +20,7 @@ class IntentIn(ApiModel):
     booking_id: UUID
     amount: int | None = Field(default=None, gt=0, le=10**12)
     currency: Currency | None = None
+    provider: str | None = Field(default=None, max_length=20, examples=["stripe", "paypal"])
 
 
 class PriceIn(ApiModel):
@@ -36,7 +37,9 @@ class IntentOut(ApiModel):
     amount: int
     currency: str
     status: PaymentStatus
+    provider: str
     publishable_key: str
+    approval_url: str | None = Field(description="where the traveller agrees, for a provider with a page of its own")
 
 
 class PaymentOut(ApiModel):
@@ -77,7 +80,7 @@ class PaymentRoutes:
     async def create_intent(self, call: Call, body: IntentIn) -> IntentOut:
         """The payment intent of a booking, for the frontend to confirm. Asked again, it is the same one."""
         payment, intent = await self._cashier.start(
-            call.who, body.booking_id, amount=body.amount, currency=body.currency
+            call.who, body.booking_id, amount=body.amount, currency=body.currency, provider=body.provider
         )
         return IntentOut(
             payment_id=payment.id,
@@ -86,7 +89,9 @@ class PaymentRoutes:
             amount=payment.amount.amount,
             currency=payment.amount.currency,
             status=payment.status,
-            publishable_key=self._cashier.gateway.publishable_key,
+            provider=payment.provider,
+            publishable_key=self._cashier.gateways.of(payment.provider).publishable_key,
+            approval_url=intent.approval_url,
         )
 
     @post("/api/bookings/{booking_id}/accept-price", who=OWN_MONEY, tags=TAGS)

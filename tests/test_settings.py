@@ -13,6 +13,7 @@ from hub.settings import (
     KiwiSettings,
     Mode,
     OidcSettings,
+    PayPalSettings,
     ResendSettings,
     Section,
     Settings,
@@ -29,7 +30,7 @@ LIVE = {
 
 SECTIONS = (
     Settings, AuthSettings, SupabaseSettings, OidcSettings, CaptchaSettings, KiwiSettings, StripeSettings,
-    ResendSettings, TwilioSettings, InvoiceSettings,
+    ResendSettings, TwilioSettings, InvoiceSettings, PayPalSettings,
 )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ class PayPalGateway:
     """
 
     name = "paypal"
+    keeps_customers = False
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from multidict import CIMultiDictProxy
 
-REQUEST_ID_HEADERS = ("Request-Id", "X-Request-Id", "Twilio-Request-Id")
+REQUEST_ID_HEADERS = ("Request-Id", "X-Request-Id", "Twilio-Request-Id", "Paypal-Debug-Id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,4 @@ def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
 
 def seller_of(said: InvoiceSettings) -> Seller:
     tax = Tax(said.tax_name, said.tax_rate, said.tax_note)
-    return Seller(
-        said.name, said.address, said.tax_id, said.email, said.footer, tax, said.time_zone, said.keep_years
-    )
+    return Seller(said.name, said.address, said.tax_id, said.email, said.footer, tax, said.time_zone, said.keep_years)

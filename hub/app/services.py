@@ -24,7 +24,7 @@ from hub.customers import Customers
 from hub.flights import Flights
 from hub.locations import Locations
 from hub.messaging import Announcements, Facts, Letters, Outbox, Templates
-from hub.payments import Cashier, Gateway, Ledger, Refunds, Settlement
+from hub.payments import Cashier, Gateway, Gateways, Ledger, Refunds, Settlement
 from hub.payments.books import Books
 from hub.payments.intents import Intents
 from hub.privacy import Privacy
@@ -85,9 +85,10 @@ def services(have: Resources) -> Services:
     store = Store(jobs, audit, clock)
     bookings = Bookings(db, store, flights, audit, clock, ids, timedelta(seconds=settings.payment_window))
     attention = Attention(db, audit, clock, ids)
-    money = _payments(have, wired.gateway, store, customers, attention)
+    money = _payments(have, wired.gateways, store, customers, attention)
     if money is not None:
-        inbox.on(money.settlement.gateway.name, money.settlement.on_event)
+        for name in wired.gateways:
+            inbox.on(name, money.settlement.on_event)
     fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers)
     for supplier in wired.suppliers:
         inbox.on(supplier, fulfilment.on_event)
@@ -108,7 +109,7 @@ def services(have: Resources) -> Services:
         letters=Letters(db, jobs, clock, ids),
         outbox=outbox,
         stories=Stories(db, store),
-        privacy=Privacy(db, audit, jobs, clock, wired.gateway, found.provider),
+        privacy=Privacy(db, audit, jobs, clock, wired.gateways.get("stripe"), found.provider),
         papers=papers(have, wired, Shelf(store, customers, jobs, audit, ids, locations)),
         backoffice=Backoffice(db, audit, clock, found.lockout),
         inbox=inbox,
@@ -138,20 +139,22 @@ def _flights(have: Resources, wired: Adapters, locations: Locations, ids: Ids) -
 
 
 def _payments(
-    have: Resources, gateway: Gateway | None, store: Store, customers: Customers, attention: Attention
+    have: Resources, by_name: dict[str, Gateway], store: Store, customers: Customers, attention: Attention
 ) -> MoneyDesk | None:
-    if gateway is None:
+    if not by_name:
         return None
+    default = have.settings.payment_provider
+    gateways = Gateways(by_name, default if default in by_name else next(iter(by_name)))
     db, clock, ids = have.db, have.clock, attention.ids
     ledger = Ledger(store, store.jobs, store.audit, Books(clock, ids), attention, clock, ids)
-    intents = Intents(db, store, customers, gateway)
-    refunds = Refunds(db, ledger, gateway, clock, ids)
+    intents = Intents(db, store, customers, gateways)
+    refunds = Refunds(db, ledger, gateways, clock, ids)
     return MoneyDesk(
         cashier=Cashier(
-            db, store, ledger, intents, gateway, clock, ids, timedelta(seconds=have.settings.payment_window)
+            db, store, ledger, intents, gateways, clock, ids, timedelta(seconds=have.settings.payment_window)
         ),
         refunds=refunds,
-        settlement=Settlement(db, store, ledger, intents, refunds, gateway, clock, ids),
+        settlement=Settlement(db, store, ledger, intents, refunds, gateways, clock, ids),
     )
 
 

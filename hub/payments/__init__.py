@@ -9,7 +9,7 @@ provider says of the intent now, and only ever moves forward.
 """
 
 from hub.payments.cashier import Cashier
-from hub.payments.gateway import DisputeSeen, Gateway, Intent, IntentRequest, RefundSeen
+from hub.payments.gateway import DisputeSeen, Gateway, Gateways, Intent, IntentRequest, RefundSeen
 from hub.payments.ledger import Ledger, Payment
 from hub.payments.refunds import Refund, Refunds
 from hub.payments.settlement import Settlement
@@ -18,6 +18,7 @@ __all__ = [
     "Cashier",
     "DisputeSeen",
     "Gateway",
+    "Gateways",
     "Intent",
     "IntentRequest",
     "Ledger",

@@ -12,7 +12,7 @@ from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, Gone, ProviderError
 from hub.core.money import Money
 from hub.identity import Caller
-from hub.payments.gateway import Gateway, Intent
+from hub.payments.gateway import Gateways, Intent
 from hub.payments.intents import Intents
 from hub.payments.ledger import SQL, Ledger, Payment
 
@@ -27,21 +27,29 @@ class Cashier:
     bookings: Store
     ledger: Ledger
     intents: Intents
-    gateway: Gateway
+    gateways: Gateways
     clock: Clock
     ids: Ids
     window: timedelta
 
     async def start(
-        self, caller: Caller, booking_id: UUID, *, amount: int | None = None, currency: str | None = None
+        self,
+        caller: Caller,
+        booking_id: UUID,
+        *,
+        amount: int | None = None,
+        currency: str | None = None,
+        provider: str | None = None,
     ) -> tuple[Payment, Intent]:
         """The booking's payment intent, made once however often it is asked for.
 
         `amount` (minor units) and `currency` are what the traveller believes to pay. Raises Conflict when that is not
-        the hub's own price or the booking is not to be paid, Gone when its time is over.
+        the hub's own price or the booking is not to be paid, Gone when its time is over, Invalid for a provider that
+        is not on. Another provider than before takes the place of the first while nothing is held.
         """
         with about(booking_id=booking_id):
-            payment = await self._open(caller, booking_id, amount, currency)
+            gateway = self.gateways.named(provider)
+            payment = await self._open(caller, booking_id, (amount, currency), gateway.name, provider)
             intent = await self.intents.of(payment)
             async with self.db.transaction() as tx:
                 return await self.ledger.settle(tx, payment.id, intent), intent
@@ -86,20 +94,25 @@ class Cashier:
 
     async def _refresh(self, payment: Payment) -> None:
         try:
-            intent = await self.gateway.read(payment.intent_id or "")
+            intent = await self.intents.read(payment)
         except ProviderError:
             return  # what is on record is still true of when it was recorded; the sweep asks again
         async with self.db.transaction() as tx:
             await self.ledger.settle(tx, payment.id, intent)
 
-    async def _open(self, caller: Caller, booking_id: UUID, amount: int | None, currency: str | None) -> Payment:
+    async def _open(
+        self, caller: Caller, booking_id: UUID, believed: tuple[int | None, str | None], name: str, asked: str | None
+    ) -> Payment:
         async with self.db.transaction(caller.id) as tx:
             await self.bookings.find(tx, booking_id)
             async with tx.as_hub():
                 booking = await self.bookings.find(tx, booking_id, lock=True)
-                _check_price(booking, amount, currency)
+                _check_price(booking, *believed)
                 self._check(booking)
-                return await self._live(tx, booking)
+                live = await tx.fetchrow(SQL.live_of_booking, booking_id)
+                if live is not None and asked not in {None, live["provider"]}:
+                    await self._make_room(tx, Payment.from_row(live))
+                return await self._live(tx, booking, name)
 
     def _check(self, booking: Booking) -> None:
         if booking.status is BookingStatus.EXPIRED:
@@ -109,11 +122,19 @@ class Cashier:
         if booking.payment_status in _OPEN and booking.expires_at <= self.clock.now():
             raise Gone("The booking was not paid in time.", code="booking_expired")
 
-    async def _live(self, tx: Tx, booking: Booking) -> Payment:
+    async def _make_room(self, tx: Tx, payment: Payment) -> None:
+        """For a payment with another provider. Raises Conflict when money is on its way already."""
+        if payment.status not in {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION}:
+            raise Conflict(f"The payment is {payment.status} at {payment.provider}.", code="payment_in_progress")
+        await tx.fetch(SQL.supersede, payment.booking_id, self.clock.now())
+        back = ReleasePayment(booking_id=payment.booking_id, because="another_provider")
+        await self.bookings.jobs.enqueue(tx, back, key=f"booking:{payment.booking_id}:release")
+
+    async def _live(self, tx: Tx, booking: Booking, provider: str) -> Payment:
         total = booking.total
         await tx.execute(
             SQL.insert_payment,
-            self.ids.uuid(), booking.id, booking.customer_id, self.gateway.name, total.amount, total.currency,
+            self.ids.uuid(), booking.id, booking.customer_id, provider, total.amount, total.currency,
             self.clock.now(),
         )  # fmt: skip
         row = await tx.fetchrow(SQL.live_of_booking, booking.id)

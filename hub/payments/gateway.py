@@ -1,11 +1,13 @@
 """What the hub needs of a payment provider."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from hub.bookings import PaymentStatus
+from hub.core.errors import FieldError, Invalid, ProviderPermanent
 from hub.core.money import Money
 
 
@@ -72,6 +74,8 @@ class Gateway(Protocol):
 
     name: str
     publishable_key: str
+    keeps_customers: bool
+    """Whether travellers have accounts at the provider."""
 
     def intent_of(self, event: dict[str, Any]) -> str | None:
         """The intent that a webhook's payload is about; None when it is about none."""
@@ -92,3 +96,26 @@ class Gateway(Protocol):
     async def cancel(self, intent_id: str, key: str) -> Intent: ...
 
     async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """The providers that are on. Each payment stays with the one that it began with."""
+
+    by_name: Mapping[str, Gateway]
+    default: str
+
+    def named(self, name: str | None) -> Gateway:
+        """The one asked for, or the default. Raises Invalid for one that is not on."""
+        found = self.by_name.get(name or self.default)
+        if found is None:
+            text = f"one of {', '.join(sorted(self.by_name))}"
+            raise Invalid(errors=(FieldError("/provider", "unknown_provider", text),))
+        return found
+
+    def of(self, provider: str) -> Gateway:
+        """Of a payment on record. Raises ProviderPermanent for a provider that has been switched off since."""
+        found = self.by_name.get(provider)
+        if found is None:
+            raise ProviderPermanent(provider, "is switched off", provider_code="provider_off")
+        return found

@@ -13,7 +13,7 @@ from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, FieldError, Invalid, NotFound, ProviderPermanent
 from hub.core.jobs import Job, every, job
 from hub.core.money import Money
-from hub.payments.gateway import Gateway
+from hub.payments.gateway import Gateways
 from hub.payments.ledger import SQL, Ledger, Payment
 
 STRANDED = timedelta(seconds=60)
@@ -48,7 +48,7 @@ class Refund:
 class Refunds:
     db: Database
     ledger: Ledger
-    gateway: Gateway
+    gateways: Gateways
     clock: Clock
     ids: Ids
 
@@ -97,15 +97,15 @@ class Refunds:
             await self._carry_out(payment, Refund.from_row(row))
 
     async def _carry_out(self, payment: Payment, refund: Refund) -> None:
-        intent_id = payment.intent_id or ""
+        gateway, intent_id = self.gateways.of(payment.provider), payment.intent_id or ""
         try:
-            seen = await self.gateway.refund(intent_id, refund.amount, refund.id, key=f"refund:{refund.id}")
+            seen = await gateway.refund(intent_id, refund.amount, refund.id, key=f"refund:{refund.id}")
         except ProviderPermanent as error:
             await self._refused(payment, refund, error.provider_code or error.code)
             return
         async with self.db.transaction() as tx:
             await self.ledger.refund_seen(tx, await self.ledger.locked(tx, payment.id), seen)
-        intent = await self.gateway.read(intent_id)
+        intent = await gateway.read(intent_id)
         async with self.db.transaction() as tx:
             await self.ledger.settle(tx, payment.id, intent)
 

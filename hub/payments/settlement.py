@@ -5,19 +5,22 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+import structlog
+
 from hub.bookings import BookingStatus, CapturePayment, PaymentStatus, ReleasePayment
 from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx
-from hub.core.errors import ProviderPermanent
+from hub.core.errors import ProviderError, ProviderPermanent
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Retry, every, job
-from hub.payments.gateway import Gateway, Intent
+from hub.payments.gateway import Gateways, Intent
 from hub.payments.intents import Intents
 from hub.payments.ledger import ENDED, SQL, Ledger, Payment
 from hub.payments.refunds import Refunds
 
+log = structlog.get_logger(__name__)
 SWEEP_AFTER = timedelta(seconds=60)
 """An open payment that has not moved for so long is looked up, in case its webhook was lost."""
 
@@ -29,19 +32,20 @@ class Settlement:
     ledger: Ledger
     intents: Intents
     refunds: Refunds
-    gateway: Gateway
+    gateways: Gateways
     clock: Clock
     ids: Ids
 
     async def on_event(self, event: WebhookEvent) -> Apply | None:
         """The event is a hint that an intent has changed: the intent is read again, and settled as it is now."""
-        intent_id = self.gateway.intent_of(event.payload)
+        gateway = self.gateways.of(event.provider)
+        intent_id = gateway.intent_of(event.payload)
         if intent_id is None:
             return None
         async with self.db.transaction() as tx:
             known = await tx.fetchval(SQL.booking_of_intent, intent_id)
         with about(booking_id=known):
-            intent = await self.gateway.read(intent_id)
+            intent = await gateway.read(intent_id)
         return partial(self._apply, intent, event)
 
     async def _apply(self, intent: Intent, event: WebhookEvent, tx: Tx) -> None:
@@ -58,9 +62,10 @@ class Settlement:
             payment = await self._live(work.booking_id)
             if payment is None or payment.intent_id is None:
                 return
-            intent = await self.gateway.read(payment.intent_id)
+            gateway = self.gateways.of(payment.provider)
+            intent = await gateway.read(payment.intent_id)
             if intent.status is PaymentStatus.AUTHORISED:
-                intent = await self.gateway.capture(payment.intent_id, key=f"payment:{payment.id}:capture")
+                intent = await gateway.capture(payment.intent_id, key=f"payment:{payment.id}:capture")
             await self._settle(payment.id, intent)
             if intent.status in {PaymentStatus.RELEASED, PaymentStatus.FAILED}:
                 await self._uncollectable(payment)
@@ -77,9 +82,12 @@ class Settlement:
         """Events that never came: every payment that has stood open for a while is read and settled."""
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.take_open, self.clock.now(), self.clock.now() - SWEEP_AFTER)
-        for row in rows:
-            with about(booking_id=row["booking_id"]):
-                await self._settle(row["id"], await self.gateway.read(row["intent_id"]))
+        for payment in map(Payment.from_row, rows):
+            with about(booking_id=payment.booking_id):
+                try:
+                    await self._settle(payment.id, await self.intents.read(payment))
+                except ProviderError as error:  # the others need not wait for it
+                    log.warning("payment.read_failed", provider=error.provider, code=error.code)
 
     async def _give_back(self, payment: Payment, because: str) -> None:
         intent = await self.intents.of(payment)
@@ -96,7 +104,7 @@ class Settlement:
 
     async def _cancel(self, payment: Payment, intent: Intent) -> Intent:
         try:
-            return await self.gateway.cancel(intent.id, key=f"payment:{payment.id}:cancel")
+            return await self.gateways.of(payment.provider).cancel(intent.id, key=f"payment:{payment.id}:cancel")
         except ProviderPermanent as error:
             # It moved between our reading and our asking: look again, with the next attempt.
             raise Retry(2, "the payment moved while it was being released") from error

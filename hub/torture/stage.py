@@ -24,7 +24,7 @@ from hub.settings import Settings
 from hub.torture.database import Server, Watch
 from hub.torture.house import House, Surroundings
 from hub.torture.loop import Turns, VirtualLoop
-from hub.torture.points import Life, Points, mine, task_factory
+from hub.torture.points import Points, task_factory
 from hub.torture.wire import Line
 
 EPOCH = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

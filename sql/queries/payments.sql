@@ -42,7 +42,7 @@ where id in (
       and intent_id is not null and updated_at <= $2
     order by updated_at limit 50
 )
-returning id, booking_id, intent_id;
+returning *;
 
 -- name: insert_refund
 insert into refunds (id, payment_id, amount, currency, reason, created_at, updated_at, requested_by)
