@@ -32,14 +32,17 @@ class Watch:
         self._thread = threading.Thread(target=self._loop.run_forever, name="watch", daemon=True)
         self._thread.start()
         self._connection = self._ask(asyncpg.connect(dsn))
-        self.asked = 0
+        self.pids: set[int] = set()
+        """The server's processes that are ours: who waits for somebody else's is soon served."""
 
     def _ask(self, question: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(_awaited(question), self._loop).result(30)
 
     def is_blocked(self, pid: int) -> bool:
-        self.asked += 1
-        return bool(pid and self._ask(self._connection.fetchval("select pg_blocking_pids($1) <> '{}'", pid)))
+        if not pid:
+            return False
+        holders = self._ask(self._connection.fetchval("select pg_blocking_pids($1)", pid))
+        return not self.pids.isdisjoint(holders)
 
     def terminate(self, pid: int) -> None:
         """Returns when that process of the server has ended, and has let go of its locks."""
@@ -120,12 +123,14 @@ class Server:
         raw = await asyncpg.connect(self.dsn, server_settings={"timezone": "UTC", "application_name": "torture"})
         if not plain:
             await codecs(raw)
+        self.watch.pids.add(raw.get_server_pid())
         return Wire(raw, raw.get_server_pid(), plain)
 
     def reclaim(self, wire: Wire) -> None:
         """From a process that has died, or that has thrown it away: what was not committed has not happened."""
         if wire.busy or wire.in_transaction:
             self.watch.terminate(wire.pid)
+            self.watch.pids.discard(wire.pid)
             wire.raw.terminate()
             self.turns.released = True
         elif wire not in self.free:

@@ -73,9 +73,9 @@ class Turns:
             self.speaking.go.set_result(None)
         return True
 
-    def resume(self) -> None:
+    def resume(self, *, surely: bool = False) -> None:
         """A statement whose lock has come free goes first: its answer is on its way."""
-        if not self.released:
+        if not (self.released or surely):
             return
         self.released = False
         for turn in self.blocked:
@@ -115,6 +115,10 @@ class Idle(selectors.DefaultSelector):
             return []
         if turns.speaking is not None:
             return self._listen(turns)
+        if turns.blocked:
+            turns.resume(surely=True)
+            if turns.speaking is not None:
+                return []
         if timeout is None:
             raise Stuck("nothing is left that could happen")
         self.time += timeout

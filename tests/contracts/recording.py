@@ -133,5 +133,5 @@ async def recorded() -> AsyncIterator[Rig]:
     ):
         made: Any = adapters.build(settings, transport, clock, Locations())
         yield Rig(
-            recording, made.gateway, made.mailer, made.texter, made.webhooks, transport, session, settings.sandbox_base
+            recording, made.gateways["stripe"], made.mailer, made.texter, made.webhooks, transport, session, settings.sandbox_base
         )

@@ -84,7 +84,7 @@ async def cancel(rig: Rig) -> None:
 async def refund(rig: Rig) -> None:
     intent = await held(rig)
     await rig.gateway.capture(intent.id, "capture")
-    await rig.gateway.refund(intent.id, Money(9999, "EUR"), "refund")
+    await rig.gateway.refund(intent.id, Money(9999, "EUR"), UUID(int=7), "refund")
 
 
 Scenario = Callable[[Rig], Awaitable[None]]
@@ -276,7 +276,7 @@ async def test_events_are_as_stripe_describes_them_and_the_adapter_takes_them(
     intent = await held(rig, card)
     if (await rig.gateway.read(intent.id)).status == "authorised":
         await rig.gateway.capture(intent.id, "capture")
-        await rig.gateway.refund(intent.id, Money(9999, "EUR"), "refund")
+        await rig.gateway.refund(intent.id, Money(9999, "EUR"), UUID(int=7), "refund")
     for raw in await rig.webhooks("stripe", EVENTS[card]):
         event = rig.sources["stripe"].verify(raw)
         stripe_contract.check_object(event.payload)
