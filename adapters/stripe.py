@@ -17,7 +17,7 @@ from hub.bookings import PaymentStatus
 from hub.core.errors import BadRequest, ProviderPermanent, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
 from hub.core.money import Money
-from hub.payments import DisputeSeen, Intent, IntentRequest, RefundSeen
+from hub.payments import DisputeSeen, Intent, IntentRequest, Movement, RefundSeen
 
 _CENTS_ALL_THE_SAME = frozenset({"ISK", "UGX"})
 """No decimals in ISO 4217, sent to Stripe in hundredths (docs.stripe.com/currencies, special cases)."""
@@ -41,6 +41,17 @@ _REFUND_STATUS: dict[str, Literal["pending", "succeeded", "failed"]] = {
     "canceled": "failed",
 }
 _WHOLE = ["latest_charge.refunds", "latest_charge.balance_transaction"]
+_TAKING = frozenset({"charge", "payment"})
+"""Types of balance transactions that stand for a charge itself (docs.stripe.com/reports/balance-transaction-types)."""
+_MOVING = [
+    *(f"payment_intent.{what}" for what in ("requires_action", "processing", "amount_capturable_updated")),
+    *(f"payment_intent.{what}" for what in ("succeeded", "payment_failed", "canceled")),
+    *("charge.refunded", "refund.created", "refund.updated", "refund.failed"),
+    *(f"charge.dispute.{what}" for what in ("created", "closed", "funds_withdrawn", "funds_reinstated")),
+    *(f"checkout.session.{what}" for what in ("completed", "expired")),
+    *(f"checkout.session.async_payment_{what}" for what in ("succeeded", "failed")),
+]
+"""The events that can change a payment. Stripe takes up to 20 names."""
 TOLERANCE = 300
 """Seconds between a signature's timestamp and our clock, either way."""
 
@@ -161,6 +172,23 @@ class StripeGateway:
             made = await self._client.v1.refunds.create_async(params, {"idempotency_key": key})
         return _refund(made.to_dict(), amount.currency)
 
+    async def intents(self, since: datetime) -> list[Intent]:
+        """One call for a hundred; one more for each that is disputed."""
+        expand = [f"data.{one}" for one in _WHOLE]
+        found = await _every(self._client.v1.payment_intents.list_async, since, expand=expand)
+        return [await self._whole(one) for one in found]
+
+    async def movements(self, since: datetime) -> list[Movement]:
+        listed = await _every(self._client.v1.balance_transactions.list_async, since, expand=["data.source"])
+        found = (_movement(one.to_dict()) for one in listed)
+        return [one for one in found if one is not None]
+
+    async def events(self, since: datetime, *, undelivered: bool = False) -> list[VerifiedEvent]:
+        """Stripe keeps events for 30 days, and counts as undelivered what waits or has been given up."""
+        only = {"delivery_success": False} if undelivered else {}
+        found = await _every(self._client.v1.events.list_async, since, types=_MOVING, **only)
+        return [_event(one.to_dict(), raw=b"") for one in reversed(found)]
+
     async def _whole(self, found: Any) -> Intent:
         """With its disputes, which Stripe tells only when asked."""
         charge = found.to_dict().get("latest_charge")
@@ -169,6 +197,13 @@ class StripeGateway:
         with translate("stripe"):
             listed = await self._client.v1.disputes.list_async({"payment_intent": found.id, "limit": 100})
         return _intent(found, tuple(one.to_dict() for one in listed.data))
+
+
+async def _every(ask: Any, since: datetime, **params: Any) -> list[Any]:
+    """All pages of a list, the newest first."""
+    with translate("stripe"):
+        first = await ask({"created": {"gte": int(since.timestamp())}, "limit": 100, **params})
+        return [one async for one in first.auto_paging_iter()]
 
 
 def _intent(found: Any, disputes: tuple[dict[str, Any], ...] = ()) -> Intent:
@@ -226,6 +261,27 @@ def _fee(charge: Any) -> Money | None:
     return from_wire(booked["fee"], booked["currency"])
 
 
+def _movement(wire: dict[str, Any]) -> Movement | None:
+    """None for what is no payment's: payouts, Stripe's bills, what somebody takes outside of intents."""
+    source = wire.get("source")
+    intent_id = source.get("payment_intent") if isinstance(source, dict) else None
+    if not isinstance(intent_id, str):
+        return None
+    amount, fee = (from_wire(int(wire[name] or 0), wire["currency"]) for name in ("amount", "fee"))
+    return Movement(wire["id"], intent_id, wire.get("type") in _TAKING, amount, fee)
+
+
+def _event(payload: dict[str, Any], raw: bytes | None = None) -> VerifiedEvent:
+    """Raises what a payload that is no event raises."""
+    return VerifiedEvent(
+        event_id=str(payload["id"]),
+        type=str(payload["type"]),
+        payload=payload,
+        occurred_at=datetime.fromtimestamp(int(payload["created"]), UTC),
+        raw=raw,
+    )
+
+
 def _refunded(charge: Any) -> int:
     """What came back of what was taken. Stripe also counts as refunded what was held and never captured."""
     if not isinstance(charge, dict):
@@ -267,13 +323,7 @@ class StripeWebhooks:
         if not any(self._signed(raw.body, header, secret) for secret in self._secrets):
             raise Unauthenticated("The signature is not valid.", code="bad_signature")
         try:
-            payload = json.loads(raw.body)
-            return VerifiedEvent(
-                event_id=str(payload["id"]),
-                type=str(payload["type"]),
-                payload=payload,
-                occurred_at=datetime.fromtimestamp(int(payload["created"]), UTC),
-            )
+            return _event(json.loads(raw.body))
         except (ValueError, KeyError, TypeError, RecursionError, OverflowError, OSError) as error:
             raise BadRequest("The event cannot be read.") from error
 

@@ -264,4 +264,12 @@ def order_state(document: dict[str, Any]) -> OrderState:
     A word of theirs that is new to us is unknown, neither good nor bad.
     """
     pnr = document.get("pnr")
-    return OrderState(_STATES.get(str(document.get("status")), "unknown"), str(pnr) if pnr else None)
+    status = _STATES.get(str(document.get("status")), "unknown")
+    return OrderState(status, str(pnr) if pnr else None, _charged(document.get("price")))
+
+
+def _charged(price: Any) -> Money | None:
+    try:
+        return Money.of(Decimal(str(price["amount"])), str(price["currency"]))
+    except (TypeError, KeyError, ValueError, ArithmeticError):
+        return None

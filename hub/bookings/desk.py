@@ -101,6 +101,7 @@ class Bookings:
                     PaymentStatus.UNPAID,
                     PaymentStatus.REQUIRES_ACTION,
                     PaymentStatus.FAILED,
+                    PaymentStatus.RELEASED,
                 }:
                     await self.store.end(tx, booking, BookingStatus.EXPIRED)
 

@@ -5,7 +5,7 @@ The effect of an event and the mark that it is done commit together, so a crash 
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -121,11 +121,15 @@ class Inbox:
         """
         verified = source.verify(raw)
         event = await verified if inspect.isawaitable(verified) else verified
+        return await self.take(source.name, event, raw.body)
+
+    async def take(self, provider: str, event: VerifiedEvent, body: bytes = b"") -> bool:
+        """As `receive`, for an event that is vouched for otherwise: the provider was asked for it."""
         event_id, kind, payload = _name(event.event_id, 255), _name(event.type, 100), _keepable(event.payload)
         async with self._db.connection() as connection:
             row = await connection.fetchrow(
                 SQL.receive,
-                source.name, event_id, kind, payload, raw.body if event.raw is None else event.raw, event.occurred_at,
+                provider, event_id, kind, payload, body if event.raw is None else event.raw, event.occurred_at,
                 self._clock.now(),
                 current().request_id,
             )  # fmt: skip
@@ -162,6 +166,12 @@ class Inbox:
         for ring in tuple(self._rings):
             ring.cancel()
         await asyncio.gather(*self._rings, return_exceptions=True)
+
+    async def unknown(self, provider: str, event_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that have not come."""
+        async with self._db.connection() as connection:
+            rows = await connection.fetch(SQL.known, provider, list(event_ids))
+        return set(event_ids) - {row["event_id"] for row in rows}
 
     @job
     async def process(self, work: ProcessEvent) -> None:

@@ -162,6 +162,8 @@ class OrderState:
 
     status: Literal["placed", "confirmed", "cancelled", "refused", "unknown"]
     pnr: str | None = None
+    total: Money | None = None
+    """What the supplier charges for it, where it says so."""
 
 
 class OrderDesk(Protocol):

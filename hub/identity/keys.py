@@ -31,7 +31,9 @@ AHEAD = timedelta(minutes=10)
 OUTLIVES = timedelta(minutes=30)
 """For so long after its successor began a key still verifies: longer than any token of it lives."""
 SIGNER_LIFE = 60.0
-"""Seconds after which it is looked whether another key signs by now. Shorter than AHEAD."""
+"""Seconds after which it is looked whether another key signs by now."""
+SIGNER_STALE = 300.0
+"""Seconds after which nothing is signed before that is known. Shorter than AHEAD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,13 @@ class Keyring:
     async def signer(self) -> SigningKey:
         """The key that signs now; the first one is made here.
 
-        Whether another has taken over is looked up behind the caller's back, who may be in a transaction.
+        Whether another has taken over is looked up behind the caller's back, who may be in a transaction; but what was
+        true long ago is not believed: the key may be retired by now.
         """
-        if self._signer is None:
+        age = None if self._signer is None else self._clock.monotonic() - self._signer[0]
+        if age is None or age > SIGNER_STALE:
             await self._look()
-        elif self._clock.monotonic() - self._signer[0] > SIGNER_LIFE and self._looking is None:
+        elif age > SIGNER_LIFE and self._looking is None:
             self._looking = asyncio.get_running_loop().create_task(self._look_quietly(), context=Context())
         return self._signer[1]  # type: ignore[index]
 

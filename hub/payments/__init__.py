@@ -13,6 +13,7 @@ from hub.payments.gateway import DisputeSeen, Gateway, Gateways, Intent, IntentR
 from hub.payments.ledger import Ledger, Payment
 from hub.payments.refunds import Refund, Refunds
 from hub.payments.settlement import Settlement
+from hub.payments.statements import Movement, Statements
 
 __all__ = [
     "Cashier",
@@ -22,9 +23,11 @@ __all__ = [
     "Intent",
     "IntentRequest",
     "Ledger",
+    "Movement",
     "Payment",
     "Refund",
     "RefundSeen",
     "Refunds",
     "Settlement",
+    "Statements",
 ]

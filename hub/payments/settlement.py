@@ -61,6 +61,7 @@ class Settlement:
         with about(booking_id=work.booking_id):
             payment = await self._live(work.booking_id)
             if payment is None or payment.intent_id is None:
+                await self._uncollectable(work.booking_id)
                 return
             gateway = self.gateways.of(payment.provider)
             intent = await gateway.read(payment.intent_id)
@@ -68,7 +69,7 @@ class Settlement:
                 intent = await gateway.capture(payment.intent_id, key=f"payment:{payment.id}:capture")
             await self._settle(payment.id, intent)
             if intent.status in {PaymentStatus.RELEASED, PaymentStatus.FAILED}:
-                await self._uncollectable(payment)
+                await self._uncollectable(work.booking_id)
 
     @job
     async def release(self, work: ReleasePayment) -> None:
@@ -109,12 +110,14 @@ class Settlement:
             # It moved between our reading and our asking: look again, with the next attempt.
             raise Retry(2, "the payment moved while it was being released") from error
 
-    async def _uncollectable(self, payment: Payment) -> None:
+    async def _uncollectable(self, booking_id: UUID) -> None:
         """Ordered, and the held money is gone (the hold lapsed, or was voided by hand): a person has to act."""
         async with self.db.transaction() as tx:
-            booking = await self.bookings.find(tx, payment.booking_id)
+            booking = await self.bookings.find(tx, booking_id)
             if booking.status is BookingStatus.ORDERED:
-                await self.ledger.attention.ask(tx, "hold_lost", booking_id=booking.id, payment_id=payment.id)
+                rows = await tx.fetch(SQL.of_booking, booking_id)
+                last = rows[-1]["id"] if rows else None
+                await self.ledger.attention.ask(tx, "hold_lost", booking_id=booking_id, payment_id=last)
 
     async def _settle(self, payment_id: UUID, intent: Intent) -> None:
         async with self.db.transaction() as tx:

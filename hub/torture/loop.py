@@ -137,6 +137,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.idle = Idle()
         super().__init__(self.idle)
+        self._clock_resolution = 1e-6
+
+    def rewind(self) -> None:
+        """Back to 0, between two runs: what was still to come of the last one is dropped."""
+        self._scheduled: list[asyncio.TimerHandle] = []
+        self._timer_cancelled_count = 0
+        self.idle.time = 0.0
 
     def time(self) -> float:
         return self.idle.time

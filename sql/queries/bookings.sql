@@ -74,7 +74,8 @@ returning *;
 -- name: due_to_expire
 select id from bookings
 where expires_at <= $1 and (
-    (status = 'pending' and payment_status in ('unpaid', 'requires_action', 'failed')) or status = 'awaiting_consent')
+    (status = 'pending' and payment_status in ('unpaid', 'requires_action', 'failed', 'released'))
+    or status = 'awaiting_consent')
 order by expires_at limit 100;
 
 -- name: order_of

@@ -19,6 +19,9 @@ with quiet as materialized (
 )
 select id, new, status from event;
 
+-- name: known
+select event_id from webhook_events where provider = $1 and event_id = any($2::text[]);
+
 -- name: ring
 -- To insert nothing is enough for the queue's own trigger to wake the workers.
 insert into pgqueuer (priority, entrypoint, status) select 0, '', 'queued' where false;

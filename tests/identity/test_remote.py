@@ -160,7 +160,13 @@ async def test_a_letter_that_the_hub_does_not_know_is_not_written_and_wiped_all_
 
 @pytest.mark.parametrize(
     "payload",
-    [{}, {"record": None}, {"record": []}, {"record": {"id": "x", "email": ADA}}, {"record": {"id": "0f0f0f0f-0000-4000-8000-000000000001"}}],
+    [
+        {},
+        {"record": None},
+        {"record": []},
+        {"record": {"id": "x", "email": ADA}},
+        {"record": {"id": "0f0f0f0f-0000-4000-8000-000000000001"}},
+    ],
     ids=str,
 )
 async def test_a_row_that_names_nobody_is_of_no_interest(tell: Tell, payload: dict[str, Any]) -> None:

@@ -117,6 +117,17 @@ async def test_a_rotation_signs_nobody_out(tokens: Tokens, keyring: Keyring, clo
     await fresh.close()
 
 
+async def test_a_process_that_has_slept_through_a_rotation_does_not_sign_with_a_retired_key(
+    tokens: Tokens, keyring: Keyring, clock: Hand
+):
+    await tokens.issue(uuid4(), uuid4())
+    elsewhere = Keyring(keyring._db, keyring._vault, clock, keyring._ids)
+    await elsewhere.rotate()
+    clock.move(AHEAD + OUTLIVES + timedelta(hours=1))
+    assert (await tokens.read(await tokens.issue(uuid4(), uuid4()))).caller.id
+    await elsewhere.close()
+
+
 async def test_another_process_reads_what_a_key_of_this_minute_signs(tokens: Tokens, keyring: Keyring, clock: Hand):
     other = Keyring(keyring._db, keyring._vault, clock, keyring._ids)
     await other.published.find((await keyring.signer()).kid, ("ES256",))

@@ -1,0 +1,335 @@
+"""Random lives of accounts against a small model of what should be: the real services over a real database."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hub.audit import Audit
+from hub.core.clock import Ids
+from hub.core.db import Database
+from hub.core.errors import HubError
+from hub.core.jobs import Jobs
+from hub.core.vault import Vault
+from hub.identity import Grant, NewAccount, lockout
+from hub.identity.accounts import Accounts
+from hub.identity.devices import Devices
+from hub.identity.keys import Keyring
+from hub.identity.local import SESSION_LIFE, LocalIdentity
+from hub.identity.lockout import Lockout
+from hub.identity.one_time import LIFE, PAUSE, OneTime
+from hub.identity.passwords import Passwords
+from hub.identity.second_factor import SecondFactor
+from hub.identity.security import Security
+from hub.identity.tokens import ACCESS_LIFE, Checked, Tokens
+from tests.identity.hand import HandClock
+
+PASSWORDS = ["a walk by the sea", "a walk in the wood", "a walk on the moon"]
+
+
+@dataclass
+class Link:
+    """What a letter has brought, and what should come of it."""
+
+    token: str
+    purpose: str
+    person: int
+    made: datetime
+    password: str | None = None
+    good: bool = True
+
+
+@dataclass
+class Stay:
+    """A session as it should stand."""
+
+    person: int
+    grant: Grant
+    began: datetime
+    issued: datetime
+    spent: list[str] = field(default_factory=list)
+    ended: bool = False
+
+
+@dataclass
+class Person:
+    email: str
+    exists: bool = False
+    verified: bool = False
+    password: str | None = None
+
+
+@dataclass
+class House:
+    """The services, put together as the hub does."""
+
+    db: Database
+    clock: HandClock
+    vault: Vault
+    accounts: Accounts
+    security: Security
+    keyring: Keyring
+
+
+@pytest.fixture
+async def house(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    for scope in lockout.FREE:
+        monkeypatch.setitem(lockout.FREE, scope, 1_000_000)  # the lock-out has tests of its own
+    clock, vault, passwords = HandClock(), Vault(["s" * 32]), Passwords(time_cost=1, memory_cost=8)
+    ids, audit = Ids(clock), Audit(clock)
+    keyring, one_time = Keyring(db, vault, clock, ids), OneTime(Jobs(), vault, clock, ids, "https://hub.example")
+    local = LocalIdentity(db, Tokens(keyring, clock, "https://hub.example"), passwords, one_time, audit, clock, ids)
+    guard, factors = Lockout(db, clock, vault), SecondFactor(vault, audit, clock, ids.chance)
+    accounts = Accounts(db, local, one_time, Devices(clock, ids), guard, factors, audit, clock, Checked(clock))
+    yield House(db, clock, vault, accounts, Security(db, local, one_time, guard, factors, audit, clock), keyring)
+    await keyring.close()
+    passwords.close()
+
+
+class Story:
+    """Plays one life: each act is done, and what came of it is held against the model."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.people = [Person(f"{uuid4().hex}@example.com") for _ in range(2)]
+        self.links: list[Link] = []
+        self.stays: list[Stay] = []
+        self.known: set[UUID] = set()
+
+    async def play(self, acts: list[tuple[Any, ...]]) -> None:
+        for name, *arguments in acts:
+            self.house.clock.at += timedelta(seconds=1)
+            await getattr(self, name)(*arguments)
+            await self.collect()
+            await self.check()
+
+    async def said(self, call: Any) -> tuple[str, Any]:
+        try:
+            return "ok", await call
+        except HubError as error:
+            return error.code, None
+
+    async def collect(self) -> None:
+        """Opens the letters: new links, in the order in which they were written."""
+        emails = {one.email: number for number, one in enumerate(self.people)}
+        async with self.house.db.transaction() as tx:
+            rows = await tx.fetch(
+                "select t.*, c.email from one_time_tokens t join customers c on c.id = t.customer_id "
+                "where c.email = any($1) order by t.created_at, t.id",
+                list(emails),
+            )
+        for row in rows:
+            if row["id"] not in self.known:
+                self.known.add(row["id"])
+                token = self.house.vault.open(f"link:{row['id']}", row["sealed"]).partition("token=")[2]
+                self.links[-1].token = token
+        assert len(self.known) == len(self.links), "a letter that should not be, or one that is missing"
+
+    async def check(self) -> None:
+        """Sessions are exactly those that should stand; access tokens are read until they expire."""
+        now = self.house.clock.now()
+        for stay in self.stays:
+            reading, caller = await self.said(self.house.accounts.authenticate(stay.grant.token))
+            alive = now < stay.issued + ACCESS_LIFE
+            # Long after its end even the key that signed it is forgotten.
+            assert reading in ({"ok"} if alive else {"token_expired", "invalid_token"})
+            if caller is not None:
+                wanted = "ok" if self.stands(stay) else "session_ended"
+                assert (await self.said(self.house.accounts.surely(caller, stay.grant.token)))[0] == wanted
+
+    def stands(self, stay: Stay) -> bool:
+        return not stay.ended and self.house.clock.now() < stay.began + SESSION_LIFE
+
+    def letter(self, purpose: str, person: int, password: str | None = None) -> None:
+        self.links.append(Link("", purpose, person, self.house.clock.now(), password))
+
+    def lately(self, purpose: str, person: int) -> bool:
+        mine = [one.made for one in self.links if (one.purpose, one.person) == (purpose, person)]
+        return bool(mine) and self.house.clock.now() - max(mine) < PAUSE
+
+    def enter(self, person: int, done: Any) -> None:
+        now = self.house.clock.now()
+        self.stays.append(Stay(person, done.grant, now, now))
+
+    def end_all(self, person: int, but: Stay | None = None) -> None:
+        for stay in self.stays:
+            if stay.person == person and stay is not but:
+                stay.ended = True
+
+    def void(self, person: int, *purposes: str) -> None:
+        for link in self.links:
+            if link.person == person and link.purpose in purposes:
+                link.good = False
+
+    # The acts.
+
+    async def register(self, who: int, password: str) -> None:
+        person = self.people[who]
+        new = NewAccount(person.email, password, "Ada")
+        assert (await self.said(self.house.accounts.register(new, device=None)))[0] == "ok"
+        if not person.exists:
+            person.exists, person.password = True, password
+        if not person.verified:
+            self.letter("verify", who, password)
+
+    async def resend(self, who: int) -> None:
+        person = self.people[who]
+        sends = person.exists and not person.verified and not self.lately("verify", who)
+        assert (await self.said(self.house.accounts.resend_verification(person.email)))[0] == "ok"
+        if sends:
+            self.letter("verify", who, person.password)
+
+    async def forgot(self, who: int) -> None:
+        person = self.people[who]
+        sends = person.exists and not self.lately("reset", who)
+        assert (await self.said(self.house.accounts.forgot_password(person.email)))[0] == "ok"
+        if sends:
+            self.letter("reset", who)
+
+    async def login(self, who: int, password: str) -> None:
+        person = self.people[who]
+        code, done = await self.said(self.house.accounts.login(person.email, password, code=None, device=None))
+        if not person.exists or person.password != password:
+            assert code == "wrong_credentials"
+        elif not person.verified:
+            assert code == "email_not_verified"
+        else:
+            assert code == "ok"
+            self.enter(who, done)
+
+    async def use(self, which: int, password: str) -> None:
+        """A link: the right page for it, and then the wrong one."""
+        if not self.links:
+            return
+        link = self.links[which % len(self.links)]
+        person = self.people[link.person]
+        good = link.good and self.house.clock.now() < link.made + LIFE[link.purpose]  # type: ignore[index]
+        accounts = self.house.accounts
+        wrong = accounts.reset_password if link.purpose == "verify" else (lambda token, _: accounts.verify_email(token))
+        assert (await self.said(wrong(link.token, password)))[0] == "token_expired"
+        if link.purpose == "verify":
+            code, done = await self.said(accounts.verify_email(link.token))
+        else:
+            code, done = await self.said(accounts.reset_password(link.token, password))
+        assert code == ("ok" if good else "token_expired")
+        if not good:
+            return
+        if link.purpose == "verify":
+            person.password = link.password if not person.verified else person.password
+            self.void(link.person, "verify")
+            self.enter(link.person, done)
+        else:
+            person.password = password
+            self.void(link.person, "verify", "reset")
+            self.end_all(link.person)
+        person.verified = True
+
+    async def refresh(self, which: int, *, old: bool) -> None:
+        if not self.stays:
+            return
+        stay = self.stays[which % len(self.stays)]
+        token = stay.spent[0] if old and stay.spent else stay.grant.refresh_token
+        code, grant = await self.said(self.house.accounts.refresh(token))
+        if not self.stands(stay):
+            assert code == "invalid_refresh_token"
+        elif token in stay.spent:
+            assert code == "refresh_token_reused"
+            stay.ended = True
+        else:
+            assert code == "ok"
+            stay.spent.append(token)
+            stay.grant, stay.issued = grant, self.house.clock.now()
+
+    async def within(self, which: int, act: Callable[[Any, Stay], Any]) -> tuple[str, Stay] | None:
+        """Something done with an access token that is still read."""
+        if not self.stays:
+            return None
+        stay = self.stays[which % len(self.stays)]
+        code, caller = await self.said(self.house.accounts.authenticate(stay.grant.token))
+        return (await self.said(act(caller, stay)))[0] if code == "ok" else code, stay
+
+    async def logout(self, which: int) -> None:
+        done = await self.within(which, lambda caller, stay: self.house.accounts.logout(caller, stay.grant.token))
+        if done is not None and done[0] == "ok":
+            done[1].ended = True
+
+    async def change(self, which: int, password: str) -> None:
+        if not self.stays:
+            return
+        stay = self.stays[which % len(self.stays)]
+        if not self.stands(stay):
+            return  # the gate lets nobody come so far
+        person = self.people[stay.person]
+        done = await self.within(
+            which,
+            lambda caller, stay: self.house.security.change_password(
+                caller, stay.grant.token, person.password or "", password
+            ),
+        )
+        if done is not None and done[0] == "ok":
+            person.password = password
+            self.void(stay.person, "reset")
+            self.end_all(stay.person, but=stay)
+
+    async def everywhere(self, which: int) -> None:
+        done = await self.within(which, lambda caller, stay: self.house.security.end_all(caller, stay.grant.token))
+        if done is not None and done[0] == "ok":
+            self.end_all(done[1].person)
+
+    async def one(self, which: int, other: int) -> None:
+        if not self.stays:
+            return
+        target = self.stays[other % len(self.stays)]
+        done = await self.within(
+            which,
+            lambda caller, stay: self.house.security.end_session(caller, stay.grant.token, target.grant.session_id),
+        )
+        if done is None or done[0] in {"token_expired", "invalid_token"}:
+            return
+        mine = done[1].person == target.person and not target.ended
+        assert done[0] == ("ok" if mine else "session_not_found")
+        target.ended = target.ended or mine
+
+    async def rotate(self, *, now: bool) -> None:
+        await self.house.keyring.rotate(now=now)
+
+    async def wait(self, minutes: int) -> None:
+        self.house.clock.at += timedelta(minutes=minutes)
+
+
+WHO, WHICH, WORD = st.integers(0, 1), st.integers(0, 5), st.sampled_from(PASSWORDS)
+ACTS = st.one_of(
+    st.tuples(st.just("register"), WHO, WORD),
+    st.tuples(st.just("login"), WHO, WORD),
+    st.tuples(st.just("use"), st.integers(0, 9), WORD),
+    st.tuples(st.sampled_from(["resend", "forgot"]), WHO),
+    st.tuples(st.sampled_from(["logout", "everywhere"]), WHICH),
+    st.tuples(st.just("change"), WHICH, WORD),
+    st.tuples(st.just("one"), WHICH, WHICH),
+    st.tuples(st.just("wait"), st.sampled_from([1, 9, 14, 61, 60 * 24 + 1, 60 * 24 * 31])),
+    st.builds(lambda which, old: ("again", which, old), WHICH, st.booleans()),
+    st.builds(lambda now: ("turn", now), st.booleans()),
+)
+BEGUN = [("register", 0, PASSWORDS[0]), ("use", 0, PASSWORDS[0]), ("login", 0, PASSWORDS[0])]
+"""So that no life is over before it has begun."""
+
+
+class Life(Story):
+    """The acts under the names that examples are printed with."""
+
+    async def again(self, which: int, old: bool) -> None:
+        await self.refresh(which, old=old)
+
+    async def turn(self, now: bool) -> None:
+        await self.rotate(now=now)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(acts=st.lists(ACTS, max_size=25))
+async def test_accounts_do_what_the_model_says(house: House, acts: list[tuple[Any, ...]]):
+    await Life(house).play([*BEGUN, *acts])
