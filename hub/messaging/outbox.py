@@ -58,7 +58,8 @@ class Outbox:
             except OutcomeUnknown as error:
                 raise Retry(IN_HAND.total_seconds(), "nobody said whether the message went out") from error
             except ProviderTransient:
-                await self._back(message.id)
+                if not was_sending:  # else it may have gone the last time: it is looked for again before it is sent
+                    await self._back(message.id)
                 raise
             else:
                 await self._set(message.id, "sent", sent=sent)

@@ -41,8 +41,8 @@ async def payment(db: Database, status: str = "pending") -> UUID:
             "insert into customers (id, email, name, created_at) values ($1, $2, 'Ada', $3)", key, f"{key}@e.com", NOW
         )
         await tx.execute(
-            "insert into bookings (id, reference, customer_id, status, amount, currency, offer_id, supplier, itinerary, "
-            "sandbox, contact_email, created_at, updated_at, expires_at) "
+            "insert into bookings (id, reference, customer_id, status, amount, currency, offer_id, supplier, "
+            "itinerary, sandbox, contact_email, created_at, updated_at, expires_at) "
             "values ($1, $2, $1, $3, $4, 'EUR', 'o', 'kiwi', '{}', true, 'a@e.com', $5, $5, $5)",
             key, str(key)[:8], status, PRICE, NOW,
         )  # fmt: skip
@@ -74,7 +74,7 @@ async def test_held_then_taken(db: Database, ledger: Ledger):
     held = await settled(db, ledger, key, said(PaymentStatus.AUTHORISED))
     assert held["balances"] == {"traveller": -PRICE, "held": PRICE}
     taken = await settled(db, ledger, key, said(PaymentStatus.PAID, PRICE), said(PaymentStatus.PAID, PRICE))
-    assert {name: sum for name, sum in taken["balances"].items() if sum} == {"traveller": -PRICE, "taken": PRICE}
+    assert {name: left for name, left in taken["balances"].items() if left} == {"traveller": -PRICE, "taken": PRICE}
 
 
 async def test_a_hold_that_is_let_go_leaves_nothing(db: Database, ledger: Ledger):
