@@ -133,5 +133,12 @@ async def recorded() -> AsyncIterator[Rig]:
     ):
         made: Any = adapters.build(settings, transport, clock, Locations())
         yield Rig(
-            recording, made.gateways["stripe"], made.mailer, made.texter, made.webhooks, transport, session, settings.sandbox_base
+            recording,
+            made.gateways["stripe"],
+            made.mailer,
+            made.texter,
+            made.webhooks,
+            transport,
+            session,
+            settings.sandbox_base,
         )
