@@ -264,8 +264,8 @@ def order_state(document: dict[str, Any]) -> OrderState:
     A word of theirs that is new to us is unknown, neither good nor bad.
     """
     pnr = document.get("pnr")
-    status = _STATES.get(str(document.get("status")), "unknown")
-    return OrderState(status, str(pnr) if pnr else None, _charged(document.get("price")))
+    total = _charged(document.get("price"))
+    return OrderState(_STATES.get(str(document.get("status")), "unknown"), str(pnr) if pnr else None, total)
 
 
 def _charged(price: Any) -> Money | None:
