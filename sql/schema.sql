@@ -249,7 +249,9 @@ CREATE TABLE public.breaks (
     found_at timestamp with time zone NOT NULL,
     seen_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
-    closed_because text
+    closed_because text,
+    closed_by text,
+    note text
 );
 
 CREATE TABLE public.credentials (
@@ -601,6 +603,15 @@ ALTER TABLE public.provider_calls ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE public.reconciliations (
+    id uuid NOT NULL,
+    since timestamp with time zone NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    report jsonb
+);
+
 CREATE TABLE public.recovery_codes (
     customer_id uuid NOT NULL,
     hash bytea NOT NULL,
@@ -719,6 +730,7 @@ CREATE TABLE public.supplier_orders (
     lease_until timestamp with time zone,
     unknown_since timestamp with time zone,
     updated_at timestamp with time zone NOT NULL,
+    checked_at timestamp with time zone,
     CONSTRAINT supplier_orders_state_check CHECK ((state = ANY (ARRAY['none'::text, 'placing'::text, 'placed'::text, 'confirming'::text, 'confirmed'::text, 'refused'::text, 'unknown'::text])))
 );
 
@@ -914,6 +926,9 @@ ALTER TABLE ONLY public.preferences
 ALTER TABLE ONLY public.provider_calls
     ADD CONSTRAINT provider_calls_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.reconciliations
+    ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (customer_id, hash);
 
@@ -984,11 +999,15 @@ CREATE INDEX audit_logs_booking ON public.audit_logs USING btree (booking_id, id
 
 CREATE INDEX audit_logs_customer ON public.audit_logs USING btree (customer_id, id) WHERE (customer_id IS NOT NULL);
 
+CREATE INDEX bookings_changed ON public.bookings USING btree (updated_at);
+
 CREATE INDEX bookings_customer ON public.bookings USING btree (customer_id, created_at DESC);
 
 CREATE INDEX bookings_open ON public.bookings USING btree (updated_at) WHERE (status = ANY (ARRAY['pending'::text, 'ordering'::text, 'order_unknown'::text, 'ordered'::text]));
 
 CREATE INDEX bookings_unpaid ON public.bookings USING btree (expires_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX breaks_found ON public.breaks USING btree (found_at DESC, id DESC);
 
 CREATE UNIQUE INDEX breaks_open ON public.breaks USING btree (kind, subject) WHERE (closed_at IS NULL);
 
@@ -1030,6 +1049,8 @@ CREATE INDEX one_time_tokens_expiry ON public.one_time_tokens USING btree (expir
 
 CREATE INDEX payments_booking ON public.payments USING btree (booking_id);
 
+CREATE INDEX payments_changed ON public.payments USING btree (updated_at);
+
 CREATE INDEX payments_customer ON public.payments USING btree (customer_id);
 
 CREATE UNIQUE INDEX payments_live ON public.payments USING btree (booking_id) WHERE ((status <> ALL (ARRAY['failed'::text, 'released'::text])) AND (superseded_at IS NULL));
@@ -1070,6 +1091,10 @@ CREATE INDEX provider_calls_booking ON public.provider_calls USING btree (bookin
 
 CREATE INDEX provider_calls_started ON public.provider_calls USING btree (started_at);
 
+CREATE UNIQUE INDEX reconciliations_running ON public.reconciliations USING btree ((true)) WHERE (ended_at IS NULL);
+
+CREATE INDEX reconciliations_started ON public.reconciliations USING btree (started_at DESC);
+
 CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (session_id);
 
 CREATE INDEX refunds_payment ON public.refunds USING btree (payment_id);
@@ -1085,6 +1110,8 @@ CREATE UNIQUE INDEX staff_email ON public.staff USING btree (lower(email)) WHERE
 CREATE INDEX staff_sessions_staff ON public.staff_sessions USING btree (staff_id);
 
 CREATE UNIQUE INDEX supplier_orders_order ON public.supplier_orders USING btree (supplier, order_id) WHERE (order_id IS NOT NULL);
+
+CREATE INDEX supplier_orders_unchecked ON public.supplier_orders USING btree (checked_at NULLS FIRST) WHERE (placed IS NOT NULL);
 
 CREATE INDEX transaction_audit_logs_payment ON public.transaction_audit_logs USING btree (payment_id, id);
 
@@ -1329,6 +1356,8 @@ ALTER TABLE public.postings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.preferences ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.provider_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.reconciliations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 
