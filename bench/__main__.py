@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import identity, intake, search, start
+from bench import identity, intake, pace, search, start
 from bench.hub import Served
 
 
@@ -25,6 +25,11 @@ async def main() -> None:
         async with Served(Path(folder), watched=True, **identity.SETTINGS) as hub:
             for row in (*await identity.sign_ins(hub), *await identity.checks(hub)):
                 table.add_row(*row)
+        async with Served(Path(folder), **pace.SETTINGS) as hub:
+            for row in await pace.paced(hub):
+                table.add_row(*row)
+        for row in await pace.killed(Path(folder)):
+            table.add_row(*row)
     Console().print(table)
 
 

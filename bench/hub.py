@@ -24,18 +24,41 @@ def free_port() -> int:
 class Served:
     """`async with Served(folder) as hub:` is ready when the block begins. `ready_after` in seconds.
 
-    `watched` also measures how long its loop is held up. `more` are settings.
+    `watched` also measures how long its loop is held up. `sandbox_apart` runs the sandbox in a process of its own,
+    which outlives a hub that is killed. `more` are settings.
     """
 
-    def __init__(self, folder: Path, *, watched: bool = False, **more: str) -> None:
+    def __init__(self, folder: Path, *, watched: bool = False, sandbox_apart: bool = False, **more: str) -> None:
         self.folder = folder
         self.port, self.sandbox_port, self._watch_port = free_port(), free_port(), free_port()
         self.ready_after = 0.0
         self._command = ["bench.watched", str(self._watch_port)] if watched else ["hub", "serve"]
         self._more = more
+        self._sandbox_apart = sandbox_apart
+        self._sandbox: asyncio.subprocess.Process | None = None
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
+        if self._sandbox_apart:
+            self._sandbox = await self._spawn("hub", "sandbox")
+            await self._answers(self.sandbox_port, b"/_/health", time.perf_counter() + WAIT)
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for process in (self._process, self._sandbox):
+            if process is not None:
+                process.terminate()
+                await asyncio.wait_for(process.wait(), 30)
+
+    async def start(self) -> None:
+        """Until it is ready; again, over the same data, after kill()."""
+        started = time.perf_counter()
+        self._process = await self._spawn(*self._command)
+        await self._answers(self.port, b"/readyz", started + WAIT)
+        self.ready_after = time.perf_counter() - started
+
+    async def _spawn(self, *command: str) -> asyncio.subprocess.Process:
         env = os.environ | {
             "PYTHONPATH": str(ROOT),
             "HUB_PORT": str(self.port),
@@ -45,24 +68,21 @@ class Served:
             "HUB_LOG_LEVEL": "warning",
             **self._more,
         }
-        started = time.perf_counter()
-        log = (self.folder / "hub.log").open("ab")
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *self._command, env=env, cwd=self.folder, stdout=log, stderr=log
-        )
-        await self._ready(started + WAIT)
-        self.ready_after = time.perf_counter() - started
-        return self
+        with (self.folder / "hub.log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-m", *command, env=env, cwd=self.folder, stdout=log, stderr=log
+            )
 
-    async def __aexit__(self, *_: object) -> None:
+    async def kill(self) -> None:
+        """As a power cut ends it."""
         assert self._process is not None
-        self._process.terminate()
-        await asyncio.wait_for(self._process.wait(), 30)
+        self._process.kill()
+        await self._process.wait()
 
-    async def _ready(self, end: float) -> None:
+    async def _answers(self, port: int, path: bytes, end: float) -> None:
         while time.perf_counter() < end:
             try:
-                status, _ = await Connection.once(self.port, b"GET /readyz HTTP/1.1\r\nHost: hub\r\n\r\n")
+                status, _ = await Connection.once(port, b"GET " + path + b" HTTP/1.1\r\nHost: hub\r\n\r\n")
             except OSError:
                 status = 0
             if status == 200:

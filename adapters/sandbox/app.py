@@ -3,12 +3,11 @@
 import logging
 import time
 from collections.abc import AsyncIterator
-from random import Random
 from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox import captcha, control, faults, kiwi, oidc, paypal, resend, stripe, supabase, twilio
+from adapters.sandbox import captcha, control, faults, kiwi, oidc, openai, paypal, resend, stripe, supabase, twilio
 from adapters.sandbox.callbacks import Deliverer
 from adapters.sandbox.world import SandboxConfig, World
 
@@ -22,9 +21,12 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(config: SandboxConfig) -> web.Application:
-    """A sandbox, not yet listening. The same seed plays the same offers."""
+    """A sandbox, not yet listening. The same seed plays the same offers.
+
+    Ids are new each time: a hub outlives its sandbox, and remembers the ids of the one before.
+    """
     deliverer = Deliverer(config.callback_delay, config.callback_retry)
-    world = World(config, deliverer.post, random=Random(config.seed))
+    world = World(config, deliverer.post)
     deliverer.now = world.now
     app = web.Application(middlewares=[_providers(world), _errors], client_max_size=LARGEST)
     app[WORLD] = world
@@ -36,7 +38,7 @@ def create_app(config: SandboxConfig) -> web.Application:
 
     app.cleanup_ctx.append(deliver)
     control.setup(app, world, deliverer)
-    for emulator in (kiwi, stripe, paypal, resend, twilio, oidc, captcha, supabase):
+    for emulator in (kiwi, stripe, paypal, resend, twilio, oidc, captcha, supabase, openai):
         emulator.setup(app, world)
     return app
 

@@ -16,7 +16,7 @@ from adapters.sandbox.world import World
 KINDS = ("status", "timeout", "reset", "slow", "garbage", "cut")
 SILENT = frozenset({"timeout", "reset"})
 """Kinds that send no status line at all."""
-PROVIDERS = ("kiwi", "stripe", "resend", "twilio", "oidc", "turnstile", "hcaptcha", "supabase", "paypal")
+PROVIDERS = ("kiwi", "stripe", "resend", "twilio", "oidc", "turnstile", "hcaptcha", "supabase", "paypal", "openai")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LONGEST = 120.0
 """Seconds that a timeout holds on, when the client does not leave."""
@@ -110,7 +110,7 @@ async def strike(fault: dict[str, Any], request: web.Request, handler: Handler) 
             return await _cut(request, answer)
         case "timeout":
             await _until_the_client_leaves(request)
-    _reset(request)
+    reset(request)
     return web.Response()
 
 
@@ -150,6 +150,9 @@ def _other_error(provider: str, status: int, message: str, code: str | int | Non
             return {"error": found, "error_description": message}
         case "paypal":
             return _paypal_error(status, message, code)
+        case "openai":
+            kind = {429: "requests"}.get(status, "invalid_request_error" if status < 500 else "server_error")
+            return {"error": {"message": message, "type": kind, "param": None, "code": code}}
         case "turnstile" | "hcaptcha":
             return {"success": False, "error-codes": [code or "internal-error"]}
         case _:
@@ -201,12 +204,19 @@ async def _until_the_client_leaves(request: web.Request) -> None:
     # Asked again and again: aiohttp tells a handler of it only by cancelling it, and then the others are cancelled too.
     loop = asyncio.get_running_loop()
     end = loop.time() + LONGEST
-    while loop.time() < end and request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
+    while loop.time() < end and is_there(request):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
+
+
+def is_there(request: web.Request) -> bool:
+    """Whether the client has not left."""
+    return request.transport is not None and not request.transport.is_closing()
 
 
 async def _cut(request: web.Request, answer: web.StreamResponse | None) -> web.StreamResponse:
     """Half of the true body, announced as the whole, then the end of the line."""
+    if answer is not None and answer.prepared:  # a stream has gone already; OpenAI's is cut by faults of its own
+        return answer
     whole_body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b"{}"
     half = web.StreamResponse(status=answer.status if answer else 200)
     half.headers.extend(answer.headers if answer else {})
@@ -214,11 +224,11 @@ async def _cut(request: web.Request, answer: web.StreamResponse | None) -> web.S
     await half.prepare(request)
     await half.write(whole_body[: max(1, len(whole_body) // 2)])
     await asyncio.sleep(0.05)  # a reset overtakes what the client has not read yet
-    _reset(request)
+    reset(request)
     return half
 
 
-def _reset(request: web.Request) -> None:
+def reset(request: web.Request) -> None:
     """Ends the connection without a word: RST, not a polite close."""
     if request.transport is None:
         return

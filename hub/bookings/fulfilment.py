@@ -256,7 +256,11 @@ class Fulfilment:
         if order.placed is None:
             await self._fail(order, "order_lost", state="refused")
             return
-        state = await self._supplier(order).read(order.placed)
+        try:
+            state = await self._supplier(order).read(order.placed)
+        except ProviderTransient:
+            await self._overdue(order)
+            raise
         if state.status == "confirmed":
             await self._ordered(order, state.pnr or order.placed.order_id)
         elif state.status in {"cancelled", "refused"}:
@@ -271,16 +275,26 @@ class Fulfilment:
     async def _keep_waiting(self, order: Order) -> None:
         if order.unknown_since is None or order.state != "unknown":
             await self._lost(order)
-        elif self.clock.now() - order.unknown_since > GIVE_UP:
+        else:
+            await self._overdue(order)
+
+    async def _overdue(self, order: Order) -> None:
+        """An order that has been unknown for too long is for people; it is looked up all the same."""
+        if order.unknown_since is not None and self.clock.now() - order.unknown_since > GIVE_UP:
             async with self.db.transaction() as tx:
                 await self.attention.ask(tx, "order_unknown", booking_id=order.booking.id)
 
     async def _ordered(self, order: Order, supplier_reference: str) -> None:
         async with self.db.transaction() as tx:
             await self._set(tx, order, "confirmed")
+            await self._found_out(tx, order, "the supplier has confirmed the order")
             await tx.execute(SQL.set_supplier_reference, order.booking.id, supplier_reference, self.clock.now())
             if await self.store.move(tx, order.booking, BookingStatus.ORDERED):
                 await self._ask_for_capture(tx, order.booking)
+
+    async def _found_out(self, tx: Tx, order: Order, what: str) -> None:
+        if order.unknown_since is not None:
+            await self.attention.settled(tx, "order_unknown", order.booking.id, what)
 
     async def _ask_for_capture(self, tx: Tx, booking: Booking) -> None:
         await self.store.jobs.enqueue(tx, CapturePayment(booking_id=booking.id), key=f"booking:{booking.id}:capture")
@@ -289,6 +303,7 @@ class Fulfilment:
         async with self.db.transaction() as tx:
             if state:
                 await self._set(tx, order, state)
+            await self._found_out(tx, order, why)
             await self.store.end(tx, order.booking, BookingStatus.FAILED, failure=why)
 
     async def _set(

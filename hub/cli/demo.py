@@ -56,16 +56,17 @@ class Journey:
     sandbox: str
     token: str = ""
     email: str = ""
+    quiet: bool = False
 
     async def register(self) -> None:
         self.email = f"ada.{uuid4().hex[:8]}@example.com"
         body = {"email": self.email, "password": uuid4().hex, "name": "Ada Lovelace", "phone": "+447700900123"}
         done = await self.call("POST", "/api/auth/register", body)
         if done["requires_verification"]:
-            _say("registered", f"{self.email}, a letter is on its way")
+            self._say("registered", f"{self.email}, a letter is on its way")
             done = await self.call("POST", "/api/auth/verify-email", {"token": await self._letter()})
         self.token = done["token"]
-        _say("signed in", "the address is confirmed")
+        self._say("signed in", "the address is confirmed")
 
     async def _letter(self) -> str:
         """The token of the link in the letter, once it has come."""
@@ -88,7 +89,7 @@ class Journey:
         offer: dict[str, Any] = found["offers"][0]
         direction = offer["slices"][0]
         flights = ", ".join(f"{one['carrier']} {one['flight_number']}" for one in direction["segments"])
-        _say("searched", f"{len(found['offers'])} offers, the best: {flights}, {offer['total']['display']}")
+        self._say("searched", f"{len(found['offers'])} offers, the best: {flights}, {offer['total']['display']}")
         return offer
 
     async def book(self, offer: dict[str, Any]) -> dict[str, Any]:
@@ -99,11 +100,14 @@ class Journey:
         contact = {"email": self.email, "phone": "+447700900123"}
         body = {"offer_id": offer["id"], "travelers": [traveler], "contact": contact}
         booking: dict[str, Any] = await self.call("POST", "/api/bookings", body)
-        _say("booked", f"reference {booking['reference']}, {booking['status']}, {booking['total']['display']}")
+        self._say("booked", f"reference {booking['reference']}, {booking['status']}, {booking['total']['display']}")
         return booking
 
-    async def pay(self, booking: dict[str, Any], card: str) -> None:
-        """What Stripe's own script does in the browser: confirms with the publishable key and the client secret."""
+    async def pay(self, booking: dict[str, Any], card: str) -> str:
+        """What Stripe's own script does in the browser: confirms with the publishable key and the client secret.
+
+        Returns the id of the intent.
+        """
         intent = await self.call("POST", "/api/payments/create-payment-intent", {"booking_id": booking["id"]})
         url = f"{self.sandbox}/stripe/v1/payment_intents/{intent['payment_intent_id']}/confirm"
         form = {"client_secret": intent["client_secret"], "payment_method": card, "key": intent["publishable_key"]}
@@ -112,7 +116,8 @@ class Journey:
             paid = await answer.json()
         if answer.status != 200:  # noqa: PLR2004
             raise Conflict(f"The card was declined: {paid['error'].get('code')}.")
-        _say("paid", f"{paid['status']} ({intent['payment_intent_id']})")
+        self._say("paid", f"{paid['status']} ({intent['payment_intent_id']})")
+        return str(intent["payment_intent_id"])
 
     async def wait(self, booking_id: str) -> dict[str, Any]:
         """Until the booking has come to an end, good or bad."""
@@ -125,7 +130,7 @@ class Journey:
             if clock.monotonic() > end:
                 raise Unavailable(f"The booking is still {booking['status']} after {PATIENCE:.0f} seconds.")
             await clock.sleep(0.2)
-        _say(booking["status"], f"payment {booking['payment_status']}, ticket {booking['supplier_reference']}")
+        self._say(booking["status"], f"payment {booking['payment_status']}, ticket {booking['supplier_reference']}")
         return booking
 
     async def tell(self, booking_id: str) -> None:
@@ -166,9 +171,9 @@ class Journey:
             raise HubError(f"{method} {path}: {answer.status} {found.get('detail')} {found.get('errors', '')}")
         return found
 
-
-def _say(what: str, detail: str) -> None:
-    console.print(f"[green]{what:>11}[/green]  {detail}", highlight=False)
+    def _say(self, what: str, detail: str) -> None:
+        if not self.quiet:
+            console.print(f"[green]{what:>11}[/green]  {detail}", highlight=False)
 
 
 def _detail(data: dict[str, Any]) -> str:

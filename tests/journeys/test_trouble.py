@@ -1,10 +1,15 @@
 """What a bad day does to the journey: providers that fail, webhooks that come late, twice or never."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from hub.bookings import FulfilBooking
+from hub.core.errors import ProviderError
+from hub.core.jobs import Retry
 from tests.fixtures.running import Running, until
 
 
@@ -19,6 +24,10 @@ async def money_is_back(running: Running, booking: dict) -> None:
 
 async def confirmed_orders(running: Running) -> int:
     return sum(one["confirmed"] for one in await running.orders())
+
+
+async def status_is(running: Running, booking: dict[str, Any], status: str) -> bool:
+    return (await running.booking(booking))["status"] == status
 
 
 async def risen(running: Running) -> dict[str, Any]:
@@ -256,3 +265,21 @@ async def test_a_text_whose_answer_is_lost_is_looked_for_and_not_sent_again(runn
 
     await until(known, 40)
     assert len(await running.control("GET", "messages")) == 1
+
+
+async def test_an_order_that_nobody_can_tell_of_for_a_day_is_for_people_and_looked_up_all_the_same(running: Running):
+    await running.register()
+    booking = await running.book()
+    await running.fault("kiwi", "reset", path="/v2/booking/confirm_payment", times=1, after_effect=True)
+    await running.fault("kiwi", "status", path="/manage/bookings/*", times=1000, status=503)
+    await running.pay(booking)
+    await until(lambda: status_is(running, booking, "order_unknown"))
+    async with running.db.transaction() as tx:
+        await tx.execute("update supplier_orders set unknown_since = unknown_since - interval '25 hours'")
+    with suppress(ProviderError, Retry):
+        await running.made.fulfilment.fulfil(FulfilBooking(booking_id=UUID(booking["id"])))
+    (matter,), _ = await running.made.attention.page(open_only=True, page=1, page_size=10)
+    assert (matter.kind, str(matter.booking_id)) == ("order_unknown", booking["id"])
+    await running.control("DELETE", "faults")
+    assert (await running.settled(booking))["status"] == "confirmed"
+    assert (await running.made.attention.page(open_only=True, page=1, page_size=10))[0] == []

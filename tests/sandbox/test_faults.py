@@ -47,6 +47,10 @@ SHAPES = {
         {"name": "SERVICE_UNAVAILABLE", "message": "An injected fault.", "debug_id": "f0000000000ff", "details": [],
          "links": []},
     ),
+    "openai": (
+        "/openai/v1/models",
+        {"error": {"message": "An injected fault.", "type": "server_error", "param": None, "code": None}},
+    ),
 }  # fmt: skip
 
 

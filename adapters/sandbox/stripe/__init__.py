@@ -10,6 +10,7 @@ from adapters.sandbox.stripe import (
     disputes,
     events,
     intents,
+    links,
     methods,
     refunds,
     settling,
@@ -56,6 +57,11 @@ _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "checkout/sessions/{id}", checkout.retrieve),
     ("GET", "checkout/sessions/{id}/line_items", checkout.line_items),
     ("POST", "checkout/sessions/{id}/expire", checkout.expired),
+    ("POST", "payment_links", links.create),
+    ("GET", "payment_links", links.listed),
+    ("GET", "payment_links/{id}", links.retrieve),
+    ("POST", "payment_links/{id}", links.update),
+    ("GET", "payment_links/{id}/line_items", links.line_items),
     ("GET", "events", events.listed),
     ("GET", "events/{id}", events.retrieve),
 )
@@ -73,6 +79,7 @@ def setup(app: web.Application, world: World) -> None:
     app.router.add_get("/stripe/checkout/{id}", pages.checkout)
     app.router.add_post("/stripe/checkout/{id}", pages.pay)
     app.router.add_get("/stripe/checkout/{id}/return", pages.returned)
+    app.router.add_get("/stripe/link/{id}", pages.link)
     app.router.add_get("/stripe/receipts/{id}", pages.receipt)
     control.setup(app, world)
     app.router.add_route("OPTIONS", "/stripe/v1/{path:.*}", _preflight)

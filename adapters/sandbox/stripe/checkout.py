@@ -1,11 +1,11 @@
 """Checkout sessions: Stripe's own payment page, from making one to its end."""
 
 from adapters.sandbox.stripe import confirming, intents, methods, settling
-from adapters.sandbox.stripe.cards import by_name
+from adapters.sandbox.stripe.cards import IBANS, Card, by_name
 from adapters.sandbox.stripe.customers import living
 from adapters.sandbox.stripe.errors import invalid, missing_param, no_such
+from adapters.sandbox.stripe.items import read_items, total_of
 from adapters.sandbox.stripe.listing import page
-from adapters.sandbox.stripe.money import MOST, least, read_currency, written
 from adapters.sandbox.stripe.params import Params
 from adapters.sandbox.stripe.state import Object, Stripe
 from adapters.sandbox.stripe.wire import Call
@@ -13,7 +13,7 @@ from adapters.sandbox.stripe.wire import Call
 _DAY = 24 * 3600
 _TAKEN = (
     "allow_promotion_codes automatic_tax billing_address_collection consent_collection custom_text customer_creation "
-    "customer_update invoice_creation phone_number_collection payment_method_options submit_type adaptive_pricing "
+    "customer_update invoice_creation phone_number_collection submit_type adaptive_pricing "
     "payment_method_collection saved_payment_method_options tax_id_collection excluded_payment_method_types"
 ).split()
 
@@ -23,11 +23,18 @@ def create(call: Call) -> Object:
     if (mode := params.need("mode")) != "payment":
         raise invalid(f"This sandbox knows sessions in payment mode only, not {mode}.", "mode")
     params.accept(*_TAKEN)
-    items = [_item(stripe, one) for one in params.groups("line_items")]
-    total, currency = _total(items)
+    items = read_items(stripe, params)
+    total, currency = total_of(items)
     facts = _facts(call) | {"amount_subtotal": total, "amount_total": total, "currency": currency}
-    wanted = _intent_facts(params.group("payment_intent_data"))
+    wanted = intent_facts(params.group("payment_intent_data")) | intents.card_options(params)
+    facts["payment_method_types"] = kinds_of(facts["payment_method_types"], currency, wanted)
     params.finish()
+    facts["payment_method_options"] = wanted.get("payment_method_options", _ASKED)
+    return opened(stripe, facts, items, wanted)
+
+
+def opened(stripe: Stripe, facts: Object, items: list[Object], wanted: Object) -> Object:
+    """A session for these items. `wanted`: what its intent will be made with."""
     session = stripe.save(_blank(stripe, facts))
     stripe.line_items[session["id"]] = items
     stripe.wanted[session["id"]] = wanted
@@ -35,12 +42,18 @@ def create(call: Call) -> Object:
     return session
 
 
+def kinds_of(named: list[str], currency: str, wanted: Object) -> list[str]:
+    """Those that are named, else those that Stripe chooses."""
+    debit = currency == "eur" and wanted["capture_method"] != "manual"
+    return named or ["card", *(["sepa_debit"] if debit else [])]
+
+
 def retrieve(call: Call) -> Object:
     return call.stripe.find("checkout.session", call.id)
 
 
 def listed(call: Call) -> Object:
-    equal = ("customer", "payment_intent", "status")
+    equal = ("customer", "payment_intent", "payment_link", "status")
     return page(call, "checkout.session", "/v1/checkout/sessions", equal)
 
 
@@ -77,14 +90,14 @@ def expire(stripe: Stripe, session: Object) -> None:
     stripe.emit("checkout.session.expired", session)
 
 
-def pay(stripe: Stripe, session: Object, card_name: str, back: str) -> Object:
-    """Pays an open session with a test card; returns the intent, which may yet require action.
+def pay(stripe: Stripe, session: Object, name: str, back: str) -> Object:
+    """Pays an open session with a test card, or an IBAN; returns the intent, which may yet require action.
 
     `back` is where 3-D Secure sends the customer. Raises Refused for a declined card; the session stays open.
     """
-    card = by_name(card_name)
-    if card is None:
-        raise no_such("PaymentMethod", card_name, "payment_method", 400)
+    card = _card(session, name)
+    if is_spent(stripe, session["payment_link"]):
+        raise invalid("This payment link has been paid.", "payment_link")
     intent = _intent(stripe, session)
     settle(stripe, session)
     if session["status"] != "open":
@@ -103,18 +116,54 @@ def settle_of(stripe: Stripe, intent: Object) -> None:
             settle(stripe, session)
 
 
+def _card(session: Object, name: str) -> Card:
+    """Raises Refused for one that the session does not take."""
+    card = by_name(name) or IBANS.get(name)
+    if card is None or card.kind not in session["payment_method_types"]:
+        raise no_such("PaymentMethod", name, "payment_method", 400)
+    return card
+
+
+def is_spent(stripe: Stripe, link_id: str | None) -> bool:
+    """Whether as many sessions of the link are complete as there may be."""
+    link = stripe.tables["payment_link"].get(link_id or "")
+    if link is None or not link["restrictions"]:
+        return False
+    most = link["restrictions"]["completed_sessions"]
+    return bool(most["count"] >= most["limit"])
+
+
+def _count(stripe: Stripe, link_id: str | None) -> None:
+    link = stripe.tables["payment_link"].get(link_id or "")
+    if link is not None and link["restrictions"]:
+        link["restrictions"]["completed_sessions"]["count"] += 1
+
+
 def settle(stripe: Stripe, session: Object) -> None:
-    """Completes the session once its intent is paid, or the money is held."""
+    """Completes the session once its intent is paid, the money is held, or the bank has it in hand."""
     intent = stripe.tables["payment_intent"].get(session["payment_intent"] or "")
-    if session["status"] != "open" or intent is None or intent["status"] not in {"succeeded", "requires_capture"}:
+    if session["status"] != "open" or intent is None or intent["status"] not in _GONE_THROUGH:
         return
     paid = intent["status"] == "succeeded"
+    _count(stripe, session["payment_link"])
+    if intent["status"] == "processing":
+        stripe.afterwards[intent["id"]] = lambda: _arrived(stripe, session, intent)
     session |= {"status": "complete", "payment_status": "paid" if paid else "unpaid", "url": None}
     email = session["customer_email"]
     session["customer_details"] = dict.fromkeys(_DETAILS) | {"email": email, "tax_exempt": "none", "tax_ids": []}
     stripe.emit("checkout.session.completed", session)
 
 
+def _arrived(stripe: Stripe, session: Object, intent: Object) -> None:
+    """The bank has said how it went with a debit."""
+    if intent["status"] == "succeeded":
+        session["payment_status"] = "paid"
+    how = "succeeded" if intent["status"] == "succeeded" else "failed"
+    stripe.emit(f"checkout.session.async_payment_{how}", session)
+
+
+_GONE_THROUGH = frozenset({"succeeded", "requires_capture", "processing"})
+_ASKED: Object = {"card": {"request_three_d_secure": "automatic"}}
 _DETAILS = ("address", "business_name", "email", "individual_name", "name", "phone")
 
 
@@ -127,7 +176,7 @@ def _intent(stripe: Stripe, session: Object) -> Object:
         "currency": session["currency"],
         "customer": session["customer"],
         "automatic_payment_methods": None,
-        "payment_method_types": ["card"],
+        "payment_method_types": session["payment_method_types"],
         "confirmation_method": "automatic",
     }
     intent = stripe.save(intents.blank(stripe, facts | stripe.wanted[session["id"]]))
@@ -136,7 +185,7 @@ def _intent(stripe: Stripe, session: Object) -> Object:
     return intent
 
 
-def _intent_facts(group: Params | None) -> Object:
+def intent_facts(group: Params | None) -> Object:
     group = group or Params({}, "payment_intent_data")
     usage = group.choice("setup_future_usage", ("on_session", "off_session"))
     return {
@@ -152,9 +201,9 @@ def _facts(call: Call) -> Object:
     params = call.params
     customer = params.text("customer")
     params.choice("ui_mode", ("hosted", "hosted_page"))
-    kinds = params.texts("payment_method_types") or ["card"]
-    if "card" not in kinds:
-        raise invalid("This sandbox's payment page takes cards only.", "payment_method_types")
+    kinds = params.texts("payment_method_types")
+    if unknown := sorted(set(kinds) - {"card", "sepa_debit"}):
+        raise invalid(f"This sandbox's payment page does not know {unknown[0]}.", "payment_method_types")
     expires = params.integer("expires_at")
     now = call.stripe.now()
     if expires is not None and not now + 1800 <= expires <= now + _DAY + 60:
@@ -177,75 +226,6 @@ def _missing(name: str) -> str:
     raise missing_param(name)
 
 
-def _total(items: list[Object]) -> tuple[int, str]:
-    if not items:
-        raise missing_param("line_items")
-    total, currency = sum(one["amount_total"] for one in items), str(items[0]["currency"])
-    if any(one["currency"] != currency for one in items):
-        raise invalid("All line items must have the same currency.", "line_items")
-    if not least(currency) <= total <= MOST:
-        least_of_all = written(least(currency), currency)
-        message = f"The Checkout Session's total amount must convert to at least {least_of_all}."
-        raise invalid(message, "line_items", "amount_too_small" if total < MOST else "amount_too_large")
-    return total, currency
-
-
-def _item(stripe: Stripe, group: Params) -> Object:
-    quantity = group.integer("quantity", 1, 999_999)
-    if quantity is None:
-        raise missing_param(group.path("quantity"))
-    price = group.group("price_data")
-    if price is None:
-        raise missing_param(group.path("price_data"))
-    currency = read_currency(price)
-    price.need("unit_amount")
-    unit = price.integer("unit_amount", 0, MOST) or 0
-    product = price.group("product_data")
-    if product is None:
-        raise missing_param(price.path("product_data"))
-    price.accept("tax_behavior")
-    product.accept("images", "metadata", "tax_code", "description")
-    return _line(stripe, product.need("name"), currency, unit, quantity)
-
-
-def _line(stripe: Stripe, name: str, currency: str, unit: int, quantity: int) -> Object:
-    price: Object = {
-        "id": stripe.new_id("price"),
-        "object": "price",
-        "active": False,
-        "billing_scheme": "per_unit",
-        "created": stripe.now(),
-        "currency": currency,
-        "custom_unit_amount": None,
-        "livemode": False,
-        "lookup_key": None,
-        "metadata": {},
-        "nickname": None,
-        "product": stripe.new_id("prod", 14),
-        "recurring": None,
-        "tax_behavior": "unspecified",
-        "tiers_mode": None,
-        "transform_quantity": None,
-        "type": "one_time",
-        "unit_amount": unit,
-        "unit_amount_decimal": str(unit),
-    }
-    return {
-        "id": stripe.new_id("li"),
-        "object": "item",
-        "adjustable_quantity": None,
-        "amount_discount": 0,
-        "amount_subtotal": unit * quantity,
-        "amount_tax": 0,
-        "amount_total": unit * quantity,
-        "currency": currency,
-        "description": name,
-        "metadata": {},
-        "price": price,
-        "quantity": quantity,
-    }
-
-
 _NOTHING = (
     "after_expiration allow_promotion_codes billing_address_collection client_secret collected_information consent "
     "consent_collection currency_conversion customer_account customer_details discounts invoice "
@@ -265,7 +245,7 @@ def _blank(stripe: Stripe, facts: Object) -> Object:
         "customer_creation": "if_required",
         "invoice_creation": {"enabled": False, "invoice_data": _INVOICE},
         "payment_method_collection": "if_required",
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_options": _ASKED,
         "phone_number_collection": {"enabled": False},
         "shipping_options": [],
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},

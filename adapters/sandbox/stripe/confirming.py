@@ -181,6 +181,7 @@ def _debited(stripe: Stripe, intent: Object, method: Object, made: Object) -> No
         made["failure_message"] = decline.message
         stripe.emit("charge.failed", made)
         _refuse(stripe, intent, method, decline, made)
-        return
-    made |= {"status": "succeeded", "paid": True, "amount_captured": made["amount"]}
-    succeed(stripe, intent, made, "charge.succeeded")
+    else:
+        made |= {"status": "succeeded", "paid": True, "amount_captured": made["amount"]}
+        succeed(stripe, intent, made, "charge.succeeded")
+    stripe.afterwards.pop(intent["id"], lambda: None)()

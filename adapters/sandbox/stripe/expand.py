@@ -45,6 +45,8 @@ def _value(stripe: Stripe, thing: Object, step: str) -> object:
         return _list(found[::-1], f"/v1/charges/{thing['id']}/refunds")
     if step == "line_items" and thing.get("object") == "checkout.session":
         return _list(stripe.line_items.get(thing["id"], []), f"/v1/checkout/sessions/{thing['id']}/line_items")
+    if step == "line_items" and thing.get("object") == "payment_link":
+        return _list(stripe.line_items.get(thing["id"], []), f"/v1/payment_links/{thing['id']}/line_items")
     value = thing.get(step)
     if isinstance(value, str):
         return stripe.lookup(value) or value

@@ -26,7 +26,7 @@ def create(call: Call) -> Object:
     currency = read_currency(params)
     facts: Object = {"currency": currency, "amount": read_amount(params, currency), **_common(call)}
     facts |= capture_method(params)
-    facts |= _card_options(params)
+    facts |= card_options(params)
     facts |= _kinds(params, facts)
     facts["confirmation_method"] = params.choice("confirmation_method", ("automatic", "manual")) or "automatic"
     confirm = params.boolean("confirm")
@@ -153,7 +153,7 @@ def capture_method(params: Params) -> Object:
     return {"capture_method": method or "automatic_async"}
 
 
-def _card_options(params: Params) -> Object:
+def card_options(params: Params) -> Object:
     """Cards may be held where other methods of the same intent are taken at once."""
     options = params.group("payment_method_options")
     card = options.group("card") if options is not None else None

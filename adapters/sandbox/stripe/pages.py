@@ -7,8 +7,8 @@ from urllib.parse import urlencode, urlsplit
 import jinja2
 from aiohttp import web
 
-from adapters.sandbox.stripe import checkout, confirming
-from adapters.sandbox.stripe.cards import CARDS
+from adapters.sandbox.stripe import checkout, confirming, links
+from adapters.sandbox.stripe.cards import CARDS, IBANS
 from adapters.sandbox.stripe.errors import Refused
 from adapters.sandbox.stripe.money import written
 from adapters.sandbox.stripe.state import Object, Stripe, stripe_of
@@ -71,6 +71,16 @@ class Pages:
             return _go(_success(session))
         return self._checkout(session, "The bank could not confirm that it was you. Please choose another card.")
 
+    async def link(self, request: web.Request) -> web.Response:
+        """Opens a session of its own for each visitor."""
+        link = self._stripe.tables["payment_link"].get(request.match_info["id"])
+        if link is None:
+            raise web.HTTPNotFound(text="No such payment link.\n")
+        session = links.visit(self._stripe, link)
+        if session is None:
+            return self._page("inactive.html", message=link["inactive_message"] or "This link is no longer active.")
+        return _go(session["url"])
+
     async def receipt(self, request: web.Request) -> web.Response:
         charge = self._stripe.tables["charge"].get(request.match_info["id"])
         if charge is None:
@@ -96,7 +106,9 @@ class Pages:
 
     def _checkout(self, session: Object, problem: str = "", status: int = 200) -> web.Response:
         items = self._stripe.line_items[session["id"]]
-        return self._page("checkout.html", status, session=session, items=items, cards=CARDS, problem=problem)
+        ibans = IBANS if "sepa_debit" in session["payment_method_types"] else ()
+        facts = {"session": session, "items": items, "cards": CARDS, "ibans": ibans, "problem": problem}
+        return self._page("checkout.html", status, **facts)
 
     def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
         text = self._jinja.get_template(name).render(facts)
@@ -125,4 +137,5 @@ def _with(url: str, query: dict[str, str]) -> str:
 
 
 def _success(session: Object) -> str:
-    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+    there = session["success_url"] or f"/stripe/checkout/{session['id']}"
+    return str(there).replace("{CHECKOUT_SESSION_ID}", session["id"])

@@ -69,6 +69,11 @@ def cancel(call: Call) -> Object:
             f"with one of the following statuses may be canceled: {', '.join(_CANCELABLE)}.",
             intent,
         )
+    sessions = call.stripe.tables["checkout.session"].values()
+    if any(one["payment_intent"] == intent["id"] and one["status"] == "open" for one in sessions):
+        raise invalid(
+            "You cannot cancel the PaymentIntent for a Checkout Session. Expire the Checkout Session instead.", "intent"
+        )
     end(call.stripe, intent, reason)
     return intent
 

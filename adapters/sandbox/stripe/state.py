@@ -28,6 +28,7 @@ _PREFIX = {
     "du": "dispute",
     "evt": "event",
     "cs": "checkout.session",
+    "plink": "payment_link",
 }
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -59,6 +60,8 @@ class Stripe:
     """Intents whose customer has passed 3-D Secure, with the payment method that it was passed for."""
     return_urls: dict[str, str] = field(default_factory=dict)
     """Where an intent's customer comes back to, by the intent's id."""
+    afterwards: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What follows when the bank has answered about an intent in hand, by the intent's id."""
     answers: dict[str, Remembered] = field(default_factory=dict)
     in_flight: set[str] = field(default_factory=set)
     bodies: dict[str, bytes] = field(default_factory=dict)
