@@ -25,7 +25,7 @@ endef
 	$(call install,requirements-dev.lock)
 	@touch $@ .venv/.run
 
-.PHONY: help run test demo lint format types bench lock schema
+.PHONY: help run test demo lint format types bench torture bites lock schema
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ types: .venv/.dev ## mypy, strict
 
 bench: .venv/.dev ## what it costs, as ratios measured in one run
 	@$(BIN)/python -m bench
+
+torture: .venv/.dev ## bookings under every trouble at once: is anything lost or doubled?
+	@$(BIN)/hub torture --runs 2000 --seed 1
+
+bites: .venv/.dev ## would torture notice? the hub made worse on purpose, also in ways that seldom show
+	@HUB_TORTURE=all $(BIN)/pytest -n auto --dist worksteal tests/torture/test_bites.py
 
 schema: .venv/.dev ## write sql/schema.sql anew from the migrations
 	@$(BIN)/hub migrate --dump-schema sql/schema.sql

@@ -5,18 +5,35 @@ A provider in sandbox mode is spoken to by the very same adapter, at the sandbox
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from adapters.files import LocalFiles
 from adapters.sandbox.world import SandboxConfig
 from adapters.shims import warm
 from adapters.transport import Transport
+from hub.completions import Menu, Models, Route
+from hub.completions.menu import price
 from hub.core.clock import Clock, SystemClock
 from hub.core.inbox import WebhookSource
 from hub.identity.accounts import HumanCheck
 from hub.locations import Locations
 from hub.messaging import Mailer, Texter
+from hub.model_routes import ModelRoute
 from hub.payments import Gateway
-from hub.settings import Mode, ProviderSection, Settings
+from hub.plans.attachments import FileStore
+from hub.settings import Mode, OpenAISettings, ProviderSection, Settings
+
+LIVE_PRICES = {
+    "gpt-5-mini": (Decimal("0.25"), Decimal("2.00")),
+    "gpt-4.1-mini": (Decimal("0.40"), Decimal("1.60")),
+}
+"""OpenAI's list prices of 2025, of a million tokens in and out; OPENAI_ROUTES says what they are today."""
+SANDBOX_PRICES = {
+    "gpt-sandbox": (Decimal("0.25"), Decimal("2.00")),
+    "gpt-sandbox-mini": (Decimal("0.05"), Decimal("0.40")),
+}
+"""Of a million tokens in and out, as if it were real."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +49,27 @@ class Adapters:
     staff: Any
     """The OpenID provider that lets staff in."""
     human: HumanCheck | None
+    files: FileStore
+    """Where uploads are kept."""
+    language: "Language | None"
     webhooks: dict[str, WebhookSource]
     sandboxed: frozenset[str]
     """The names of the providers whose data is made up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Language models, and where each is reached."""
+
+    models: Models
+    menu: Menu
+    check: Callable[[Route], Awaitable[None]]
+
+    async def ping(self) -> None:
+        """Every address and key of the chain. Raises ProviderError."""
+        reached = {(one.base_url, one.api_key): one for one in self.menu.of(None)}
+        for route in reached.values():
+            await self.check(route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +209,53 @@ class _Builder:
         )
         return provider, None
 
+    def openai(self) -> tuple[Language, None]:
+        from adapters.openai import OpenAIModels
+
+        models = OpenAIModels(self.transport)
+        return Language(models, self._menu(self.settings.openai), models.ping), None
+
+    def _menu(self, section: OpenAISettings) -> Menu:
+        sandboxed = section.resolved is Mode.SANDBOX
+        given = section.routes or {}
+        usual = SANDBOX_PRICES if sandboxed else LIVE_PRICES
+        names = section.models or tuple(usual)
+        prices = {} if section.compatible else usual
+        routes = {
+            name: self._route(section, name, given.get(name, ModelRoute()), prices.get(name))
+            for name in (*names, *given)
+            if name in given or name in prices
+        }
+        return Menu(names, routes, self._route(section, "", ModelRoute(), None))
+
+    def _route(
+        self, section: OpenAISettings, model: str, given: ModelRoute, usual: tuple[Decimal, Decimal] | None
+    ) -> Route:
+        """As the model's own route says, else as for all. `usual` are the sandbox's prices."""
+        own_url = f"{self.base_url(section)}/v1" if section.resolved is Mode.SANDBOX else self.base_url(section)
+        base_url = (given.base_url or own_url).rstrip("/")
+        input_price, output_price = usual or (section.input_price, section.output_price)
+        wire = given.wire or section.wire
+        if wire == "auto":
+            wire = "responses" if base_url == own_url and not section.compatible else "chat"
+        # The key of one server is never told to another.
+        usual_key = self.secret(section, "api_key", "sandbox") if base_url == own_url else ""
+        key = given.api_key.get_secret_value() if given.api_key else usual_key
+        return Route(
+            model=model,
+            base_url=base_url,
+            api_key=key or "none",
+            wire=wire,
+            price=price(
+                input_price if given.input_price is None else given.input_price,
+                output_price if given.output_price is None else given.output_price,
+                section.currency,
+            ),
+            first=given.first or section.first,
+            idle=given.idle or section.idle,
+            total=given.total or section.total,
+        )
+
     def captcha(self) -> tuple[HumanCheck, None]:
         from adapters.captcha import Captcha
 
@@ -189,6 +271,20 @@ class _Builder:
         )
         return check, None
 
+    def storage(self) -> tuple[FileStore, None]:
+        from adapters.files import S3Files
+        from adapters.files.signing import Signer
+        from adapters.sandbox import s3
+
+        section, sandboxed = self.settings.storage, self.settings.storage.resolved is Mode.SANDBOX
+        signer = Signer(
+            self.secret(section, "access_key_id", s3.ACCESS_KEY_ID),
+            self.secret(section, "secret_access_key", s3.SECRET_ACCESS_KEY),
+            s3.REGION if sandboxed else section.region,
+        )
+        base_url, bucket = self.base_url(section), s3.BUCKET if sandboxed else section.bucket
+        return S3Files(self.transport, base_url=base_url, bucket=bucket, signer=signer, clock=self.clock), None
+
 
 def build(settings: Settings, transport: Transport, clock: Clock, locations: Locations) -> Adapters:
     """Every provider that is not off. SDKs are imported here, for those providers alone."""
@@ -202,6 +298,10 @@ def build(settings: Settings, transport: Transport, clock: Clock, locations: Loc
         identity=made["supabase"][0] if "supabase" in made else None,
         staff=made["oidc"][0] if "oidc" in made else None,
         human=made["captcha"][0] if "captcha" in made else None,
+        language=made["openai"][0] if "openai" in made else None,
+        files=made["storage"][0]
+        if "storage" in made
+        else LocalFiles(settings.storage.path or settings.data_dir / "files"),
         webhooks={name: webhooks for name, (_, webhooks) in made.items() if webhooks is not None},
         sandboxed=frozenset(one.name for one in settings.providers if one.resolved is Mode.SANDBOX),
     )
@@ -217,7 +317,7 @@ def pings(settings: Settings, transport: Transport) -> dict[str, Callable[[], Aw
 async def warm_up(settings: Settings) -> None:
     """Loads the SDKs of the enabled providers, before the port opens: a first call must not hold up the loop."""
     for section in settings.providers:
-        if section.resolved is not Mode.OFF and section.name in {"stripe", "resend", "twilio"}:
+        if section.resolved is not Mode.OFF and section.name in {"stripe", "resend", "twilio", "openai"}:
             await warm(section.name)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import identity, intake, pace, search, start
+from bench import completions, identity, intake, pace, search, start
 from bench.hub import Served
 
 
@@ -29,6 +29,8 @@ async def main() -> None:
             for row in await pace.paced(hub):
                 table.add_row(*row)
         for row in await pace.killed(Path(folder)):
+            table.add_row(*row)
+        for row in await completions.measured(Path(folder)):
             table.add_row(*row)
     Console().print(table)
 

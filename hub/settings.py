@@ -5,68 +5,18 @@ Secrets are SecretStr: they do not show in a repr or a log.
 """
 
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from hub.model_routes import ModelRoutes
+from hub.plan_settings import AffiliateSettings, StorageSettings
+from hub.sections import Lines, Mode, Names, OptionalSection, ProviderSection, Secrets, Section
 
 SHORTEST_SECRET = 32
-
-
-class Mode(StrEnum):
-    LIVE = "live"
-    SANDBOX = "sandbox"
-    OFF = "off"
-
-
-def _comma_list(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _piped(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split("|") if part.strip()) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
-Lines = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_piped)]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
-
-
-class Section(BaseSettings):
-    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
-
-
-class ProviderSection(Section):
-    """What every provider has: a mode, and a base URL that an operator can point elsewhere (proxy, region)."""
-
-    name: ClassVar[str]
-    credential: ClassVar[str]
-    """The field whose presence makes the provider live."""
-
-    mode: Literal["auto", "live", "sandbox", "off"] = "auto"
-    base_url: str
-    timeout: float = Field(default=20.0, gt=0, description="seconds for the whole exchange, body included")
-
-    @property
-    def resolved(self) -> Mode:
-        if self.mode != "auto":
-            return Mode(self.mode)
-        return Mode.LIVE if getattr(self, self.credential) else self._without_credential
-
-    @property
-    def _without_credential(self) -> Mode:
-        return Mode.SANDBOX
-
-
-class OptionalSection(ProviderSection):
-    """A provider that nobody misses: without credentials it is off, and the sandbox plays it when told to."""
-
-    @property
-    def _without_credential(self) -> Mode:
-        return Mode.OFF
 
 
 class KiwiSettings(ProviderSection):
@@ -118,6 +68,49 @@ class TwilioSettings(ProviderSection):
     auth_token: SecretStr | None = None
     sender: str = Field(default="+15005550006", description="the number that SMS come from")
     whatsapp_sender: str | None = None
+
+
+class OpenAISettings(ProviderSection):
+    """Language models. A server of one's own needs no key: an address other than OpenAI's is live too."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENAI_", hide_input_in_errors=True)
+    name = "openai"
+    credential = "api_key"
+
+    base_url: str = "https://api.openai.com/v1"
+    timeout: float = Field(default=20.0, gt=0, description="seconds for what generates nothing")
+    api_key: SecretStr | None = None
+    wire: Literal["auto", "responses", "chat"] = Field(
+        default="auto", description="responses or chat; auto: responses at OpenAI's own address, chat elsewhere"
+    )
+    models: Names = Field(
+        default=(), description="comma list: who is asked first, and who then; default: gpt-5-mini,gpt-4.1-mini"
+    )
+    routes: ModelRoutes = Field(
+        default=None,
+        description="JSON by model: base_url, api_key, wire, input_price, output_price, first, idle, total",
+    )
+    input_price: Decimal = Field(
+        default=Decimal("15.00"), ge=0, le=100_000, description="of a million tokens, for models that OPENAI_ROUTES "
+        "gives no price; high, so that a budget holds",
+    )  # fmt: skip
+    output_price: Decimal = Field(default=Decimal("75.00"), ge=0, le=100_000)
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$", description="of prices and budgets")
+    user_budget: Decimal = Field(default=Decimal("1.00"), ge=0, le=1_000_000, description="of a user and day")
+    plan_budget: Decimal = Field(default=Decimal("0.50"), ge=0, le=1_000_000, description="of a plan, for good")
+    global_budget: Decimal = Field(default=Decimal("50.00"), ge=0, le=1_000_000, description="of everybody and day")
+    first: float = Field(default=20.0, gt=0, description="seconds until the first piece of an answer")
+    idle: float = Field(default=15.0, gt=0, description="seconds between two pieces")
+    total: float = Field(default=120.0, gt=0, le=600, description="seconds for a whole answer, all models together")
+
+    @property
+    def compatible(self) -> bool:
+        """Whether it is somebody else's server that speaks like OpenAI's."""
+        return bool(self.base_url.rstrip("/") != type(self).model_fields["base_url"].default)
+
+    @property
+    def _without_credential(self) -> Mode:
+        return Mode.LIVE if self.compatible else Mode.SANDBOX
 
 
 class PayPalSettings(OptionalSection):
@@ -245,6 +238,9 @@ class Settings(Section):
     trusted_proxies: int = Field(default=0, ge=0, description="how many X-Forwarded-For hops to believe")
     rate_limit: int = Field(default=600, ge=1, description="requests a minute and caller")
     auth_rate_limit: int = Field(default=60, ge=1, description="sign-ins and the like a minute and address")
+    service_keys: Secrets = Field(
+        default=(), description="comma list, each at least 32 characters: who may use /api/ai without being staff"
+    )
     max_body: int = Field(default=1024 * 1024, ge=1024, description="bytes")
     shutdown_grace: float = Field(default=20.0, description="seconds to finish what is in flight on SIGTERM")
 
@@ -270,17 +266,22 @@ class Settings(Section):
 
     paypal: PayPalSettings = _section(PayPalSettings)
     invoice: InvoiceSettings = _section(InvoiceSettings)
+    affiliate: AffiliateSettings = _section(AffiliateSettings)
+    storage: StorageSettings = _section(StorageSettings)
     kiwi: KiwiSettings = _section(KiwiSettings)
     stripe: StripeSettings = _section(StripeSettings)
     resend: ResendSettings = _section(ResendSettings)
     twilio: TwilioSettings = _section(TwilioSettings)
+    openai: OpenAISettings = _section(OpenAISettings)
 
     @property
     def providers(self) -> tuple[ProviderSection, ...]:
         """Those in use: Supabase only where it keeps the accounts, the optional ones where they are set up."""
         accounts = (self.supabase,) if self.auth.provider == "supabase" else ()
-        optional = tuple(one for one in (self.paypal, self.oidc, self.captcha) if one.resolved is not Mode.OFF)
-        return (self.kiwi, self.stripe, self.resend, self.twilio, *accounts, *optional)
+        optional = tuple(
+            one for one in (self.paypal, self.oidc, self.captcha, self.storage) if one.resolved is not Mode.OFF
+        )
+        return (self.kiwi, self.stripe, self.resend, self.twilio, self.openai, *accounts, *optional)
 
     @property
     def links(self) -> str:
@@ -313,6 +314,8 @@ class Settings(Section):
         ]
         if missing:
             raise ValueError(f"{', '.join(missing)} is missing")
+        if any(len(one.get_secret_value()) < SHORTEST_SECRET for one in self.service_keys):
+            raise ValueError(f"HUB_SERVICE_KEYS needs at least {SHORTEST_SECRET} characters each")
         return self
 
     @model_validator(mode="after")
@@ -337,3 +340,24 @@ class Settings(Section):
     def load(cls, **overrides: Any) -> Self:
         """From the environment. Raises pydantic.ValidationError naming the variable."""
         return cls(**overrides)
+
+
+__all__ = [
+    "AffiliateSettings",
+    "AuthSettings",
+    "CaptchaSettings",
+    "InvoiceSettings",
+    "KiwiSettings",
+    "Mode",
+    "OidcSettings",
+    "OpenAISettings",
+    "PayPalSettings",
+    "ProviderSection",
+    "ResendSettings",
+    "Section",
+    "Settings",
+    "StorageSettings",
+    "StripeSettings",
+    "SupabaseSettings",
+    "TwilioSettings",
+]

@@ -1,7 +1,7 @@
 """From decorated methods to aiohttp routes and an OpenAPI document."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
@@ -11,6 +11,13 @@ from routes.endpoint import Endpoint, endpoints_of
 from routes.gate import Gate
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Serves(Protocol):
+    """A gate (see routes/gate.py)."""
+
+    async def serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse: ...
+
 
 _ABOUT = """Search, book and pay for journeys.
 
@@ -34,11 +41,15 @@ class Api:
             self._endpoints += endpoints_of(group)
         self._openapi = None
 
-    def install(self, app: web.Application, gate: Gate) -> None:
-        """Adds a route for each endpoint; a GET answers HEAD too. Needs `Edge` (routes/middleware.py) around it."""
+    def install(self, app: web.Application, gate: Gate, *, for_openai: Serves | None = None) -> None:
+        """Adds a route for each endpoint; a GET answers HEAD too. Needs `Edge` (routes/middleware.py) around it.
+
+        `for_openai` is the gate of those that speak OpenAI's wire.
+        """
         for endpoint in self._endpoints:
             methods = ("GET", "HEAD") if endpoint.operation.method == "GET" else (endpoint.operation.method,)
-            handler = _handler(gate, endpoint)
+            foreign = endpoint.operation.wire == "openai"
+            handler = _handler(for_openai if foreign and for_openai is not None else gate, endpoint)
             for method in methods:
                 app.router.add_route(method, endpoint.operation.path, handler)
 
@@ -54,7 +65,7 @@ class Api:
         return self._openapi
 
 
-def _handler(gate: Gate, endpoint: Endpoint) -> Handler:
+def _handler(gate: Serves, endpoint: Endpoint) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         return await gate.serve(endpoint, request)
 

@@ -11,17 +11,17 @@ from routes.views import MoneyOut, Page, PageQuery
 TAGS = ("documents",)
 PDF = "application/pdf"
 
-Number = Annotated[str, StringConstraints(pattern=r"^(TEST-)?(CN-)?\d{4}-\d{6,9}$")]
+Number = Annotated[str, StringConstraints(pattern=r"^(TEST-)?(CN-|RV-)?\d{4}-\d{6,9}$")]
 
 
 class InvoiceOut(ApiModel):
     number: str = Field(examples=["2027-000001"])
-    kind: Literal["invoice", "credit_note"]
+    kind: Literal["invoice", "credit_note", "reversal"]
     total: MoneyOut
     booking_id: UUID
     booking_reference: str
     payment_id: UUID
-    for_invoice: str | None = Field(description="of a credit note: the number of the invoice that it belongs to")
+    for_invoice: str | None = Field(description="of what corrects an invoice: its number")
     issued_on: date
     sandbox: bool
     pdf: str = Field(description="where the paper is", examples=["/api/payments/invoices/2027-000001.pdf"])

@@ -124,6 +124,7 @@ class Endpoint:
             reply=TypeAdapter(answer) if answer is not None else None,
             reply_type=None if empty else ("*/*" if unknown else operation.reply_type),
             also_as=operation.also_as,
+            envelope=operation.wire == "openai",
         )
 
 

@@ -27,9 +27,12 @@ _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONGEST_AGENT = 300
 _CLIENT_GONE = 499
 _PREFLIGHT_LIFE = "600"
-_MAY_SEND = "Authorization, Content-Type, Idempotency-Key, X-CSRF-Token, X-Device-Token, X-Request-Id"
+_MAY_SEND = (
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-CSRF-Token, X-Device-Token, "
+    "X-Request-Id"
+)
 _MAY_READ = (
-    "X-Request-Id, Retry-After, Server-Timing, Idempotency-Replayed, "
+    "ETag, X-Request-Id, Retry-After, Server-Timing, Idempotency-Replayed, "
     "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 )
 

@@ -1,14 +1,16 @@
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from hub.bookings import PaymentStatus
 from hub.core.money import Money
-from hub.payments import Cashier, Payment
+from hub.payments import Cashier, Pages, Payment, Settlement
+from hub.payments.links import ReturnPages
+from hub.payments.pages import OpenPage
 from routes.bookings import BookingOut
-from routes.request import OWN_MONEY, TRAVELLER, ApiModel, Call, get, post
+from routes.request import MOVE_MONEY, OWN_MONEY, TRAVELLER, ApiModel, Call, get, post
 from routes.views import Currency, MoneyOut
 
 TAGS = ("payments",)
@@ -28,6 +30,56 @@ class PriceIn(ApiModel):
 
     amount: int = Field(gt=0, le=10**12)
     currency: Currency
+
+
+Address = Annotated[str, StringConstraints(min_length=8, max_length=2000)]
+
+
+class CheckoutIn(ApiModel):
+    """Where the provider's page leads afterwards: pages of the frontend; the hub's own where none is named."""
+
+    booking_id: UUID
+    success_url: Address | None = Field(
+        default=None, description="may hold {CHECKOUT_SESSION_ID}, which Stripe fills in, and {booking_id}"
+    )
+    cancel_url: Address | None = None
+    provider: str | None = Field(default=None, max_length=20, examples=["stripe"])
+
+
+class LinkIn(ApiModel):
+    booking_id: UUID
+    success_url: Address | None = None
+    provider: str | None = Field(default=None, max_length=20, examples=["stripe"])
+
+
+class CheckoutOut(ApiModel):
+    id: str
+    url: str = Field(description="where the traveller pays")
+    expires_at: datetime = Field(description="until when the booking can be paid there")
+    payment_id: UUID
+    amount: int
+    currency: str
+    provider: str
+
+    @classmethod
+    def of(cls, page: OpenPage) -> Self:
+        total, payment = page.payment.amount, page.payment
+        return cls(
+            id=page.id,
+            url=page.url,
+            expires_at=page.until,
+            payment_id=payment.id,
+            amount=total.amount,
+            currency=total.currency,
+            provider=payment.provider,
+        )
+
+
+class RetryOut(ApiModel):
+    payment: "PaymentOut"
+    done: list[Literal["read", "capture", "fulfil", "release", "refund"]] = Field(
+        description="read: the provider had news; the others have been asked for again"
+    )
 
 
 class IntentOut(ApiModel):
@@ -73,8 +125,11 @@ class PaymentsOut(ApiModel):
 
 
 class PaymentRoutes:
-    def __init__(self, cashier: Cashier) -> None:
+    def __init__(self, cashier: Cashier, pages: Pages, returns: ReturnPages, settlement: Settlement) -> None:
         self._cashier = cashier
+        self._pages = pages
+        self._returns = returns
+        self._settlement = settlement
 
     @post("/api/payments/create-payment-intent", who=OWN_MONEY, tags=TAGS)
     async def create_intent(self, call: Call, body: IntentIn) -> IntentOut:
@@ -93,6 +148,25 @@ class PaymentRoutes:
             publishable_key=self._cashier.gateways.of(payment.provider).publishable_key,
             approval_url=intent.approval_url,
         )
+
+    @post("/api/payments/checkout-session", who=OWN_MONEY, tags=TAGS)
+    async def checkout(self, call: Call, body: CheckoutIn) -> CheckoutOut:
+        """A page of the provider's on which the booking is paid. Asked again while it is open, it is the same one."""
+        returns = self._returns.of(body.success_url, body.cancel_url)
+        page = await self._pages.checkout(call.who, body.booking_id, returns, provider=body.provider)
+        return CheckoutOut.of(page)
+
+    @post("/api/payments/payment-link", who=MOVE_MONEY, tags=TAGS)
+    async def link(self, call: Call, body: LinkIn) -> CheckoutOut:
+        """For staff: an address to send to the traveller, with which the booking can be paid once."""
+        returns = self._returns.of(body.success_url, None)
+        return CheckoutOut.of(await self._pages.link(body.booking_id, returns, provider=body.provider))
+
+    @post("/api/payments/{payment_id}/retry", who=MOVE_MONEY, tags=TAGS)
+    async def retry(self, call: Call, payment_id: UUID) -> RetryOut:
+        """For staff: looks the payment up at its provider, and asks once more for what stands still."""
+        payment, done = await self._settlement.retry(payment_id)
+        return RetryOut(payment=PaymentOut.of(payment), done=done)
 
     @post("/api/bookings/{booking_id}/accept-price", who=OWN_MONEY, tags=TAGS)
     async def accept_price(self, call: Call, booking_id: UUID, body: PriceIn) -> BookingOut:

@@ -6,11 +6,14 @@ from aiohttp import web
 
 from hub.identity.permissions import ANYONE, LINK, SIGNED, STAFF_COOKIE, Permission
 from routes.request import Operation
+from routes.webhooks import STRIPE_TOO
 
 OUTSIDE: tuple[tuple[str, Permission], ...] = (
     ("/webhooks/", SIGNED),
+    *((alias, SIGNED) for alias in STRIPE_TOO),
     ("/account/", LINK),
     ("/auth/logout", STAFF_COOKIE),
+    ("/reconcile/", STAFF_COOKIE),
     ("/static/", ANYONE),
 )
 """What guards itself, by the beginning of its path."""

@@ -15,7 +15,7 @@ of the paths: `customer_id: UUID | None = None`.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
@@ -26,13 +26,16 @@ from hub.core.errors import Unauthenticated
 from hub.identity import Caller, Permission
 from hub.identity.permissions import (
     ANYONE,
+    ASK_MODELS,
     MANAGE_CUSTOMERS,
     MANAGE_STAFF,
+    MOVE_MONEY,
     OPTIONAL,
     OWN_ACCOUNT,
     OWN_MONEY,
     READ_AUDIT,
     READ_CUSTOMERS,
+    READ_MONEY,
     STAFF,
     TRAVELLER,
 )
@@ -77,6 +80,7 @@ class Operation:
     reply_type: str = "application/json"
     also_as: tuple[str, ...] = ()
     hidden: bool = False
+    wire: Literal["hub", "openai"] = "hub"
 
 
 def endpoint(
@@ -94,6 +98,7 @@ def endpoint(
     reply_type: str = "application/json",
     also_as: tuple[str, ...] = (),
     hidden: bool = False,
+    wire: Literal["hub", "openai"] = "hub",
 ) -> Callable[[F], F]:
     """Marks a method as the handler of `method` on `path`. Above another decorator of this kind, of both.
 
@@ -101,10 +106,12 @@ def endpoint(
     `reply`: the model that documents an answer given as bytes, `reply_type` its content type,
     `also_as` others in which it may be asked for.
     `hidden`: not in the OpenAPI document.
+    `wire`: whose errors it has, those of the hub or those of OpenAI.
     """
     operation = Operation(
-        method, path, status, who, idempotent, tags, limit, deadline, max_body, reply, reply_type, also_as, hidden
-    )
+        method, path, status, who, idempotent, tags, limit, deadline, max_body, reply, reply_type, also_as, hidden,
+        wire,
+    )  # fmt: skip
 
     def mark(handler: F) -> F:
         below: tuple[Operation, ...] = getattr(handler, "__operations__", ())
@@ -212,14 +219,17 @@ class Call:
 
 __all__ = [
     "ANYONE",
+    "ASK_MODELS",
     "DEVICE_COOKIE",
     "MANAGE_CUSTOMERS",
     "MANAGE_STAFF",
+    "MOVE_MONEY",
     "OPTIONAL",
     "OWN_ACCOUNT",
     "OWN_MONEY",
     "READ_AUDIT",
     "READ_CUSTOMERS",
+    "READ_MONEY",
     "STAFF",
     "TRAVELLER",
     "VISIT",

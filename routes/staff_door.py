@@ -69,9 +69,9 @@ class StaffDoor:
 
         Raises Forbidden `csrf_failed` when something is to be changed and it is not certain that our page wants it.
         """
-        caller = await self._whose(request)
+        caller = await self.whose(request)
         if caller is not None and request.method not in SAFE:
-            self._check_csrf(request, caller, request.headers.get("X-CSRF-Token", ""))
+            self.check_csrf(request, caller, request.headers.get("X-CSRF-Token", ""))
         return caller
 
     @get("/auth/login", who=ANYONE, limit="auth", hidden=True)
@@ -115,20 +115,20 @@ class StaffDoor:
 
         To who accepts JSON the latter is only told, as `end_url`.
         """
-        caller = await self._whose(call.request)
+        caller = await self.whose(call.request)
         if caller is None:
             return self._gone(call.request, None)
         token = call.request.headers.get("X-CSRF-Token", "")
         if not token and call.request.content_type == "application/x-www-form-urlencoded":
             token = read_form(call.request, body).get("csrf", "")
-        self._check_csrf(call.request, caller, token)
+        self.check_csrf(call.request, caller, token)
         with about(actor=f"staff:{caller.id}"):
             return self._gone(call.request, await self._end_url(await self._staff.end(caller)))
 
     @get("/auth/signed-in", who=ANYONE, hidden=True)
     async def signed_in(self, call: Call) -> web.Response:
         """Who it is, and the way out."""
-        caller = await self._whose(call.request)
+        caller = await self.whose(call.request)
         if caller is None:
             return _onwards("/auth/login")
         member = await self._staff.members.get(caller.id)
@@ -139,7 +139,8 @@ class StaffDoor:
         """The end."""
         return self._page("signed_out")
 
-    async def _whose(self, request: web.Request) -> Caller | None:
+    async def whose(self, request: web.Request) -> Caller | None:
+        """Whose session the browser's cookie is."""
         value = request.cookies.get(self._session_cookie)
         if not value:
             return None
@@ -148,7 +149,12 @@ class StaffDoor:
         except Unauthenticated:
             return None
 
-    def _check_csrf(self, request: web.Request, caller: Caller, token: str) -> None:
+    def csrf(self, caller: Caller) -> str:
+        """What a form of ours has to bring back."""
+        return self._staff.csrf(caller) if caller.session_id is not None else ""
+
+    def check_csrf(self, request: web.Request, caller: Caller, token: str) -> None:
+        """Raises Forbidden `csrf_failed`."""
         self._check_origin(request)
         if not same(token, self._staff.csrf(caller)):
             raise Forbidden("The X-CSRF-Token is missing or not that of this session.", code="csrf_failed")
@@ -162,7 +168,7 @@ class StaffDoor:
             raise Forbidden("This was not sent by a page of ours.", code="csrf_failed")
 
     async def _welcome(self, call: Call, session: StaffSession, return_to: str) -> web.Response:
-        before = await self._whose(call.request)
+        before = await self.whose(call.request)
         if before is not None and before.session_id is not None:
             await self._staff.sessions.end(before.session_id, "replaced")
         response = _onwards(return_to)

@@ -9,6 +9,8 @@ from hub.core.context import about
 from hub.core.errors import BadRequest, NotFound, TooLarge
 from hub.core.inbox import Inbox, RawWebhook, WebhookSource
 
+STRIPE_TOO = ("/api/payment/webhook", "/api/payments/process-webhook")
+"""Other addresses of Stripe's endpoint, which accounts may have on record from before."""
 LARGEST = 1024 * 1024
 """Bytes of a webhook's body."""
 SLOWEST = 10.0
@@ -26,10 +28,12 @@ class WebhookRoutes:
     def install(self, app: web.Application) -> None:
         app.router.add_post("/webhooks/{provider}", self.receive)
         app.router.add_post("/webhooks/{provider}/{token}", self.receive)
+        for alias in STRIPE_TOO:
+            app.router.add_post(alias, self.receive)
 
     async def receive(self, request: web.Request) -> web.Response:
         """202 means: kept, and cannot be lost any more. A provider without a secret has no endpoint."""
-        name = request.match_info["provider"]
+        name = request.match_info.get("provider", "stripe")
         source = self._sources.get(name)
         if source is None or not source.configured:
             raise NotFound("There is no such webhook.", code="webhook_not_found")

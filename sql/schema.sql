@@ -22,6 +22,82 @@ CREATE FUNCTION auth.uid() RETURNS uuid
                 select nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')::uuid
             $$;
 
+CREATE FUNCTION public.ai_reserve(spending uuid, at timestamp with time zone, user_id uuid, plan_id uuid, purpose text, amount bigint, currency text, lapses_at timestamp with time zone, user_limit bigint, plan_limit bigint, global_limit bigint) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    today date := (at at time zone 'UTC')::date;
+    one record;
+begin
+    -- A server that crashes may forget the reservations of its last half second; each question need not wait for a disk.
+    perform set_config('synchronous_commit', 'off', true);
+    begin
+        for one in select * from public.ai_scopes(ai_reserve.user_id, ai_reserve.plan_id, today) loop
+            insert into public.ai_budgets as b (scope, subject, day, reserved)
+            values (one.scope, one.subject, one.day, amount)
+            on conflict (scope, subject, day) do update set reserved = b.reserved + excluded.reserved;
+            if exists (
+                select from public.ai_budgets b
+                where b.scope = one.scope and b.subject = one.subject and b.day = one.day
+                  and b.reserved + b.spent > (array[user_limit, plan_limit, global_limit])[one.n]
+            ) then
+                raise exception using errcode = 'AI001', message = one.scope;
+            end if;
+        end loop;
+    exception when sqlstate 'AI001' then
+        return sqlerrm;
+    end;
+    insert into public.ai_spending (id, at, day, user_id, plan_id, purpose, reserved, currency, lapses_at)
+    values (spending, at, today, ai_reserve.user_id, ai_reserve.plan_id, purpose, amount, currency, lapses_at);
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.ai_scopes(user_id uuid, plan_id uuid, day date) RETURNS TABLE(n integer, scope text, subject uuid, day date)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- The order in which rows are locked, by everybody: nobody waits in a circle.
+    select * from (values
+        (1, 'user', user_id, day),
+        (2, 'plan', plan_id, date '1970-01-01'),
+        (3, 'global', uuid '00000000-0000-0000-0000-000000000000', day)
+    ) as every (n, scope, subject, day)
+    where every.subject is not null
+    order by every.n
+$$;
+
+CREATE FUNCTION public.ai_settle(spending uuid, at timestamp with time zone, new_status text, cost bigint, model text, outcome text, input_tokens bigint, output_tokens bigint, cached_tokens bigint, estimated boolean, attempts jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+    held public.ai_spending;
+    one record;
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    select * into held from public.ai_spending s
+    where s.id = spending and (s.status = 'reserved' or (s.status = 'lapsed' and new_status = 'settled'))
+    for update;
+    if not found then
+        return null;
+    end if;
+    for one in select * from public.ai_scopes(held.user_id, held.plan_id, held.day) loop
+        update public.ai_budgets b
+        set reserved = b.reserved - case held.status when 'reserved' then held.reserved else 0 end,
+            spent = b.spent - held.cost + ai_settle.cost
+        where b.scope = one.scope and b.subject = one.subject and b.day = one.day;
+    end loop;
+    update public.ai_spending s
+    set status = new_status, settled_at = ai_settle.at, cost = ai_settle.cost, model = ai_settle.model,
+        outcome = ai_settle.outcome, input_tokens = ai_settle.input_tokens, output_tokens = ai_settle.output_tokens,
+        cached_tokens = ai_settle.cached_tokens, estimated = ai_settle.estimated, attempts = ai_settle.attempts
+    where s.id = spending;
+    return spending;
+end
+$$;
+
 CREATE FUNCTION public.check_postings() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public'
@@ -33,6 +109,16 @@ begin
     if total <> 0 then
         raise exception 'transaction % does not balance: %', new.transaction_id, total using errcode = 'check_violation';
     end if;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.discard_file() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+    insert into discarded_files (key, due) values (old.key, old.created_at) on conflict (key) do nothing;
     return null;
 end
 $$;
@@ -157,6 +243,43 @@ CREATE TABLE public.addresses (
     updated_at timestamp with time zone NOT NULL,
     CONSTRAINT addresses_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
     CONSTRAINT addresses_kind_check CHECK ((kind = ANY (ARRAY['home'::text, 'work'::text, 'billing'::text, 'other'::text])))
+);
+
+CREATE TABLE public.ai_budgets (
+    scope text NOT NULL,
+    subject uuid NOT NULL,
+    day date NOT NULL,
+    reserved bigint DEFAULT 0 NOT NULL,
+    spent bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT ai_budgets_reserved_check CHECK ((reserved >= 0)),
+    CONSTRAINT ai_budgets_scope_check CHECK ((scope = ANY (ARRAY['user'::text, 'plan'::text, 'global'::text]))),
+    CONSTRAINT ai_budgets_spent_check CHECK ((spent >= 0))
+);
+
+CREATE TABLE public.ai_spending (
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    day date NOT NULL,
+    user_id uuid,
+    plan_id uuid,
+    purpose text NOT NULL,
+    status text DEFAULT 'reserved'::text NOT NULL,
+    reserved bigint NOT NULL,
+    cost bigint DEFAULT 0 NOT NULL,
+    currency text NOT NULL,
+    lapses_at timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    model text,
+    outcome text,
+    input_tokens bigint DEFAULT 0 NOT NULL,
+    output_tokens bigint DEFAULT 0 NOT NULL,
+    cached_tokens bigint DEFAULT 0 NOT NULL,
+    estimated boolean DEFAULT false NOT NULL,
+    attempts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT ai_spending_cost_check CHECK ((cost >= 0)),
+    CONSTRAINT ai_spending_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT ai_spending_reserved_check CHECK ((reserved >= 0)),
+    CONSTRAINT ai_spending_status_check CHECK ((status = ANY (ARRAY['reserved'::text, 'settled'::text, 'lapsed'::text])))
 );
 
 CREATE TABLE public.attention (
@@ -297,6 +420,11 @@ CREATE TABLE public.devices (
     last_seen_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.discarded_files (
+    key text NOT NULL,
+    due timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.disputes (
     id uuid NOT NULL,
     payment_id uuid NOT NULL,
@@ -343,7 +471,7 @@ CREATE TABLE public.invoice_series (
     sandbox boolean NOT NULL,
     last integer NOT NULL,
     last_on date NOT NULL,
-    CONSTRAINT invoice_series_kind_check CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text]))),
+    CONSTRAINT invoice_series_kind_check CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text, 'reversal'::text]))),
     CONSTRAINT invoice_series_last_check CHECK ((last > 0))
 );
 
@@ -369,7 +497,7 @@ CREATE TABLE public.invoices (
     CONSTRAINT invoices_check1 CHECK (((kind = 'invoice'::text) = (refunded IS NULL))),
     CONSTRAINT invoices_check2 CHECK ((amount <= refunded)),
     CONSTRAINT invoices_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT invoices_kind_check CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text])))
+    CONSTRAINT invoices_kind_check CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text, 'reversal'::text])))
 );
 
 CREATE TABLE public.loyalty_entries (
@@ -427,6 +555,7 @@ CREATE TABLE public.messages (
     updated_at timestamp with time zone NOT NULL,
     token_id uuid,
     session_id uuid,
+    plan_id uuid,
     CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'whatsapp'::text]))),
     CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'suppressed'::text])))
 );
@@ -446,6 +575,16 @@ CREATE TABLE public.one_time_tokens (
 
 COMMENT ON COLUMN public.one_time_tokens.password_hash IS 'the password that comes into force with the confirmation';
 
+CREATE TABLE public.payment_pages (
+    payment_id uuid NOT NULL,
+    page_id text,
+    url text,
+    expires_at timestamp with time zone,
+    success_url text NOT NULL,
+    cancel_url text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.payments (
     id uuid NOT NULL,
     booking_id uuid NOT NULL,
@@ -464,9 +603,11 @@ CREATE TABLE public.payments (
     fee bigint,
     fee_currency text,
     superseded_at timestamp with time zone,
+    page text,
     CONSTRAINT payments_amount_check CHECK ((amount > 0)),
     CONSTRAINT payments_check CHECK (((captured <= amount) AND (refunded <= captured))),
     CONSTRAINT payments_disputed_check CHECK ((disputed >= 0)),
+    CONSTRAINT payments_page_check CHECK ((page = ANY (ARRAY['session'::text, 'link'::text]))),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'released'::text, 'failed'::text])))
 );
 
@@ -554,6 +695,82 @@ CREATE SEQUENCE public.pgqueuer_statistics_id_seq
     CACHE 1;
 
 ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
+
+CREATE TABLE public.plan_attachments (
+    id uuid NOT NULL,
+    plan_id uuid NOT NULL,
+    name text NOT NULL,
+    content_type text NOT NULL,
+    size bigint NOT NULL,
+    sha256 text NOT NULL,
+    key text NOT NULL,
+    width integer,
+    height integer,
+    pages integer,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT plan_attachments_content_type_check CHECK ((content_type = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text, 'application/pdf'::text]))),
+    CONSTRAINT plan_attachments_height_check CHECK ((height > 0)),
+    CONSTRAINT plan_attachments_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120))),
+    CONSTRAINT plan_attachments_pages_check CHECK ((pages > 0)),
+    CONSTRAINT plan_attachments_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT plan_attachments_size_check CHECK ((size > 0)),
+    CONSTRAINT plan_attachments_width_check CHECK ((width > 0))
+);
+
+CREATE TABLE public.plan_events (
+    plan_id uuid NOT NULL,
+    seq integer NOT NULL,
+    event text NOT NULL,
+    data jsonb NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT plan_events_event_check CHECK ((event = ANY (ARRAY['status'::text, 'day'::text, 'budget'::text, 'done'::text, 'error'::text]))),
+    CONSTRAINT plan_events_seq_check CHECK ((seq > 0))
+);
+
+CREATE TABLE public.plan_grounds (
+    plan_id uuid NOT NULL,
+    ground jsonb NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.plan_makings (
+    id bigint NOT NULL,
+    plan_id uuid NOT NULL,
+    reason text NOT NULL,
+    outcome text NOT NULL,
+    version integer,
+    planner text,
+    prompt jsonb NOT NULL,
+    models jsonb DEFAULT '[]'::jsonb NOT NULL,
+    checks jsonb DEFAULT '[]'::jsonb NOT NULL,
+    input_tokens bigint DEFAULT 0 NOT NULL,
+    output_tokens bigint DEFAULT 0 NOT NULL,
+    cost bigint DEFAULT 0 NOT NULL,
+    currency text,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    CONSTRAINT plan_makings_reason_check CHECK ((reason = ANY (ARRAY['made'::text, 'refined'::text])))
+);
+
+ALTER TABLE public.plan_makings ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.plan_makings_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.plan_versions (
+    plan_id uuid NOT NULL,
+    version integer NOT NULL,
+    document jsonb NOT NULL,
+    reason text NOT NULL,
+    by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT plan_versions_reason_check CHECK ((reason = ANY (ARRAY['made'::text, 'partial'::text, 'edited'::text, 'refined'::text, 'restored'::text]))),
+    CONSTRAINT plan_versions_version_check CHECK ((version > 0))
+);
 
 CREATE TABLE public.postings (
     transaction_id uuid NOT NULL,
@@ -781,6 +998,41 @@ CREATE TABLE public.transactions (
     CONSTRAINT transactions_kind_check CHECK ((kind = ANY (ARRAY['authorise'::text, 'release'::text, 'capture'::text, 'refund'::text, 'refund_failed'::text, 'dispute'::text, 'dispute_won'::text, 'dispute_lost'::text, 'fee'::text, 'write_off'::text])))
 );
 
+CREATE TABLE public.trip_plans (
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    status text DEFAULT 'making'::text NOT NULL,
+    visibility text DEFAULT 'private'::text NOT NULL,
+    share_token text,
+    version integer DEFAULT 0 NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    destination text NOT NULL,
+    starts_on date NOT NULL,
+    ends_on date NOT NULL,
+    place text NOT NULL,
+    words text NOT NULL,
+    request jsonb NOT NULL,
+    cache_key bytea,
+    planner text,
+    model text,
+    failure text,
+    notify boolean DEFAULT false NOT NULL,
+    idempotency_key text,
+    fingerprint bytea,
+    lease uuid,
+    lease_until timestamp with time zone,
+    cached_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    ready_at timestamp with time zone,
+    CONSTRAINT trip_plans_check CHECK ((ends_on >= starts_on)),
+    CONSTRAINT trip_plans_check1 CHECK (((status <> 'ready'::text) OR (version > 0))),
+    CONSTRAINT trip_plans_check2 CHECK (((visibility <> 'link'::text) OR (share_token IS NOT NULL))),
+    CONSTRAINT trip_plans_status_check CHECK ((status = ANY (ARRAY['making'::text, 'ready'::text, 'failed'::text]))),
+    CONSTRAINT trip_plans_version_check CHECK ((version >= 0)),
+    CONSTRAINT trip_plans_visibility_check CHECK ((visibility = ANY (ARRAY['private'::text, 'link'::text, 'public'::text])))
+);
+
 CREATE TABLE public.webhook_events (
     id bigint NOT NULL,
     provider text NOT NULL,
@@ -814,6 +1066,12 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 
 ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT addresses_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.ai_budgets
+    ADD CONSTRAINT ai_budgets_pkey PRIMARY KEY (scope, subject, day);
+
+ALTER TABLE ONLY public.ai_spending
+    ADD CONSTRAINT ai_spending_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.attention
     ADD CONSTRAINT attention_pkey PRIMARY KEY (id);
@@ -853,6 +1111,9 @@ ALTER TABLE ONLY public.devices
 
 ALTER TABLE ONLY public.devices
     ADD CONSTRAINT devices_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.discarded_files
+    ADD CONSTRAINT discarded_files_pkey PRIMARY KEY (key);
 
 ALTER TABLE ONLY public.disputes
     ADD CONSTRAINT disputes_pkey PRIMARY KEY (id);
@@ -896,6 +1157,12 @@ ALTER TABLE ONLY public.one_time_tokens
 ALTER TABLE ONLY public.one_time_tokens
     ADD CONSTRAINT one_time_tokens_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.payment_pages
+    ADD CONSTRAINT payment_pages_page_id_key UNIQUE (page_id);
+
+ALTER TABLE ONLY public.payment_pages
+    ADD CONSTRAINT payment_pages_pkey PRIMARY KEY (payment_id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_intent_id_key UNIQUE (intent_id);
 
@@ -916,6 +1183,27 @@ ALTER TABLE ONLY public.pgqueuer_schedules
 
 ALTER TABLE ONLY public.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.plan_attachments
+    ADD CONSTRAINT plan_attachments_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.plan_attachments
+    ADD CONSTRAINT plan_attachments_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.plan_attachments
+    ADD CONSTRAINT plan_attachments_plan_id_sha256_key UNIQUE (plan_id, sha256);
+
+ALTER TABLE ONLY public.plan_events
+    ADD CONSTRAINT plan_events_pkey PRIMARY KEY (plan_id, seq);
+
+ALTER TABLE ONLY public.plan_grounds
+    ADD CONSTRAINT plan_grounds_pkey PRIMARY KEY (plan_id);
+
+ALTER TABLE ONLY public.plan_makings
+    ADD CONSTRAINT plan_makings_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.plan_versions
+    ADD CONSTRAINT plan_versions_pkey PRIMARY KEY (plan_id, version);
 
 ALTER TABLE ONLY public.postings
     ADD CONSTRAINT postings_pkey PRIMARY KEY (transaction_id, account);
@@ -983,6 +1271,12 @@ ALTER TABLE ONLY public.transaction_audit_logs
 ALTER TABLE ONLY public.transactions
     ADD CONSTRAINT transactions_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.trip_plans
+    ADD CONSTRAINT trip_plans_customer_id_idempotency_key_key UNIQUE (customer_id, idempotency_key);
+
+ALTER TABLE ONLY public.trip_plans
+    ADD CONSTRAINT trip_plans_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.webhook_events
     ADD CONSTRAINT webhook_events_pkey PRIMARY KEY (id);
 
@@ -992,6 +1286,14 @@ ALTER TABLE ONLY public.webhook_events
 CREATE INDEX addresses_customer ON public.addresses USING btree (customer_id);
 
 CREATE UNIQUE INDEX addresses_default ON public.addresses USING btree (customer_id) WHERE is_default;
+
+CREATE INDEX ai_spending_day ON public.ai_spending USING btree (day);
+
+CREATE INDEX ai_spending_open ON public.ai_spending USING btree (lapses_at) WHERE (status = 'reserved'::text);
+
+CREATE INDEX ai_spending_plan ON public.ai_spending USING btree (plan_id) WHERE (plan_id IS NOT NULL);
+
+CREATE INDEX ai_spending_user ON public.ai_spending USING btree (user_id, at DESC) WHERE (user_id IS NOT NULL);
 
 CREATE UNIQUE INDEX attention_open ON public.attention USING btree (kind, COALESCE(booking_id, payment_id)) WHERE (resolved_at IS NULL);
 
@@ -1017,6 +1319,8 @@ CREATE INDEX customers_erased ON public.customers USING btree (erased_at) WHERE 
 
 CREATE INDEX devices_customer ON public.devices USING btree (customer_id);
 
+CREATE INDEX discarded_files_due ON public.discarded_files USING btree (due);
+
 CREATE INDEX disputes_payment ON public.disputes USING btree (payment_id);
 
 CREATE INDEX flight_searches_expiry ON public.flight_searches USING btree (expires_at);
@@ -1029,7 +1333,7 @@ CREATE INDEX invoices_customer ON public.invoices USING btree (customer_id, issu
 
 CREATE UNIQUE INDEX invoices_payment ON public.invoices USING btree (payment_id) WHERE (kind = 'invoice'::text);
 
-CREATE UNIQUE INDEX invoices_refund ON public.invoices USING btree (payment_id, refunded) WHERE (kind = 'credit_note'::text);
+CREATE UNIQUE INDEX invoices_refund ON public.invoices USING btree (payment_id, kind, refunded) WHERE (kind <> 'invoice'::text);
 
 CREATE INDEX loyalty_entries_customer ON public.loyalty_entries USING btree (customer_id, id);
 
@@ -1038,6 +1342,8 @@ CREATE INDEX loyalty_entries_payment ON public.loyalty_entries USING btree (paym
 CREATE INDEX messages_booking ON public.messages USING btree (booking_id) WHERE (booking_id IS NOT NULL);
 
 CREATE INDEX messages_customer ON public.messages USING btree (customer_id);
+
+CREATE INDEX messages_plan ON public.messages USING btree (plan_id) WHERE (plan_id IS NOT NULL);
 
 CREATE UNIQUE INDEX messages_provider ON public.messages USING btree (provider, provider_message_id) WHERE (provider_message_id IS NOT NULL);
 
@@ -1087,6 +1393,10 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (d
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
 
+CREATE INDEX plan_attachments_plan ON public.plan_attachments USING btree (plan_id, created_at, id);
+
+CREATE INDEX plan_makings_plan ON public.plan_makings USING btree (plan_id, id);
+
 CREATE INDEX provider_calls_booking ON public.provider_calls USING btree (booking_id, started_at) WHERE (booking_id IS NOT NULL);
 
 CREATE INDEX provider_calls_started ON public.provider_calls USING btree (started_at);
@@ -1123,6 +1433,18 @@ CREATE INDEX transactions_customer ON public.transactions USING btree (customer_
 
 CREATE INDEX transactions_payment ON public.transactions USING btree (payment_id, at);
 
+CREATE INDEX trip_plans_cache ON public.trip_plans USING btree (cache_key, ready_at DESC) WHERE (cache_key IS NOT NULL);
+
+CREATE INDEX trip_plans_customer ON public.trip_plans USING btree (customer_id, created_at DESC);
+
+CREATE INDEX trip_plans_leased ON public.trip_plans USING btree (customer_id) WHERE (lease IS NOT NULL);
+
+CREATE INDEX trip_plans_making ON public.trip_plans USING btree (updated_at) WHERE (status = 'making'::text);
+
+CREATE INDEX trip_plans_public ON public.trip_plans USING btree (ready_at DESC, id) WHERE ((visibility = 'public'::text) AND (status = 'ready'::text));
+
+CREATE INDEX trip_plans_public_words ON public.trip_plans USING gin (to_tsvector('simple'::regconfig, words)) WHERE ((visibility = 'public'::text) AND (status = 'ready'::text));
+
 CREATE INDEX webhook_events_booking ON public.webhook_events USING btree (booking_id) WHERE (booking_id IS NOT NULL);
 
 CREATE INDEX webhook_events_waiting ON public.webhook_events USING btree (received_at) WHERE (status = 'received'::text);
@@ -1132,6 +1454,8 @@ CREATE TRIGGER invoices_stay BEFORE DELETE OR UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER payments_loyalty_insert AFTER INSERT ON public.payments FOR EACH ROW WHEN (((new.captured <> 0) OR (new.refunded <> 0))) EXECUTE FUNCTION public.keep_loyalty();
 
 CREATE TRIGGER payments_loyalty_update AFTER UPDATE OF captured, refunded ON public.payments FOR EACH ROW WHEN (((old.captured <> new.captured) OR (old.refunded <> new.refunded))) EXECUTE FUNCTION public.keep_loyalty();
+
+CREATE TRIGGER plan_attachments_gone AFTER DELETE ON public.plan_attachments FOR EACH ROW EXECUTE FUNCTION public.discard_file();
 
 CREATE CONSTRAINT TRIGGER postings_balance AFTER INSERT OR UPDATE ON public.postings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.check_postings();
 
@@ -1207,6 +1531,9 @@ ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
 ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.trip_plans(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY public.messages
@@ -1215,11 +1542,29 @@ ALTER TABLE ONLY public.messages
 ALTER TABLE ONLY public.one_time_tokens
     ADD CONSTRAINT one_time_tokens_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.payment_pages
+    ADD CONSTRAINT payment_pages_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.plan_attachments
+    ADD CONSTRAINT plan_attachments_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.trip_plans(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.plan_events
+    ADD CONSTRAINT plan_events_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.trip_plans(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.plan_grounds
+    ADD CONSTRAINT plan_grounds_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.trip_plans(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.plan_makings
+    ADD CONSTRAINT plan_makings_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.trip_plans(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.plan_versions
+    ADD CONSTRAINT plan_versions_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.trip_plans(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.postings
     ADD CONSTRAINT postings_transaction_id_fkey FOREIGN KEY (transaction_id) REFERENCES public.transactions(id) ON DELETE CASCADE;
@@ -1263,7 +1608,14 @@ ALTER TABLE ONLY public.transactions
 ALTER TABLE ONLY public.transactions
     ADD CONSTRAINT transactions_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
+ALTER TABLE ONLY public.trip_plans
+    ADD CONSTRAINT trip_plans_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
 ALTER TABLE public.addresses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.ai_budgets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.ai_spending ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.attention ENABLE ROW LEVEL SECURITY;
 
@@ -1284,6 +1636,8 @@ ALTER TABLE public.customer_stats ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.devices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.discarded_files ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.disputes ENABLE ROW LEVEL SECURITY;
 
@@ -1327,6 +1681,18 @@ CREATE POLICY own_messages ON public.messages FOR SELECT TO authenticated USING 
 
 CREATE POLICY own_payments ON public.payments FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
+CREATE POLICY own_plan_attachments ON public.plan_attachments FOR SELECT TO authenticated USING ((EXISTS ( SELECT 1
+   FROM public.trip_plans p
+  WHERE ((p.id = plan_attachments.plan_id) AND (p.customer_id = auth.uid())))));
+
+CREATE POLICY own_plan_makings ON public.plan_makings FOR SELECT TO authenticated USING ((EXISTS ( SELECT 1
+   FROM public.trip_plans p
+  WHERE ((p.id = plan_makings.plan_id) AND (p.customer_id = auth.uid())))));
+
+CREATE POLICY own_plan_versions ON public.plan_versions FOR SELECT TO authenticated USING ((EXISTS ( SELECT 1
+   FROM public.trip_plans p
+  WHERE ((p.id = plan_versions.plan_id) AND (p.customer_id = auth.uid())))));
+
 CREATE POLICY own_preferences ON public.preferences FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
 
 CREATE POLICY own_refunds ON public.refunds FOR SELECT TO authenticated USING ((EXISTS ( SELECT 1
@@ -1341,6 +1707,10 @@ CREATE POLICY own_travelers ON public.booking_travelers FOR SELECT TO authentica
    FROM public.bookings b
   WHERE ((b.id = booking_travelers.booking_id) AND (b.customer_id = auth.uid())))));
 
+CREATE POLICY own_trip_plans ON public.trip_plans FOR SELECT TO authenticated USING ((customer_id = auth.uid()));
+
+ALTER TABLE public.payment_pages ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.pgqueuer ENABLE ROW LEVEL SECURITY;
@@ -1350,6 +1720,16 @@ ALTER TABLE public.pgqueuer_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.pgqueuer_schedules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.pgqueuer_statistics ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.plan_attachments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.plan_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.plan_grounds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.plan_makings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.plan_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.postings ENABLE ROW LEVEL SECURITY;
 
@@ -1389,6 +1769,8 @@ ALTER TABLE public.transaction_audit_logs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.transactions ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.trip_plans ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.webhook_events ENABLE ROW LEVEL SECURITY;
 
 GRANT USAGE ON SCHEMA auth TO anon;
@@ -1397,6 +1779,14 @@ GRANT USAGE ON SCHEMA auth TO service_role;
 
 GRANT USAGE ON SCHEMA public TO anon;
 GRANT USAGE ON SCHEMA public TO authenticated;
+
+REVOKE ALL ON FUNCTION public.ai_reserve(spending uuid, at timestamp with time zone, user_id uuid, plan_id uuid, purpose text, amount bigint, currency text, lapses_at timestamp with time zone, user_limit bigint, plan_limit bigint, global_limit bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.ai_scopes(user_id uuid, plan_id uuid, day date) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.ai_settle(spending uuid, at timestamp with time zone, new_status text, cost bigint, model text, outcome text, input_tokens bigint, output_tokens bigint, cached_tokens bigint, estimated boolean, attempts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.discard_file() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_invoice() FROM PUBLIC;
 
@@ -1426,6 +1816,12 @@ GRANT SELECT ON TABLE public.messages TO authenticated;
 
 GRANT SELECT ON TABLE public.payments TO authenticated;
 
+GRANT SELECT ON TABLE public.plan_attachments TO authenticated;
+
+GRANT SELECT ON TABLE public.plan_makings TO authenticated;
+
+GRANT SELECT ON TABLE public.plan_versions TO authenticated;
+
 GRANT SELECT ON TABLE public.preferences TO authenticated;
 
 GRANT SELECT ON TABLE public.refunds TO authenticated;
@@ -1433,3 +1829,5 @@ GRANT SELECT ON TABLE public.refunds TO authenticated;
 GRANT SELECT ON TABLE public.sessions TO authenticated;
 
 GRANT SELECT ON TABLE public.transactions TO authenticated;
+
+GRANT SELECT ON TABLE public.trip_plans TO authenticated;

@@ -7,16 +7,19 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from hub.settings import (
+    AffiliateSettings,
     AuthSettings,
     CaptchaSettings,
     InvoiceSettings,
     KiwiSettings,
     Mode,
     OidcSettings,
+    OpenAISettings,
     PayPalSettings,
     ResendSettings,
     Section,
     Settings,
+    StorageSettings,
     StripeSettings,
     SupabaseSettings,
     TwilioSettings,
@@ -25,12 +28,13 @@ from hub.settings import (
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 LIVE = {
     "KIWI_API_KEY": "k", "STRIPE_SECRET_KEY": "sk_live_x", "RESEND_API_KEY": "re_x", "TWILIO_AUTH_TOKEN": "t",
-    "HUB_PUBLIC_URL": "https://hub.example.com", "HUB_SECRET_KEY": "x" * 32,
+    "OPENAI_API_KEY": "sk-x", "HUB_PUBLIC_URL": "https://hub.example.com", "HUB_SECRET_KEY": "x" * 32,
 }  # fmt: skip
 
 SECTIONS = (
     Settings, AuthSettings, SupabaseSettings, OidcSettings, CaptchaSettings, KiwiSettings, StripeSettings,
-    ResendSettings, TwilioSettings, InvoiceSettings, PayPalSettings,
+    ResendSettings, TwilioSettings, InvoiceSettings, PayPalSettings, OpenAISettings,
+    AffiliateSettings, StorageSettings,
 )  # fmt: skip
 
 
@@ -99,7 +103,7 @@ def test_a_live_provider_without_its_address_is_named(monkeypatch: pytest.Monkey
 
 
 def test_an_optional_provider_is_off_until_it_is_set_up_or_the_sandbox_is_asked_for(monkeypatch: pytest.MonkeyPatch):
-    assert [one.name for one in Settings.load().providers] == ["kiwi", "stripe", "resend", "twilio"]
+    assert [one.name for one in Settings.load().providers] == ["kiwi", "stripe", "resend", "twilio", "openai"]
     monkeypatch.setenv("OIDC_MODE", "sandbox")
     assert Settings.load().providers[-1].resolved is Mode.SANDBOX
 
@@ -108,3 +112,47 @@ def test_a_role_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OIDC_ROLE_MAP", "boss=king")
     with pytest.raises(ValidationError, match="OIDC_ROLE_MAP"):
         Settings.load()
+
+
+def test_a_server_of_ones_own_is_live_without_a_key(monkeypatch: pytest.MonkeyPatch):
+    assert Settings.load().openai.resolved is Mode.SANDBOX
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:11434/v1")
+    assert Settings.load().openai.resolved is Mode.LIVE
+
+
+def test_the_routes_of_models_are_read_and_their_keys_do_not_show(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_ROUTES", '{"big": {"api_key": "sk-secret", "wire": "chat", "input_price": 2.5}}')
+    routes = Settings.load().openai.routes
+    assert routes is not None
+    assert (routes["big"].wire, str(routes["big"].input_price)) == ("chat", "2.5")
+    assert "sk-secret" not in repr(Settings.load())
+
+
+@pytest.mark.parametrize("wrong", ['{"big": {"api_key": "sk-secret"', '{"big": {"api_key": "sk-secret", "pirce": 1}}'])
+def test_wrong_routes_are_refused_without_telling_their_keys(monkeypatch: pytest.MonkeyPatch, wrong: str):
+    monkeypatch.setenv("OPENAI_ROUTES", wrong)
+    with pytest.raises(ValidationError, match="routes") as caught:
+        Settings.load()
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_a_service_key_that_is_too_short_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HUB_SERVICE_KEYS", f"{'k' * 32},short")
+    with pytest.raises(ValidationError, match="HUB_SERVICE_KEYS"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["http://x.example.com", "https://{destination}.example.com", "https://x.example/{me}"]
+)
+def test_an_affiliate_address_that_could_lead_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, wrong: str):
+    """A commission is earned at the host that the operator has named, and at no other."""
+    monkeypatch.setenv("AFFILIATE_TOURS_URL", wrong)
+    with pytest.raises(ValidationError, match="AFFILIATE_TOURS_URL"):
+        Settings.load()
+
+
+def test_files_are_kept_in_a_bucket_once_there_are_credentials(monkeypatch: pytest.MonkeyPatch):
+    assert Settings.load().storage.resolved is Mode.OFF
+    monkeypatch.setenv("STORAGE_SECRET_ACCESS_KEY", "secret")
+    assert (Settings.load().storage.resolved, Settings.load().providers[-1].name) == (Mode.LIVE, "storage")

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox import captcha, control, faults, kiwi, oidc, openai, paypal, resend, stripe, supabase, twilio
+from adapters.sandbox import captcha, control, faults, kiwi, oidc, openai, paypal, resend, s3, stripe, supabase, twilio
 from adapters.sandbox.callbacks import Deliverer
 from adapters.sandbox.world import SandboxConfig, World
 
@@ -38,7 +38,7 @@ def create_app(config: SandboxConfig) -> web.Application:
 
     app.cleanup_ctx.append(deliver)
     control.setup(app, world, deliverer)
-    for emulator in (kiwi, stripe, paypal, resend, twilio, oidc, captcha, supabase, openai):
+    for emulator in (kiwi, stripe, paypal, resend, twilio, oidc, captcha, supabase, openai, s3):
         emulator.setup(app, world)
     return app
 

@@ -16,7 +16,19 @@ from adapters.sandbox.world import World
 KINDS = ("status", "timeout", "reset", "slow", "garbage", "cut")
 SILENT = frozenset({"timeout", "reset"})
 """Kinds that send no status line at all."""
-PROVIDERS = ("kiwi", "stripe", "resend", "twilio", "oidc", "turnstile", "hcaptcha", "supabase", "paypal", "openai")
+PROVIDERS = (
+    "kiwi",
+    "stripe",
+    "resend",
+    "twilio",
+    "oidc",
+    "turnstile",
+    "hcaptcha",
+    "supabase",
+    "paypal",
+    "openai",
+    "storage",
+)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LONGEST = 120.0
 """Seconds that a timeout holds on, when the client does not leave."""

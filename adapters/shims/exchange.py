@@ -1,12 +1,12 @@
 """Carrying an SDK's request over the transport, and putting its exceptions into our words."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from adapters.shims.problems import problem
-from adapters.transport import Answer, Call, Sender, refusal, unreadable
+from adapters.transport import Answer, Call, Limits, Sender, Streamed, Streamer, refusal, unreadable
 from hub.core.errors import ProviderError
 
 FIRST_ERROR = 400
@@ -23,6 +23,10 @@ class Exchange:
     call: Call | None = None
     answer: Answer | None = None
     error: ProviderError | None = None
+    limits: Limits | None = None
+    """Asked for by the caller: what the SDK sends is answered as a stream, within these."""
+    streamed: Streamed | None = None
+    """An answer that is still arriving."""
 
 
 _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
@@ -40,16 +44,42 @@ async def carry(transport: Sender, call: Call) -> Answer:
     return exchange.answer
 
 
+def wanted() -> Limits | None:
+    """Those of the `translate` around it."""
+    exchange = _current.get()
+    return exchange.limits if exchange else None
+
+
+async def carry_stream(transport: Streamer, call: Call, limits: Limits) -> tuple[Streamed, AsyncExitStack]:
+    """As `carry`, for an answer that arrives bit by bit. Closing the stack hangs up."""
+    exchange = _current.get() or Exchange()
+    exchange.call, exchange.answer, exchange.error, exchange.streamed = call, None, None, None
+    async with AsyncExitStack() as stack:
+        try:
+            streamed = await stack.enter_async_context(
+                transport.stream(call, first=limits.first, idle=limits.idle, total=limits.total)
+            )
+        except ProviderError as error:
+            exchange.error = error
+            raise
+        exchange.streamed, exchange.answer = streamed, streamed.refused
+        return streamed, stack.pop_all()
+    raise AssertionError
+
+
 @contextmanager
-def translate(provider: str) -> Iterator[Exchange]:
+def translate(provider: str, *, limits: Limits | None = None) -> Iterator[Exchange]:
     """Around one SDK call: whatever the SDK raises comes out as one of ours.
 
     ProviderPermanent, ProviderTransient or OutcomeUnknown, with provider_code, provider_status and retry_after;
     Stripe's refused cards keep `decline_code` in `extra`. No words of the provider's, which quote addresses and
     numbers, and no chained exception of the SDK's. An exception before anything was sent (a wrong argument) is a bug
     and passes unchanged.
+
+    `limits` makes the answer a stream, to be read from `streamed` after the SDK has returned; it says itself what
+    goes wrong from then on.
     """
-    exchange = Exchange()
+    exchange = Exchange(limits=limits)
     token = _current.set(exchange)
     try:
         yield exchange

@@ -1,7 +1,8 @@
 """Sends calls: policy around the wire, a record and a metric for each attempt."""
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, Self
 
 import aiohttp
@@ -11,12 +12,15 @@ from prometheus_client import CollectorRegistry
 from adapters.transport.call import Answer, Call
 from adapters.transport.metrics import Metrics
 from adapters.transport.outcomes import UNSETTLING, leaves_doubt, outcome_name, verdict
+from adapters.transport.streaming import Limits, Streamed, open_stream
 from adapters.transport.wire import Flight, exchange, open_session
 from hub.core import context
 from hub.core.calllog import CallRecord
 from hub.core.clock import Chance, Clock
-from hub.core.errors import OutcomeUnknown, ProviderTransient
+from hub.core.errors import OutcomeUnknown, ProviderTimeout, ProviderTransient
 from hub.resilience.breaker import State
+from hub.resilience.bulkhead import Bulkhead
+from hub.resilience.deadline import bounded
 from hub.resilience.policy import Guard, Policy
 from hub.resilience.retry import Verdict
 
@@ -24,12 +28,22 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 20 * 1024 * 1024
 """Bytes of an answer, decompressed."""
+MAX_STREAMS = 500
+"""Held at once, by provider."""
 
 
 class Sender(Protocol):
     """What adapters and SDK shims need of the transport."""
 
     async def send(self, call: Call) -> Answer: ...
+
+
+class Streamer(Sender, Protocol):
+    """And of one that streams."""
+
+    def stream(
+        self, call: Call, *, first: float, idle: float, total: float
+    ) -> AbstractAsyncContextManager[Streamed]: ...
 
 
 class Transport:
@@ -48,6 +62,7 @@ class Transport:
         record: Callable[[CallRecord], None] = lambda _: None,
         metrics: Metrics | None = None,
         max_body: int = MAX_BODY,
+        max_streams: int = MAX_STREAMS,
     ) -> None:
         self.session = session
         self.clock = clock
@@ -57,6 +72,8 @@ class Transport:
         self._chance = chance
         self._policies = policies or {}
         self._guards: dict[str, Guard] = {}
+        self._max_streams = max_streams
+        self._streams: dict[str, Bulkhead] = {}
 
     @classmethod
     @asynccontextmanager
@@ -93,6 +110,65 @@ class Transport:
         if trip.doubtful and answer.status in UNSETTLING:
             raise trip.unsettled(answer.retry_after)
         return answer
+
+    @asynccontextmanager
+    async def stream(self, call: Call, *, first: float, idle: float, total: float) -> AsyncIterator[Streamed]:
+        """The provider's answer while it is being written: asked once, with no retry and no breaker.
+
+        Whoever streams has begun to show what came, so what a failure means is its business alone, and its chain of
+        other servers has the breakers. Streams have places of their own (`max_streams` for each provider, nobody
+        waits for one), because a minute-long stream would starve the short calls.
+
+        Seconds: `first` until the reader calls heard(), `idle` between two times, `total` for all or the deadline of
+        the request if that is earlier. Leaving the context closes the connection at once, and the provider sees it;
+        one whose body was read to its end is kept and used again. One record and one metric, in the end.
+
+        Raises ProviderTransient (not reached, or cut before the status came), ProviderTimeout (see Streamed; it may
+        also come from iterating), ProviderTransient `provider_busy` (no place: nothing was sent).
+        """
+        left = bounded(self.clock, total) - self.clock.monotonic()
+        if left <= 0:
+            raise ProviderTimeout(call.provider, "No time was left to ask.", code="total_timeout")
+        limits, connect = Limits(first, idle, left), self.guard(call.provider).policy.connect_timeout
+        async with self._place(call):
+            flight = Flight(1, self.clock.now(), self.clock.monotonic())
+            opened = open_stream(self.session, call, flight, limits, connect=connect, max_body=self.max_body)
+            streamed: Streamed | None = None
+            end: Answer | BaseException = CancelledError()
+            try:
+                async with opened as streamed:
+                    yield streamed
+                end = streamed.end()
+            except BaseException as error:
+                end = streamed.end(error) if streamed else error
+                raise
+            finally:
+                self._noted(call, flight, end)
+
+    def streams(self, provider: str) -> Bulkhead:
+        """The places for the provider's streams."""
+        if provider not in self._streams:
+            self._streams[provider] = Bulkhead(provider, limit=self._max_streams, queue=0)
+        return self._streams[provider]
+
+    @asynccontextmanager
+    async def _place(self, call: Call) -> AsyncIterator[None]:
+        asked = False
+        try:
+            async with self.streams(call.provider).slot():
+                asked = True
+                yield
+        except ProviderTransient as error:
+            if not asked:
+                self.metrics.not_asked(call.provider, error.code)
+            raise
+
+    def _noted(self, call: Call, flight: Flight, end: Answer | BaseException) -> None:
+        """One attempt is over: its metric and its record."""
+        seconds = self.clock.monotonic() - flight.started
+        outcome = outcome_name(end, sent=flight.sent)
+        self.metrics.attempted(call.provider, call.operation, outcome, seconds, flight.number)
+        self.record(_record(call, flight, end, outcome, seconds * 1000))
 
     def _flipped(self, provider: str, old: State, new: State) -> None:
         """Said once when an outage begins and once when it is over, however many probes fail in between."""
@@ -144,24 +220,22 @@ class _Trip:
 
     def _ended(self, flight: Flight, end: Answer | BaseException) -> None:
         self.doubtful = self.doubtful or leaves_doubt(self._call, end)
-        seconds = self._transport.clock.monotonic() - flight.started
-        outcome = outcome_name(end, sent=flight.sent)
-        self._transport.metrics.attempted(self._call.provider, self._call.operation, outcome, seconds, flight.number)
-        self._transport.record(self._record(flight, end, outcome, seconds * 1000))
+        self._transport._noted(self._call, flight, end)  # noqa: SLF001 (one idea in two classes)
 
-    def _record(self, flight: Flight, end: Answer | BaseException, outcome: str, duration_ms: float) -> CallRecord:
-        about = context.current()
-        return CallRecord(
-            provider=self._call.provider,
-            operation=self._call.operation,
-            attempt=flight.number,
-            method=self._call.method.upper(),
-            status=end.status if isinstance(end, Answer) else None,
-            outcome=outcome,
-            duration_ms=duration_ms,
-            idempotency_key=self._call.idempotency_key,
-            booking_id=about.booking_id,
-            request_id=about.request_id,
-            provider_request_id=end.request_id if isinstance(end, Answer) else None,
-            started_at=flight.started_at,
-        )
+
+def _record(call: Call, flight: Flight, end: Answer | BaseException, outcome: str, duration_ms: float) -> CallRecord:
+    about = context.current()
+    return CallRecord(
+        provider=call.provider,
+        operation=call.operation,
+        attempt=flight.number,
+        method=call.method.upper(),
+        status=end.status if isinstance(end, Answer) else None,
+        outcome=outcome,
+        duration_ms=duration_ms,
+        idempotency_key=call.idempotency_key,
+        booking_id=about.booking_id,
+        request_id=about.request_id,
+        provider_request_id=end.request_id if isinstance(end, Answer) else None,
+        started_at=flight.started_at,
+    )

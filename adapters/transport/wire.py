@@ -100,35 +100,46 @@ async def exchange(
                 trace_request_ctx=flight,
             ) as response,
         ):
-            body = await _whole_body(response, call, max_body)
+            body = await whole_body(response, call, max_body)
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         flight.sent = False
         raise ProviderPermanent(call.provider, "The configured address is not valid.") from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         # From None: aiohttp's exceptions show the request's headers and query, keys and all.
         raise unanswered(call, error, sent=flight.sent) from None
-    return Answer(call, response.status, response.headers, body, _advice(response.headers, flight.started_at))
+    return Answer(call, response.status, response.headers, body, advice(response.headers, flight.started_at))
 
 
-async def _whole_body(response: aiohttp.ClientResponse, call: Call, most: int) -> bytes:
+async def whole_body(response: aiohttp.ClientResponse, call: Call, most: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > most:
-            raise _too_long(call, response.status)
+            raise too_long(call, response.status)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _too_long(call: Call, status: int) -> ProviderError:
+def too_long(call: Call, status: int) -> ProviderError:
     kind = ProviderPermanent if call.read else OutcomeUnknown
     return kind(call.provider, f"{call.operation} was answered at too great a length.", provider_status=status)
 
 
-def _advice(headers: Any, now: datetime) -> float | None:
-    """Retry-After; else when the limit that is used up begins anew, as Duffel and Resend say it."""
-    advice = retry_after(headers.get("Retry-After"), now)
-    if advice is None and headers.get("Ratelimit-Remaining") == "0":
-        advice = retry_after(headers.get("Ratelimit-Reset"), now)
-    return advice
+def advice(headers: Any, now: datetime) -> float | None:
+    """Retry-After, in seconds, to the millisecond where OpenAI and Azure say it so.
+
+    Else when the limit that is used up begins anew, as Duffel and Resend say it.
+    """
+    exactly = _milliseconds(headers.get("Retry-After-Ms"), now)
+    found = retry_after(headers.get("Retry-After"), now) if exactly is None else exactly
+    if found is None and headers.get("Ratelimit-Remaining") == "0":
+        found = retry_after(headers.get("Ratelimit-Reset"), now)
+    return found
+
+
+def _milliseconds(value: str | None, now: datetime) -> float | None:
+    try:
+        return None if value is None else retry_after(str(float(value) / 1000), now)
+    except ValueError:
+        return None

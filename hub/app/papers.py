@@ -18,6 +18,7 @@ from hub.settings import InvoiceSettings
 class Papers:
     invoices: Invoices
     documents: Documents
+    printer: Printer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
             wired.sandboxed,
         ),
         documents=Documents(have.db, shelf.bookings, printer, seller, journey, wired.sandboxed),
+        printer=printer,
     )
 
 

@@ -6,14 +6,18 @@ from typing import Any
 
 import adapters
 from adapters import Adapters
+from hub.app.faces import attachments, plan_facts
+from hub.app.language import completions
 from hub.app.papers import Papers, Shelf, papers
 from hub.app.people import People, Tools, people
+from hub.app.plans import Atlas, Trips, trips
 from hub.app.resources import Resources
 from hub.attention import Attention
 from hub.audit import Audit
 from hub.backoffice import Backoffice
 from hub.bookings import Bookings, Fulfilment
 from hub.bookings.store import Store
+from hub.completions import Completions
 from hub.core.clock import Ids
 from hub.core.idempotency import Idempotency
 from hub.core.inbox import Inbox
@@ -23,11 +27,14 @@ from hub.core.worker import Worker
 from hub.customers import Customers
 from hub.flights import Flights
 from hub.locations import Locations
-from hub.messaging import Announcements, Facts, Letters, Outbox, Templates
-from hub.payments import Cashier, Gateway, Gateways, Ledger, Refunds, Settlement
+from hub.messaging import Announcements, Facts, Letters, Outbox, PlanLetters, Templates
+from hub.payments import Cashier, Gateways, Ledger, Pages, Refunds, Settlement
 from hub.payments.books import Books
 from hub.payments.intents import Intents
+from hub.payments.overview import Overview
+from hub.plans.attachments import Attachments
 from hub.privacy import Privacy
+from hub.reconcile import Accounts, Breaks, Mending, News, Orders, Reconciliation, Standing
 from hub.settings import Settings
 from hub.story import Stories
 
@@ -37,8 +44,11 @@ class MoneyDesk:
     """All that moves money; there is none where no payment provider is on."""
 
     cashier: Cashier
+    pages: Pages
     refunds: Refunds
     settlement: Settlement
+    overview: Overview
+    reconciliation: Reconciliation
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class Services:
     customers: Customers
     flights: Flights
     locations: Locations
+    completions: Completions | None
     bookings: Bookings
     fulfilment: Fulfilment
     money: MoneyDesk | None
@@ -57,6 +68,9 @@ class Services:
     stories: Stories
     privacy: Privacy
     papers: Papers
+    attachments: Attachments
+    plan_letters: PlanLetters
+    trips: Trips
     backoffice: Backoffice
     inbox: Inbox
     idempotency: Idempotency
@@ -67,8 +81,21 @@ class Services:
     def workers(self) -> list[object]:
         """Those that have jobs or schedules."""
         found = (self.inbox, self.idempotency, *self.people.workers, self.flights, self.bookings, self.fulfilment)
-        money = (self.money.settlement, self.money.refunds) if self.money is not None else ()
-        return [*found, *money, self.papers.invoices, self.announcements, self.letters, self.outbox, self.privacy]
+        desk = self.money
+        money: tuple[object, ...] = (desk.settlement, desk.refunds, desk.reconciliation) if desk is not None else ()
+        money += (self.completions.spending,) if self.completions is not None else ()
+        money += (self.trips.desk.plans,)
+        return [
+            *found,
+            *money,
+            self.papers.invoices,
+            self.announcements,
+            self.letters,
+            self.plan_letters,
+            self.attachments,
+            self.outbox,
+            self.privacy,
+        ]
 
 
 def services(have: Resources) -> Services:
@@ -85,14 +112,16 @@ def services(have: Resources) -> Services:
     store = Store(jobs, audit, clock)
     bookings = Bookings(db, store, flights, audit, clock, ids, timedelta(seconds=settings.payment_window))
     attention = Attention(db, audit, clock, ids)
-    money = _payments(have, wired.gateways, store, customers, attention)
+    money = _payments(have, wired, Desk(store, customers, attention, inbox))
     if money is not None:
         for name in wired.gateways:
             inbox.on(name, money.settlement.on_event)
     fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers)
     for supplier in wired.suppliers:
         inbox.on(supplier, fulfilment.on_event)
-    facts = Facts(store, vault, clock, settings.links)
+    language = completions(have, wired, ids)
+    printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, locations))
+    facts = Facts(store, vault, clock, settings.links, plan_facts(settings, wired))
     outbox = Outbox(db, facts, jobs, audit, clock, Templates(), wired.mailer, wired.texter)
     inbox.on("resend", outbox.on_event)
     inbox.on("twilio", outbox.on_event)
@@ -101,6 +130,7 @@ def services(have: Resources) -> Services:
         customers=customers,
         flights=flights,
         locations=locations,
+        completions=language,
         bookings=bookings,
         fulfilment=fulfilment,
         money=money,
@@ -110,7 +140,10 @@ def services(have: Resources) -> Services:
         outbox=outbox,
         stories=Stories(db, store),
         privacy=Privacy(db, audit, jobs, clock, wired.gateways.get("stripe"), found.provider),
-        papers=papers(have, wired, Shelf(store, customers, jobs, audit, ids, locations)),
+        papers=printed,
+        attachments=attachments(have, wired.files, audit, ids),
+        plan_letters=PlanLetters(db, jobs, clock, ids),
+        trips=trips(have, wired, Atlas(flights, locations, language, printed.printer), ids),
         backoffice=Backoffice(db, audit, clock, found.lockout),
         inbox=inbox,
         idempotency=Idempotency(db, clock, ids),
@@ -138,23 +171,50 @@ def _flights(have: Resources, wired: Adapters, locations: Locations, ids: Ids) -
     )
 
 
-def _payments(
-    have: Resources, by_name: dict[str, Gateway], store: Store, customers: Customers, attention: Attention
-) -> MoneyDesk | None:
-    if not by_name:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the desk of the money needs of others."""
+
+    store: Store
+    customers: Customers
+    attention: Attention
+    inbox: Inbox
+
+
+def _payments(have: Resources, wired: Adapters, by: Desk) -> MoneyDesk | None:
+    if not wired.gateways:
         return None
     default = have.settings.payment_provider
-    gateways = Gateways(by_name, default if default in by_name else next(iter(by_name)))
-    db, clock, ids = have.db, have.clock, attention.ids
-    ledger = Ledger(store, store.jobs, store.audit, Books(clock, ids), attention, clock, ids)
-    intents = Intents(db, store, customers, gateways)
+    gateways = Gateways(wired.gateways, default if default in wired.gateways else next(iter(wired.gateways)))
+    db, clock, ids, store = have.db, have.clock, by.attention.ids, by.store
+    ledger = Ledger(store, store.jobs, store.audit, Books(clock, ids), by.attention, clock, ids)
+    intents = Intents(db, store, by.customers, gateways)
     refunds = Refunds(db, ledger, gateways, clock, ids)
+    window = timedelta(seconds=have.settings.payment_window)
+    cashier = Cashier(db, store, ledger, intents, gateways, clock, ids, window)
     return MoneyDesk(
-        cashier=Cashier(
-            db, store, ledger, intents, gateways, clock, ids, timedelta(seconds=have.settings.payment_window)
-        ),
+        cashier=cashier,
+        pages=Pages(db, cashier),
         refunds=refunds,
+        overview=Overview(db),
         settlement=Settlement(db, store, ledger, intents, refunds, gateways, clock, ids),
+        reconciliation=_reconciliation(have, wired, ledger, intents, by.inbox),
+    )
+
+
+def _reconciliation(have: Resources, wired: Adapters, ledger: Ledger, intents: Intents, inbox: Inbox) -> Reconciliation:
+    db, clock, gateways = have.db, have.clock, intents.gateways
+    breaks = Breaks(db, ledger.attention, clock, ledger.ids)
+    return Reconciliation(
+        db=db,
+        accounts=Accounts(db, ledger, intents, gateways, breaks, clock),
+        orders=Orders(db, breaks, clock, wired.suppliers),
+        news=News(inbox),
+        standing=Standing(db, breaks, clock),
+        mending=Mending(db, ledger, gateways, breaks),
+        breaks=breaks,
+        clock=clock,
+        ids=ledger.ids,
     )
 
 

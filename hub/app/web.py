@@ -2,6 +2,7 @@
 
 import random
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -15,9 +16,13 @@ from hub.core.metrics import HttpMetrics, new_registry
 from hub.core.migrate import status
 from hub.core.ratelimit import Limiter, MemoryLimiter, Rate, RedisLimiter
 from hub.core.worker import Worker
+from hub.identity.service_keys import ServiceKeys
+from hub.payments.links import ReturnPages
 from hub.settings import Settings
 from routes.api import Api
+from routes.attachments import AttachmentRoutes
 from routes.bookings import BookingRoutes
+from routes.completions import CompletionRoutes
 from routes.customers import CustomerRoutes
 from routes.documents import DocumentRoutes
 from routes.flights import FlightRoutes
@@ -26,9 +31,16 @@ from routes.hot import HOT, HotPath
 from routes.identity import IdentityRoutes
 from routes.keys import KeyRoutes
 from routes.middleware import Drain, Edge
+from routes.money import MoneyRoutes
+from routes.openai_gate import OpenAIGate
 from routes.pages import PageRoutes
 from routes.payments import PaymentRoutes
+from routes.plan_page import PlanPage
+from routes.plan_stream import PlanStreamRoutes
+from routes.plans import PlanRoutes
 from routes.privacy import PrivacyRoutes
+from routes.reconcile import ReconcileRoutes
+from routes.reconcile_page import ReconcilePage
 from routes.security import SecurityRoutes
 from routes.staff import StaffRoutes
 from routes.staff_door import StaffDoor
@@ -48,12 +60,26 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         flights,
         BookingRoutes(made.bookings, made.stories),
         DocumentRoutes(made.papers.documents),
+        AttachmentRoutes(made.attachments),
         StaffRoutes(people.staff, made.backoffice),
         KeyRoutes(people.keyring),
     )
+    plans = PlanRoutes(made.trips.desk, made.trips.faces, made.ids.clock)
+    found.add(PlanStreamRoutes(made.trips.desk.plans, plans), plans)
+    if made.completions is not None:
+        found.add(CompletionRoutes(made.completions, made.ids))
     if made.money is not None:
-        found.add(PaymentRoutes(made.money.cashier))
+        found.add(
+            PaymentRoutes(made.money.cashier, made.money.pages, _returns(settings), made.money.settlement),
+            MoneyRoutes(made.money.overview, made.money.refunds, made.attention),
+            ReconcileRoutes(made.money.reconciliation, made.ids.clock),
+        )
     return found
+
+
+def _returns(settings: Settings) -> ReturnPages:
+    """Travellers may be sent to the frontend, the hub's own pages, and wherever browsers may call the hub from."""
+    return ReturnPages(settings.links, (settings.own_url, *settings.cors_origins))
 
 
 def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Application:
@@ -84,12 +110,21 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
     flights = FlightRoutes(made.flights, made.locations)
     typed = api(made, flights, settings)
     typed.add(SystemRoutes(openapi=typed.openapi_json, checks=checks(have, jobs), registry=have.registry, drain=drain))
-    typed.install(app, gate)
+    typed.install(app, gate, for_openai=_for_models(gate, made, settings))
     staff_door.install(app, gate)
+    if made.money is not None:
+        ReconcilePage(made.money.reconciliation, staff_door).install(app, gate)
     PageRoutes(people.accounts, settings.own_url, settings.frontend_url).install(app, gate)
+    PlanPage(made.trips.desk.sharing, made.trips.faces, settings.own_url, settings.frontend_url).install(app, gate)
     WebhookRoutes(made.inbox, made.sources, settings.own_url).install(app)
     app[HOT] = HotPath(edge, gate, "/api/flights/search", flights.hot)
     return app
+
+
+def _for_models(gate: Gate, made: Services, settings: Settings) -> OpenAIGate:
+    """Service keys let in too, and errors are told as OpenAI tells them."""
+    keys = ServiceKeys((one.get_secret_value() for one in settings.service_keys), made.people.door)
+    return OpenAIGate(replace(gate, authenticate=keys.authenticate, surely=keys.surely))
 
 
 def limiter(have: Resources) -> Limiter:

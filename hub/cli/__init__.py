@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from hub.cli import demo, operate, people, run
+from hub.cli import demo, money, operate, people, plans, run, torture
 from hub.core.errors import HubError
 
 app = typer.Typer(
@@ -15,7 +15,10 @@ app = typer.Typer(
 run.register(app)
 operate.register(app)
 people.register(app)
+money.register(app)
+plans.register(app)
 demo.register(app)
+torture.register(app)
 
 
 def main() -> None:

@@ -55,6 +55,18 @@ _PROBLEM: dict[str, Any] = {
         }
     ],
 }
+_ENVELOPE: dict[str, Any] = {
+    "description": "An error as OpenAI tells it.",
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {name: {"type": ["string", "null"]} for name in ("message", "type", "param", "code")},
+        }
+    },
+}
 _FIELD_ERROR: dict[str, Any] = {
     "title": "FieldError",
     "description": "`pointer` is a JSON pointer into the body, or `/query/name`, `/path/name`, `/header/name`.",
@@ -111,6 +123,8 @@ class Endpoint:
     reply_type: str | None = "application/json"
     also_as: tuple[str, ...] = ()
     """Other content types that the same answer comes in."""
+    envelope: bool = False
+    """Its errors come in OpenAI's envelope; those of the edge, such as a body too large, stay problems."""
 
 
 def document(*, title: str, version: str, endpoints: Iterable[Endpoint], description: str = "") -> dict[str, Any]:
@@ -187,6 +201,14 @@ def _problem(status: int, text: str) -> dict[str, Any]:
     return {"description": text, "headers": headers, "content": {"application/problem+json": {"schema": schema}}}
 
 
+def _failure(one: Endpoint, status: int) -> dict[str, Any]:
+    if not one.envelope:
+        return {"$ref": f"#/components/responses/Problem{status}"}
+    found = _problem(status, PROBLEMS[status])
+    found["content"]["application/json"] = {"schema": deepcopy(_ENVELOPE)}
+    return found
+
+
 def _operation(one: Endpoint, schema_of: SchemaOf, schemas: dict[str, Any]) -> dict[str, Any]:
     summary, _, rest = inspect.cleandoc(one.doc).partition("\n")
     shown: dict[str, Any] = {"operationId": one.name, "summary": summary.strip()}
@@ -198,7 +220,7 @@ def _operation(one: Endpoint, schema_of: SchemaOf, schemas: dict[str, Any]) -> d
         content = {"application/json": {"schema": schema_of(one, "body")}}
         shown["requestBody"] = {"required": one.body_required, "content": content}
     shown["responses"] = {str(one.status): _success(one, schema_of)} | {
-        str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in _may_fail_with(one)
+        str(status): _failure(one, status) for status in _may_fail_with(one)
     }
     if one.access != "open":
         shown["security"] = [{"bearer": []}, {}] if one.access == "optional" else [{"bearer": []}]

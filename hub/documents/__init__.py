@@ -1,6 +1,6 @@
-"""Receipts, invoices and credit notes as PDF.
+"""Receipts, invoices, credit notes and their reversals as PDF.
 
-A receipt tells how a booking stands now. An invoice and a credit note are issued: numbered without a gap, written down
+A receipt tells how a booking stands now. The others are issued: numbered without a gap, written down
 whole, and never changed. They are kept as long as the law asks, also after their buyer has been erased from
 everywhere else: European law has an issuer keep every invoice as it was issued (directive 2006/112/EC, articles 233 and
 247), and the right to erasure ends there (GDPR, article 17(3)(b)). So they hold the buyer's name and address, and no

@@ -1,4 +1,7 @@
-"""Where papers are issued: one invoice for a captured payment, one credit note for each refund of it."""
+"""Where papers are issued: one invoice for a captured payment, one credit note for each refund that has arrived.
+
+A refund that fails after it had seemed to arrive leaves its credit note, which cannot be changed, and gets a reversal.
+"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -51,15 +54,16 @@ class Invoices:
 
     @job
     async def credit(self, work: IssueCreditNote) -> None:
-        """Up to `work.refunded`, and never beyond what has gone back. A later step that came first has covered it."""
+        """Up to `work.refunded`, and never beyond what has arrived. A later step that came first has covered it.
+
+        Where more has been credited than has arrived, the rest is taken back.
+        """
         async with self.db.transaction() as tx:
             trade = await self._open(tx, work.payment_id)
             with about(booking_id=trade.booking.id):
                 invoice = await self._invoice(tx, trade)
-                credited: int = await tx.fetchval(SQL.credited, work.payment_id)
-                step = min(work.refunded, trade.payment["refunded"])
-                if invoice is not None and step > credited:
-                    await self._credit(tx, trade, invoice, credited, step)
+                if invoice is not None:
+                    await self._correct(tx, trade, invoice, work.refunded)
 
     @every(600)
     async def sweep(self) -> None:
@@ -67,10 +71,10 @@ class Invoices:
         async with self.db.transaction() as tx:
             await tx.execute(SQL.forget_buyers)
             for row in await tx.fetch(SQL.overdue, self.clock.now() - LOOK_BACK):
-                payment_id, refunded = row["id"], row["refunded"]
-                if refunded > row["credited"]:
-                    credit = IssueCreditNote(payment_id=payment_id, refunded=refunded)
-                    await self.jobs.enqueue(tx, credit, key=f"payment:{payment_id}:credit:{refunded}")
+                payment_id, returned = row["id"], row["returned"]
+                if returned != row["credited"]:
+                    credit = IssueCreditNote(payment_id=payment_id, refunded=returned)
+                    await self.jobs.enqueue(tx, credit, key=f"payment:{payment_id}:credit:{returned}")
                 else:
                     await self.jobs.enqueue(
                         tx, IssueInvoice(payment_id=payment_id), key=f"payment:{payment_id}:invoice"
@@ -95,10 +99,20 @@ class Invoices:
         buyer = await self._buyer(tx, trade.booking.customer_id)
         return await self._write(tx, trade, _Draft("invoice", trade.payment["captured"], document, buyer))
 
-    async def _credit(self, tx: Tx, trade: "_Trade", invoice: Invoice, credited: int, step: int) -> None:
-        document = credit_of(self.seller, trade.booking, trade.payment, invoice, (credited, step))
-        draft = _Draft("credit_note", step - credited, document, invoice.buyer, invoice.id, step)
-        await self._write(tx, trade, draft)
+    async def _correct(self, tx: Tx, trade: "_Trade", invoice: Invoice, refunded: int) -> None:
+        """Makes the papers agree with what has arrived: more credit, or less of it."""
+        papers: Any = await tx.fetchrow(SQL.credited, invoice.payment_id)
+        stands, arrived = papers["credited"] - papers["reversed"], trade.payment["returned"]
+        more, less = min(refunded, arrived) - stands, stands - arrived
+        about = (self.seller, trade.booking, trade.payment, invoice)
+        if more > 0:
+            document = credit_of(*about, (stands, stands + more))
+            draft = _Draft("credit_note", more, document, invoice.buyer, invoice.id, papers["credited"] + more)
+            await self._write(tx, trade, draft)
+        elif less > 0:
+            document = credit_of(*about, (stands, arrived)) | {"credit_notes": papers["notes"]}
+            draft = _Draft("reversal", less, document, invoice.buyer, invoice.id, papers["reversed"] + less)
+            await self._write(tx, trade, draft)
 
     async def _buyer(self, tx: Tx, customer_id: UUID) -> dict[str, Any] | None:
         customer = await self.customers.find(tx, customer_id)
@@ -129,7 +143,7 @@ class Invoices:
 
 @dataclass(frozen=True, slots=True)
 class _Trade:
-    """What a paper is about. `payment` is its row with `paid_at`."""
+    """What a paper is about. `payment` is its row with `paid_at`, and `returned`: what of its refunds has arrived."""
 
     booking: Booking
     payment: Record

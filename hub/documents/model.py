@@ -11,7 +11,9 @@ from asyncpg import Record
 
 from hub.core.money import Money
 
-Kind = Literal["invoice", "credit_note"]
+Kind = Literal["invoice", "credit_note", "reversal"]
+"""A reversal takes back credit that was given for a refund which did not arrive."""
+_PREFIX: dict[Kind, str] = {"invoice": "", "credit_note": "CN-", "reversal": "RV-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,9 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """One issued paper, an invoice or a credit note. `document` and `buyer` are the snapshots it is printed from.
+    """One issued paper. `document` and `buyer` are the snapshots it is printed from.
 
-    `refunded` is, on a credit note, all that had gone back with it, in minor units.
+    `refunded` is, on a credit note or a reversal, the sum of all of its kind up to and with it, in minor units.
     """
 
     id: UUID
@@ -97,5 +99,5 @@ class Paper:
 
 
 def number_of(kind: Kind, year: int, sequence: int, *, sandbox: bool) -> str:
-    """`2027-000001`, `CN-2027-000001` for a credit note; test data has `TEST-` before that, and a series of its own."""
-    return f"{'TEST-' if sandbox else ''}{'CN-' if kind == 'credit_note' else ''}{year}-{sequence:06}"
+    """`2027-000001`, `CN-…` for a credit note, `RV-…` for a reversal; test data has `TEST-` before that."""
+    return f"{'TEST-' if sandbox else ''}{_PREFIX[kind]}{year}-{sequence:06}"

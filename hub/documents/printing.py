@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import orjson
 
-Template = Literal["receipt", "invoice", "credit_note"]
+Template = Literal["receipt", "invoice", "credit_note", "reversal", "plan"]
 
 _TURNS_TEXT_AROUND = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -47,7 +47,7 @@ class Printer:
 
     async def _print(self, template: Template, data: dict[str, Any], at: datetime, **form: Any) -> Any:
         document = orjson.dumps(_clean(data | {"date": _parts(at)})).decode()
-        work = partial(self._compile, template, document, at, form)
+        work = partial(self._compile, template, document, at.replace(microsecond=0), form)  # typst takes whole seconds
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _compile(self, template: Template, document: str, at: datetime, form: dict[str, Any]) -> Any:

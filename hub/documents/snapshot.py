@@ -29,19 +29,20 @@ def invoice_of(seller: Seller, booking: Booking, payment: Record, journey: Journ
 def credit_of(
     seller: Seller, booking: Booking, payment: Record, invoice: Invoice, step: tuple[int, int]
 ) -> dict[str, Any]:
-    """What went back with one `step`: all that had before it, and with it, in minor units.
+    """What went back with one `step`: all that had before it, and with it, in minor units. Less: what came back.
 
     Taxed by the invoice's own rate, and so rounded that the credit notes of a full refund add up to its tax.
     """
     before, now = step
-    gross = Money(now - before, invoice.amount.currency)
+    back = now < before
+    gross = Money(abs(now - before), invoice.amount.currency)
     line: dict[str, Any] = {
-        "text": f"Refund, booking {booking.reference}",
+        "text": f"{'Refund that was not carried out' if back else 'Refund'}, booking {booking.reference}",
         "details": [],
         "quantity": None,
         "amount": gross.amount,
     }
-    tax = _tax_share(invoice, now) - _tax_share(invoice, before)
+    tax = abs(_tax_share(invoice, now) - _tax_share(invoice, before))
     document = _document(seller, booking, payment, gross, tax)
     document["taxes"] = [one | _parts(gross.amount, tax) for one in invoice.document["taxes"]]
     document["note"] = invoice.document["note"]

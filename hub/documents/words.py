@@ -11,9 +11,11 @@ from hub.documents.journey import Journey
 from hub.documents.model import Invoice, Seller
 from hub.flights import Traveller
 
+_LAST = {"invoice": "Total", "credit_note": "Total credited", "reversal": "Total taken back"}
+
 
 def invoice_words(paper: Invoice) -> dict[str, Any]:
-    """An invoice or a credit note, from its snapshot alone."""
+    """An issued paper, from its snapshot alone."""
     document, total = paper.document, paper.amount.display
     issued, paid = day(paper.issued_on), day(date.fromisoformat(document["payment"]["paid_on"]))
     common = {
@@ -23,7 +25,7 @@ def invoice_words(paper: Invoice) -> dict[str, Any]:
         "seller": _seller(document["seller"]),
         "buyer": _buyer(paper.buyer),
         "lines": [_line(one, paper.amount.currency) for one in document["lines"]],
-        "totals": _totals(document, paper.amount.currency, credit=paper.kind == "credit_note"),
+        "totals": _totals(document, paper.amount.currency, _LAST[paper.kind]),
         "notes": [document["note"]] if document["note"] else [],
     }
     about = [
@@ -35,6 +37,11 @@ def invoice_words(paper: Invoice) -> dict[str, Any]:
         return common | {"title": "Invoice", "headline": f"{total} paid on {paid}", "facts": facts}
     first = document["refers_to"]
     to_invoice = f"{first['number']}, {day(date.fromisoformat(first['issued_on']))}"
+    if paper.kind == "reversal":
+        notes = ["Credit notes", ", ".join(document["credit_notes"])]
+        facts = [["Number", paper.number], ["Date of issue", issued], ["For invoice", to_invoice], notes, *about]
+        headline = f"{total} of what was credited stands again"
+        return common | {"title": "Reversal of credit", "headline": headline, "facts": facts}
     facts = [["Credit note number", paper.number], ["Date of issue", issued], ["For invoice", to_invoice], *about]
     return common | {"title": "Credit note", "headline": f"{total} credited on {issued}", "facts": facts}
 
@@ -101,9 +108,9 @@ def _line(line: dict[str, Any], currency: str) -> dict[str, Any]:
     }
 
 
-def _totals(document: dict[str, Any], currency: str, *, credit: bool) -> list[list[str]]:
+def _totals(document: dict[str, Any], currency: str, name: str) -> list[list[str]]:
     sums = document["totals"][currency]
-    last = ["Total credited" if credit else "Total", Money(sums["gross"], currency).display]
+    last = [name, Money(sums["gross"], currency).display]
     if not document["taxes"]:
         return [last]
     taxes = [

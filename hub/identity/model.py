@@ -15,7 +15,7 @@ class Caller:
     id: UUID
     session_id: UUID | None = None
     roles: frozenset[Role] = frozenset({Role.TRAVELLER})
-    kind: Literal["customer", "staff"] = "customer"
+    kind: Literal["customer", "staff", "service"] = "customer"
 
 
 @dataclass(frozen=True, slots=True)

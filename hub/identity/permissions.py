@@ -51,11 +51,18 @@ MANAGE_CUSTOMERS = Permission(
 READ_AUDIT = Permission("audit.read", "who did what", _of(Role.MANAGER, Role.ADMIN, Role.ACCOUNTANT), live=True)
 MANAGE_STAFF = Permission("staff.manage", "add, change and disable staff", _of(Role.ADMIN), live=True)
 
+READ_MONEY = Permission(
+    "money.read", "see every movement of money", _of(Role.MANAGER, Role.ADMIN, Role.ACCOUNTANT), live=True
+)
+MOVE_MONEY = Permission("money.move", "give money back", _of(Role.ADMIN, Role.ACCOUNTANT), live=True)
+ASK_MODELS = Permission(
+    "models.ask", "ask language models, on OpenAI's wire; a service key does too", STAFF_ROLES, live=True
+)
 SIGNED = Permission("provider", "a provider, by the signature of what it sends")
 LINK = Permission("link", "who has the link that a letter carries, or asks for one")
 STAFF_COOKIE = Permission("staff.cookie", "who has the cookie of a staff session and its CSRF token")
 
 PERMISSIONS = (
     ANYONE, OPTIONAL, TRAVELLER, OWN_MONEY, OWN_ACCOUNT, STAFF, READ_CUSTOMERS, MANAGE_CUSTOMERS, READ_AUDIT,
-    MANAGE_STAFF, SIGNED, LINK, STAFF_COOKIE,
+    MANAGE_STAFF, READ_MONEY, MOVE_MONEY, ASK_MODELS, SIGNED, LINK, STAFF_COOKIE,
 )  # fmt: skip

@@ -14,6 +14,8 @@ from hub.messaging.facts import Facts
 from hub.messaging.letters import Letters
 from hub.messaging.model import Attachment, Delivery, Email, Mailer, Message, Text, Texter
 from hub.messaging.outbox import Outbox, SendMessage
+from hub.messaging.plan_facts import PlanFacts
+from hub.messaging.plans import PlanLetters
 from hub.messaging.templates import Templates
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "Mailer",
     "Message",
     "Outbox",
+    "PlanFacts",
+    "PlanLetters",
     "SendMessage",
     "Templates",
     "Text",

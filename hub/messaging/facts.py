@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 from uuid import UUID
 
 from asyncpg import Record
@@ -15,6 +15,8 @@ from hub.core.vault import Broken, Vault
 from hub.identity.work import Letter
 from hub.messaging.devices import device
 from hub.messaging.model import Message
+from hub.messaging.plan_facts import PLAN_READY, PlanFacts
+from hub.messaging.unsendable import Unsendable
 from hub.payments.ledger import SQL as PAYMENTS
 from hub.payments.ledger import Payment
 
@@ -22,15 +24,6 @@ SQL = named_queries("messaging")
 
 LETTERS = frozenset(get_args(Letter))
 WITH_LINK = frozenset({"verify", "reset"})
-
-
-class Unsendable(Exception):
-    """There is nothing left to tell (`suppressed`), or it cannot be told (`failed`). `why` is a code for the record."""
-
-    def __init__(self, why: str, status: Literal["suppressed", "failed"] = "suppressed") -> None:
-        self.why = why
-        self.status = status
-        super().__init__(why)
 
 
 async def letter_about(tx: Tx, letter: str, ids: tuple[UUID | None, UUID | None, UUID | None], now: datetime) -> Record:
@@ -62,16 +55,21 @@ class Facts:
     vault: Vault
     clock: Clock
     link_base: str
+    plans: PlanFacts | None = None
 
     async def of(self, tx: Tx, message: Message) -> dict[str, Any]:
         """Raises Unsendable when there is nothing left to tell."""
         if message.template in LETTERS:
             return await self._of_account(tx, message)
+        if message.template == PLAN_READY and self.plans is not None:
+            return await self.plans.of(tx, message)
         facts: dict[str, Any] = {}
         if message.booking_id:
             facts["booking"] = await self.bookings.find(tx, message.booking_id)
         if message.payment_id:
-            payment = Payment.from_row(await tx.fetchrow(PAYMENTS.lock, message.payment_id))  # type: ignore[arg-type]
+            # Only looked at, and so not locked: whoever moves money locks the booking before its payment, and a letter
+            # that held the payment would stand across their way. What changes after this has a letter of its own.
+            payment = Payment.from_row(await tx.fetchrow(PAYMENTS.find, message.payment_id))  # type: ignore[arg-type]
             facts["payment"] = payment
             facts["refunded"] = Money(payment.refunded, payment.amount.currency)
         return facts

@@ -8,8 +8,9 @@ from hub.core.clock import Clock, Ids
 from hub.core.db import Database
 from hub.core.jobs import Jobs, job
 from hub.identity.work import WriteLetter
-from hub.messaging.facts import SQL, Unsendable, letter_about
+from hub.messaging.facts import SQL, letter_about
 from hub.messaging.outbox import SendMessage
+from hub.messaging.unsendable import Unsendable
 
 log = structlog.get_logger(__name__)
 

@@ -92,6 +92,8 @@ class Message:
     """The link that a letter carries."""
     session_id: UUID | None = None
     """The sign-in that a letter speaks of."""
+    plan_id: UUID | None = None
+    """The trip plan that it speaks of; None too once that has been deleted."""
 
     @classmethod
     def from_row(cls, row: Record) -> Self:

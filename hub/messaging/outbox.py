@@ -14,9 +14,10 @@ from hub.core.db import Database, Tx
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Job, Jobs, Retry, every, job
-from hub.messaging.facts import SQL, Facts, Unsendable
+from hub.messaging.facts import SQL, Facts
 from hub.messaging.model import RANK, Attachment, Delivery, Email, Mailer, Message, Text, Texter
 from hub.messaging.templates import Templates
+from hub.messaging.unsendable import Unsendable
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ class Outbox:
 
     def _email(self, message: Message, facts: dict[str, Any]) -> Email:
         rendered = self.templates.email(message.template, facts)
-        attachments: tuple[Attachment, ...] = ()
+        attachments: tuple[Attachment, ...] = facts.get("attachments", ())
         if message.template == "booking_confirmation":
             ics = itinerary_ics(facts["booking"])
             attachments = (Attachment(f"{facts['booking'].reference}.ics", "text/calendar", ics),)

@@ -9,14 +9,27 @@ provider says of the intent now, and only ever moves forward.
 """
 
 from hub.payments.cashier import Cashier
-from hub.payments.gateway import DisputeSeen, Gateway, Gateways, Intent, IntentRequest, RefundSeen
+from hub.payments.gateway import (
+    CheckoutPage,
+    Checkouts,
+    DisputeSeen,
+    Gateway,
+    Gateways,
+    Intent,
+    IntentRequest,
+    PageRequest,
+    RefundSeen,
+)
 from hub.payments.ledger import Ledger, Payment
+from hub.payments.pages import Pages
 from hub.payments.refunds import Refund, Refunds
 from hub.payments.settlement import Settlement
 from hub.payments.statements import Movement, Statements
 
 __all__ = [
     "Cashier",
+    "CheckoutPage",
+    "Checkouts",
     "DisputeSeen",
     "Gateway",
     "Gateways",
@@ -24,6 +37,8 @@ __all__ = [
     "IntentRequest",
     "Ledger",
     "Movement",
+    "PageRequest",
+    "Pages",
     "Payment",
     "Refund",
     "RefundSeen",

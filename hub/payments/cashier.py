@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from hub.bookings import Booking, BookingStatus, PaymentStatus, ReleasePayment
@@ -45,10 +46,11 @@ class Cashier:
 
         `amount` (minor units) and `currency` are what the traveller believes to pay. Raises Conflict when that is not
         the hub's own price or the booking is not to be paid, Gone when its time is over, Invalid for a provider that
-        is not on. Another provider than before takes the place of the first while nothing is held.
+        is not on. Another provider than before, or a page, gives its place to it while nothing is held.
         """
         with about(booking_id=booking_id):
             gateway = self.gateways.named(provider)
+            await self.look(booking_id, caller.id)
             payment = await self._open(caller, booking_id, (amount, currency), gateway.name, provider)
             intent = await self.intents.of(payment)
             async with self.db.transaction() as tx:
@@ -82,10 +84,25 @@ class Cashier:
         """
         with about(booking_id=booking_id):
             payments = await self._list(caller, booking_id)
-            waiting = [one for one in payments if one.status in _OPEN and one.intent_id]
+            waiting = [one for one in payments if one.status in _OPEN and (one.intent_id or one.page)]
             for one in waiting:
                 await self._refresh(one)
             return await self._list(caller, booking_id) if waiting else payments
+
+    async def look(self, booking_id: UUID, subject: UUID | None = None) -> None:
+        """Somebody may have paid on the page of the booking, or it may be closed, without our having heard of it.
+
+        Raises ProviderError: without the provider's word no other way to pay is opened beside it.
+        """
+        async with self.db.transaction(subject) as tx:
+            row = await tx.fetchrow(SQL.live_of_booking, booking_id)
+        if row is None or row["page"] is None or PaymentStatus(row["status"]) not in _OPEN:
+            return
+        payment = Payment.from_row(row)
+        intent = await self.intents.look(payment)
+        if intent is not None:
+            async with self.db.transaction() as tx:
+                await self.ledger.settle(tx, payment.id, intent)
 
     async def _list(self, caller: Caller, booking_id: UUID) -> list[Payment]:
         async with self.db.transaction(caller.id) as tx:
@@ -94,11 +111,12 @@ class Cashier:
 
     async def _refresh(self, payment: Payment) -> None:
         try:
-            intent = await self.intents.read(payment)
+            intent = await self.intents.look(payment)
         except ProviderError:
             return  # what is on record is still true of when it was recorded; the sweep asks again
-        async with self.db.transaction() as tx:
-            await self.ledger.settle(tx, payment.id, intent)
+        if intent is not None:
+            async with self.db.transaction() as tx:
+                await self.ledger.settle(tx, payment.id, intent)
 
     async def _open(
         self, caller: Caller, booking_id: UUID, believed: tuple[int | None, str | None], name: str, asked: str | None
@@ -108,13 +126,14 @@ class Cashier:
             async with tx.as_hub():
                 booking = await self.bookings.find(tx, booking_id, lock=True)
                 _check_price(booking, *believed)
-                self._check(booking)
+                self.check(booking)
                 live = await tx.fetchrow(SQL.live_of_booking, booking_id)
-                if live is not None and asked not in {None, live["provider"]}:
-                    await self._make_room(tx, Payment.from_row(live))
-                return await self._live(tx, booking, name)
+                if live is not None and (asked not in {None, live["provider"]} or _waits_on_page(live)):
+                    await self.make_room(tx, Payment.from_row(live))
+                return await self.insert(tx, booking, name)
 
-    def _check(self, booking: Booking) -> None:
+    def check(self, booking: Booking) -> None:
+        """Raises Conflict for a booking that is not to be paid, Gone for one whose time is over."""
         if booking.status is BookingStatus.EXPIRED:
             raise Gone("The booking was not paid in time.", code="booking_expired")
         if booking.status is not BookingStatus.PENDING:
@@ -122,23 +141,28 @@ class Cashier:
         if booking.payment_status in _OPEN and booking.expires_at <= self.clock.now():
             raise Gone("The booking was not paid in time.", code="booking_expired")
 
-    async def _make_room(self, tx: Tx, payment: Payment) -> None:
-        """For a payment with another provider. Raises Conflict when money is on its way already."""
+    async def make_room(self, tx: Tx, payment: Payment) -> None:
+        """For a payment in another way. Raises Conflict when money is on its way already."""
         if payment.status not in {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION}:
             raise Conflict(f"The payment is {payment.status} at {payment.provider}.", code="payment_in_progress")
         await tx.fetch(SQL.supersede, payment.booking_id, self.clock.now())
-        back = ReleasePayment(booking_id=payment.booking_id, because="another_provider")
+        back = ReleasePayment(booking_id=payment.booking_id, because="paid_otherwise")
         await self.bookings.jobs.enqueue(tx, back, key=f"booking:{payment.booking_id}:release")
 
-    async def _live(self, tx: Tx, booking: Booking, provider: str) -> Payment:
+    async def insert(self, tx: Tx, booking: Booking, provider: str, *, page: str | None = None) -> Payment:
+        """The booking's live payment, a new one where there is none. The booking is locked."""
         total = booking.total
         await tx.execute(
             SQL.insert_payment,
             self.ids.uuid(), booking.id, booking.customer_id, provider, total.amount, total.currency,
-            self.clock.now(),
+            self.clock.now(), page,
         )  # fmt: skip
         row = await tx.fetchrow(SQL.live_of_booking, booking.id)
         return Payment.from_row(row)  # type: ignore[arg-type]
+
+
+def _waits_on_page(live: Any) -> bool:
+    return live["page"] is not None and live["status"] in {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION}
 
 
 def _check_price(booking: Booking, amount: int | None, currency: str | None) -> None:

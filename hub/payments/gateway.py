@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from hub.bookings import PaymentStatus
-from hub.core.errors import FieldError, Invalid, ProviderPermanent
+from hub.core.errors import Conflict, FieldError, Invalid, ProviderPermanent
 from hub.core.money import Money
 
 
@@ -18,6 +18,28 @@ class IntentRequest:
     amount: Money
     description: str
     payment_customer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """For a page of the provider's on which the traveller pays. The two addresses are where it sends them after."""
+
+    payment_id: UUID
+    booking_id: UUID
+    amount: Money
+    description: str
+    success_url: str
+    cancel_url: str
+    payment_customer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutPage:
+    """`expires_at` None: it stays until it is closed."""
+
+    id: str
+    url: str
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +68,8 @@ class DisputeSeen:
 class Intent:
     """The provider's view of one payment, in the hub's words. An unknown status of theirs is `processing`.
 
-    `captured`, `refunded` and the amounts of refunds and disputes in minor units of `amount`'s currency. `refunds`
-    None: the provider has said how much is refunded, and not by what.
+    `id` is empty for a page that nobody has paid. `captured`, `refunded` and the amounts of refunds and disputes in
+    minor units of `amount`'s currency. `refunds` None: the provider has said how much is refunded, and not by what.
     """
 
     id: str
@@ -78,7 +100,7 @@ class Gateway(Protocol):
     """Whether travellers have accounts at the provider."""
 
     def intent_of(self, event: dict[str, Any]) -> str | None:
-        """The intent that a webhook's payload is about; None when it is about none."""
+        """The intent that a webhook's payload is about, or the page; None when it is about none."""
         ...
 
     async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str: ...
@@ -89,13 +111,37 @@ class Gateway(Protocol):
 
     async def create(self, request: IntentRequest, key: str) -> Intent: ...
 
-    async def read(self, intent_id: str) -> Intent: ...
+    async def read(self, intent_id: str) -> Intent:
+        """As it is now. Of a page: the intent that it was paid with, else one without id: unpaid, or released."""
+        ...
 
     async def capture(self, intent_id: str, key: str) -> Intent: ...
 
     async def cancel(self, intent_id: str, key: str) -> Intent: ...
 
     async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen: ...
+
+
+@runtime_checkable
+class Checkouts(Protocol):
+    """A gateway that lets travellers pay on pages of its own. Keys and errors are as at Gateway.
+
+    A method that holds money holds it there too, and the intent bears the payment's mark, as one of `create` does.
+    """
+
+    name: str
+
+    async def checkout(self, request: PageRequest, key: str) -> CheckoutPage:
+        """A page for one traveller, for a day at most."""
+        ...
+
+    async def payment_link(self, request: PageRequest, key: str) -> CheckoutPage:
+        """A page that can be sent to somebody, and be paid once."""
+        ...
+
+    async def close_page(self, page_id: str, key: str) -> None:
+        """Nobody can pay there any more. Succeeds when that is so already; a ProviderPermanent: somebody just has."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +157,29 @@ class Gateways:
         if found is None:
             text = f"one of {', '.join(sorted(self.by_name))}"
             raise Invalid(errors=(FieldError("/provider", "unknown_provider", text),))
+        return found
+
+    def with_pages(self, name: str | None) -> Gateway:
+        """The one asked for, or the default, or any other that has pages.
+
+        Raises Invalid for one that is not on or has none, Conflict `checkout_unavailable` where none has.
+        """
+        if name is not None:
+            asked = self.named(name)
+            if not isinstance(asked, Checkouts):
+                text = f"{name} asks travellers on its own page: use the approval_url of a payment intent"
+                raise Invalid(errors=(FieldError("/provider", "no_checkout", text),))
+            return asked
+        for one in (self.by_name[self.default], *self.by_name.values()):
+            if isinstance(one, Checkouts):
+                return one
+        raise Conflict("No provider that is on has payment pages.", code="checkout_unavailable")
+
+    def pages_of(self, provider: str) -> Checkouts:
+        """Of a payment on record that is paid on a page. Raises ProviderPermanent as `of` does."""
+        found = self.of(provider)
+        if not isinstance(found, Checkouts):
+            raise ProviderPermanent(provider, "has no payment pages", provider_code="no_checkout")
         return found
 
     def of(self, provider: str) -> Gateway:

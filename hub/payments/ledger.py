@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from hub.attention import Attention
 from hub.audit import Audit
-from hub.bookings import Booking, BookingStatus, FulfilBooking, PaymentStatus, ReleasePayment
+from hub.bookings import BookingStatus, FulfilBooking, PaymentStatus, ReleasePayment
 from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import current
@@ -37,6 +37,7 @@ _RANK = {
 }
 TAKEN = frozenset({PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
+_NOTHING_HELD = _OVER | {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION}
 ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELLED, BookingStatus.EXPIRED})
 _REFUND_RANK = {"pending": 0, "succeeded": 1, "failed": 2}
 _DISPUTE_RANK = {"open": 0, "won": 1, "lost": 1}
@@ -46,6 +47,12 @@ class PaymentCaptured(Job, kind="payment.captured"):
     """Send the receipt."""
 
     booking_id: UUID
+    payment_id: UUID
+
+
+class ClosePage(Job, kind="payment.close_page"):
+    """A link has been paid: nobody shall pay there again."""
+
     payment_id: UUID
 
 
@@ -59,7 +66,10 @@ class PaymentRefunded(Job, kind="payment.refunded"):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`captured`, `refunded` and `disputed` in minor units. `superseded_at`: another has taken its place."""
+    """`captured`, `refunded` and `disputed` in minor units. `superseded_at`: another has taken its place.
+
+    `page`: it is paid on a page of the provider's, a `session` or a `link`; its intent is known once it has been.
+    """
 
     id: UUID
     booking_id: UUID
@@ -76,12 +86,13 @@ class Payment:
     disputed: int = 0
     fee: int | None = None
     superseded_at: datetime | None = None
+    page: str | None = None
 
     @classmethod
     def from_row(cls, row: Record) -> Self:
         same = (
             "id booking_id customer_id provider intent_id captured refunded failure created_at updated_at disputed fee "
-            "superseded_at"
+            "superseded_at page"
         )
         return cls(
             status=PaymentStatus(row["status"]),
@@ -95,6 +106,14 @@ class Payment:
 
     def money(self, amount: int) -> Money:
         return Money(amount, self.amount.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """As much of a booking as its money has to know."""
+
+    id: UUID
+    status: BookingStatus
 
 
 def may_move(was: PaymentStatus, to: PaymentStatus) -> bool:
@@ -111,6 +130,11 @@ def status_of(was: PaymentStatus, intent: Intent, captured: int, refunded: int) 
     return intent.status if may_move(was, intent.status) else was
 
 
+def mere_attempt(payment: Payment, intent: Intent) -> bool:
+    """Whether somebody has only tried to pay on the page: another try may be another intent, and the page goes on."""
+    return payment.page is not None and payment.intent_id is None and intent.id != "" and intent.status in _NOTHING_HELD
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     bookings: Store
@@ -123,33 +147,50 @@ class Ledger:
 
     async def settle(self, tx: Tx, payment_id: UUID, intent: Intent) -> Payment:
         """Takes over what the provider says, and starts what follows from it, in this transaction."""
-        booking_id = await tx.fetchval(SQL.booking_of, payment_id)
-        booking = await self.bookings.find(tx, booking_id, lock=True)
-        payment = await self.locked(tx, payment_id)
+        booking, payment = await self._both(tx, payment_id)
         if intent.amount != payment.amount:
             await self._mismatch(tx, payment, intent)
             return payment
-        await tx.execute(SQL.set_intent, payment.id, intent.id, self.clock.now())
-        await self._take_over(tx, payment, intent)
-        await self._follow(tx, booking, payment, intent)
-        return await self.locked(tx, payment_id)
+        if mere_attempt(payment, intent):
+            await tx.execute(SQL.touch, payment.id, self.clock.now())
+            return payment
+        if payment.intent_id is None and intent.id:
+            await tx.execute(SQL.set_intent, payment.id, intent.id, self.clock.now())
+            if payment.page == "link":
+                await self._enqueue(tx, ClosePage(payment_id=payment.id), f"payment:{payment.id}:close")
+        settled = await self._take_over(tx, payment, intent)
+        await self._follow(tx, booking, settled, intent)
+        return settled
 
     async def locked(self, tx: Tx, payment_id: UUID) -> Payment:
+        """The booking is always locked before its payment: in another order two would wait for each other."""
+        return (await self._both(tx, payment_id))[1]
+
+    async def _both(self, tx: Tx, payment_id: UUID) -> tuple[_Standing, Payment]:
+        booking = await tx.fetchrow(SQL.lock_booking_of, payment_id)
+        return _Standing(booking["id"], BookingStatus(booking["status"])), await self._again(tx, payment_id)  # type: ignore[index]
+
+    async def _again(self, tx: Tx, payment_id: UUID) -> Payment:
+        """Once more, where the booking is locked already."""
         return Payment.from_row(await tx.fetchrow(SQL.lock, payment_id))  # type: ignore[arg-type]
 
-    async def _take_over(self, tx: Tx, payment: Payment, intent: Intent) -> None:
+    async def _take_over(self, tx: Tx, payment: Payment, intent: Intent) -> Payment:
+        """The payment as it stands then. Most news is none, and costs nothing but a look."""
         captured = max(payment.captured, intent.captured)
         await self._captured(tx, payment, intent, captured)
-        refunded = await self._refunds(tx, payment, intent)
-        disputed = await self._disputes(tx, payment, intent)
+        refunded, disputed = await self._returned(tx, payment, intent)
         became = status_of(payment.status, intent, captured, refunded)
         changed = (became, captured, refunded, disputed)
-        if changed == (payment.status, payment.captured, payment.refunded, payment.disputed):
+        same = changed == (payment.status, payment.captured, payment.refunded, payment.disputed)
+        if same:
             await tx.execute(SQL.touch, payment.id, self.clock.now())
         else:
             await self._move(tx, payment, intent, changed)
         if intent.fee is not None and payment.fee is None:
             await self._fee(tx, payment, intent.fee)
+            same = False
+        known = payment.intent_id is not None or not intent.id
+        return payment if same and known else await self._again(tx, payment.id)
 
     async def _captured(self, tx: Tx, payment: Payment, intent: Intent, captured: int) -> None:
         """Holds, takings and releases, as movements between the accounts."""
@@ -166,16 +207,23 @@ class Ledger:
         elif held and intent.status in _OVER:
             await self.books.post(tx, payment.owner, "release", payment.amount, intent.id)
 
-    async def _refunds(self, tx: Tx, payment: Payment, intent: Intent) -> int:
-        """What has come back in all: by the refunds where they are told, else by the sum, which only grows."""
-        if intent.refunds is None:
-            refunded = max(payment.refunded, intent.refunded)
-            await self.books.post(tx, payment.owner, "refund", payment.money(refunded - payment.refunded), intent.id)
-            return refunded
-        for seen in intent.refunds:
-            await self.refund_seen(tx, payment, seen)
-        total: int = await tx.fetchval(SQL.sum_of_refunds, payment.id)
-        return total
+    async def _returned(self, tx: Tx, payment: Payment, intent: Intent) -> tuple[int, int]:
+        """What has come back in all: by the refunds where they are told, else by the sum, which only grows.
+
+        And what the bank has taken back, or keeps until a dispute is decided.
+        """
+        for refund in intent.refunds or ():
+            await self.refund_seen(tx, payment, refund)
+        for dispute in intent.disputes:
+            await self._dispute_seen(tx, payment, dispute)
+        sums = await tx.fetchrow(SQL.sums, payment.id)
+        if intent.refunds is not None:
+            return sums["refunded"], sums["disputed"]  # type: ignore[index]
+        refunded = max(payment.refunded, intent.refunded)
+        await self.books.post(tx, payment.owner, "refund", payment.money(refunded - payment.refunded), intent.id)
+        if refunded > payment.refunded:
+            await self._credit(tx, payment, refunded)
+        return refunded, sums["disputed"]  # type: ignore[index]
 
     async def refund_seen(self, tx: Tx, payment: Payment, seen: RefundSeen) -> None:
         """One refund as it stands now: ours by its mark, or one made elsewhere. Each moves forward only."""
@@ -197,17 +245,18 @@ class Ledger:
             await self.books.post(tx, payment.owner, "refund_failed", payment.money(seen.amount), seen.id)
         if status == "failed" and was != "failed":
             await self._refund_failed(tx, payment, made)
+        if (status == "succeeded") != (was == "succeeded"):
+            await self._credit(tx, payment, await tx.fetchval(SQL.sum_arrived, payment.id))
 
     async def _refund_failed(self, tx: Tx, payment: Payment, refund_id: UUID) -> None:
         await self.attention.ask(
             tx, "refund_failed", booking_id=payment.booking_id, payment_id=payment.id, refund_id=str(refund_id)
         )
 
-    async def _disputes(self, tx: Tx, payment: Payment, intent: Intent) -> int:
-        for seen in intent.disputes:
-            await self._dispute_seen(tx, payment, seen)
-        total: int = await tx.fetchval(SQL.sum_of_disputes, payment.id)
-        return total
+    async def _credit(self, tx: Tx, payment: Payment, arrived: int) -> None:
+        """The papers follow what has arrived, not what is on its way and may yet fail."""
+        credit = IssueCreditNote(payment_id=payment.id, refunded=arrived)
+        await self._enqueue(tx, credit, f"payment:{payment.id}:credit:{arrived}")
 
     async def _dispute_seen(self, tx: Tx, payment: Payment, seen: DisputeSeen) -> None:
         now, money = self.clock.now(), payment.money(seen.amount)
@@ -259,21 +308,32 @@ class Ledger:
         if refunded > payment.refunded:
             told = PaymentRefunded(**about, refunded=refunded)
             await self._enqueue(tx, told, f"payment:{payment.id}:refunded:{refunded}")
-            credit = IssueCreditNote(payment_id=payment.id, refunded=refunded)
-            await self._enqueue(tx, credit, f"payment:{payment.id}:credit:{refunded}")
 
-    async def _follow(self, tx: Tx, booking: Booking, payment: Payment, intent: Intent) -> None:
+    async def _follow(self, tx: Tx, booking: _Standing, payment: Payment, intent: Intent) -> None:
         """What the money's state means for the booking. Runs at every settling, so a lost step is made up for."""
-        if intent.status not in {PaymentStatus.AUTHORISED, PaymentStatus.PAID}:
+        if intent.status is not PaymentStatus.AUTHORISED and intent.status not in TAKEN:
             return
         if booking.status in ENDED or payment.superseded_at is not None:
-            because = "price_changed" if payment.superseded_at else f"booking_{booking.status}"
-            back = ReleasePayment(booking_id=booking.id, because=because)
-            await self._enqueue(tx, back, f"booking:{booking.id}:release")
-        elif booking.status is BookingStatus.ORDERED and intent.status is PaymentStatus.PAID:
+            if await self._owed(tx, payment, intent):
+                because = "price_changed" if payment.superseded_at else f"booking_{booking.status}"
+                back = ReleasePayment(booking_id=booking.id, because=because)
+                await self._enqueue(tx, back, f"booking:{booking.id}:release")
+        elif booking.status is BookingStatus.ORDERED and intent.status in TAKEN:
+            # Also when it has gone back meanwhile: the ticket is there, and what is to become of it a person decides.
             await self.bookings.confirm(tx, booking.id)
         elif booking.status is BookingStatus.PENDING:
             await self._enqueue(tx, FulfilBooking(booking_id=booking.id), f"booking:{booking.id}:fulfil")
+
+    async def _owed(self, tx: Tx, payment: Payment, intent: Intent) -> bool:
+        """Whether something is held, or taken and to be given back. What a bank has refused once a person has."""
+        if intent.status is PaymentStatus.AUTHORISED:
+            return True
+        return await self.left(tx, payment) > 0 and not await tx.fetchval(SQL.a_refund_has_failed, payment.id)
+
+    async def left(self, tx: Tx, payment: Payment) -> int:
+        """Minor units that can be given back: taken, not gone back, not asked to be, and not disputed."""
+        wanted: int = await tx.fetchval(SQL.sum_wanted, payment.id)
+        return payment.captured - max(payment.refunded, wanted) - payment.disputed
 
     async def _mismatch(self, tx: Tx, payment: Payment, intent: Intent) -> None:
         """The provider speaks of another sum than the ledger: nothing is confirmed on such a word."""

@@ -68,10 +68,7 @@ class Refunds:
     async def request(self, tx: Tx, payment_id: UUID, *, amount: Money | None, reason: str) -> Refund | None:
         """Writes the wish down with its job. None when nothing is left. The payment's lock makes wishes queue up."""
         payment = await self.ledger.locked(tx, payment_id)
-        rows = await tx.fetch(SQL.refunds_of, payment_id)
-        wanted = sum(row["amount"] for row in rows if row["status"] != "failed")
-        left = payment.captured - max(payment.refunded, wanted) - payment.disputed
-        asked = _checked(amount, payment, left)
+        asked = _checked(amount, payment, await self.ledger.left(tx, payment))
         if asked <= 0:
             return None
         made, now = self.ids.uuid(), self.clock.now()
@@ -103,10 +100,9 @@ class Refunds:
         except ProviderPermanent as error:
             await self._refused(payment, refund, error.provider_code or error.code)
             return
-        async with self.db.transaction() as tx:
-            await self.ledger.refund_seen(tx, await self.ledger.locked(tx, payment.id), seen)
         intent = await gateway.read(intent_id)
-        async with self.db.transaction() as tx:
+        async with self.db.transaction() as tx:  # both at once, or the books and the payment would differ in between
+            await self.ledger.refund_seen(tx, await self.ledger.locked(tx, payment.id), seen)
             await self.ledger.settle(tx, payment.id, intent)
 
     async def _refused(self, payment: Payment, refund: Refund, why: str) -> None:

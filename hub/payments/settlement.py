@@ -7,19 +7,25 @@ from uuid import UUID
 
 import structlog
 
-from hub.bookings import BookingStatus, CapturePayment, PaymentStatus, ReleasePayment
+from hub.bookings import Booking, BookingStatus, CapturePayment, FulfilBooking, PaymentStatus, ReleasePayment
+from hub.bookings.model import HELD
 from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx
-from hub.core.errors import ProviderError, ProviderPermanent
+from hub.core.errors import Conflict, NotFound, ProviderError, ProviderPermanent
 from hub.core.inbox import Apply, WebhookEvent
-from hub.core.jobs import Retry, every, job
+from hub.core.jobs import Job, Retry, every, job
 from hub.payments.gateway import Gateways, Intent
 from hub.payments.intents import Intents
-from hub.payments.ledger import ENDED, SQL, Ledger, Payment
-from hub.payments.refunds import Refunds
+from hub.payments.ledger import ENDED, SQL, ClosePage, Ledger, Payment
+from hub.payments.refunds import RefundPayment, Refunds
 
+BY_PEOPLE = frozenset({"retried", "reconciliation"})
+"""Reasons of a release that somebody has asked for, who may know that the bank takes it now."""
+_OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
+_TICKETED = frozenset({BookingStatus.ORDERED, BookingStatus.CONFIRMED})
+_ON_ITS_WAY = frozenset({BookingStatus.PENDING, BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN})
 log = structlog.get_logger(__name__)
 SWEEP_AFTER = timedelta(seconds=60)
 """An open payment that has not moved for so long is looked up, in case its webhook was lost."""
@@ -42,8 +48,8 @@ class Settlement:
         intent_id = gateway.intent_of(event.payload)
         if intent_id is None:
             return None
-        async with self.db.transaction() as tx:
-            known = await tx.fetchval(SQL.booking_of_intent, intent_id)
+        async with self.db.connection() as connection:
+            known = await connection.fetchval(SQL.booking_of_intent, intent_id)
         with about(booking_id=known):
             intent = await gateway.read(intent_id)
         return partial(self._apply, intent, event)
@@ -63,10 +69,9 @@ class Settlement:
             if payment is None or payment.intent_id is None:
                 await self._uncollectable(work.booking_id)
                 return
-            gateway = self.gateways.of(payment.provider)
-            intent = await gateway.read(payment.intent_id)
+            intent = await self.gateways.of(payment.provider).read(payment.intent_id)
             if intent.status is PaymentStatus.AUTHORISED:
-                intent = await gateway.capture(payment.intent_id, key=f"payment:{payment.id}:capture")
+                intent = await self._take(payment, intent)
             await self._settle(payment.id, intent)
             if intent.status in {PaymentStatus.RELEASED, PaymentStatus.FAILED}:
                 await self._uncollectable(work.booking_id)
@@ -77,6 +82,35 @@ class Settlement:
         with about(booking_id=work.booking_id):
             for payment in await self._due_back(work.booking_id):
                 await self._give_back(payment, work.because)
+
+    async def retry(self, payment_id: UUID) -> tuple[Payment, list[str]]:
+        """For staff: reads the provider, and asks once more for whatever stands still. Returns what has been done.
+
+        Raises NotFound, Conflict `nothing_to_retry` where all has ended or waits for the traveller, ProviderError.
+        """
+        before = await self._find(payment_id)
+        with about(booking_id=before.booking_id):
+            intent = await self.intents.look(before)
+            async with self.db.transaction() as tx:
+                done = [] if intent is None else await self._news(tx, before, intent)
+                booking = await self.bookings.find(tx, before.booking_id, lock=True)
+                payment = await self.ledger.locked(tx, payment_id)
+                for name, work, key in await self._standing_still(tx, booking, payment):
+                    await self.ledger.jobs.enqueue(tx, work, key=key)
+                    done.append(name)
+                if not done:
+                    raise Conflict("Nothing of this payment stands still.", code="nothing_to_retry")
+                await self.ledger.audit.record(
+                    tx, "payment.retried", customer_id=payment.customer_id, booking_id=booking.id, asked=done
+                )
+        return payment, done
+
+    @job
+    async def close_page(self, work: ClosePage) -> None:
+        """Of a link that has been paid: what else has been opened from it is closed."""
+        payment = await self._find(work.payment_id)
+        with about(booking_id=payment.booking_id):
+            await self.intents.close(payment)
 
     @every(20)
     async def sweep(self) -> None:
@@ -97,18 +131,61 @@ class Settlement:
         if intent.status in {PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED}:
             async with self.db.transaction() as tx:
                 await self.ledger.settle(tx, payment.id, intent)
-                await self.refunds.request(tx, payment.id, amount=None, reason=because)
-            return
+                if because in BY_PEOPLE or not await tx.fetchval(SQL.a_refund_has_failed, payment.id):
+                    await self.refunds.request(tx, payment.id, amount=None, reason=because)
+            return  # one that has failed would fail again: that is a matter for a person, who has been asked
         if intent.status not in {PaymentStatus.RELEASED, PaymentStatus.REFUNDED, PaymentStatus.FAILED}:
             intent = await self._cancel(payment, intent)
         await self._settle(payment.id, intent)
 
+    async def _take(self, payment: Payment, intent: Intent) -> Intent:
+        gateway = self.gateways.of(payment.provider)
+        try:
+            return await gateway.capture(intent.id, key=f"payment:{payment.id}:capture")
+        except ProviderPermanent:
+            # It may have moved between our reading and our asking, as when the supplier has just cancelled the order.
+            moved = await gateway.read(intent.id)
+            if moved.status is PaymentStatus.AUTHORISED:
+                raise
+            return moved
+
     async def _cancel(self, payment: Payment, intent: Intent) -> Intent:
         try:
+            if not intent.id:
+                return await self.intents.close(payment)
             return await self.gateways.of(payment.provider).cancel(intent.id, key=f"payment:{payment.id}:cancel")
         except ProviderPermanent as error:
             # It moved between our reading and our asking: look again, with the next attempt.
             raise Retry(2, "the payment moved while it was being released") from error
+
+    async def _news(self, tx: Tx, before: Payment, intent: Intent) -> list[str]:
+        after = await self.ledger.settle(tx, before.id, intent)
+        facts = "status captured refunded disputed intent_id"
+        return ["read"] if any(getattr(before, one) != getattr(after, one) for one in facts.split()) else []
+
+    async def _standing_still(self, tx: Tx, booking: Booking, payment: Payment) -> list[tuple[str, Job, str]]:
+        """What there is to ask for, with its name and its key."""
+        rows = await tx.fetch(SQL.unfinished_refunds, payment.id)
+        found: list[tuple[str, Job, str]] = [
+            ("refund", RefundPayment(refund_id=row["id"]), f"refund:{row['id']}") for row in rows
+        ]
+        one, live = f"booking:{booking.id}", payment.superseded_at is None
+        if booking.status in ENDED or not live:
+            if _owes(payment) and not rows:
+                back = ReleasePayment(booking_id=booking.id, because="retried")
+                found.append(("release", back, f"{one}:release:retried"))
+        elif payment.status is PaymentStatus.AUTHORISED and booking.status in _TICKETED:
+            found.append(("capture", CapturePayment(booking_id=booking.id), f"{one}:capture"))
+        elif payment.status in HELD and booking.status in _ON_ITS_WAY:
+            found.append(("fulfil", FulfilBooking(booking_id=booking.id), f"{one}:fulfil"))
+        return found
+
+    async def _find(self, payment_id: UUID) -> Payment:
+        async with self.db.transaction() as tx:
+            row = await tx.fetchrow(SQL.find, payment_id)
+        if row is None:
+            raise NotFound("There is no such payment.", code="payment_not_found")
+        return Payment.from_row(row)
 
     async def _uncollectable(self, booking_id: UUID) -> None:
         """Ordered, and the held money is gone (the hold lapsed, or was voided by hand): a person has to act."""
@@ -134,3 +211,10 @@ class Settlement:
             booking = await self.bookings.find(tx, booking_id)
             payments = [Payment.from_row(row) for row in await tx.fetch(SQL.of_booking, booking_id)]
         return [one for one in payments if booking.status in ENDED or one.superseded_at is not None]
+
+
+def _owes(payment: Payment) -> bool:
+    """Whether there is something to give back, or to let go of."""
+    if payment.captured:
+        return payment.captured > payment.refunded + payment.disputed
+    return payment.status not in _OVER

@@ -12,7 +12,10 @@ class IssueInvoice(Job, kind="invoice.issue", attempts=20):
 
 
 class IssueCreditNote(Job, kind="invoice.credit", attempts=20):
-    """Money has gone back: issue a credit note. `refunded` is all that has gone back so far, in minor units."""
+    """Money has gone back, or has come back after all: make the credit notes agree with it.
+
+    `refunded` is all that had arrived by then, in minor units.
+    """
 
     payment_id: UUID
     refunded: int

@@ -28,6 +28,10 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("loyalty", SQL.export_loyalty_entries),
     ("loyalty_totals", SQL.export_customer_stats),
     ("spend", SQL.export_customer_spend),
+    ("plans", SQL.export_trip_plans),
+    ("plan_versions", SQL.export_plan_versions),
+    ("plan_makings", SQL.export_plan_makings),
+    ("plan_attachments", SQL.export_plan_attachments),
     ("messages", SQL.export_messages),
     ("activity", SQL.export_audit_logs),
 )

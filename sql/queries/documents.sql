@@ -4,7 +4,10 @@ select c.id, p.booking_id from payments p join customers c on c.id = p.customer_
 
 -- name: lock_payment
 select p.*, coalesce((
-    select min(t.at) from transactions t where t.payment_id = p.id and t.kind = 'capture'), p.updated_at) as paid_at
+    select min(t.at) from transactions t where t.payment_id = p.id and t.kind = 'capture'), p.updated_at) as paid_at,
+    p.refunded - coalesce((
+        select sum(r.amount) from refunds r
+        where r.payment_id = p.id and r.status = 'pending' and r.provider_refund_id is not null), 0)::bigint as returned
 from payments p where p.id = $1 for update of p;
 
 -- name: billing_address
@@ -15,8 +18,11 @@ order by kind = 'billing' desc, is_default desc, id desc limit 1;
 select * from invoices where payment_id = $1 and kind = 'invoice';
 
 -- name: credited
--- What the credit notes of a payment add up to.
-select coalesce(max(refunded), 0)::bigint from invoices where payment_id = $1 and kind = 'credit_note';
+-- What the credit notes of a payment add up to, and what of that has been taken back.
+select coalesce(max(refunded) filter (where kind = 'credit_note'), 0)::bigint as credited,
+       coalesce(max(refunded) filter (where kind = 'reversal'), 0)::bigint as reversed,
+       coalesce(array_agg(number order by issued_at, number) filter (where kind = 'credit_note'), '{}') as notes
+from invoices where payment_id = $1;
 
 -- name: next_number
 -- Holds the series until the transaction ends. The day never goes back within a series.
@@ -33,14 +39,21 @@ insert into invoices (
 returning *;
 
 -- name: overdue
--- Money that has moved since $1 without its paper: an invoice is missing, or a credit note.
-select p.id, p.refunded,
-    coalesce((select max(i.refunded) from invoices i where i.payment_id = p.id), 0)::bigint as credited
-from payments p
-where p.captured > 0 and p.updated_at > $1 and (
-    not exists (select 1 from invoices i where i.payment_id = p.id)
-    or p.refunded > coalesce((select max(i.refunded) from invoices i where i.payment_id = p.id), 0))
-order by p.updated_at limit 100;
+-- Money that has moved since $1 without its paper: an invoice is missing, a credit note, or what takes one back.
+-- What is on its way to the traveller has not arrived.
+select id, returned, credited from (
+    select p.id, p.updated_at,
+        p.refunded - coalesce((
+            select sum(r.amount) from refunds r
+            where r.payment_id = p.id and r.status = 'pending' and r.provider_refund_id is not null), 0)::bigint as returned,
+        coalesce((
+            select sum(case i.kind when 'credit_note' then i.amount else -i.amount end) from invoices i
+            where i.payment_id = p.id and i.kind <> 'invoice'), 0)::bigint as credited,
+        exists (select 1 from invoices i where i.payment_id = p.id) as invoiced
+    from payments p where p.captured > 0 and p.updated_at > $1
+) as moved
+where not invoiced or returned <> credited
+order by updated_at limit 100;
 
 -- name: forget_buyers
 -- Of who has been erased, once the law does not ask for them any more.

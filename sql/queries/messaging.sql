@@ -14,6 +14,23 @@ values ($1, $2, $3, $4, $5, 'email', $6, $7, $8, $8)
 on conflict (fact) do nothing
 returning id;
 
+-- name: insert_plan_letter
+-- For an address that its owner has confirmed: to others no text of a stranger's goes out.
+insert into messages (id, fact, customer_id, plan_id, channel, template, recipient, created_at, updated_at)
+select $1, $2, c.id, p.id, 'email', 'plan_ready', c.email, $4, $4
+from trip_plans p join customers c on c.id = p.customer_id
+where p.id = $3 and p.status = 'ready' and c.verified_at is not null and c.erased_at is null
+on conflict (fact) do nothing
+returning id;
+
+-- name: plan_about
+-- The plan as it is now, with its owner.
+select p.id, p.visibility, p.share_token, p.version, v.document, c.name
+from trip_plans p
+join plan_versions v on v.plan_id = p.id and v.version = p.version
+join customers c on c.id = p.customer_id
+where p.id = $1 and p.status = 'ready' and c.erased_at is null;
+
 -- name: letter_about
 -- The owner of an account with the link and the sign-in that a letter speaks of, when they are this owner's.
 select

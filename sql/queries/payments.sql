@@ -1,7 +1,7 @@
 -- name: insert_payment
 -- One live payment per booking: a second request finds the first.
-insert into payments (id, booking_id, customer_id, provider, amount, currency, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $7)
+insert into payments (id, booking_id, customer_id, provider, amount, currency, created_at, updated_at, page)
+values ($1, $2, $3, $4, $5, $6, $7, $7, $8)
 on conflict (booking_id) where status not in ('failed', 'released') and superseded_at is null do nothing;
 
 -- name: live_of_booking
@@ -9,6 +9,12 @@ select * from payments where booking_id = $1 and status not in ('failed', 'relea
 
 -- name: of_booking
 select * from payments where booking_id = $1 order by created_at, id;
+
+-- name: find
+select * from payments where id = $1;
+
+-- name: lock_booking_of
+select b.id, b.status from bookings b join payments p on p.booking_id = b.id where p.id = $1 for update of b;
 
 -- name: lock
 select * from payments where id = $1 for update;
@@ -24,7 +30,19 @@ select booking_id from payments where intent_id = $1;
 select booking_id from payments where id = $1;
 
 -- name: set_intent
-update payments set intent_id = coalesce(intent_id, $2), updated_at = $3 where id = $1;
+-- Of a page that nobody has paid there is no intent to tell of.
+update payments set intent_id = coalesce(intent_id, nullif($2, '')), updated_at = $3 where id = $1;
+
+-- name: insert_page
+insert into payment_pages (payment_id, success_url, cancel_url, created_at) values ($1, $2, $3, $4)
+on conflict do nothing;
+
+-- name: page_of
+select * from payment_pages where payment_id = $1;
+
+-- name: set_page
+update payment_pages set page_id = coalesce(page_id, $2), url = coalesce(url, $3), expires_at = coalesce(expires_at, $4)
+where payment_id = $1 returning *;
 
 -- name: settle
 update payments set status = $2, captured = $3, refunded = $4, failure = $5, updated_at = $6, disputed = $7
@@ -39,7 +57,9 @@ update payments set updated_at = $1
 where id in (
     select id from payments
     where status in ('unpaid', 'requires_action', 'processing', 'unknown', 'authorised')
-      and intent_id is not null and updated_at <= $2
+      and (intent_id is not null
+           or exists (select 1 from payment_pages g where g.payment_id = payments.id and g.page_id is not null))
+      and updated_at <= $2
     order by updated_at limit 50
 )
 returning *;
@@ -48,8 +68,8 @@ returning *;
 insert into refunds (id, payment_id, amount, currency, reason, created_at, updated_at, requested_by)
 values ($1, $2, $3, $4, $5, $6, $6, $7);
 
--- name: refunds_of
-select * from refunds where payment_id = $1 order by created_at, id;
+-- name: a_refund_has_failed
+select exists (select 1 from refunds where payment_id = $1 and status = 'failed');
 
 -- name: set_refund
 update refunds set status = $2, provider_refund_id = coalesce(provider_refund_id, $3), updated_at = $4 where id = $1;
@@ -63,12 +83,24 @@ limit 1 for update;
 insert into refunds (id, payment_id, amount, currency, reason, created_at, updated_at, provider_refund_id, requested_by)
 values ($1, $2, $3, $4, $5, $6, $6, $7, 'provider');
 
--- name: sum_of_refunds
-select coalesce(sum(amount), 0)::bigint from refunds
-where payment_id = $1 and status <> 'failed' and provider_refund_id is not null;
+-- name: sums
+select (
+    select coalesce(sum(amount), 0)::bigint from refunds
+    where payment_id = $1 and status <> 'failed' and provider_refund_id is not null
+) as refunded, (
+    select coalesce(sum(amount), 0)::bigint from disputes where payment_id = $1 and status in ('open', 'lost')
+) as disputed;
 
--- name: sum_of_disputes
-select coalesce(sum(amount), 0)::bigint from disputes where payment_id = $1 and status in ('open', 'lost');
+-- name: sum_arrived
+select coalesce(sum(amount), 0)::bigint from refunds where payment_id = $1 and status = 'succeeded';
+
+-- name: unfinished_refunds
+-- Asked for, and not carried out yet, as far as we know.
+select id from refunds where payment_id = $1 and status = 'pending' and provider_refund_id is null order by created_at;
+
+-- name: sum_wanted
+-- Gone back, on its way, or only asked for.
+select coalesce(sum(amount), 0)::bigint from refunds where payment_id = $1 and status <> 'failed';
 
 -- name: dispute_status
 select status from disputes where provider_dispute_id = $1 for update;

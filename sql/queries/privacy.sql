@@ -48,7 +48,7 @@ select id, booking_id, provider, intent_id as provider_payment_id, status,
        jsonb_build_object('amount', captured, 'currency', currency) as captured,
        jsonb_build_object('amount', refunded, 'currency', currency) as refunded,
        jsonb_build_object('amount', disputed, 'currency', currency) as disputed,
-       failure, superseded_at, created_at, updated_at
+       page, failure, superseded_at, created_at, updated_at
 from payments order by created_at, id;
 
 -- name: export_transactions
@@ -68,8 +68,26 @@ select id, number, kind, booking_id, payment_id, invoice_id,
        document, buyer, sandbox, issued_on, issued_at, keep_until
 from invoices order by issued_at, number;
 
+-- name: export_trip_plans
+select id, status, visibility, version, title, destination, starts_on, ends_on, request, planner, model, failure, notify,
+       cached_at, created_at, updated_at, ready_at
+from trip_plans order by created_at, id;
+
+-- name: export_plan_versions
+select plan_id, version, document, reason, by, created_at from plan_versions order by plan_id, version;
+
+-- name: export_plan_makings
+select id, plan_id, reason, outcome, version, planner, prompt, models, checks, input_tokens, output_tokens, cost,
+       currency, started_at, ended_at
+from plan_makings order by id;
+
+-- name: export_plan_attachments
+-- The files themselves are fetched one by one.
+select id, plan_id, name, content_type, size, sha256, width, height, pages, created_at
+from plan_attachments order by created_at, id;
+
 -- name: export_messages
-select id, booking_id, payment_id, session_id, channel, template, recipient, status, error, provider,
+select id, booking_id, payment_id, plan_id, session_id, channel, template, recipient, status, error, provider,
        provider_message_id, created_at, sent_at, updated_at
 from messages order by created_at, id;
 
@@ -162,9 +180,18 @@ delete from idempotency_keys where caller = ($1::uuid)::text;
 update invoices set buyer = null
 where customer_id = $1 and buyer is not null and (sandbox or keep_until < current_date);
 
+-- name: erase_payment_pages
+-- Where they came back to, which a frontend may have put anything into.
+update payment_pages g set url = null, success_url = '', cancel_url = '' from payments p
+where p.id = g.payment_id and p.customer_id = $1;
+
 -- name: erase_bookings
 -- An empty address is one to which nothing is written.
 update bookings set contact_email = '', contact_phone = null, notes = null, idempotency_key = null where customer_id = $1;
+
+-- name: erase_trip_plans
+-- With their versions, their making, what they stand on and what was put beside them.
+delete from trip_plans where customer_id = $1;
 
 -- name: erase_one_time_tokens
 delete from one_time_tokens where customer_id = $1;

@@ -1,10 +1,8 @@
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.stripe import _intent, from_wire, to_wire
+from adapters.stripe.wire import from_wire, intent_from, to_wire
 from hub.bookings import PaymentStatus
 from hub.core.errors import ProviderPermanent
 from hub.core.money import CURRENCIES, Money
@@ -33,16 +31,15 @@ def test_what_stripe_cannot_charge_exactly_is_refused_and_not_rounded():
         to_wire(Money(12345, "KWD"))
 
 
-def wire(**more: object) -> SimpleNamespace:
-    given = {
+def wire(**more: object) -> dict[str, object]:
+    return {
         "id": "pi_1",
         "amount": 1000,
         "currency": "eur",
         "status": "succeeded",
         "metadata": {},
         "amount_received": 0,
-    }
-    return SimpleNamespace(to_dict=lambda: given | more)
+    } | more
 
 
 @pytest.mark.parametrize(
@@ -56,7 +53,7 @@ def wire(**more: object) -> SimpleNamespace:
     ],
 )
 def test_a_status_is_ours_and_an_unknown_one_is_pending(status: str, ours: PaymentStatus):
-    assert _intent(wire(status=status)).status is ours
+    assert intent_from(wire(status=status)).status is ours
 
 
 @pytest.mark.parametrize(
@@ -65,11 +62,11 @@ def test_a_status_is_ours_and_an_unknown_one_is_pending(status: str, ours: Payme
 )
 def test_refunds_are_counted_of_what_was_taken(refunded: int, status: PaymentStatus):
     charge = {"amount": 1000, "amount_captured": 1000, "amount_refunded": refunded}
-    found = _intent(wire(amount_received=1000, latest_charge=charge))
+    found = intent_from(wire(amount_received=1000, latest_charge=charge))
     assert (found.status, found.captured, found.refunded) == (status, 1000, refunded)
 
 
 def test_what_was_held_and_never_taken_is_no_refund():
     charge = {"amount": 1000, "amount_captured": 0, "amount_refunded": 1000}
-    found = _intent(wire(status="canceled", latest_charge=charge))
+    found = intent_from(wire(status="canceled", latest_charge=charge))
     assert (found.status, found.refunded) == (PaymentStatus.RELEASED, 0)

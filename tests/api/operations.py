@@ -21,6 +21,7 @@ from tests.fixtures.running import soon
 
 PASSWORD = "correct horse battery"
 HOME = {"name": "Mallory", "line1": "1 Back Street", "city": "Hull", "country": "GB"}
+TRIP = {"destination": "Lisbon", "start_date": soon().isoformat(), "end_date": soon(42).isoformat()}
 SEARCH = {"origin": "LHR", "destination": "BCN", "departure_date": soon().isoformat()}
 
 
@@ -82,6 +83,10 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
         "BookingPatch": {"notes": "mine now", "contact": {"email": sender}},
         "Erasure": {"password": PASSWORD},
         "IntentIn": {"booking_id": booking_id},
+        "CheckoutIn": {"booking_id": booking_id},
+        "LinkIn": {"booking_id": booking_id},
+        "RefundIn": {"booking_id": booking_id, "reason": "mine now"},
+        "Resolution": {"note": "It is well so."},
         "PriceIn": {"amount": 1, "currency": "USD"},
         "BookingIn": {"offer_id": "none", "travelers": [person | {"nationality": "GB"}], "contact": {"email": sender}},
         "SearchIn": SEARCH,
@@ -99,6 +104,13 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
         "routes__staff_views__NewPassword": {"password": PASSWORD, "new_password": f"{PASSWORD}!"},
         "NewStaff": {"email": sender, "name": "Mallory", "roles": ["admin"], "password": PASSWORD},
         "StaffChange": {"roles": ["admin"]},
+        "NoteIn": {"note": "It is well so."},
+        "RunIn": {"hours": 1},
+        "ChatIn": {"messages": [{"role": "user", "content": "Where to?"}]},
+        "PlanIn": TRIP,
+        "PlanEdit": {"version": 1, "title": "mine now"},
+        "WishIn": {"wish": "make it mine"},
+        "VisibilityIn": {"visibility": "public"},
     }
     return known[schema]
 
@@ -106,6 +118,7 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
 def nobodys(name: str) -> str:
     """An id that nobody has, of the shape that a path parameter of that name takes."""
     shapes = {"number": "1999-000001", "name": "docs.js", "provider": "stripe", "token": "none", "offer_id": "none"}
+    shapes["version"] = "999"
     return shapes.get(name) or str(uuid4())
 
 

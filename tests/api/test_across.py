@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import aiohttp
 import pyotp
 import pytest
 import pytest_asyncio
 
 from hub.core.db import Database
 from hub.identity.permissions import Role
-from tests.api.operations import HOME, PASSWORD, Operation, body, nobodys, operations
+from tests.api.operations import HOME, PASSWORD, TRIP, Operation, body, nobodys, operations
 from tests.fixtures.database import fresh
 from tests.fixtures.running import Running, hub_running, settings_for, until
+from tests.plans.uploads import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -33,6 +35,12 @@ IDLE = """
     (select 1 from pgqueuer where status in ('queued', 'picked') and execute_after <= now() + interval '1 second')
 """
 ASLEEP = "delete from pgqueuer; update schedules set next_run = now() + interval '1 day'"
+
+
+def upload(name: str) -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    form.add_field("file", picture(size=(20, 20 + len(name))), filename=f"{name}.jpg")
+    return form
 
 
 @dataclass
@@ -85,6 +93,18 @@ class Traveller:
         self.ids["booking_id"] = [one["id"] for one in (paid, cancelled, pending)]
         self.ids["number"] = await until(self.papers)
 
+    async def plan(self, destination: str, versions: int) -> None:
+        """A trip, planned and edited; only one's own plan has so many versions."""
+        trip = TRIP | {"destination": destination, "notes": f"{self.name}'s own wishes"}
+        made = await self.good("POST", "/api/plan", trip)
+        for version in range(1, versions):
+            await self.good("PUT", f"/api/plan/{made['id']}", {"version": version, "title": f"{self.name}'s trip"})
+        self.ids |= {"plan_id": [made["id"]], "version": [str(versions)]}
+        self.ids["attachment_id"] = [await self.attach(made["id"])]
+
+    async def attach(self, plan_id: str) -> str:
+        return str((await self.good("POST", f"/api/plan/{plan_id}/attachments", upload(self.name)))["id"])
+
     async def papers(self) -> list[str]:
         """The numbers of two invoices and a credit note."""
         found = await self.good("GET", "/api/payments/invoices")
@@ -118,6 +138,7 @@ async def traveller(hub: Running, name: str, phone: str) -> Traveller:
     await made.register()
     await made.settle()
     await made.travel()
+    await made.plan("Copenhagen" if name == "Lovelace" else "Luxembourg", 3 if name == "Lovelace" else 2)
     await made.protect()
     return made
 
@@ -145,7 +166,19 @@ async def world(pg: str, template: str, tmp_path_factory: pytest.TempPathFactory
         await left_alone(hub)
         stella = await hub.made.people.staff.members.add("stella@example.com", "Stella", {Role.STAFF}, PASSWORD)
         ada.ids["staff_id"], ben.ids["staff_id"] = [str(stella.id)], []
+        for one in (ada, ben):
+            one.ids |= await of_money(hub, one)
         yield World(hub, ada, ben)
+
+
+async def of_money(hub: Running, whose: Traveller) -> dict[str, list[str]]:
+    """What only staff ask for by its id."""
+    customer = UUID(whose.ids["customer_id"][0])
+    async with hub.db.connection() as tx:
+        payments = await tx.fetch("select id::text from payments where customer_id = $1 limit 2", customer)
+        moved = await tx.fetch("select id::text from transactions where customer_id = $1 limit 2", customer)
+    found = {"payment_id": [row["id"] for row in payments], "transaction_id": [row["id"] for row in moved]}
+    return found | {"matter_id": [str(uuid4())], "break_id": [str(uuid4())]}
 
 
 def mixtures(names: list[str], ada: Traveller, ben: Traveller) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
@@ -242,6 +275,8 @@ def told(answer: tuple[int, Any]) -> tuple[int, Any]:
 
 def sent(one: Operation, world: World) -> Any:
     """A body that would be taken from Ada."""
+    if one.method == "POST" and one.path.endswith("/attachments"):
+        return upload("mallory")
     return body(one.schema, sender=world.ben.email, booking_id=world.ada.ids["booking_id"][0])
 
 

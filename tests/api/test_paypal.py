@@ -77,3 +77,12 @@ async def test_another_provider_takes_the_place_of_the_first_while_nothing_is_he
         "POST", "/api/payments/create-payment-intent", {"booking_id": booking["id"], "provider": "cash"}
     )
     assert (status, problem["errors"][0]["pointer"]) == (422, "/provider")
+
+
+async def test_paypal_has_no_page_of_that_kind_and_says_where_its_own_is(hub: Running):
+    await hub.register()
+    booking = await hub.book()
+    body = {"booking_id": booking["id"], "provider": "paypal"}
+    status, problem = await hub.call("POST", "/api/payments/checkout-session", body)
+    assert (status, problem["errors"][0]["code"]) == (422, "no_checkout")
+    assert (await hub.good("POST", "/api/payments/checkout-session", body | {"provider": None}))["provider"] == "stripe"

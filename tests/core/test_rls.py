@@ -60,6 +60,24 @@ def rows_of(who: UUID) -> list[tuple[str, dict[str, Any]]]:
             {**owner, "booking_id": who, "payment_id": who, "points": 1, "minor_per_point": 110}
             | {"reason": "earned", "at": NOW},
         ),
+        (
+            "trip_plans",
+            {"id": who, **owner, "destination": "Lisbon", "place": "lisbon", "words": "lisbon", "starts_on": NOW}
+            | {"ends_on": NOW, "request": {}, "visibility": "public", **times},
+        ),
+        (
+            "plan_versions",
+            {"plan_id": who, "version": 1, "document": {}, "reason": "made", "by": "built-in", "created_at": NOW},
+        ),
+        (
+            "plan_makings",
+            {"plan_id": who, "reason": "made", "outcome": "made", "prompt": {}, "started_at": NOW, "ended_at": NOW},
+        ),
+        (
+            "plan_attachments",
+            {"id": who, "plan_id": who, "name": "a.pdf", "content_type": "application/pdf", "size": 1}
+            | {"sha256": "0" * 64, "key": str(who), "created_at": NOW},
+        ),
         ("customer_stats", owner),
         ("customer_spend", {**owner, "currency": "USD"}),
     ]

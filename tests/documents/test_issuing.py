@@ -10,7 +10,7 @@ import pytest
 from hub.core.jobs import Jobs
 from hub.documents import Tax
 from hub.payments.work import IssueCreditNote, IssueInvoice
-from tests.documents.shop import ADA, NOW, SELLER, Shop, paid
+from tests.documents.shop import ADA, NOW, SELLER, Shop, insert, paid
 from tests.fixtures.jobs import queued, until, working
 
 
@@ -137,3 +137,32 @@ async def test_what_the_ledger_asks_for_is_done_by_the_worker(shop: Shop, dsn: s
     async with working(shop.db, dsn, shop.invoices):
         await until(both)
     assert sorted(one["amount"] for one in await shop.papers()) == [500, 129_998]
+
+
+async def test_credit_that_did_not_arrive_is_taken_back_and_can_be_given_again(shop: Shop):
+    """Each series goes on without a gap, and what stands is what has arrived."""
+    payment = await paid(shop.db)
+    await shop.refund(payment, 700)
+    for arrived in (0, 700):
+        async with shop.db.transaction() as tx:
+            await tx.execute("update payments set refunded = $2 where id = $1", payment, arrived)
+        for _ in range(2):
+            await shop.invoices.credit(IssueCreditNote(payment_id=payment, refunded=arrived))
+    papers = [(one["number"], one["amount"]) for one in await shop.papers() if one["kind"] != "invoice"]
+    assert sorted(papers) == [("CN-2027-000001", 700), ("CN-2027-000002", 700), ("RV-2027-000001", 700)]
+    (back,) = [one for one in await shop.papers() if one["kind"] == "reversal"]
+    (first,) = [one for one in await shop.papers() if one["number"] == "CN-2027-000001"]
+    assert back["document"]["totals"] == first["document"]["totals"]
+    assert (back["document"]["credit_notes"], back["invoice_id"]) == (["CN-2027-000001"], first["invoice_id"])
+
+
+async def test_a_refund_on_its_way_has_no_credit_note_until_it_has_arrived(shop: Shop):
+    payment = await paid(shop.db)
+    refund = {"id": payment, "payment_id": payment, "amount": 300, "currency": "GBP", "reason": "goodwill"}
+    times = {"created_at": NOW, "updated_at": NOW}
+    await insert(shop.db, ("refunds", refund | times | {"status": "pending", "provider_refund_id": "re_1"}))
+    for status, notes in (("pending", []), ("succeeded", [300])):
+        async with shop.db.transaction() as tx:
+            await tx.execute("update refunds set status = $1", status)
+        await shop.refund(payment, 300)
+        assert [one["amount"] for one in await shop.papers() if one["kind"] == "credit_note"] == notes

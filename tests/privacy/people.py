@@ -127,6 +127,11 @@ def booking_of(who: Person, **more: Any) -> list[tuple[str, dict[str, Any]]]:
             | {"captured": money["amount"], "intent_id": f"pi_{who.number:012}"},
         ),
         (
+            "payment_pages",
+            {"payment_id": who.id, "page_id": f"cs_test_{who.number}", "url": f"https://pay.example/{who.mark}"}
+            | {"success_url": f"https://shop.example/?for={who.mark}", "cancel_url": "", "created_at": NOW},
+        ),
+        (
             "invoices",
             {"id": who.id, "number": f"TEST-2026-{who.number:06}", "kind": "invoice", "sandbox": True, **owner}
             | {**booking, "payment_id": who.id, **money, "document": {}, "buyer": {"name": who.mark}}
@@ -169,8 +174,36 @@ def correspondence_of(who: Person) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def plan_of(who: Person) -> list[tuple[str, dict[str, Any]]]:
+    """A plan that everybody may see, with all that is kept of its making."""
+    plan, document = {"plan_id": who.id}, {"title": f"{who.mark}'s trip", "summary": "By the river."}
+    asked = {"destination": "Lisbon", "notes": f"for {who.mark}"}
+    return [
+        (
+            "trip_plans",
+            {"id": who.id, "customer_id": who.id, "status": "ready", "visibility": "public", "share_token": who.mark}
+            | {"version": 1, "title": f"{who.mark}'s trip", "destination": "Lisbon", "place": "lisbon"}
+            | {"words": f"{who.mark} s trip lisbon", "starts_on": NOW, "ends_on": NOW, "request": asked}
+            | {"idempotency_key": who.mark, "created_at": NOW, "updated_at": NOW, "ready_at": NOW},
+        ),
+        ("plan_versions", {**plan, "version": 1, "document": document, "reason": "made", "by": "x", "created_at": NOW}),
+        (
+            "plan_makings",
+            {**plan, "reason": "made", "outcome": "made", "version": 1, "prompt": asked}
+            | {"started_at": NOW, "ended_at": NOW},
+        ),
+        ("plan_events", {**plan, "seq": 1, "event": "status", "data": {"title": who.mark}, "at": NOW}),
+        ("plan_grounds", {**plan, "ground": {"place": who.mark}, "at": NOW}),
+        (
+            "plan_attachments",
+            {**plan, "id": who.id, "name": f"{who.mark}.pdf", "content_type": "application/pdf", "size": 1}
+            | {"sha256": "0" * 64, "key": f"00/{who.number}", "created_at": NOW},
+        ),
+    ]
+
+
 def rows_of(who: Person, **booking: Any) -> list[tuple[str, dict[str, Any]]]:
-    return [*account_of(who), *booking_of(who, **booking), *correspondence_of(who)]
+    return [*account_of(who), *booking_of(who, **booking), *plan_of(who), *correspondence_of(who)]
 
 
 async def insert(db: Database, *rows: tuple[str, dict[str, Any]]) -> None:

@@ -28,6 +28,15 @@ NOT_TOLD = {
     "payments.fee_currency": "the same",
     "refunds.requested_by": "names a member of staff",
     "transactions.actor": "the same",
+    "trip_plans.share_token": "a secret",
+    "trip_plans.place": "made of the destination",
+    "trip_plans.words": "made of the title and the destination",
+    "trip_plans.cache_key": "a hash of the request",
+    "trip_plans.fingerprint": "the same",
+    "trip_plans.idempotency_key": "the frontend's own",
+    "trip_plans.lease": "who works on it, for seconds",
+    "trip_plans.lease_until": "the same",
+    "plan_attachments.key": "where the file lies",
 }
 OWNER = "customer_id"
 

@@ -106,6 +106,7 @@ async def test_a_browser_is_let_in_from_the_listed_origins_only():
         assert good.headers["Access-Control-Allow-Origin"] == "https://app.example"
         assert good.headers["Access-Control-Allow-Credentials"] == "true"
         assert "Idempotency-Key" in good.headers["Access-Control-Allow-Headers"]
+        assert "Last-Event-ID" in good.headers["Access-Control-Allow-Headers"], "a stream of another origin is resumed"
         assert "POST" in good.headers["Access-Control-Allow-Methods"]
         evil = await client.options("/orders", headers={"Origin": "https://evil.example", **ask})
         assert "Access-Control-Allow-Origin" not in evil.headers

@@ -27,6 +27,7 @@ BAD: dict[str, list[Any]] = {
     "colour": ["red"],
 }
 SHAPES = {
+    "storage": ("/storage/travel-hub/x", {"error": "An injected fault.", "status": 503}),
     "kiwi": ("/kiwi/v2/search", {"status": "Service Unavailable", "error": "An injected fault."}),
     "stripe": ("/stripe/v1/events", {"error": {"type": "api_error", "message": "An injected fault."}}),
     "resend": ("/resend/domains", {"statusCode": 503, "name": "application_error", "message": "An injected fault."}),

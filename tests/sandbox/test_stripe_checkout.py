@@ -87,3 +87,23 @@ async def test_a_session_is_refused(account: Account, more: dict[str, Any], para
     with pytest.raises(stripe.InvalidRequestError) as refused:
         await opened(account, **more)
     assert refused.value.param == param
+
+
+async def test_a_link_opens_sessions_until_one_is_complete(account: Account) -> None:
+    client = account.client()
+    once = {"completed_sessions": {"limit": 1}}
+    link = await client.payment_links.create_async({"line_items": [TOUR], "restrictions": once, "metadata": {"k": "v"}})
+    pages = [(await account.fetch("GET", link.url))[2]["Location"] for _ in range(2)]
+    await account.fetch("POST", pages[0], data={"payment_method": "pm_card_visa"})
+    listed = await client.checkout.sessions.list_async({"payment_link": link.id})
+    assert [(one.status, one.metadata["k"]) for one in listed.data] == [("open", "v"), ("complete", "v")]
+    assert "no longer active" in (await account.fetch("GET", link.url))[1]
+    assert (await account.fetch("POST", pages[1], data={"payment_method": "pm_card_visa"}))[0] == 400
+
+
+async def test_the_intent_of_an_open_session_is_not_canceled_by_itself(account: Account) -> None:
+    session = await opened(account)
+    await account.fetch("POST", session.url, data={"payment_method": "pm_card_visa_chargeDeclined"})
+    found = await account.client().checkout.sessions.retrieve_async(session.id)
+    with pytest.raises(stripe.InvalidRequestError, match="Expire the Checkout Session"):
+        await account.client().payment_intents.cancel_async(found.payment_intent)

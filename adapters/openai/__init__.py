@@ -1,0 +1,5 @@
+"""Language models: OpenAI's, and those of any server that speaks its wire."""
+
+from adapters.openai.models import OpenAIModels
+
+__all__ = ["OpenAIModels"]

@@ -1,0 +1,165 @@
+"""The payments' port, spoken to Stripe: intents that hold cards' money first, refunds, and the account in bulk."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import stripe
+
+from adapters.shims import StripeHTTP, translate
+from adapters.stripe.pages import StripePages, is_page
+from adapters.stripe.wire import event_of, intent_from, mark, marks, movement_of, refund_of, to_wire
+from adapters.transport import Transport
+from hub.core.errors import ProviderPermanent
+from hub.core.inbox import VerifiedEvent
+from hub.core.money import Money
+from hub.payments import Intent, IntentRequest, Movement, RefundSeen
+
+_WHOLE = ["latest_charge.refunds", "latest_charge.balance_transaction"]
+_MOVING = [
+    *(f"payment_intent.{what}" for what in ("requires_action", "processing", "amount_capturable_updated")),
+    *(f"payment_intent.{what}" for what in ("succeeded", "payment_failed", "canceled")),
+    *("charge.refunded", "refund.created", "refund.updated", "refund.failed"),
+    *(f"charge.dispute.{what}" for what in ("created", "closed", "funds_withdrawn", "funds_reinstated")),
+    *(f"checkout.session.{what}" for what in ("completed", "expired")),
+    *(f"checkout.session.async_payment_{what}" for what in ("succeeded", "failed")),
+]
+"""The events that can change a payment. Stripe takes up to 20 names."""
+
+
+class StripeGateway(StripePages):
+    """The payments' port, spoken to Stripe."""
+
+    name = "stripe"
+    keeps_customers = True
+
+    def __init__(self, transport: Transport, *, secret_key: str, publishable_key: str, base_url: str) -> None:
+        self.publishable_key = publishable_key
+        stripe.enable_telemetry = False
+        self._client = stripe.StripeClient(
+            secret_key,
+            http_client=StripeHTTP(transport),
+            base_addresses={"api": base_url},
+            max_network_retries=0,
+        )
+
+    def intent_of(self, event: dict[str, Any]) -> str | None:
+        """From the event's object: the intent itself, or the one that a charge, refund or dispute belongs to.
+
+        A checkout session of ours is told by itself: what an expired one is worth, its intent does not say.
+        """
+        inner = event.get("data", {}).get("object", {})
+        if not isinstance(inner, dict):
+            return None
+        if inner.get("object") == "checkout.session" and mark(inner) is not None:
+            return str(inner["id"]) if isinstance(inner.get("id"), str) else None
+        found = inner.get("id") if inner.get("object") == "payment_intent" else inner.get("payment_intent")
+        return found if isinstance(found, str) else None
+
+    async def ping(self) -> None:
+        """One harmless read, to see whether the key is good."""
+        with translate("stripe"):
+            await self._client.v1.payment_intents.list_async({"limit": 1})
+
+    async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str:
+        with translate("stripe"):
+            made = await self._client.v1.customers.create_async(
+                {"email": email, "name": name, "metadata": {"customer_id": str(customer_id)}},
+                {"idempotency_key": f"customer:{customer_id}:create"},
+            )
+        return made.id
+
+    async def forget_customer(self, payment_customer_id: str, key: str) -> None:
+        """Stripe keeps no key for a DELETE: a second one finds nothing, and that is what was wanted."""
+        try:
+            with translate("stripe"):
+                await self._client.v1.customers.delete_async(payment_customer_id, {}, {"idempotency_key": key})
+        except ProviderPermanent as error:
+            if error.provider_code != "resource_missing":
+                raise
+
+    async def create(self, request: IntentRequest, key: str) -> Intent:
+        params: Any = {
+            "amount": to_wire(request.amount),
+            "currency": request.amount.currency.lower(),
+            # Cards are held first; a method that knows no hold takes the money at once, and the order follows.
+            "capture_method": "automatic_async",
+            "payment_method_options": {"card": {"capture_method": "manual"}},
+            "automatic_payment_methods": {"enabled": True},
+            "description": request.description,
+            "metadata": marks(request),
+        }
+        if request.payment_customer_id:
+            params["customer"] = request.payment_customer_id
+        with translate("stripe"):
+            made = await self._client.v1.payment_intents.create_async(params, {"idempotency_key": key})
+        return intent_from(made.to_dict())
+
+    async def read(self, intent_id: str) -> Intent:
+        if is_page(intent_id):
+            found_there = await self.page(intent_id)
+            if isinstance(found_there, Intent):
+                return found_there
+            intent_id = found_there
+        with translate("stripe"):
+            # Every event of theirs ends here: the SDK's objects take a millisecond to make, and nobody wants them.
+            found = await self._client.raw_request_async(
+                "get", f"/v1/payment_intents/{quote(intent_id, safe='')}", expand=_WHOLE
+            )
+        return await self._whole(found.data)
+
+    async def capture(self, intent_id: str, key: str) -> Intent:
+        with translate("stripe"):
+            found = await self._client.v1.payment_intents.capture_async(
+                intent_id, {"expand": _WHOLE}, {"idempotency_key": key}
+            )
+        return await self._whole(found.to_dict())
+
+    async def cancel(self, intent_id: str, key: str) -> Intent:
+        with translate("stripe"):
+            found = await self._client.v1.payment_intents.cancel_async(intent_id, {}, {"idempotency_key": key})
+        return intent_from(found.to_dict())
+
+    async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen:
+        params: Any = {
+            "payment_intent": intent_id,
+            "amount": to_wire(amount),
+            "metadata": {"refund_id": str(refund_id)},
+        }
+        with translate("stripe"):
+            made = await self._client.v1.refunds.create_async(params, {"idempotency_key": key})
+        return refund_of(made.to_dict(), amount.currency)
+
+    async def intents(self, since: datetime) -> list[Intent]:
+        """One call for a hundred; one more for each that is disputed."""
+        expand = [f"data.{one}" for one in _WHOLE]
+        found = await _every(self._client.v1.payment_intents.list_async, since, expand=expand)
+        return [await self._whole(one.to_dict()) for one in found]
+
+    async def movements(self, since: datetime) -> list[Movement]:
+        listed = await _every(self._client.v1.balance_transactions.list_async, since, expand=["data.source"])
+        found = (movement_of(one.to_dict()) for one in listed)
+        return [one for one in found if one is not None]
+
+    async def events(self, since: datetime, *, undelivered: bool = False) -> list[VerifiedEvent]:
+        """Stripe keeps events for 30 days, and counts as undelivered what waits or has been given up."""
+        only = {"delivery_success": False} if undelivered else {}
+        found = await _every(self._client.v1.events.list_async, since, types=_MOVING, **only)
+        return [event_of(one.to_dict(), raw=b"") for one in reversed(found)]
+
+    async def _whole(self, found: dict[str, Any]) -> Intent:
+        """With its disputes, which Stripe tells only when asked."""
+        charge = found.get("latest_charge")
+        if not isinstance(charge, dict) or not charge.get("disputed"):
+            return intent_from(found)
+        with translate("stripe"):
+            listed = await self._client.v1.disputes.list_async({"payment_intent": found["id"], "limit": 100})
+        return intent_from(found, tuple(one.to_dict() for one in listed.data))
+
+
+async def _every(ask: Any, since: datetime, **params: Any) -> list[Any]:
+    """All pages of a list, the newest first."""
+    with translate("stripe"):
+        first = await ask({"created": {"gte": int(since.timestamp())}, "limit": 100, **params})
+        return [one async for one in first.auto_paging_iter()]

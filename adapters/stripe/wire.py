@@ -1,0 +1,168 @@
+"""What Stripe says, in the hub's words: currencies that it counts otherwise than ISO 4217, statuses, and marks."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from hub.bookings import PaymentStatus
+from hub.core.errors import ProviderPermanent
+from hub.core.inbox import VerifiedEvent
+from hub.core.money import Money
+from hub.payments import DisputeSeen, Intent, IntentRequest, Movement, PageRequest, RefundSeen
+
+_CENTS_ALL_THE_SAME = frozenset({"ISK", "UGX"})
+"""No decimals in ISO 4217, sent to Stripe in hundredths (docs.stripe.com/currencies, special cases)."""
+_WHOLE_ALL_THE_SAME = frozenset({"MGA"})
+"""Two decimals in ISO 4217, whole units at Stripe."""
+_TENS_ONLY = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+"""Three decimals, of which Stripe takes no third."""
+
+_STATUS = {
+    "requires_payment_method": PaymentStatus.UNPAID,
+    "requires_confirmation": PaymentStatus.UNPAID,
+    "requires_action": PaymentStatus.REQUIRES_ACTION,
+    "processing": PaymentStatus.PROCESSING,
+    "requires_capture": PaymentStatus.AUTHORISED,
+    "canceled": PaymentStatus.RELEASED,
+    "succeeded": PaymentStatus.PAID,
+}
+_REFUND_STATUS: dict[str, Literal["pending", "succeeded", "failed"]] = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "canceled": "failed",
+}
+_TAKING = frozenset({"charge", "payment"})
+"""Types of balance transactions that stand for a charge itself (docs.stripe.com/reports/balance-transaction-types)."""
+
+
+def to_wire(money: Money) -> int:
+    """The amount as Stripe counts it. Raises ProviderPermanent for what it cannot express."""
+    if money.currency in _CENTS_ALL_THE_SAME:
+        return money.amount * 100
+    if money.currency in _WHOLE_ALL_THE_SAME:
+        return _exact(money, 100)
+    if money.currency in _TENS_ONLY and money.amount % 10:
+        raise ProviderPermanent(
+            "stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported"
+        )
+    return money.amount
+
+
+def from_wire(amount: int, currency: str) -> Money:
+    code = currency.upper()
+    if code in _CENTS_ALL_THE_SAME:
+        return Money(amount // 100, code)
+    return Money(amount * 100 if code in _WHOLE_ALL_THE_SAME else amount, code)
+
+
+def _exact(money: Money, unit: int) -> int:
+    if money.amount % unit:
+        raise ProviderPermanent(
+            "stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported"
+        )
+    return money.amount // unit
+
+
+def intent_from(wire: dict[str, Any], disputes: tuple[dict[str, Any], ...] = ()) -> Intent:
+    """Total: a status that Stripe adds one day is `processing`, neither success nor failure."""
+    currency, charge = wire["currency"], wire.get("latest_charge")
+    refunded = _refunded(charge)
+    captured = wire.get("amount_received") or 0
+    error = wire.get("last_payment_error") or {}
+    return Intent(
+        id=wire["id"],
+        payment_id=_uuid(wire.get("metadata", {}).get("payment_id")),
+        amount=from_wire(wire["amount"], currency),
+        status=_status(wire["status"], captured, refunded),
+        captured=from_wire(captured, currency).amount,
+        refunded=from_wire(refunded, currency).amount,
+        client_secret=wire.get("client_secret"),
+        failure=error.get("decline_code") or error.get("code"),
+        refunds=_refunds(charge, captured, currency),
+        disputes=tuple(_dispute(one, currency) for one in disputes),
+        fee=_fee(charge),
+    )
+
+
+def marks(request: IntentRequest | PageRequest) -> dict[str, str]:
+    return {"booking_id": str(request.booking_id), "payment_id": str(request.payment_id)}
+
+
+def mark(wire: dict[str, Any]) -> UUID | None:
+    return _uuid((wire.get("metadata") or {}).get("payment_id"))
+
+
+def _refunds(charge: Any, captured: int, currency: str) -> tuple[RefundSeen, ...] | None:
+    """None when the list was not expanded. What gave back a hold that was never taken is no refund to the hub."""
+    listed = charge.get("refunds") if isinstance(charge, dict) else None
+    if not isinstance(listed, dict):
+        return None
+    return tuple(refund_of(one, currency) for one in listed["data"]) if captured else ()
+
+
+def refund_of(wire: dict[str, Any], currency: str) -> RefundSeen:
+    status = _REFUND_STATUS.get(wire.get("status") or "", "pending")
+    known = _uuid((wire.get("metadata") or {}).get("refund_id"))
+    return RefundSeen(wire["id"], from_wire(wire["amount"], currency).amount, status, known, wire.get("reason"))
+
+
+def _dispute(wire: dict[str, Any], currency: str) -> DisputeSeen:
+    """An inquiry (`warning_…`) takes no money; what else is not decided is open."""
+    status = wire.get("status") or ""
+    if status in {"won", "warning_closed", "prevented"} or status.startswith("warning_"):
+        state: Literal["open", "won", "lost"] = "won"
+    else:
+        state = "lost" if status == "lost" else "open"
+    due = (wire.get("evidence_details") or {}).get("due_by")
+    by = datetime.fromtimestamp(due, UTC) if isinstance(due, int) else None
+    return DisputeSeen(wire["id"], from_wire(wire["amount"], currency).amount, state, wire.get("reason"), by)
+
+
+def _fee(charge: Any) -> Money | None:
+    booked = charge.get("balance_transaction") if isinstance(charge, dict) else None
+    if not isinstance(booked, dict) or not isinstance(booked.get("fee"), int):
+        return None
+    return from_wire(booked["fee"], booked["currency"])
+
+
+def movement_of(wire: dict[str, Any]) -> Movement | None:
+    """None for what is no payment's: payouts, Stripe's bills, what somebody takes outside of intents."""
+    source = wire.get("source")
+    intent_id = source.get("payment_intent") if isinstance(source, dict) else None
+    if not isinstance(intent_id, str):
+        return None
+    amount, fee = (from_wire(int(wire[name] or 0), wire["currency"]) for name in ("amount", "fee"))
+    return Movement(wire["id"], intent_id, wire.get("type") in _TAKING, amount, fee)
+
+
+def event_of(payload: dict[str, Any], raw: bytes | None = None) -> VerifiedEvent:
+    """Raises what a payload that is no event raises."""
+    return VerifiedEvent(
+        event_id=str(payload["id"]),
+        type=str(payload["type"]),
+        payload=payload,
+        occurred_at=datetime.fromtimestamp(int(payload["created"]), UTC),
+        raw=raw,
+    )
+
+
+def _refunded(charge: Any) -> int:
+    """What came back of what was taken. Stripe also counts as refunded what was held and never captured."""
+    if not isinstance(charge, dict):
+        return 0
+    never_taken = int(charge["amount"]) - int(charge["amount_captured"])
+    return max(0, int(charge["amount_refunded"]) - never_taken)
+
+
+def _status(wire: str, captured: int, refunded: int) -> PaymentStatus:
+    status = _STATUS.get(wire, PaymentStatus.PROCESSING)
+    if status is not PaymentStatus.PAID or not refunded:
+        return status
+    return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
+
+
+def _uuid(text: Any) -> UUID | None:
+    try:
+        return UUID(text)
+    except (TypeError, ValueError, AttributeError):
+        return None

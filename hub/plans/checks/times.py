@@ -1,0 +1,59 @@
+"""Local times of a plan, as moments. Everything here has a fixed offset, so that comparing and subtracting is true
+across a change of the clocks (with one zone on both sides Python compares what the clocks show).
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+
+_LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def read_date(text: str) -> date | None:
+    """`YYYY-MM-DD`; None for anything else."""
+    try:
+        return date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def read_time(text: str) -> datetime | None:
+    """`YYYY-MM-DDTHH:MM`, naive; seconds are allowed and dropped, an offset is not. None for anything else."""
+    found = _LOCAL.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return datetime.fromisoformat(f"{found[1]}T{found[2]}")
+    except ValueError:
+        return None
+
+
+def moment(local: datetime, zone: tzinfo) -> datetime:
+    """When the clocks show it: the first time, where they show it twice; an hour later, where they skip it."""
+    return fixed(local.replace(tzinfo=zone, fold=0).astimezone(UTC).astimezone(zone))
+
+
+def exists(local: datetime, zone: tzinfo) -> bool:
+    """Whether the clocks ever show it."""
+    return moment(local, zone).replace(tzinfo=None) == local
+
+
+def fixed(moment: datetime) -> datetime:
+    """The same moment with the offset of its zone alone."""
+    return moment.replace(tzinfo=timezone(moment.utcoffset() or timedelta(0)))
+
+
+def local(moment: datetime, zone: tzinfo) -> datetime:
+    """What the clocks of the zone show, naive."""
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def span(day: date, opens: str, closes: str) -> tuple[datetime, datetime]:
+    """Opening hours of a day, naive; a closing time not after the opening one is the next day's."""
+    start, end = (datetime.combine(day, _clock(one)) for one in (opens, closes))
+    return start, end if end > start else end + timedelta(days=1)
+
+
+def _clock(text: str) -> time:
+    """`24:00` is midnight."""
+    return time.fromisoformat("00:00" if text == "24:00" else text)

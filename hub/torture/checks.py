@@ -1,0 +1,371 @@
+"""What has to be true when all is over, by the books of the sandbox and of the hub."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from adapters.sandbox.stripe.state import Object, stripe_of
+from hub.payments import books
+from hub.reconcile.model import FOR_PEOPLE
+from hub.torture.acts import Acts, Party
+from hub.torture.stage import Stage
+
+ENDS = frozenset({"confirmed", "failed", "cancelled", "expired"})
+AT_REST = """
+select (select count(*) from pgqueuer where status in ('queued', 'picked')) as jobs,
+       (select count(*) from webhook_events where status = 'received') as events,
+       (select count(*) from bookings where id = any($1) and (
+           status not in ('confirmed', 'failed', 'cancelled', 'expired')
+           or payment_status in ('authorised', 'processing', 'unknown'))) as open
+"""
+NOTICED = timedelta(minutes=10)
+"""Within this the hub has to have noticed a payment of which nobody tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A sentence that is not true, and what speaks against it."""
+
+    rule: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.detail}"
+
+
+@dataclass
+class Case:
+    """All that is known of one booking when the run is over. `booking` and the rest are rows of the hub."""
+
+    party: Party
+    booking: dict[str, Any]
+    payments: list[dict[str, Any]]
+    attention: list[str]
+    intents: list[Object]
+    charges: list[Object]
+    refunds: list[Object]
+    disputes: list[Object]
+    orders: list[Any]
+    mails: list[Any]
+    texts: list[Any]
+    unheard: bool
+    """Webhooks of the payment provider were lost, and the hub looks up only payments that are open."""
+
+    @property
+    def taken(self) -> int:
+        """Minor units of Stripe's that were captured."""
+        return sum(one["amount_captured"] for one in self.charges if one["captured"] and one["paid"])
+
+    @property
+    def returned(self) -> int:
+        """What has gone back, or is on its way. What is let go of a hold was never taken."""
+        captured = {one["id"] for one in self.charges if one["captured"]}
+        given = sum(
+            one["amount"]
+            for one in self.refunds
+            if one["charge"] in captured and one["status"] in {"succeeded", "pending"}
+        )
+        lost = sum(one["amount"] for one in self.disputes if one["status"] != "won")
+        return int(given + lost)
+
+    @property
+    def ticketed(self) -> list[Any]:
+        return [one for one in self.orders if one.confirms_done and one.status in {"received", "confirmed"}]
+
+    @property
+    def lapsed(self) -> bool:
+        """The bank has let go of the money by itself."""
+        return any(one["cancellation_reason"] == "automatic" for one in self.intents)
+
+    @property
+    def owned(self) -> bool:
+        """A person has been asked to look at it."""
+        return bool(self.attention)
+
+
+@dataclass
+class Evidence:
+    stage: Stage
+    acts: Acts
+    parties: list[Party]
+    unheard: bool
+    ends: list[str] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+
+
+Rule = Callable[[Case], str | None]
+
+
+async def at_rest(server: Any, ids: list[UUID]) -> bool:
+    """No job waits and every booking of these has come to an end."""
+    rows = await server.ask(AT_REST, ids)
+    return not any(rows[0].values())
+
+
+async def examine(evidence: Evidence) -> list[Breach]:
+    """Every breach of every rule."""
+    evidence.cases = [await _case(evidence, one) for one in evidence.parties if one.booking is not None]
+    evidence.ends = [_end(one) for one in evidence.cases]
+    breaches = [
+        Breach(rule.__doc__ or rule.__name__, f"booking {case.booking['reference']} ({_end(case)}): {found}")
+        for case in evidence.cases
+        for rule in RULES
+        if (found := rule(case)) is not None
+    ]
+    for invariant in INVARIANTS:
+        breaches += await invariant(evidence)
+    return breaches
+
+
+def _end(case: Case) -> str:
+    return f"{case.booking['status']}/{case.booking['payment_status']}{'/attention' if case.owned else ''}"
+
+
+async def _case(evidence: Evidence, who: Party) -> Case:
+    server, world = evidence.stage.server, evidence.stage.world
+    number = who.booking.id if who.booking else None
+    (booking,) = await server.ask("select * from bookings where id = $1", number)
+    payments = await server.ask("select * from payments where booking_id = $1 order by created_at", number)
+    asked = await server.ask("select kind from attention where booking_id = $1 and resolved_at is null", number)
+    tables = stripe_of(world).tables
+    intents = evidence.acts.intents(who)
+    names = {one["id"] for one in intents}
+    of_intent = {kind: [one for one in tables[kind].values() if one["payment_intent"] in names] for kind in (
+        "charge", "refund", "dispute"
+    )}  # fmt: skip
+    reference = booking["reference"]
+    return Case(
+        party=who,
+        booking=dict(booking),
+        payments=[dict(one) for one in payments],
+        attention=[one["kind"] for one in asked],
+        intents=intents,
+        charges=of_intent["charge"],
+        refunds=of_intent["refund"],
+        disputes=of_intent["dispute"],
+        orders=evidence.acts.orders(who),
+        mails=[one for one in world.mailbox if reference in one["subject"]],
+        texts=[one for one in world.messages if reference in one["body"]],
+        unheard=evidence.unheard,
+    )
+
+
+def one_order(case: Case) -> str | None:
+    """At most one order is confirmed at the supplier"""
+    done = sum(one.confirms_done for one in case.orders)
+    return f"{done} confirmations in {len(case.orders)} orders" if done > 1 else None
+
+
+def one_capture(case: Case) -> str | None:
+    """The money is taken at most once"""
+    taken = [one["id"] for one in case.charges if one["captured"] and one["paid"]]
+    return f"{len(taken)} charges are captured" if len(taken) > 1 else None
+
+
+def one_message(case: Case) -> str | None:
+    """Of each message there is one"""
+    subjects = [one["subject"] for one in case.mails if "Refund" not in one["subject"]]
+    doubled = [one for one in set(subjects) if subjects.count(one) > 1]
+    if doubled:
+        return f"sent twice: {', '.join(doubled)}"
+    return f"{len(case.texts)} texts" if len(case.texts) > 1 else None
+
+
+def told(case: Case) -> str | None:
+    """Who is confirmed has been told by e-mail and by text"""
+    if case.booking["status"] != "confirmed":
+        return None
+    mails = [one for one in case.mails if "is confirmed" in one["subject"]]
+    return None if len(mails) == 1 and len(case.texts) == 1 else f"{len(mails)} e-mails, {len(case.texts)} texts"
+
+
+def money_for_ticket(case: Case) -> str | None:
+    """Nothing stays captured without a ticket"""
+    kept = case.taken - case.returned
+    if case.unheard and any(one["status"] == "failed" for one in case.refunds):
+        return None
+    if kept <= 0 or case.owned or (case.booking["status"] == "confirmed" and case.ticketed):
+        return None
+    return f"{kept} of {case.taken} kept, orders {[one.status for one in case.orders]}"
+
+
+def ticket_for_money(case: Case) -> str | None:
+    """No ticket is given away"""
+    if not case.ticketed or case.taken or case.owned:
+        return None
+    return f"ticket {case.ticketed[0].id}, nothing was captured"
+
+
+def whole_sum(case: Case) -> str | None:
+    """What is captured is what the booking costs"""
+    wrong = [one for one in case.charges if one["captured"] and one["paid"] and one["amount_captured"] != one["amount"]]
+    if wrong:
+        return f"{wrong[0]['amount_captured']} of {wrong[0]['amount']}"
+    return None
+
+
+def held_for_nothing(case: Case) -> str | None:
+    """No money stays held"""
+    held = [one for one in case.intents if one["status"] in {"requires_capture", "processing"}]
+    return f"{held[0]['id']} is {held[0]['status']}" if held and not case.owned else None
+
+
+def came_to_an_end(case: Case) -> str | None:
+    """Every booking ends, or has an owner"""
+    status = case.booking["status"]
+    if status in ENDS or case.owned:
+        return None
+    return f"{status} since {case.booking['updated_at']:%H:%M:%S}"
+
+
+def stays_cancelled(case: Case) -> str | None:
+    """What was cancelled stays cancelled"""
+    wrong = case.party.cancelled and case.booking["status"] != "cancelled"
+    return f"it is {case.booking['status']}" if wrong else None
+
+
+def paid_in_time(case: Case) -> str | None:
+    """Who has paid in time is not turned away"""
+    if case.booking["status"] != "expired":
+        return None
+    late = (case.booking["expires_at"] - NOTICED).timestamp()
+    paid = [one["id"] for one in case.charges if one["paid"] and one["created"] < late]
+    return f"{paid[0]} was made in time" if paid and not case.lapsed else None
+
+
+def books_agree(case: Case) -> str | None:
+    """The payments are as Stripe has them"""
+    for payment in case.payments:
+        intent = next((one for one in case.intents if one["id"] == payment["intent_id"]), None)
+        if intent is None:
+            if payment["intent_id"] is not None:
+                return f"{payment['intent_id']} is unknown to Stripe"
+            continue
+        if payment["status"] not in _STATUS[intent["status"]]:
+            return f"payment {payment['status']}, intent {intent['status']}"
+        if payment["captured"] != intent["amount_received"]:
+            return f"payment captured {payment['captured']}, intent received {intent['amount_received']}"
+    unknown = {one["id"] for one in case.intents if one["status"] not in _HARMLESS} - {
+        one["intent_id"] for one in case.payments
+    }
+    return f"not on record: {', '.join(sorted(unknown))}" if unknown else None
+
+
+_HARMLESS = frozenset({"canceled", "requires_payment_method", "requires_confirmation", "requires_action"})
+_STATUS: dict[str, frozenset[str]] = {
+    "requires_payment_method": frozenset({"unpaid", "failed", "requires_action"}),
+    "requires_confirmation": frozenset({"unpaid"}),
+    "requires_action": frozenset({"requires_action", "unpaid"}),
+    "processing": frozenset({"processing"}),
+    "requires_capture": frozenset({"authorised"}),
+    "canceled": frozenset({"released", "failed"}),
+    "succeeded": frozenset({"paid", "partially_refunded", "refunded"}),
+}
+
+
+def refunds_agree(case: Case) -> str | None:
+    """What has gone back is on record"""
+    if case.unheard:
+        return None
+    for payment in case.payments:
+        charges = {
+            one["id"] for one in case.charges if one["payment_intent"] == payment["intent_id"] and one["captured"]
+        }
+        theirs = sum(
+            one["amount"]
+            for one in case.refunds
+            if one["charge"] in charges and one["status"] in {"succeeded", "pending"}
+        )
+        if payment["refunded"] != theirs:
+            return f"payment refunded {payment['refunded']}, Stripe {theirs}"
+    return None
+
+
+def disputes_agree(case: Case) -> str | None:
+    """What a bank has taken back is on record"""
+    if case.unheard:
+        return None
+    theirs = sum(one["amount"] for one in case.disputes if one["status"] != "won")
+    ours = sum(one["disputed"] for one in case.payments)
+    return f"payments disputed {ours}, Stripe {theirs}" if ours != theirs else None
+
+
+def booking_shows_payment(case: Case) -> str | None:
+    """The booking shows how its payment stands"""
+    if not case.payments:
+        return None
+    latest = next((one["status"] for one in reversed(case.payments) if one["superseded_at"] is None), None)
+    if latest is None:
+        return None
+    shown = case.booking["payment_status"]
+    return f"booking {shown}, payment {latest}" if shown != latest else None
+
+
+def no_false_alarm(case: Case) -> str | None:
+    """Nobody is asked to look into what cannot have happened"""
+    wrong = [one for one in case.attention if one not in EXPECTED]
+    return f"attention: {', '.join(wrong)}" if wrong else None
+
+
+EXPECTED = frozenset({
+    "hold_lost", "refund_failed", "dispute", "order_unknown", "refunded_with_ticket", "dispute_lost_with_ticket",
+    "money_without_booking", "ticket_without_booking", "booking_without_ticket", "order_unclear",
+})  # fmt: skip
+"""What the world outside can bring about by itself. The others would be the hub's own doing."""
+
+RULES: tuple[Rule, ...] = (
+    one_order, one_capture, one_message, told, money_for_ticket, ticket_for_money, whole_sum, held_for_nothing,
+    came_to_an_end, stays_cancelled, paid_in_time, books_agree, refunds_agree, disputes_agree, booking_shows_payment,
+    no_false_alarm,
+)  # fmt: skip
+
+
+async def events_done(evidence: Evidence) -> list[Breach]:
+    """Every webhook that has arrived is processed, ignored, or failed with its job held"""
+    rows = await evidence.stage.server.ask(
+        "select provider, type, count(*) from webhook_events where status = 'received' group by 1, 2"
+    )
+    return [Breach(events_done.__doc__ or "", f"{one['count']} of {one['provider']} {one['type']}") for one in rows]
+
+
+async def jobs_done(evidence: Evidence) -> list[Breach]:
+    """No job is left"""
+    rows = await evidence.stage.server.ask(
+        "select status::text, entrypoint, headers ->> 'error' as error, headers ->> 'failures' as failures "
+        "from pgqueuer"
+    )
+    return [
+        Breach(
+            jobs_done.__doc__ or "", f"{one['entrypoint']} is {one['status']} after {one['failures']}: {one['error']}"
+        )
+        for one in rows
+    ]
+
+
+async def no_breaks(evidence: Evidence) -> list[Breach]:
+    """Reconciliation finds nothing that a person does not know of"""
+    rows = await evidence.stage.server.ask(
+        "select kind, ours::text, theirs::text from breaks b where closed_at is null and kind = any ($1) "
+        "and not exists (select 1 from attention a where a.resolved_at is null and b.booking_id = a.booking_id)",
+        sorted(FOR_PEOPLE),
+    )
+    return [Breach(no_breaks.__doc__ or "", f"{one['kind']}: {one['ours']} {one['theirs']}") for one in rows]
+
+
+async def ledger_balanced(evidence: Evidence) -> list[Breach]:
+    """The ledger is balanced"""
+    server = evidence.stage.server
+    rows = await server.ask(books.SQL.check, None)
+    mine = {one.party.caller.id for one in evidence.cases} | {p["id"] for c in evidence.cases for p in c.payments}
+    return [
+        Breach(ledger_balanced.__doc__ or "", f"{one['rule']} {one['detail']}")
+        for one in rows
+        if one["subject"] in mine
+    ]
+
+
+Invariant = Callable[[Evidence], Awaitable[list[Breach]]]
+INVARIANTS: tuple[Invariant, ...] = (events_done, jobs_done, no_breaks, ledger_balanced)
+"""About the whole. More can be added."""

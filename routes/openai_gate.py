@@ -1,0 +1,35 @@
+"""The gate for clients that speak OpenAI's wire: whatever goes wrong is told in its envelope."""
+
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import web
+
+from routes.endpoint import Endpoint
+from routes.gate import Gate
+from routes.openai_wire import envelope, error_headers, status_of
+from routes.problems import from_exception
+from routes.request import VISIT
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIGate:
+    gate: Gate
+
+    async def serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
+        """See Gate.serve; raises nothing but that the client has gone."""
+        try:
+            return await self.gate.serve(endpoint, request)
+        except (ConnectionResetError, web.HTTPException):
+            raise
+        except Exception as error:  # noqa: BLE001 (the last place where it can become an answer)
+            return _told(error, request[VISIT].request_id)
+
+
+def _told(error: Exception, request_id: str) -> web.Response:
+    """With the headers, and the line in the log, that the same error has elsewhere."""
+    usual = from_exception(error, request_id)
+    headers = {name: value for name, value in usual.headers.items() if name.lower() != "content-type"}
+    headers |= error_headers(error)
+    body = orjson.dumps(envelope(error))
+    return web.Response(body=body, status=status_of(error), headers=headers, content_type="application/json")
