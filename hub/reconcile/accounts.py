@@ -1,0 +1,245 @@
+"""The accounts at the payment providers beside the books: intents, refunds, disputes, fees, and the balance."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeGuard
+from uuid import UUID
+
+from hub.core.clock import Clock
+from hub.core.context import about
+from hub.core.db import Database
+from hub.core.errors import ProviderPermanent
+from hub.payments import Gateway, Gateways, Intent, Ledger, Movement, Payment, Statements
+from hub.payments.intents import Intents
+from hub.reconcile.breaks import SQL, Breaks
+from hub.reconcile.comparing import (
+    OF_INTENTS,
+    SUMS,
+    Ours,
+    balance_differs,
+    differences,
+    gap,
+    is_news,
+    may_be_written_off,
+    stray,
+)
+from hub.reconcile.model import Found, Kind, Look, Report, count
+
+MISSING = 404
+STRAYS = frozenset({Kind.STRAY_INTENT, Kind.SECOND_INTENT})
+FURTHEST = timedelta(days=7)
+ONE_BY_ONE = 200
+"""Payments that are asked for one at a time in a run, of what no list shows: the latest that have changed."""
+
+
+@dataclass(slots=True)
+class Round:
+    """One provider's turn: what it has listed, and what has been compared so far.
+
+    `began`: what has changed since then is left to the next run.
+    """
+
+    gateway: Gateway
+    since: datetime
+    began: datetime
+    report: Report
+    listed: list[Intent] = field(default_factory=list)
+    moved: list[Movement] = field(default_factory=list)
+    subjects: set[str] = field(default_factory=set)
+    found: list[Found] = field(default_factory=list)
+
+    def saw(self, subject: object, *found: Found | None) -> None:
+        self.subjects.add(str(subject))
+        self.found += [one for one in found if one is not None]
+
+    def looked(self, kinds: frozenset[Kind]) -> Look:
+        """Of the subjects seen until now."""
+        return Look(kinds, tuple(one for one in self.found if one.kind in kinds), frozenset(self.subjects))
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    db: Database
+    ledger: Ledger
+    intents: Intents
+    gateways: Gateways
+    breaks: Breaks
+    clock: Clock
+
+    async def compare(self, gateway: Gateway, since: datetime, report: Report) -> None:
+        """Everything of one provider. Raises ProviderError when it cannot be asked."""
+        turn = Round(gateway, await self._from(gateway.name, since), self.clock.now(), report)
+        if isinstance(gateway, Statements):
+            turn.moved = await gateway.movements(turn.since)
+            turn.listed = await gateway.intents(turn.since)
+        count(report.looked_at, "intents", len(turn.listed))
+        count(report.looked_at, "movements", len(turn.moved))
+        await self._listed(turn)
+        await self._one_by_one(turn)
+        await self.breaks.keep(turn.looked(OF_INTENTS), report)
+        await self._strays(turn)
+        await self._fees(turn)
+        await self._balance(turn)
+
+    async def _from(self, provider: str, since: datetime) -> datetime:
+        """Far enough back for the balances that did not agree: all lines of those payments are wanted once more."""
+        async with self.db.transaction() as tx:
+            first = await tx.fetchval(SQL.first_of, provider, Kind.BALANCE, self.clock.now() - FURTHEST)
+        return min(since, first or since)
+
+    async def _ledger(self, intents: Iterable[str], payments: Iterable[UUID] = ()) -> list[Ours]:
+        async with self.db.transaction() as tx:
+            rows = await tx.fetch(SQL.ledger, list(intents), list(payments))
+        return [Ours.from_row(row) for row in rows]
+
+    async def _listed(self, turn: Round) -> None:
+        known = await self._known(turn.listed)
+        for theirs in turn.listed:
+            ours = known[theirs.id]
+            if _is_its_own(ours, theirs):
+                await self._one(ours, theirs, turn)
+            else:
+                _stray(ours, theirs, turn)
+
+    async def _known(self, listed: list[Intent]) -> dict[str, Ours | None]:
+        """By the intent where the books know it, else by the mark that it carries."""
+        marks = {one.payment_id for one in listed if one.payment_id is not None}
+        rows = await self._ledger((one.id for one in listed), marks)
+        by_intent = {one.payment.intent_id: one for one in rows}
+        by_id: dict[UUID | None, Ours] = {one.payment.id: one for one in rows}
+        return {one.id: by_intent.get(one.id) or by_id.get(one.payment_id) for one in listed}
+
+    async def _one(self, ours: Ours, theirs: Intent, turn: Round) -> None:
+        """News are booked; what is small is written off; what remains is a break."""
+        if ours.payment.updated_at > turn.began:
+            return
+        with about(booking_id=ours.payment.booking_id):
+            if is_news(ours, theirs):
+                ours = await self._settled(ours, theirs, turn)
+            found = differences(ours, theirs)
+            if found and may_be_written_off(ours, theirs) and {one.kind for one in found} <= SUMS:
+                found = await self._write_off(ours.payment.id, theirs, turn)
+        turn.saw(ours.payment.id, *found)
+
+    async def _settled(self, ours: Ours, theirs: Intent, turn: Round) -> Ours:
+        async with self.db.transaction() as tx:
+            await self.ledger.settle(tx, ours.payment.id, theirs)
+            (row,) = await tx.fetch(SQL.ledger, [], [ours.payment.id])
+        count(turn.report.mended, "payments_settled")
+        return Ours.from_row(row)
+
+    async def _write_off(self, payment_id: UUID, theirs: Intent, turn: Round) -> list[Found]:
+        """Under the payment's lock, as it stands there: two runs never write off the same difference."""
+        async with self.db.transaction() as tx:
+            payment = await self.ledger.locked(tx, payment_id)
+            (row,) = await tx.fetch(SQL.ledger, [], [payment_id])
+            ours = Ours.from_row(row)
+            found = differences(ours, theirs)
+            if not found or not may_be_written_off(ours, theirs):
+                return found
+            lost = payment.money(gap(ours, theirs))
+            await self.ledger.books.post(tx, payment.owner, "write_off", lost, theirs.id)
+            await self.ledger.audit.record(
+                tx, "payment.written_off", customer_id=payment.customer_id, booking_id=payment.booking_id,
+                amount=lost.display,
+            )  # fmt: skip
+            await self.breaks.written_off(tx, found[0], SUMS, turn.report)
+        count(turn.report.mended, "written_off")
+        return []
+
+    async def _one_by_one(self, turn: Round) -> None:
+        """What no list has shown: older payments that have moved, payments whose intent is not there, open breaks."""
+        have, name = {one.id for one in turn.listed}, turn.gateway.name
+        kinds, lists = sorted(OF_INTENTS), isinstance(turn.gateway, Statements)
+        async with self.db.transaction() as tx:
+            rows = await tx.fetch(SQL.of_provider, name, turn.since, kinds, sorted(have), not lists, ONE_BY_ONE)
+        wanted = await self._ledger({one.intent_id for one in turn.moved} - have, [row["id"] for row in rows])
+        count(turn.report.looked_at, "payments_read", len(wanted))
+        for ours in wanted:
+            theirs = await self._read(ours.payment, turn)
+            if theirs is not None:
+                await self._one(ours, theirs, turn)
+
+    async def _read(self, payment: Payment, turn: Round) -> Intent | None:
+        """None where the provider has no such intent, which is a break."""
+        try:
+            return await self.intents.read(payment)
+        except ProviderPermanent as error:
+            if error.provider_status != MISSING:
+                raise
+            ours = {"intent": payment.intent_id, "status": str(payment.status)}
+            theirs = {"provider": payment.provider, "code": error.provider_code or error.code}
+            subject = str(payment.id)
+            turn.saw(subject, Found(Kind.INTENT_MISSING, subject, ours, theirs, payment.booking_id, payment.id))
+            return None
+
+    async def _strays(self, turn: Round) -> None:
+        """Those of this window, and once more those that are on record from before."""
+        have = {one.id for one in turn.listed}
+        for old in await self.breaks.open(STRAYS):
+            if old.subject not in have and old.theirs["provider"] == turn.gateway.name:
+                await self._look_again(old.subject, turn)
+        await self.breaks.keep(turn.looked(STRAYS), turn.report)
+
+    async def _look_again(self, intent_id: str, turn: Round) -> None:
+        try:
+            theirs = await turn.gateway.read(intent_id)
+        except ProviderPermanent as error:
+            if error.provider_status != MISSING:
+                raise
+            turn.saw(intent_id)
+            return
+        ours = (await self._known([theirs]))[intent_id]
+        if _is_its_own(ours, theirs):
+            turn.saw(intent_id)
+        else:
+            _stray(ours, theirs, turn)
+
+    async def _fees(self, turn: Round) -> None:
+        """Fees beyond that of the charge, such as a dispute's, booked under the line's own number: once."""
+        extra = [one for one in turn.moved if not one.takes and one.fee.amount > 0]
+        known = {one.payment.intent_id: one.payment for one in await self._ledger({it.intent_id for it in extra})}
+        for line in extra:
+            payment = known.get(line.intent_id)
+            if payment is None:
+                continue
+            async with self.db.transaction() as tx:
+                await self.ledger.locked(tx, payment.id)
+                if not await tx.fetchval(SQL.fee_booked, payment.id, line.id):
+                    await self.ledger.books.post(tx, payment.owner, "fee", line.fee, line.id)
+                    count(turn.report.mended, "fees_booked")
+
+    async def _balance(self, turn: Round) -> None:
+        """The provider's own sums, of payments that began in this window: all their lines are in it."""
+        lines: defaultdict[str, list[Movement]] = defaultdict(list)
+        for one in turn.moved:
+            lines[one.intent_id].append(one)
+        seen = Round(turn.gateway, turn.since, turn.began, turn.report)
+        for ours in await self._ledger(one.id for one in turn.listed if one.id in lines):
+            if ours.payment.updated_at <= turn.began:
+                mine = lines[str(ours.payment.intent_id)]
+                seen.saw(ours.payment.id, balance_differs(ours, mine))
+                _add(turn, ours, mine)
+        await self.breaks.keep(seen.looked(frozenset({Kind.BALANCE})), turn.report)
+
+
+def _is_its_own(ours: Ours | None, theirs: Intent) -> TypeGuard[Ours]:
+    """Whether it is the intent that the payment has, or may get."""
+    return ours is not None and ours.payment.intent_id in {None, theirs.id}
+
+
+def _stray(ours: Ours | None, theirs: Intent, turn: Round) -> None:
+    """What somebody makes outside the hub on the same account does not carry our mark, and is none of our business."""
+    turn.saw(theirs.id, stray(turn.gateway.name, theirs, ours) if theirs.payment_id is not None else None)
+
+
+def _add(turn: Round, ours: Ours, lines: list[Movement]) -> None:
+    """To the sums of the report."""
+    currencies = turn.report.sums.setdefault(turn.gateway.name, {})
+    for one in lines:
+        into = currencies.setdefault(one.amount.currency, {})
+        count(into, "balance", one.amount.amount)
+        count(into, "fees", one.fee.amount)
+    count(currencies.setdefault(ours.payment.amount.currency, {}), "books", ours.kept)
