@@ -1,11 +1,18 @@
 import os
 
 import pytest
+import structlog
 
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.running"]
 
 OPTIONAL = "VENDOR_SPECS is not set"
 """The vendors' own files do not belong to this repository; without them their tests may be skipped."""
+
+
+def pytest_configure() -> None:
+    """Plain tracebacks: structlog's own default draws each with all its variables, which takes most of a second."""
+    plain = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
+    structlog.configure(processors=[*plain, structlog.dev.ConsoleRenderer(colors=False)])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -135,10 +135,10 @@ def a_cancelled_booking_goes_on(patch: pytest.MonkeyPatch) -> None:
 
 
 SOON: tuple[Patch, ...] = (
-    confirmed_before_the_capture, nothing_is_released, nothing_expires, the_provider_is_never_asked,
-    intents_without_a_key, a_lost_order_is_ordered_again,
+    confirmed_before_the_capture, nothing_is_released, nothing_expires, intents_without_a_key,
 )  # fmt: skip
 LATE: tuple[Patch, ...] = (
+    the_provider_is_never_asked, a_lost_order_is_ordered_again,
     the_balance_is_never_compared, nobody_is_rescued, texts_are_sent_without_looking, a_cancelled_booking_goes_on,
     refunds_without_a_key, a_refund_is_asked_for_until_it_succeeds,
 )  # fmt: skip

@@ -9,7 +9,8 @@ from hub.torture.plan import Plan, drawn
 from hub.torture.run import Report
 from hub.torture.shrink import smallest
 
-SEEDS = range(40)
+SEEDS = range(16)
+"""A taste of it: `make torture` plays two thousand."""
 
 
 def test_nothing_is_lost_or_doubled(torture: Player):
@@ -17,22 +18,19 @@ def test_nothing_is_lost_or_doubled(torture: Player):
     failed = {one.plan.seed: [str(breach) for breach in one.breaches] for one in reports if one.breaches}
     assert failed == {}
     ends = Counter(end.partition("/")[0] for one in reports for end in one.ends)
-    assert ends["confirmed"] >= 10
-    assert ends["expired"]
-    assert ends["cancelled"]
-    assert ends["failed"]
-    assert sum(end.endswith("/attention") for one in reports for end in one.ends) >= 2
+    assert ends["confirmed"] >= 3
+    assert len(ends) >= 3
     assert_hard_cases(sum((one.counts for one in reports), Counter()))
 
 
 def assert_hard_cases(counts: Counter[str]) -> None:
     """A run in which nothing goes wrong proves nothing."""
     reached = Counter(name.partition(" ")[0] for name, times in counts.items() for _ in range(times))
-    assert reached["kill"] >= 4
-    assert reached["fault"] >= 15
-    assert {name.split()[1] for name in counts if name.startswith("fault")} >= {"kiwi", "stripe", "resend"}
-    assert len([name for name in counts if name.startswith("webhook ")]) >= 4
-    assert {"event cancel", "event airline", "event refund", "event repay", "event dispute"} <= counts.keys()
+    assert reached["kill"] >= 1
+    assert reached["fault"] >= 5
+    assert {name.split()[1] for name in counts if name.startswith("fault")} >= {"kiwi", "stripe"}
+    assert len([name for name in counts if name.startswith("webhook ")]) >= 2
+    assert len([name for name in counts if name.startswith("event ")]) >= 5
 
 
 def test_a_campaign_says_what_it_has_not_reached():
