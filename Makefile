@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
+# Half as many again as there are cores: tests that wait for something leave theirs to others.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(-(-3 * (os.cpu_count() or 1) // 2))")
 
 # One virtual environment for all. uv makes it in seconds; where uv cannot be had, plain pip does the same.
 # Only the stamps decide whether there is anything to do, so a second `make run` starts at once.
@@ -37,7 +39,7 @@ demo: .venv/.run ## play the whole journey against a running hub
 	@$(BIN)/hub demo
 
 test: .venv/.dev ## the whole suite
-	@$(BIN)/pytest -n auto
+	@$(BIN)/pytest -n $(WORKERS)
 
 lint: .venv/.dev ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

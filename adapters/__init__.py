@@ -19,10 +19,10 @@ from hub.core.inbox import WebhookSource
 from hub.identity.accounts import HumanCheck
 from hub.locations import Locations
 from hub.messaging import Mailer, Texter
-from hub.model_routes import ModelRoute
 from hub.payments import Gateway
 from hub.plans.attachments import FileStore
 from hub.settings import Mode, OpenAISettings, ProviderSection, Settings
+from hub.settings.models import ModelRoute
 
 LIVE_PRICES = {
     "gpt-5-mini": (Decimal("0.25"), Decimal("2.00")),

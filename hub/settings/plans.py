@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from hub.sections import OptionalSection, Section
+from hub.settings.sections import OptionalSection, Section
 
 KINDS = ("hotels", "tours", "cars", "transfers", "insurance")
 FILLED = frozenset({"destination", "country", "start", "end", "adults"})

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from hub.model_routes import ModelRoutes
-from hub.plan_settings import AffiliateSettings, StorageSettings
-from hub.sections import Lines, Mode, Names, OptionalSection, ProviderSection, Secrets, Section
+from hub.settings.models import ModelRoutes
+from hub.settings.plans import AffiliateSettings, StorageSettings
+from hub.settings.sections import Lines, Mode, Names, OptionalSection, ProviderSection, Secrets, Section
 
 SHORTEST_SECRET = 32
 
