@@ -51,7 +51,11 @@ where ($1::text is null or provider = $1) and ($2::text is null or status = $2)
 order by id desc limit $3;
 
 -- name: stranded
-select id from webhook_events where status = 'received' and received_at <= $1 order by id limit 200;
+-- A job in any state leaves it alone. One that runs has given its key back, but bears it still.
+select e.id from webhook_events e
+where e.status = 'received' and e.received_at <= $1
+    and not exists (select from pgqueuer j where j.headers ->> 'key' = 'webhook:' || e.id)
+order by e.id limit 200;
 
 -- name: give_up
 -- The job of these is held, so a person decides: they are not stranded.

@@ -185,6 +185,20 @@ async def test_the_sweep_leaves_alone_what_has_a_job_or_has_only_come(inbox: Inb
     assert [one["id"] for one in await queued(db)] == [one["id"] for one in before]
 
 
+async def test_the_sweep_gives_no_second_job_to_what_is_being_worked_on(inbox: Inbox, db: Database, dsn: str):
+    async def handler(event: WebhookEvent) -> Apply | None:
+        await inbox.sweep()
+        jobs.append(len(await queued(db)))
+        return None
+
+    jobs: list[int] = []
+    inbox.on("bank", handler)
+    await an_old_event(inbox, db)
+    async with working(db, dsn, inbox):
+        await until(lambda: done(inbox, "ignored"))
+    assert jobs == [1]
+
+
 async def fail_one(inbox: Inbox, ledger: Ledger, db: Database, dsn: str) -> int:
     """An event that its provider disowns: the job is held, and the sweep has seen that."""
     ledger.trouble = [ProviderPermanent("bank", "no such payment")]
