@@ -25,14 +25,13 @@ async def main() -> None:
         async with Served(Path(folder), watched=True, **identity.SETTINGS) as hub:
             for row in (*await identity.sign_ins(hub), *await identity.checks(hub)):
                 table.add_row(*row)
-        async with Served(Path(folder), **pace.SETTINGS) as hub:
-            for row in await pace.paced(hub):
+        for part in (pace.measured, completions.measured):
+            for row in await part(Path(folder)):
                 table.add_row(*row)
-        for row in await pace.killed(Path(folder)):
-            table.add_row(*row)
-        for row in await completions.measured(Path(folder)):
-            table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,11 @@ The sandbox's models run in a process of their own, as real ones do, and answer 
 
 import asyncio
 import json
-import os
 import re
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bench.hub import ROOT, Connection, Served, free_port, percentile
+from bench.hub import Connection, Served, percentile
 
 KEY = "bench-" + "k" * 40
 PACE = {"delay_ms": 25, "piece_tokens": 4}
@@ -28,26 +24,9 @@ Timed = tuple[list[float], list[float]]
 
 async def measured(folder: Path) -> list[Row]:
     more = {"HUB_SERVICE_KEYS": KEY, "OPENAI_GLOBAL_BUDGET": "100000"}
-    async with (
-        sandbox_apart(folder) as sandbox,
-        Served(folder, HUB_SANDBOX_URL=f"http://127.0.0.1:{sandbox}", **more) as hub,
-    ):
-        return await _added(hub, sandbox)
-
-
-@asynccontextmanager
-async def sandbox_apart(folder: Path) -> AsyncIterator[int]:
-    """The port of a sandbox in a process of its own."""
-    port = free_port()
-    env = os.environ | {"PYTHONPATH": str(ROOT), "HUB_SANDBOX_PORT": str(port), "HUB_LOG_LEVEL": "warning"}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "hub", "sandbox", env=env, cwd=folder)
-    try:
-        await _listening(port)
-        await Connection.once(port, _post("/_/openai/pace", "", PACE))
-        yield port
-    finally:
-        process.terminate()
-        await process.wait()
+    async with Served(folder, apart=("sandbox",), **more) as hub:
+        await Connection.once(hub.sandbox_port, _post("/_/openai/pace", "", PACE))
+        return await _added(hub, hub.sandbox_port)
 
 
 async def _added(hub: Served, sandbox: int) -> list[Row]:
@@ -102,14 +81,3 @@ def _post(path: str, key: str, body: dict[str, object]) -> bytes:
     data = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
-
-
-async def _listening(port: int) -> None:
-    for _ in range(500):
-        try:
-            (await Connection.to(port)).close()
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            return
-    raise TimeoutError("the sandbox does not listen")

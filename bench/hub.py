@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,29 +25,29 @@ def free_port() -> int:
 class Served:
     """`async with Served(folder) as hub:` is ready when the block begins. `ready_after` in seconds.
 
-    `watched` also measures how long its loop is held up. `sandbox_apart` runs the sandbox in a process of its own,
-    which outlives a hub that is killed. `more` are settings.
+    `watched` also measures how long its loop is held up. `apart` are its other parts that run in processes of their
+    own, `sandbox` and `worker`: they outlive a hub that is killed. `more` are settings.
     """
 
-    def __init__(self, folder: Path, *, watched: bool = False, sandbox_apart: bool = False, **more: str) -> None:
+    def __init__(self, folder: Path, *, watched: bool = False, apart: Sequence[str] = (), **more: str) -> None:
         self.folder = folder
         self.port, self.sandbox_port, self._watch_port = free_port(), free_port(), free_port()
         self.ready_after = 0.0
         self._command = ["bench.watched", str(self._watch_port)] if watched else ["hub", "serve"]
+        self._command += [f"--no-{part}" for part in apart]
         self._more = more
-        self._sandbox_apart = sandbox_apart
-        self._sandbox: asyncio.subprocess.Process | None = None
+        self._apart = apart
+        self._parts: list[asyncio.subprocess.Process] = []
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        if self._sandbox_apart:
-            self._sandbox = await self._spawn("hub", "sandbox")
-            await self._answers(self.sandbox_port, b"/_/health", time.perf_counter() + WAIT)
         await self.start()
+        if "sandbox" in self._apart:
+            await self._answers(self.sandbox_port, b"/_/health", time.perf_counter() + WAIT)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for process in (self._process, self._sandbox):
+        for process in (self._process, *self._parts):
             if process is not None:
                 process.terminate()
                 await asyncio.wait_for(process.wait(), 30)
@@ -55,6 +56,8 @@ class Served:
         """Until it is ready; again, over the same data, after kill()."""
         started = time.perf_counter()
         self._process = await self._spawn(*self._command)
+        if not self._parts:
+            self._parts = [await self._spawn("hub", part) for part in self._apart]
         await self._answers(self.port, b"/readyz", started + WAIT)
         self.ready_after = time.perf_counter() - started
 

@@ -38,7 +38,15 @@ class Sent:
     latencies: list[float] = field(default_factory=list)
 
 
-async def paced(hub: Served) -> list[Row]:
+async def measured(folder: Path) -> list[Row]:
+    """Hub, worker and sandbox in processes of their own, as docker-compose.yml runs them."""
+    async with Served(folder, apart=("sandbox", "worker"), **SETTINGS) as hub:
+        rows = await _paced(hub)
+    async with Served(folder, apart=("sandbox",), **SETTINGS) as hub:
+        return [*rows, await _killed(hub)]
+
+
+async def _paced(hub: Served) -> list[Row]:
     """News of bookings that are paid: each event has the intent read at the provider, and the payment settled."""
     intents = await _paid_bookings(hub)
     sent = await _deliver(hub.port, intents, SECONDS)
@@ -51,18 +59,17 @@ async def paced(hub: Served) -> list[Row]:
     ]
 
 
-async def killed(folder: Path) -> list[Row]:
+async def _killed(hub: Served) -> Row:
     """kill -9 while they arrive; then everything that was acknowledged has to be there, and to be worked on."""
-    async with Served(folder, sandbox_apart=True, **SETTINGS) as hub:
-        intents = await _paid_bookings(hub)
-        delivering = asyncio.create_task(_deliver(hub.port, intents, SECONDS))
-        await asyncio.sleep(SECONDS / 4)
-        await hub.kill()
-        sent = await delivering
-        await hub.start()
-        missing, waiting = await _fate(hub, sent.acknowledged)
+    intents = await _paid_bookings(hub)
+    delivering = asyncio.create_task(_deliver(hub.port, intents, SECONDS))
+    await asyncio.sleep(SECONDS / 4)
+    await hub.kill()
+    sent = await delivering
+    await hub.start()
+    missing, waiting = await _fate(hub, sent.acknowledged)
     total = len(sent.acknowledged)
-    return [(f"kill -9 at {RATE}/s: of {total} kept, lost / not worked on", f"{missing} / {waiting}", "", "", "0 / 0")]
+    return (f"kill -9 at {RATE}/s: of {total} kept, lost / not worked on", f"{missing} / {waiting}", "", "", "0 / 0")
 
 
 async def _paid_bookings(hub: Served) -> list[str]:

@@ -130,6 +130,7 @@ def _settle() -> None:
 async def _sandbox(settings: Settings, host: str, seed: int) -> None:
     stop = stop_signal()
     runner = await serve_sandbox(sandbox_config(settings, seed), host, sandbox_port(settings))
+    _settle()
     log.info("sandbox.started", url=settings.sandbox_base)
     await stop.wait()
     await runner.cleanup()
