@@ -19,13 +19,13 @@ async def main() -> None:
         warm = await start.warm(Path(folder))
         table.add_row("ready, warm, s", f"{warm.seconds:.2f}", "", "", "at most 4")
         async with Served(Path(folder)) as hub:
-            for row in (*await search.cached(hub), *await search.uncached(hub), *await intake.durable(hub)):
+            for row in (*await search.cached(hub), *await search.uncached(hub)):
                 table.add_row(*row)
             table.add_row("resident, hub + worker + sandbox, MB", f"{hub.resident_mb():.0f}", "", "", "at most 220")
         async with Served(Path(folder), watched=True, **identity.SETTINGS) as hub:
             for row in (*await identity.sign_ins(hub), *await identity.checks(hub)):
                 table.add_row(*row)
-        for part in (pace.measured, completions.measured):
+        for part in (intake.measured, pace.measured, completions.measured):
             for row in await part(Path(folder)):
                 table.add_row(*row)
     console = Console()

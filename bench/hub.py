@@ -26,15 +26,24 @@ class Served:
     """`async with Served(folder) as hub:` is ready when the block begins. `ready_after` in seconds.
 
     `watched` also measures how long its loop is held up. `apart` are its other parts that run in processes of their
-    own, `sandbox` and `worker`: they outlive a hub that is killed. `more` are settings.
+    own, `sandbox` and `worker`: they outlive a hub that is killed. `without` are those that do not run at all, `more`
+    are settings.
     """
 
-    def __init__(self, folder: Path, *, watched: bool = False, apart: Sequence[str] = (), **more: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        watched: bool = False,
+        apart: Sequence[str] = (),
+        without: Sequence[str] = (),
+        **more: str,
+    ) -> None:
         self.folder = folder
         self.port, self.sandbox_port, self._watch_port = free_port(), free_port(), free_port()
         self.ready_after = 0.0
         self._command = ["bench.watched", str(self._watch_port)] if watched else ["hub", "serve"]
-        self._command += [f"--no-{part}" for part in apart]
+        self._command += [f"--no-{part}" for part in (*apart, *without)]
         self._more = more
         self._apart = apart
         self._parts: list[asyncio.subprocess.Process] = []

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
+import asyncpg
 import orjson
 import structlog
 
@@ -20,6 +21,7 @@ from hub.core.context import about, current
 from hub.core.db import Database, Tx, named_queries
 from hub.core.errors import BadRequest, NotFound, Unavailable
 from hub.core.jobs import Job, Jobs, every, job
+from hub.core.together import Together
 
 SQL = named_queries("inbox")
 log = structlog.get_logger(__name__)
@@ -101,6 +103,23 @@ class ProcessEvent(Job, kind="webhook.process", attempts=15):
     event: int
 
 
+class _Delivery(NamedTuple):
+    """In the order in which the statement takes it."""
+
+    provider: str
+    event_id: str
+    type: str
+    payload: dict[str, Any]
+    raw: bytes
+    occurred_at: datetime | None
+    received_at: datetime
+    request_id: str | None
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.provider, self.event_id
+
+
 class Inbox:
     def __init__(self, db: Database, jobs: Jobs, clock: Clock) -> None:
         self._db = db
@@ -109,6 +128,7 @@ class Inbox:
         self._handlers: dict[str, EventHandler] = {}
         self._about_to_ring = False
         self._rings: set[asyncio.Task[None]] = set()
+        self._kept: Together[_Delivery, Any] = Together(self._keep, key=lambda delivery: delivery.name)
 
     def on(self, provider: str, handler: EventHandler) -> None:
         self._handlers[provider] = handler
@@ -126,13 +146,13 @@ class Inbox:
     async def take(self, provider: str, event: VerifiedEvent, body: bytes = b"") -> bool:
         """As `receive`, for an event that is vouched for otherwise: the provider was asked for it."""
         event_id, kind, payload = _name(event.event_id, 255), _name(event.type, 100), _keepable(event.payload)
-        async with self._db.connection() as connection:
-            row = await connection.fetchrow(
-                SQL.receive,
-                provider, event_id, kind, payload, body if event.raw is None else event.raw, event.occurred_at,
-                self._clock.now(),
-                current().request_id,
-            )  # fmt: skip
+        raw = body if event.raw is None else event.raw
+        now, request_id = self._clock.now(), current().request_id
+        delivery = _Delivery(provider, event_id, kind, payload, raw, event.occurred_at, now, request_id)
+        try:
+            row = await self._kept.add(delivery)
+        except asyncpg.LockNotAvailableError as error:  # it is known, and being worked on for longer than we wait
+            raise Unavailable("The event is being worked on.", retry_after=1) from error
         if row is None:
             raise Unavailable("The event was not kept.", retry_after=1)
         if row["new"]:
@@ -140,6 +160,12 @@ class Inbox:
         if row["status"] == FAILED:
             await self.replay(row["id"])
         return bool(row["new"])
+
+    async def _keep(self, deliveries: Sequence[_Delivery]) -> list[Any]:
+        async with self._db.connection() as connection:
+            rows = await connection.fetch(SQL.receive, *map(list, zip(*deliveries, strict=True)))
+        kept = {(row["provider"], row["event_id"]): row for row in rows}
+        return [kept.get(delivery.name) for delivery in deliveries]
 
     def _ring_soon(self) -> None:
         """Wakes the workers, once for all events that arrive in a short while."""
@@ -162,7 +188,8 @@ class Inbox:
             log.warning("inbox.ring_failed", error=type(error).__name__)
 
     async def close(self) -> None:
-        """Ends the rings that have not gone out; another process, or the next start, finds the jobs."""
+        """Waits for what is being kept, and ends the rings that have not gone out: the jobs are found without."""
+        await self._kept.close()
         for ring in tuple(self._rings):
             ring.cancel()
         await asyncio.gather(*self._rings, return_exceptions=True)

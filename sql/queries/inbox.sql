@@ -1,23 +1,29 @@
 -- name: receive
--- The row and its job in one statement. A known event is only counted. The queue does not ring: that would make commits
--- queue up (see migration 16). `ring` does it afterwards; should that be lost, workers look once a second.
+-- Rows and their jobs in one statement. A known event is only counted. The queue does not ring: that would make commits
+-- queue up (see migration 16). `ring` does it afterwards; should that be lost, workers look once a second. In the order
+-- of their names, so that two statements never wait for each other; and not for long for one that is being worked on.
 with quiet as materialized (
-    select set_config('hub.quiet', 'on', true) as is_on
+    select set_config('hub.quiet', 'on', true) as is_on, set_config('lock_timeout', '1s', true)
+), given as (
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::bytea[], $6::timestamptz[],
+                         $7::timestamptz[], $8::text[])
+        as g (provider, event_id, type, payload, raw, occurred_at, received_at, request_id)
 ), event as (
     insert into webhook_events (provider, event_id, type, payload, raw, occurred_at, received_at)
-    select $1, $2, $3, $4::jsonb, $5::bytea, $6::timestamptz, $7::timestamptz from quiet where is_on = 'on'
+    select g.provider, g.event_id, g.type, g.payload, g.raw, g.occurred_at, g.received_at
+    from given g, quiet where is_on = 'on' order by g.provider, g.event_id
     on conflict (provider, event_id) do update set deliveries = webhook_events.deliveries + 1
-    returning id, (xmax = 0) as new, status
+    returning id, (xmax = 0) as new, status, provider, event_id
 ), work as (
     insert into pgqueuer (priority, entrypoint, payload, execute_after, dedupe_key, headers, status)
     select 0, 'webhook.process',
            convert_to(json_build_object('work', json_build_object('event', id),
-                                        'about', json_build_object('request_id', $8::text, 'booking_id', null))::text,
+                                        'about', json_build_object('request_id', g.request_id, 'booking_id', null))::text,
                       'UTF8'),
            clock_timestamp(), 'webhook:' || id, jsonb_build_object('key', 'webhook:' || id), 'queued'
-    from event where new
+    from event join given g using (provider, event_id) where new
 )
-select id, new, status from event;
+select id, new, status, provider, event_id from event;
 
 -- name: known
 select event_id from webhook_events where provider = $1 and event_id = any($2::text[]);

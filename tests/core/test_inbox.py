@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hub.core.clock import SystemClock
 from hub.core.context import about, current
 from hub.core.db import Database, Tx
-from hub.core.errors import BadRequest, NotFound, ProviderPermanent, ProviderTransient, Unauthenticated
+from hub.core.errors import BadRequest, NotFound, ProviderPermanent, ProviderTransient, Unauthenticated, Unavailable
 from hub.core.inbox import Apply, Inbox, ProcessEvent, RawWebhook, VerifiedEvent, WebhookEvent, _keepable, _name
 from hub.core.jobs import Jobs, retry
 from tests.fixtures.jobs import letters, queued, until, working
@@ -119,6 +119,18 @@ async def test_ten_deliveries_at_once_have_one_effect(inbox: Inbox, ledger: Ledg
         await until(lambda: done(inbox))
     assert (sum(new), await ledger.entries()) == (1, ["evt_1"])
     assert (await inbox.list())[0]["deliveries"] == 10
+
+
+async def test_an_event_that_is_being_worked_on_holds_up_no_other(inbox: Inbox, db: Database):
+    await inbox.receive(Bank(), RAW)
+    async with db.transaction() as tx:
+        await tx.execute("select from webhook_events for update")
+        again = [asyncio.create_task(inbox.receive(Bank(), RAW)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        others = (inbox.receive(Bank(event_id=f"evt_{n}"), RAW) for n in range(2, 9))
+        assert all(await asyncio.wait_for(asyncio.gather(*others), 4))
+        assert {type(one) for one in await asyncio.gather(*again, return_exceptions=True)} == {Unavailable}
+    assert not await inbox.receive(Bank(), RAW)
 
 
 async def test_the_same_event_worked_on_five_times_at_once_has_one_effect(inbox: Inbox, ledger: Ledger):
