@@ -25,13 +25,22 @@ async def server():
     command = ("redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(place))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     async with asyncio.timeout(5):
-        while not path.exists():
+        while not await _listens(path):
             await asyncio.sleep(0.01)
     yield process, f"unix://{path}"
     if process.returncode is None:
         process.kill()
         await process.wait()
     shutil.rmtree(place)
+
+
+async def _listens(path: Path) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:  # its file is there a moment before anybody listens
+        return False
+    writer.close()
+    return True
 
 
 @pytest.fixture
