@@ -19,6 +19,8 @@ from hub.core.worker import HEARTBEAT
 from hub.torture.database import Steered
 
 BATCH = 10
+LOOK = 1.0
+"""Seconds until the next look at what is due and could not be taken: an open transaction holds it."""
 _NEXT = """
 select extract(epoch from min(case when status = 'queued' then execute_after
                                    else heartbeat + interval '4 seconds' end) - clock_timestamp())::float8
@@ -61,7 +63,7 @@ class Queue:
     async def _rest(self, eta: float | None) -> None:
         """Until the next job is due; who has taken some is rung when they are done."""
         waits = [HEARTBEAT.total_seconds() / 2] if self.running else []
-        waits += [max(0.001, eta + 0.001)] if eta is not None else []
+        waits += [eta + 0.001 if eta > 0 else LOOK] if eta is not None else []
         try:
             await asyncio.wait_for(self._rung.wait(), min(waits, default=None))
         except TimeoutError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 RESET, CLOSE, HANG = "reset", "close", "hang"
-Step = bytes | float | str
+Step = bytes | float | str | asyncio.Event
 
 
 def chunked(*bodies: bytes) -> list[Step]:
@@ -19,7 +19,7 @@ def chunked(*bodies: bytes) -> list[Step]:
 
 @dataclass
 class RawLine:
-    """Plays `steps` on every request; a number is a pause in seconds."""
+    """Plays `steps` on every request; a number is a pause in seconds, an event is waited for."""
 
     steps: Sequence[Step] = ()
     url: str = ""
@@ -59,6 +59,8 @@ class RawLine:
             elif step == HANG:
                 await reader.read(1)
                 raise ConnectionResetError
+            elif isinstance(step, asyncio.Event):
+                await step.wait()
             else:
                 await asyncio.sleep(float(step))
 

@@ -205,11 +205,11 @@ async def test_hashing_does_not_hold_up_the_loop():
     passwords = Passwords()
     loop = asyncio.get_running_loop()
     hashing = asyncio.gather(*(passwords.hash("x" * 12) for _ in range(8)))
-    worst = last = 0.0
+    began, worst = loop.time(), 0.0
     while not hashing.done():
         before = loop.time()
         await asyncio.sleep(0.005)
-        last = loop.time() - before
-        worst = max(worst, last)
+        worst = max(worst, loop.time() - before)
+    took = loop.time() - began
     passwords.close()
-    assert worst < 0.2
+    assert worst < took / 2

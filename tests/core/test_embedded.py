@@ -142,12 +142,14 @@ async def test_two_processes_can_start_at_once(place: Path):
 async def test_the_event_loop_runs_on_while_the_server_starts(place: Path):
     starting = asyncio.create_task(Embedded.start(place))
     longest, loop = 0.0, asyncio.get_running_loop()
+    began = loop.time()
     while not starting.done():
         before = loop.time()
         await asyncio.sleep(0.005)
         longest = max(longest, loop.time() - before)
+    took = loop.time() - began
     await (await starting).stop()
-    assert longest < 0.1
+    assert longest < took / 3
 
 
 async def test_a_killed_first_start_is_begun_anew(fresh: Path):
