@@ -150,7 +150,7 @@ async def test_silence_is_bounded(ask: Asker, wire: str, fault: str, code: str):
     start = monotonic()
     error = await trouble(ask, f"fault-{fault}", wire, first=0.6, idle=0.4)
     assert (type(error), error.code) == (ProviderTimeout, code)
-    assert monotonic() - start < 2
+    assert monotonic() - start < 4
     assert [one.outcome for one in ask.records] == ["timeout"]
 
 
@@ -165,7 +165,7 @@ async def test_a_missing_done_costs_a_moment(ask: Asker, wire: str):
     start = monotonic()
     text, finished = await ask.said(ask.route("fault-no-done", wire=wire))
     assert (bool(text), finished.reason, finished.usage is not None) == (True, "stop", True)
-    assert monotonic() - start < 2
+    assert monotonic() - start < 4
 
 
 async def test_too_long_a_question_is_told_apart(ask: Asker, wire: str):
