@@ -28,7 +28,8 @@ from hub.torture.queue import Queue
 T = TypeVar("T")
 
 IDLE_SCHEDULES = (
-    "accounts.", "lockout.", "staff.", "idempotency.", "flights.", "privacy.", "keyring.", "jobs.",
+    "accounts.", "lockout.", "staff.", "idempotency.", "flights.", "privacy.", "keyring.", "jobs.", "plans.",
+    "attachments.", "spending.",
 )  # fmt: skip
 """What has no part in the life of a booking is left out."""
 FIRST_PAUSE, SLOWER = (4.0, 20.0), 4.0
