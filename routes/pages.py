@@ -1,19 +1,16 @@
 """Pages that the links in letters open, for products whose frontend has none of its own. They need no JavaScript."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-import jinja2
 import structlog
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from hub.core.errors import BadRequest, Forbidden, Gone, HubError, Invalid, NotFound, ProviderError
 from hub.identity import Caller, Grant, SignedIn
-from routes.endpoint import Endpoint, endpoints_of
+from routes import html
 from routes.gate import Gate
 from routes.problems import from_exception
 from routes.request import ANYONE, DEVICE_COOKIE, VISIT, Call, get, post
@@ -65,27 +62,17 @@ class PageRoutes:
         self._accounts = accounts
         self._public_url = public_url
         self._home = home
-        self._css = Path(str(files("routes").joinpath("static", "account.css")))
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(str(files("templates").joinpath("pages"))),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._css = html.style_sheet("account.css")
+        self._jinja = html.templates()
 
     def install(self, app: web.Application, gate: Gate) -> None:
         """Instead of `Api.add`: what goes wrong here is told to people, as a page."""
-        for endpoint in endpoints_of(self):
-            methods = ("GET", "HEAD") if endpoint.operation.method == "GET" else (endpoint.operation.method,)
-            for method in methods:
-                app.router.add_route(method, endpoint.operation.path, self._in_words(gate, endpoint))
+        html.install(app, gate, self, self._trouble)
 
     @get("/static/account.css", who=ANYONE, hidden=True)
     async def style(self) -> web.FileResponse:
         """How the pages look."""
-        headers = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=3600"}
-        return web.FileResponse(self._css, headers=headers)
+        return html.styled(self._css)
 
     @get("/account/verify", who=ANYONE, hidden=True)
     async def verify_form(self, call: Call) -> web.Response:
@@ -162,17 +149,6 @@ class PageRoutes:
             return self._page(name, 422, email=given[:_LONGEST_EMAIL], error=error)
         await send(email)
         return _onwards("sent")
-
-    def _in_words(self, gate: Gate, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            try:
-                return await gate.serve(endpoint, request)
-            except (web.HTTPException, ConnectionResetError):
-                raise
-            except Exception as error:  # noqa: BLE001 (logged by from_exception where nobody foresaw it)
-                return self._trouble(request, error)
-
-        return serve
 
     def _trouble(self, request: web.Request, error: Exception) -> web.Response:
         request_id = request[VISIT].request_id

@@ -1,14 +1,10 @@
 """The page of a plan for whoever was given its address. It needs no JavaScript."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import jinja2
 from aiohttp import web
 
 from hub.core.errors import HubError, NotFound
@@ -16,7 +12,7 @@ from hub.identity import Caller
 from hub.plans.faces import PlanFaces, filename, told
 from hub.plans.kept import Kept, Shown, Version
 from hub.plans.model import Plan
-from routes.endpoint import Endpoint, endpoints_of
+from routes import html
 from routes.gate import Gate
 from routes.problems import from_exception
 from routes.request import ANYONE, VISIT, Call, get
@@ -71,26 +67,17 @@ class PlanPage:
         self._faces = faces
         self._public_url = public_url
         self._home = home
-        self._css = Path(str(files("routes").joinpath("static", "plan.css")))
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(str(files("templates").joinpath("pages"))),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._css = html.style_sheet("plan.css")
+        self._jinja = html.templates()
 
     def install(self, app: web.Application, gate: Gate) -> None:
         """Instead of `Api.add`: what goes wrong here is told to people, as a page."""
-        for endpoint in endpoints_of(self):
-            for method in ("GET", "HEAD"):
-                app.router.add_route(method, endpoint.operation.path, self._in_words(gate, endpoint))
+        html.install(app, gate, self, self._trouble)
 
     @get("/static/plan.css", who=ANYONE, hidden=True)
     async def style(self) -> web.FileResponse:
         """How it looks."""
-        headers = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=3600"}
-        return web.FileResponse(self._css, headers=headers)
+        return html.styled(self._css)
 
     @get("/plan/{plan_id}.ics", who=ANYONE, hidden=True)
     async def ics(self, call: Call, plan_id: UUID) -> web.Response:
@@ -134,18 +121,6 @@ class PlanPage:
         if shown.version is None:
             raise NotFound(code="plan_not_found")
         return _Seen(shown.kept, shown.version)
-
-    def _in_words(self, gate: Gate, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            try:
-                return await gate.serve(endpoint, request)
-            except (web.HTTPException, ConnectionResetError):
-                raise
-            except Exception as error:  # noqa: BLE001 (logged by from_exception where nobody foresaw it)
-                return self._trouble(request, error)
-
-        serve.__operation__ = endpoint.operation  # type: ignore[attr-defined]
-        return serve
 
     def _trouble(self, request: web.Request, error: Exception) -> web.Response:
         request_id = request[VISIT].request_id

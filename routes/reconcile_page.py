@@ -1,13 +1,9 @@
 """The page of the reconciliation, for the operator's people in a browser. It needs no JavaScript."""
 
-from collections.abc import Awaitable, Callable
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import jinja2
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,7 +11,7 @@ from hub.core.context import about
 from hub.core.errors import Conflict, Forbidden, HubError, Invalid, NotFound, Unauthenticated
 from hub.identity import Caller
 from hub.reconcile import Reconciliation
-from routes.endpoint import Endpoint, endpoints_of
+from routes import html
 from routes.gate import Gate
 from routes.pages import LARGEST, read_form
 from routes.problems import from_exception
@@ -32,27 +28,17 @@ class ReconcilePage:
     def __init__(self, reconciliation: Reconciliation, door: StaffDoor) -> None:
         self._reconciliation = reconciliation
         self._door = door
-        self._css = Path(str(files("routes").joinpath("static", "reconcile.css")))
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(str(files("templates").joinpath("pages"))),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._css = html.style_sheet("reconcile.css")
+        self._jinja = html.templates()
 
     def install(self, app: web.Application, gate: Gate) -> None:
         """Instead of `Api.add`: who is not signed in is led to the door, and what goes wrong is told as a page."""
-        for endpoint in endpoints_of(self):
-            methods = ("GET", "HEAD") if endpoint.operation.method == "GET" else (endpoint.operation.method,)
-            for method in methods:
-                app.router.add_route(method, endpoint.operation.path, self._in_words(gate, endpoint))
+        html.install(app, gate, self, self._trouble)
 
     @get("/static/reconcile.css", who=ANYONE, hidden=True)
     async def style(self) -> web.FileResponse:
         """How it looks."""
-        headers = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=3600"}
-        return web.FileResponse(self._css, headers=headers)
+        return html.styled(self._css)
 
     @get("/reconcile", who=READ_MONEY, hidden=True)
     async def show(self, call: Call) -> web.Response:
@@ -102,18 +88,6 @@ class ReconcilePage:
         if not MOVE_MONEY.admits(caller.roles):
             raise Forbidden(code="role_missing")
         return caller, form
-
-    def _in_words(self, gate: Gate, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            try:
-                return await gate.serve(endpoint, request)
-            except (web.HTTPException, ConnectionResetError):
-                raise
-            except Exception as error:  # noqa: BLE001 (logged by from_exception where nobody foresaw it)
-                return self._trouble(request, error)
-
-        serve.__operation__ = endpoint.operation  # type: ignore[attr-defined]
-        return serve
 
     def _trouble(self, request: web.Request, error: Exception) -> web.Response:
         request_id = request[VISIT].request_id

@@ -1,12 +1,9 @@
 """How the operator's people come in and go out with a browser: a form of ours, or the way to an OpenID provider."""
 
 import re
-from collections.abc import Awaitable, Callable
-from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-import jinja2
 import structlog
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
@@ -15,7 +12,7 @@ from hub.core.context import about
 from hub.core.errors import Forbidden, HubError, ProviderError, TooManyRequests, Unauthenticated
 from hub.identity import Caller
 from hub.identity.staff import Staff, StaffSession, same
-from routes.endpoint import Endpoint, endpoints_of
+from routes import html
 from routes.gate import Gate
 from routes.pages import LARGEST, read_form
 from routes.problems import from_exception
@@ -49,20 +46,11 @@ class StaffDoor:
         self._secure = parts.scheme == "https"
         prefix = "__Host-" if self._secure else ""
         self._session_cookie, self._login_cookie = f"{prefix}hub_staff", f"{prefix}hub_login"
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(str(files("templates").joinpath("pages"))),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._jinja = html.templates()
 
     def install(self, app: web.Application, gate: Gate) -> None:
         """Instead of `Api.add`: what goes wrong here is told to people, as a page."""
-        for endpoint in endpoints_of(self):
-            methods = ("GET", "HEAD") if endpoint.operation.method == "GET" else (endpoint.operation.method,)
-            for method in methods:
-                app.router.add_route(method, endpoint.operation.path, self._in_words(gate, endpoint))
+        html.install(app, gate, self, self._trouble)
 
     async def by_cookie(self, request: web.Request) -> Caller | None:
         """For the gate: whose cookie it is, if it is anybody's.
@@ -216,18 +204,6 @@ class StaffDoor:
     def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
         text = self._jinja.get_template(f"staff/{name}.html").render(status=status, **facts)
         return web.Response(text=text, status=status, content_type="text/html", headers=_NO_STORE)
-
-    def _in_words(self, gate: Gate, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            try:
-                return await gate.serve(endpoint, request)
-            except (web.HTTPException, ConnectionResetError):
-                raise
-            except Exception as error:  # noqa: BLE001 (logged by from_exception where nobody foresaw it)
-                return self._trouble(request, error)
-
-        serve.__operation__ = endpoint.operation  # type: ignore[attr-defined]
-        return serve
 
     def _trouble(self, request: web.Request, error: Exception) -> web.Response:
         request_id = request[VISIT].request_id

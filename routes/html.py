@@ -1,0 +1,58 @@
+"""What the pages for people share: their templates, their style sheets, and that what goes wrong is told as a page."""
+
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+from aiohttp import web
+
+from routes.endpoint import Endpoint, endpoints_of
+from routes.gate import Gate
+
+Trouble = Callable[[web.Request, Exception], web.Response]
+"""What is shown instead of the page."""
+
+
+def templates() -> jinja2.Environment:
+    """Those of `templates/pages`; a fact that is missing is an error, and what people write stays text."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(files("templates").joinpath("pages"))),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def style_sheet(name: str) -> Path:
+    """Where it is."""
+    return Path(str(files("routes").joinpath("static", name)))
+
+
+def styled(sheet: Path) -> web.FileResponse:
+    headers = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=3600"}
+    return web.FileResponse(sheet, headers=headers)
+
+
+def install(app: web.Application, gate: Gate, pages: object, trouble: Trouble) -> None:
+    """Instead of `Api.add`: what goes wrong here is told to people."""
+    for endpoint in endpoints_of(pages):
+        method = endpoint.operation.method
+        for one in ("GET", "HEAD") if method == "GET" else (method,):
+            app.router.add_route(one, endpoint.operation.path, _in_words(gate, endpoint, trouble))
+
+
+def _in_words(
+    gate: Gate, endpoint: Endpoint, trouble: Trouble
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        try:
+            return await gate.serve(endpoint, request)
+        except (web.HTTPException, ConnectionResetError):
+            raise
+        except Exception as error:  # noqa: BLE001 (logged by from_exception where nobody foresaw it)
+            return trouble(request, error)
+
+    serve.__operation__ = endpoint.operation  # type: ignore[attr-defined]
+    return serve
