@@ -9,6 +9,7 @@ on its standard output, or why it refuses.
 import json
 import sys
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ def wash(source: Path, target: Path) -> dict[str, Any]:
     kind = kind_of(source)
     if kind is None:
         raise Refused("unsupported_file")
-    found = _wash_pdf(source, target) if kind == "PDF" else _wash_picture(source, target, kind)
+    try:
+        found = _wash_pdf(source, target) if kind == "PDF" else _wash_picture(source, target, kind)
+    except MemoryError as error:
+        raise Refused("unreadable_file") from error
     if target.stat().st_size > LARGEST:
         raise Refused("too_large")
     return {"width": None, "height": None, "pages": None, "suffix": _SUFFIXES[found["content_type"]], **found}
@@ -71,7 +75,7 @@ def _wash_picture(source: Path, target: Path, kind: str) -> dict[str, Any]:
             picture.seek(0)
             picture.load()
             clean = _pixels(picture, transparent=kind != "JPEG")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
         raise Refused("unreadable_file") from error
     _save(clean, target, kind)
     return {"content_type": _PICTURES[kind], "width": clean.width, "height": clean.height}
@@ -91,8 +95,6 @@ def _pixels(picture: Any, *, transparent: bool) -> Any:
 
 def _in_srgb(picture: Any, mode: str) -> Any:
     """A picture with colours of its own (a camera's profile) looks the same without its profile."""
-    from io import BytesIO
-
     from PIL import ImageCms
 
     profile = picture.info.get("icc_profile")
@@ -117,6 +119,13 @@ def _save(picture: Any, target: Path, kind: str) -> None:
         picture.save(target, "PNG", optimize=False, compress_level=6)
 
 
+_BROKEN = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError, NotImplementedError,
+    RecursionError, OSError,
+)  # fmt: skip
+"""What pypdf raises, beside errors of its own, over a file that is not what it says it is."""
+
+
 def _wash_pdf(source: Path, target: Path) -> dict[str, Any]:
     from pypdf import PdfReader, PdfWriter
     from pypdf.errors import PyPdfError
@@ -133,12 +142,11 @@ def _wash_pdf(source: Path, target: Path) -> dict[str, Any]:
             _copy_page(writer, page)
         writer.metadata = None
         _purge(writer)
-        with target.open("wb") as file:
-            writer.write(file)
-    except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, OSError) as error:
+        clean = BytesIO()
+        writer.write(clean)
+    except (PyPdfError, *_BROKEN) as error:
         raise Refused("unreadable_file") from error
-    except (MemoryError, NotImplementedError, ArithmeticError, AssertionError) as error:
-        raise Refused("unreadable_file") from error
+    target.write_bytes(clean.getbuffer())  # a disk that is full is not the file's fault
     return {"content_type": "application/pdf", "pages": count}
 
 
@@ -298,8 +306,6 @@ def main(source: str, target: str) -> int:
         found = wash(Path(source), Path(target))
     except Refused as refusal:
         found = {"refused": refusal.code}
-    except MemoryError:
-        found = {"refused": "unreadable_file"}
     sys.stdout.write(json.dumps(found))
     return 0
 
