@@ -87,9 +87,14 @@ class Worker:
         return self._schedules
 
     def add(self, *services: object) -> None:
-        """Takes every method of the services that is marked @job or @every."""
+        """Takes every method of the services that is marked @job or @every.
+
+        It looks at their classes: to walk through an object would run its properties, and Python 3.11.2 stumbles over
+        dataclasses with slots.
+        """
         for service in services:
-            for name, method in inspect.getmembers(service, inspect.iscoroutinefunction):
+            for name, _ in inspect.getmembers(type(service), inspect.iscoroutinefunction):
+                method = getattr(service, name)
                 if hasattr(method, "__job__"):
                     self._attempts.add(method)
                 if hasattr(method, "__every__"):

@@ -4,12 +4,13 @@ import asyncpg
 import pytest
 
 from hub.core import jobs as queue
+from hub.core.clock import SystemClock
 from hub.core.context import about
 from hub.core.db import Database
 from hub.core.errors import NotFound, ProviderPermanent, ProviderTransient
 from hub.core.jobs import Jobs, Retry, every
-from hub.core.worker import queue_counts
-from tests.fixtures.jobs import Count, Recorder, letters, put, until, working
+from hub.core.worker import Worker, queue_counts
+from tests.fixtures.jobs import Count, Least, Recorder, letters, put, until, working
 
 
 async def test_a_job_runs_with_the_context_of_its_cause(db: Database, dsn: str):
@@ -131,3 +132,14 @@ async def test_a_schedule_runs_on_one_worker_of_two(db: Database, dsn: str):
         await until(lambda: first.ticks + second.ticks)
         await asyncio.sleep(1.2)
     assert first.ticks + second.ticks == 1
+
+
+async def test_nothing_of_a_service_runs_while_its_jobs_are_looked_for(db: Database, dsn: str):
+    class Touchy(Recorder):
+        @property
+        def secret(self) -> str:
+            raise TypeError("nobody may ask")
+
+    worker = Worker(db, lambda: asyncpg.connect(dsn), SystemClock(), Least())
+    worker.add(Touchy())
+    assert worker.attempts.kinds == ["test.count"]
