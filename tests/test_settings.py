@@ -6,46 +6,17 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from hub.settings import (
-    AffiliateSettings,
-    AuthSettings,
-    CaptchaSettings,
-    InvoiceSettings,
-    KiwiSettings,
-    Mode,
-    OidcSettings,
-    OpenAISettings,
-    PayPalSettings,
-    ResendSettings,
-    Section,
-    Settings,
-    StorageSettings,
-    StripeSettings,
-    SupabaseSettings,
-    TwilioSettings,
-)
+from hub.settings import Mode, Settings
+from hub.settings.environment import variables
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 LIVE = {
-    "KIWI_API_KEY": "k", "STRIPE_SECRET_KEY": "sk_live_x", "RESEND_API_KEY": "re_x", "TWILIO_AUTH_TOKEN": "t",
-    "OPENAI_API_KEY": "sk-x", "HUB_PUBLIC_URL": "https://hub.example.com", "HUB_SECRET_KEY": "x" * 32,
+    "KIWI_API_KEY": "k", "STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_PUBLISHABLE_KEY": "pk_live_x",
+    "STRIPE_WEBHOOK_SECRET": "whsec_x", "RESEND_API_KEY": "re_x", "RESEND_SENDER": "Trips <trips@agency.travel>",
+    "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_SENDER": "+447700900123", "OPENAI_API_KEY": "sk-x",
+    "HUB_PUBLIC_URL": "https://hub.example.com", "HUB_CORS_ORIGINS": "https://www.example.com",
+    "HUB_SECRET_KEY": "4f1d9c0b7e2a68f35c9047d1be83a62f",
 }  # fmt: skip
-
-SECTIONS = (
-    Settings, AuthSettings, SupabaseSettings, OidcSettings, CaptchaSettings, KiwiSettings, StripeSettings,
-    ResendSettings, TwilioSettings, InvoiceSettings, PayPalSettings, OpenAISettings,
-    AffiliateSettings, StorageSettings,
-)  # fmt: skip
-
-
-def variables() -> dict[str, FieldInfo]:
-    found = {}
-    for section in SECTIONS:
-        prefix = str(section.model_config.get("env_prefix", ""))
-        for name, field in section.model_fields.items():
-            if not (isinstance(field.annotation, type) and issubclass(field.annotation, Section)):
-                found[str(field.validation_alias or (prefix + name).upper())] = field
-    return found
 
 
 def shown(field: FieldInfo) -> str:
@@ -57,7 +28,7 @@ def shown(field: FieldInfo) -> str:
 
 def test_every_setting_is_in_the_example_with_its_default():
     lines = re.findall(r"^#? ?([A-Z_]+)=(.*?)$", EXAMPLE.read_text(), re.MULTILINE)
-    assert dict(lines) == {name: shown(field) for name, field in variables().items()}
+    assert dict(lines) == {name: shown(field) for name, field in variables(Settings).items()}
 
 
 def test_a_provider_with_credentials_is_live_and_without_is_the_sandbox(monkeypatch: pytest.MonkeyPatch):
@@ -155,4 +126,5 @@ def test_an_affiliate_address_that_could_lead_elsewhere_is_refused(monkeypatch: 
 def test_files_are_kept_in_a_bucket_once_there_are_credentials(monkeypatch: pytest.MonkeyPatch):
     assert Settings.load().storage.resolved is Mode.OFF
     monkeypatch.setenv("STORAGE_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("STORAGE_ACCESS_KEY_ID", "id")
     assert (Settings.load().storage.resolved, Settings.load().providers[-1].name) == (Mode.LIVE, "storage")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from hub.settings.sections import OptionalSection, Section
+from hub.settings.sections import OptionalSection, Section, WebAddress
 
 KINDS = ("hotels", "tours", "cars", "transfers", "insurance")
 FILLED = frozenset({"destination", "country", "start", "end", "adults"})
@@ -49,8 +49,11 @@ class StorageSettings(OptionalSection):
     model_config = SettingsConfigDict(env_prefix="STORAGE_")
     name = "storage"
     credential = "secret_access_key"
+    needs = ("access_key_id",)
+    alone = ("access_key_id",)
+    may_be_local = True
 
-    base_url: str = Field(
+    base_url: WebAddress = Field(
         default="https://s3.us-east-1.amazonaws.com", description="of the service; the bucket goes into the path"
     )
     timeout: float = Field(default=30.0, gt=0, description="seconds for the whole exchange, body included")
