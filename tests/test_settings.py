@@ -7,7 +7,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from hub.settings import Mode, Settings
-from hub.settings.environment import variables
+from hub.settings.environment import error_lines, unknown_variables, variables
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 LIVE = {
@@ -128,3 +128,160 @@ def test_files_are_kept_in_a_bucket_once_there_are_credentials(monkeypatch: pyte
     monkeypatch.setenv("STORAGE_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("STORAGE_ACCESS_KEY_ID", "id")
     assert (Settings.load().storage.resolved, Settings.load().providers[-1].name) == (Mode.LIVE, "storage")
+
+
+def production(monkeypatch: pytest.MonkeyPatch, **changed: str) -> str:
+    """What production says of a good configuration in which these variables are changed; empty when it is well."""
+    for name, value in (LIVE | {"HUB_ENV": "production"} | changed).items():
+        monkeypatch.setenv(name, value)
+    try:
+        Settings.load()
+    except ValidationError as error:
+        return "\n".join(error_lines(error, Settings))
+    return ""
+
+
+def test_a_good_configuration_is_fit_for_production(monkeypatch: pytest.MonkeyPatch):
+    assert production(monkeypatch) == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HUB_PUBLIC_URL", "http://hub.example.com"),
+        ("HUB_PUBLIC_URL", "https://localhost"),
+        ("HUB_PUBLIC_URL", "hub.example.com"),
+        ("HUB_PUBLIC_URL", "https://hub.example.com/?a=b"),
+        ("HUB_FRONTEND_URL", "http://www.example.com"),
+        ("HUB_CORS_ORIGINS", "*"),
+        ("HUB_CORS_ORIGINS", "https://www.example.com,http://localhost:3000"),
+        ("HUB_CORS_ORIGINS", "https://*.example.com"),
+        ("HUB_CORS_ORIGINS", "null"),
+        ("STRIPE_SECRET_KEY", "sk_test_abc"),
+        ("STRIPE_SECRET_KEY", "rk_test_abc"),
+        ("STRIPE_PUBLISHABLE_KEY", "pk_test_abc"),
+        ("STRIPE_WEBHOOK_SECRET", ""),
+        ("STRIPE_BASE_URL", "http://127.0.0.1:8081/stripe"),
+        ("KIWI_BASE_URL", "https://[::1]/kiwi"),
+        ("RESEND_BASE_URL", "https://sandbox.localhost/resend"),
+        ("TWILIO_BASE_URL", "http://api.twilio.example"),
+        ("TWILIO_SENDER", "+15005550006"),
+        ("RESEND_SENDER", "Travel Hub <trips@example.com>"),
+        ("HUB_SECRET_KEY", "x" * 64),
+        ("HUB_SECRET_KEY", "short"),
+        ("HUB_SECRET_KEY", "changemechangemechangemechangeme"),
+        ("HUB_SERVICE_KEYS", "password" * 4),
+        ("KIWI_WEBHOOK_TOKEN", "kiwi"),
+        ("HUB_METRICS_TOKEN", "metrics"),
+    ],
+)
+def test_production_refuses(monkeypatch: pytest.MonkeyPatch, variable: str, value: str):
+    message = production(monkeypatch, **{variable: value})
+    assert variable in message
+    assert not value or value.startswith(("http", "*", "null")) or value not in message
+
+
+def test_production_refuses_paypal_of_which_nothing_is_heard_or_which_is_its_test_system(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    paypal = {"PAYPAL_CLIENT_ID": "id", "PAYPAL_CLIENT_SECRET": "secret"}
+    assert "PAYPAL_WEBHOOK_ID" in production(monkeypatch, **paypal)
+    base = "https://api-m.sandbox.paypal.com"
+    assert "PAYPAL_BASE_URL" in production(monkeypatch, **paypal, PAYPAL_WEBHOOK_ID="W", PAYPAL_BASE_URL=base)
+
+
+def test_production_names_every_fault_at_once(monkeypatch: pytest.MonkeyPatch):
+    message = production(monkeypatch, STRIPE_SECRET_KEY="sk_test_abc", HUB_CORS_ORIGINS="*")
+    assert "STRIPE_SECRET_KEY" in message
+    assert "HUB_CORS_ORIGINS" in message
+
+
+def test_a_language_model_of_ones_own_may_run_on_the_same_machine(monkeypatch: pytest.MonkeyPatch):
+    assert production(monkeypatch, OPENAI_BASE_URL="http://localhost:11434/v1") == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"STRIPE_PUBLISHABLE_KEY": "pk_live_x"}, "STRIPE_SECRET_KEY"),
+        ({"STRIPE_WEBHOOK_SECRET": "whsec_x"}, "STRIPE_SECRET_KEY"),
+        ({"STRIPE_SECRET_KEY": "sk_live_x"}, "STRIPE_PUBLISHABLE_KEY"),
+        ({"TWILIO_ACCOUNT_SID": "AC1"}, "TWILIO_AUTH_TOKEN"),
+        ({"TWILIO_AUTH_TOKEN": "t"}, "TWILIO_ACCOUNT_SID"),
+        ({"PAYPAL_CLIENT_ID": "id"}, "PAYPAL_CLIENT_SECRET"),
+        ({"PAYPAL_CLIENT_SECRET": "secret"}, "PAYPAL_CLIENT_ID"),
+        ({"KIWI_WEBHOOK_TOKEN": "token"}, "KIWI_API_KEY"),
+        ({"KIWI_MODE": "live"}, "KIWI_API_KEY"),
+        ({"RESEND_WEBHOOK_SECRET": "whsec_x"}, "RESEND_API_KEY"),
+        ({"OIDC_ISSUER": "https://id.example.com"}, "OIDC_CLIENT_ID"),
+        ({"CAPTCHA_SITE_KEY": "site"}, "CAPTCHA_SECRET_KEY"),
+        ({"STORAGE_ACCESS_KEY_ID": "id"}, "STORAGE_SECRET_ACCESS_KEY"),
+        ({"AUTH_PROVIDER": "supabase", "SUPABASE_SERVICE_KEY": "s", "SUPABASE_URL": "https://x.supabase.co"},
+         "SUPABASE_ANON_KEY"),
+    ],
+)  # fmt: skip
+def test_a_half_set_provider_is_refused_naming_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str
+):
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as refused:
+        Settings.load()
+    assert f"{named} is missing" in error_lines(refused.value, Settings)[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HUB_PUBLIC_URL", "hub.example.com"), ("HUB_FRONTEND_URL", "https://"), ("HUB_SANDBOX_URL", "http://a b"),
+        ("KIWI_BASE_URL", "ftp://kiwi.example"), ("STRIPE_BASE_URL", "https://user:secret@stripe.example"),
+        ("RESEND_BASE_URL", "https://resend.example:port"), ("DATABASE_URL", "mysql://db/hub"),
+        ("HUB_DB_LISTEN_URL", "db:5432"), ("REDIS_URL", "http://redis:6379"), ("HUB_PORT", "many"),
+        ("HUB_RATE_LIMIT", "0"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_one_line_that_names_its_variable_and_repeats_no_value(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValidationError) as refused:
+        Settings.load()
+    (line,) = error_lines(refused.value, Settings)
+    assert line.startswith(f"{variable}: ")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_misspelled_variable_is_found_with_its_suggestion(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text("HUB_PROT=1\nSTRIPE_SECRET_KEY=sk\n# HUB_HSOT=x\n")
+    environment = {"STRIPE_SECRT_KEY": "x", "DATABSE_URL": "x", "HUB_PORT": "1", "PATH": "/bin", "PWD": "/"}
+    found = {one.name: one.suggestion for one in unknown_variables(variables(Settings), environment, file)}
+    assert found == {
+        "HUB_PROT": "HUB_PORT",
+        "STRIPE_SECRT_KEY": "STRIPE_SECRET_KEY",
+        "DATABSE_URL": "DATABASE_URL",
+    }
+
+
+def test_variables_of_kubernetes_and_of_other_tools_are_left_alone(tmp_path: Path):
+    environment = {
+        "HUB_SERVICE_HOST": "10.0.0.1",
+        "HUB_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "STRIPE_CLI_TELEMETRY": "0",
+    }
+    assert unknown_variables(variables(Settings), environment, tmp_path / ".env") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "secrets"),
+    [
+        ("v1,whsec_abc", ["v1,whsec_abc"]),
+        ("v1,whsec_abc,v1,whsec_def", ["v1,whsec_abc", "v1,whsec_def"]),
+        ("whsec_abc, whsec_def", ["whsec_abc", "whsec_def"]),
+    ],
+)
+def test_the_comma_inside_a_secret_as_supabase_shows_it_does_not_split_it(
+    monkeypatch: pytest.MonkeyPatch, given: str, secrets: list[str]
+):
+    monkeypatch.setenv("SUPABASE_WEBHOOK_SECRET", given)
+    assert [one.get_secret_value() for one in Settings.load().supabase.webhook_secrets] == secrets

@@ -51,7 +51,7 @@ async def serve(config: SandboxConfig, host: str, port: int) -> web.AppRunner:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise OSError(f"The sandbox cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise OSError(error.errno, f"The sandbox cannot listen on {host}:{port}: {error.strerror or error}") from error
     return runner
 
 

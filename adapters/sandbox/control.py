@@ -56,7 +56,9 @@ class Control:
         )
 
     async def health(self, request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok", "sandbox": True})
+        """`callback_base` is the hub whose webhooks this sandbox delivers."""
+        health = {"status": "ok", "sandbox": True, "callback_base": self._world.config.callback_base}
+        return web.json_response(health)
 
     async def home(self, request: web.Request) -> web.Response:
         facts = {"providers": faults.PROVIDERS, "kinds": faults.KINDS, "methods": faults.METHODS}

@@ -1,17 +1,37 @@
 """The command `hub`."""
 
 import sys
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError as UnreadableSettings
 from rich.console import Console
 
+from hub import __version__
 from hub.cli import demo, money, operate, people, plans, run, torture
 from hub.core.errors import HubError
+from hub.settings import Settings
+from hub.settings.environment import SettingsError, error_lines
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="The backend between a travel frontend and its providers."
-)
+app = typer.Typer(no_args_is_help=True, help="The backend between a travel frontend and its providers.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"travel-hub {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The backend between a travel frontend and its providers."""
+
+
 run.register(app)
 operate.register(app)
 people.register(app)
@@ -22,17 +42,19 @@ torture.register(app)
 
 
 def main() -> None:
-    """Runs a command; what goes wrong is one clear line and a status that is not zero."""
+    """Runs a command; what goes wrong is one clear line and a status that is not zero: 2 for settings, else 1."""
     try:
         app()
     except ValidationError as error:
-        for one in error.errors(include_url=False, include_input=False, include_context=False):
-            where = ".".join(str(part) for part in one["loc"])
-            _complain(f"{where}: {one['msg']}" if where else one["msg"].removeprefix("Value error, "))
+        for line in error_lines(error, Settings):
+            _complain(line)
+        sys.exit(2)
+    except (UnreadableSettings, UnicodeDecodeError) as error:
+        _complain(f"the settings cannot be read: {error}")
         sys.exit(2)
     except HubError as error:
         _complain(error.detail)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
     except OSError as error:
         _complain(str(error))
         sys.exit(1)

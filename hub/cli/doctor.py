@@ -1,5 +1,6 @@
 """What `hub doctor` looks at. Each check is one harmless read."""
 
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -8,22 +9,27 @@ from urllib.parse import urlsplit
 
 import adapters
 from hub import app as root
+from hub.cli.run import answers_health, sandbox_port, sandbox_serves
 from hub.core.db import Database
 from hub.core.errors import HubError, ProviderError
 from hub.core.migrate import MigrationError, status
 from hub.settings import Mode, Settings
 
+State = Literal["ok", "note", "trouble"]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     what: str
-    state: Literal["ok", "note", "trouble"]
+    state: State
     detail: str
 
 
 async def examine(settings: Settings) -> list[Finding]:
     return [
+        *await _ports(settings),
         *await _providers(settings),
+        *_webhooks(settings),
         *await _database(settings),
         await _redis(settings),
         _public_url(settings),
@@ -43,6 +49,59 @@ async def _providers(settings: Settings) -> list[Finding]:
                 case Mode.LIVE:
                     found.append(await _live(section.name, checks[section.name]))
     return found
+
+
+async def _ports(settings: Settings) -> list[Finding]:
+    """Whether the ports are free, or used by this very hub and its sandbox."""
+    findings = [Finding("HUB_PORT", *await _hub_port(settings))]
+    if settings.needs_sandbox and settings.sandbox_url is None:
+        findings.append(Finding("HUB_SANDBOX_PORT", *await _sandbox_port(settings)))
+    return findings
+
+
+async def _hub_port(settings: Settings) -> tuple[State, str]:
+    if not _is_taken(settings.host, settings.port):
+        return "ok", f"{settings.port} is free"
+    if await answers_health(f"http://127.0.0.1:{settings.port}/healthz"):
+        return "note", f"a hub is running on {settings.port}"
+    return "trouble", f"{settings.port}: another program listens there"
+
+
+async def _sandbox_port(settings: Settings) -> tuple[State, str]:
+    port = sandbox_port(settings)
+    if not _is_taken("127.0.0.1", port):
+        return "ok", f"{port} is free"
+    hub = await sandbox_serves(settings.sandbox_base)
+    if hub is None:
+        return "trouble", f"{port}: another program listens there"
+    if hub != settings.own_url:
+        return "trouble", f"{port}: the sandbox of another hub ({hub}) listens there"
+    return "note", f"the sandbox is running on {port}"
+
+
+def _is_taken(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def _webhooks(settings: Settings) -> list[Finding]:
+    """A live provider without a webhook secret has no endpoint: what happens there is learned late or never."""
+    secrets = {
+        "STRIPE_WEBHOOK_SECRET": (settings.stripe, settings.stripe.webhook_secrets),
+        "PAYPAL_WEBHOOK_ID": (settings.paypal, settings.paypal.webhook_ids),
+        "RESEND_WEBHOOK_SECRET": (settings.resend, settings.resend.webhook_secrets),
+        "KIWI_WEBHOOK_TOKEN": (settings.kiwi, settings.kiwi.webhook_token),
+    }
+    return [
+        Finding(variable, "trouble", f"not set: {section.name} is live, and its webhooks are refused")
+        for variable, (section, secret) in secrets.items()
+        if section.resolved is Mode.LIVE and not secret
+    ]
 
 
 async def _live(name: str, check: Callable[[], Awaitable[None]]) -> Finding:
@@ -89,7 +148,7 @@ async def _redis(settings: Settings) -> Finding:
 def _public_url(settings: Settings) -> Finding:
     live = any(one.resolved is Mode.LIVE for one in settings.providers)
     if settings.public_url is None:
-        state: Literal["trouble", "note"] = "trouble" if live else "note"
+        state: State = "trouble" if live else "note"
         return Finding("HUB_PUBLIC_URL", state, "not set: live providers cannot call back")
     parts = urlsplit(settings.public_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:

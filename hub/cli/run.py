@@ -2,11 +2,14 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from errno import EACCES, EADDRINUSE
+from pathlib import Path
 from typing import Annotated, Any
 
 import aiohttp
@@ -21,6 +24,7 @@ from hub import app as root
 from hub.core.log import configure
 from hub.core.worker import Worker, quiet
 from hub.settings import Settings
+from hub.settings.environment import SettingsError, unknown_variables, variables
 from routes.hot import HOT
 
 log = structlog.get_logger(__name__)
@@ -55,10 +59,17 @@ def sandbox(
 
 
 def prepared() -> Settings:
-    """The settings, with logging as they want it."""
+    """Loads the settings and configures logging. Raises SettingsError for a misspelled HUB_ variable.
+
+    A variable that resembles a provider's setting is only warned of: the vendors' own tools have variables too.
+    """
     settings = Settings.load()
     configure(level=settings.log_level, json=_wants_json(settings))
     quiet()
+    for variable in unknown_variables(variables(Settings), os.environ, Path(".env")):
+        if variable.ours:
+            raise SettingsError(f"{variable}.")
+        log.warning("settings.unknown_variable", variable=variable.name, suggestion=variable.suggestion)
     return settings
 
 
@@ -129,7 +140,7 @@ def _settle() -> None:
 
 async def _sandbox(settings: Settings, host: str, seed: int) -> None:
     stop = stop_signal()
-    runner = await serve_sandbox(sandbox_config(settings, seed), host, sandbox_port(settings))
+    runner = await _start_sandbox(settings, host, seed)
     _settle()
     log.info("sandbox.started", url=settings.sandbox_base)
     await stop.wait()
@@ -146,25 +157,51 @@ def sandbox_config(settings: Settings, seed: int = 1) -> SandboxConfig:
 
 @asynccontextmanager
 async def sandbox_running(settings: Settings) -> AsyncIterator[None]:
-    """The sandbox, unless one listens already on its port."""
-    if await _is_sandbox(settings.sandbox_base):
-        log.info("sandbox.found", url=settings.sandbox_base)
+    """Runs the sandbox for the block, unless this hub's own is already running on its port.
+
+    Raises SettingsError when the sandbox of another hub listens there: its webhooks would go to that hub.
+    """
+    served = await sandbox_serves(settings.sandbox_base)
+    if served is not None:
+        if served != settings.own_url:
+            raise SettingsError(
+                f"HUB_SANDBOX_PORT {sandbox_port(settings)}: the sandbox of another hub ({served}) listens there; "
+                "choose another port, or name that sandbox in HUB_SANDBOX_URL."
+            )
+        log.info("sandbox.reused", url=settings.sandbox_base)
         yield
         return
-    runner = await serve_sandbox(sandbox_config(settings), "127.0.0.1", sandbox_port(settings))
+    runner = await _start_sandbox(settings, "127.0.0.1")
     try:
         yield
     finally:
         await runner.cleanup()
 
 
-async def _is_sandbox(url: str) -> bool:
+async def _start_sandbox(settings: Settings, host: str, seed: int = 1) -> web.AppRunner:
+    try:
+        return await serve_sandbox(sandbox_config(settings, seed), host, sandbox_port(settings))
+    except OSError as error:
+        if error.errno not in {EADDRINUSE, EACCES}:
+            raise
+        raise _port_refused("HUB_SANDBOX_PORT", sandbox_port(settings), error) from error
+
+
+async def sandbox_serves(url: str) -> str | None:
+    """The hub whose webhooks the sandbox at `url` delivers; None when no sandbox answers there."""
+    health = await answers_health(f"{url}/_/health")
+    return str(health.get("callback_base", "")) if health and health.get("sandbox") is True else None
+
+
+async def answers_health(url: str) -> dict[str, Any] | None:
+    """The JSON object that a health check answers, or None: nothing listens, or something else does."""
     try:
         timeout = aiohttp.ClientTimeout(total=2)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url}/_/health") as answer:
-            return answer.status == 200  # noqa: PLR2004
-    except (aiohttp.ClientError, TimeoutError):
-        return False
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+            health = await answer.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+    return health if isinstance(health, dict) else None
 
 
 @asynccontextmanager
@@ -185,10 +222,24 @@ async def listening(application: web.Application, settings: Settings) -> AsyncIt
     await runner.setup()
     application[HOT].install(runner)
     try:
-        await web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.reuse_port).start()
+        await _bind(
+            web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.reuse_port), "HUB_PORT", settings.port
+        )
         yield
     finally:
         await runner.cleanup()
+
+
+async def _bind(site: web.TCPSite, variable: str, port: int) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise _port_refused(variable, port, error) from error
+
+
+def _port_refused(variable: str, port: int, error: OSError) -> SettingsError:
+    reason = {EADDRINUSE: "another program listens there", EACCES: "this user may not listen there"}
+    return SettingsError(f"{variable} {port}: {reason.get(error.errno or 0, error.strerror or str(error))}.")
 
 
 def stop_signal() -> asyncio.Event:

@@ -14,7 +14,7 @@ from hub.core import jobs as queue
 from hub.core.db import Database
 from hub.core.jobs import Job, Jobs
 from hub.settings import Settings
-from tests.fixtures.running import Running, hub_running, settings_for
+from tests.fixtures.running import Running, free_port, hub_running, settings_for
 
 
 class Forgotten(Job, kind="test.forgotten"):
@@ -25,6 +25,8 @@ class Forgotten(Job, kind="test.forgotten"):
 def env(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("DATABASE_URL", dsn)
     monkeypatch.setenv("HUB_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HUB_PORT", str(free_port()))
+    monkeypatch.setenv("HUB_SANDBOX_PORT", str(free_port()))
     monkeypatch.setattr("hub.cli.run.configure", lambda **_: None)
     return dsn
 
@@ -113,7 +115,8 @@ async def test_the_doctor_knows_good_credentials_from_bad(running: Running, monk
 
     good = SandboxConfig(callback_base="")
     keys = {
-        "STRIPE_SECRET_KEY": "sk_test_good", "RESEND_API_KEY": "re_good", "KIWI_API_KEY": "good",
+        "STRIPE_SECRET_KEY": "sk_test_good", "STRIPE_PUBLISHABLE_KEY": "pk_test_good",
+        "RESEND_API_KEY": "re_good", "KIWI_API_KEY": "good",
         "TWILIO_ACCOUNT_SID": good.twilio_account_sid, "TWILIO_AUTH_TOKEN": good.twilio_auth_token,
     }  # fmt: skip
     for name in ("stripe", "resend", "kiwi", "twilio"):
