@@ -177,6 +177,31 @@ async def test_a_dispute_is_opened_and_won(merchant: Merchant) -> None:
     assert (await merchant.good("GET", f"{CAPTURES}/{taken['id']}"))["status"] == "COMPLETED"
 
 
+async def test_an_inquiry_becomes_a_claim_and_a_decision_goes_into_another_round(merchant: Merchant) -> None:
+    order, taken = await merchant.taken(value="10.00")
+    dispute = await merchant.good("POST", "/_/paypal/disputes", {"order": order, "inquiry": True})
+    path = f"/_/paypal/disputes/{dispute['id']}"
+    claim = await merchant.good("POST", f"{path}/escalate", {})
+    stages = (dispute["dispute_life_cycle_stage"], claim["dispute_life_cycle_stage"])
+    assert (*stages, merchant.kinds[-1]) == ("INQUIRY", "CHARGEBACK", "CUSTOMER.DISPUTE.UPDATED")
+    assert (await merchant.call("POST", f"{path}/appeal", {}))[0] == 422
+    await merchant.good("POST", f"{path}/resolve", {"outcome": "RESOLVED_BUYER_FAVOUR"})
+    again = await merchant.good("POST", f"{path}/appeal", {})
+    assert (again["status"], again["dispute_life_cycle_stage"]) == ("UNDER_REVIEW", "PRE_ARBITRATION")
+    assert (await merchant.good("GET", f"{CAPTURES}/{taken['id']}"))["status"] == "COMPLETED"
+    await merchant.good("POST", f"{path}/resolve", {"outcome": "RESOLVED_BUYER_FAVOUR"})
+    assert (await merchant.good("GET", f"{CAPTURES}/{taken['id']}"))["status"] == "REFUNDED"
+
+
+async def test_a_part_of_a_hold_is_captured_in_the_dashboard(merchant: Merchant) -> None:
+    order, hold = await merchant.held(value="10.00")
+    part = await merchant.good("POST", "/_/paypal/captures", {"order": order, "amount": euros("4.00")})
+    assert (part["status"], part["final_capture"]) == ("COMPLETED", False)
+    assert (await merchant.good("GET", f"{HOLDS}/{hold['id']}"))["status"] == "PARTIALLY_CAPTURED"
+    await merchant.good("POST", "/_/paypal/captures", {"order": order, "amount": euros("4.00"), "final": True})
+    assert (await merchant.call("POST", "/_/paypal/captures", {"order": order}))[0] == 422
+
+
 async def test_what_others_do_can_be_played(merchant: Merchant) -> None:
     order, _ = await merchant.taken(value="10.00")
     await merchant.good("POST", "/_/paypal/refunds", {"order": order, "amount": euros("3.00")})

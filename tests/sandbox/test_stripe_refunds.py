@@ -101,6 +101,55 @@ async def test_evidence_wins_a_dispute(account: Account) -> None:
     assert (await account.until("charge.dispute.closed"))["data"]["object"]["status"] == "won"
 
 
+async def test_an_inquiry_moves_no_money_until_it_is_escalated(account: Account) -> None:
+    await paid(account, "pm_card_createDisputeInquiry")
+    inquiry = (await account.until("charge.dispute.created"))["data"]["object"]
+    assert (inquiry["status"], inquiry["balance_transactions"]) == ("warning_needs_response", [])
+    assert "charge.dispute.funds_withdrawn" not in account.kinds
+    await account.client().disputes.update_async(
+        inquiry["id"], {"evidence": {"uncategorized_text": "escalate_inquiry_evidence"}}
+    )
+    await account.until("charge.dispute.funds_withdrawn")
+    chargeback = await account.client().disputes.retrieve_async(inquiry["id"])
+    assert (chargeback.status, [line.amount for line in chargeback.balance_transactions]) == ("needs_response", [-1099])
+
+
+async def test_a_refunded_inquiry_is_closed(account: Account) -> None:
+    intent = await paid(account)
+    body = {"payment_intent": intent.id, "inquiry": True}
+    await account.fetch("POST", "/_/stripe/disputes", json=body)
+    await account.client().refunds.create_async({"payment_intent": intent.id})
+    assert (await account.until("charge.dispute.closed"))["data"]["object"]["status"] == "warning_closed"
+
+
+async def test_a_decided_dispute_goes_into_another_round(account: Account) -> None:
+    intent = await paid(account)
+    _, opened, _ = await account.fetch("POST", "/_/stripe/disputes", json={"payment_intent": intent.id})
+    path = f"/_/stripe/disputes/{opened['id']}"
+    for step, body in (("close", {"status": "won"}), ("reopen", {}), ("close", {"status": "lost"})):
+        assert (await account.fetch("POST", f"{path}/{step}", json=body))[0] == 200
+    dispute = await account.client().disputes.retrieve_async(opened["id"])
+    assert (dispute.status, [line.amount for line in dispute.balance_transactions]) == ("lost", [-1099, 1099, -1099])
+
+
+async def test_a_dispute_may_be_in_the_currency_of_the_bank(account: Account) -> None:
+    intent = await paid(account)
+    body = {"payment_intent": intent.id, "amount": 1234, "currency": "usd"}
+    _, dispute, _ = await account.fetch("POST", "/_/stripe/disputes", json=body)
+    (line,) = dispute["balance_transactions"]
+    assert (dispute["amount"], dispute["currency"], line["amount"], line["currency"]) == (1234, "usd", -1099, "eur")
+
+
+async def test_a_part_captured_in_the_dashboard_releases_the_rest(account: Account) -> None:
+    intent = await account.intent()
+    body = {"payment_intent": intent.id, "amount": 400}
+    assert (await account.fetch("POST", "/_/stripe/captures", json=body))[0] == 200
+    found = await account.client().payment_intents.retrieve_async(intent.id, {"expand": ["latest_charge.refunds"]})
+    (released,) = found.latest_charge.refunds.data
+    assert (found.status, found.amount_received, found.latest_charge.amount_refunded) == ("succeeded", 400, 699)
+    assert (released.amount, released.balance_transaction, account.kinds[-1]) == (699, None, "charge.refunded")
+
+
 async def test_the_balance_adds_up(account: Account) -> None:
     intent = await paid(account)
     await account.client().refunds.create_async({"payment_intent": intent.id, "amount": 99})

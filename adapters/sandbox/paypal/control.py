@@ -9,7 +9,7 @@ from aiohttp import web
 
 from adapters.sandbox.paypal import disputes, orders, payments, refunds
 from adapters.sandbox.paypal.errors import Refused, malformed, not_found, unprocessable
-from adapters.sandbox.paypal.money import read_amount
+from adapters.sandbox.paypal.money import read_amount, written
 from adapters.sandbox.paypal.state import FUNDINGS, UNAPPROVED, Account, Object, account_of, stamp
 from adapters.sandbox.wire import Wrong, number, read_input
 from adapters.sandbox.world import World
@@ -21,9 +21,12 @@ def setup(app: web.Application, world: World) -> None:
     app.router.add_get("/_/paypal/orders", _look(world, "order"))
     app.router.add_get("/_/paypal/events", _look(world, "event"))
     app.router.add_post("/_/paypal/approve", _act(world, _approve))
+    app.router.add_post("/_/paypal/captures", _act(world, _capture))
     app.router.add_post("/_/paypal/refunds", _act(world, _refund))
     app.router.add_post("/_/paypal/reversals", _act(world, _reverse))
     app.router.add_post("/_/paypal/disputes", _act(world, _dispute))
+    app.router.add_post("/_/paypal/disputes/{id}/escalate", _act(world, _escalate))
+    app.router.add_post("/_/paypal/disputes/{id}/appeal", _act(world, _appeal))
     app.router.add_post("/_/paypal/disputes/{id}/resolve", _act(world, _resolve))
     app.router.add_post("/_/paypal/void", _act(world, _void))
     app.router.add_post("/_/paypal/expire", _act(world, _expire))
@@ -80,6 +83,12 @@ def _approve(account: Account, wish: Object) -> Object:
     return order
 
 
+def _capture(account: Account, wish: Object) -> Object:
+    """As if somebody pressed the button in the dashboard: what is held, or `amount` of it; `final` lets the rest go."""
+    held = _newest(account, wish, "authorizations")
+    return payments.take_held(account, held, _amount(wish), final=wish.get("final") in {True, "true"})
+
+
 def _refund(account: Account, wish: Object) -> Object:
     """As if somebody pressed the button in the dashboard."""
     return refunds.make(account, _newest(account, wish, "captures"), _amount(wish), {})
@@ -90,8 +99,19 @@ def _reverse(account: Account, wish: Object) -> Object:
 
 
 def _dispute(account: Account, wish: Object) -> Object:
+    """`inquiry` for a buyer who only complains; `amount` as the buyer counts it, in any currency."""
     reason = str(wish.get("reason") or "UNAUTHORISED")
-    return disputes.open_for(account, _newest(account, wish, "captures"), reason)
+    stage = "INQUIRY" if wish.get("inquiry") in {True, "true"} else "CHARGEBACK"
+    amount = written(*read_amount(wish["amount"], "/amount")) if wish.get("amount") is not None else None
+    return disputes.open_for(account, _newest(account, wish, "captures"), reason, stage=stage, amount=amount)
+
+
+def _escalate(account: Account, wish: Object) -> Object:
+    return disputes.escalate(account, account.find("dispute", wish["id"]))
+
+
+def _appeal(account: Account, wish: Object) -> Object:
+    return disputes.appeal(account, account.find("dispute", wish["id"]))
 
 
 def _resolve(account: Account, wish: Object) -> Object:

@@ -24,6 +24,9 @@ _TEXTS = {
     "CAPTURE_FULLY_REFUNDED": "The capture has already been fully refunded",
     "DECIMALS_NOT_SUPPORTED": "Currency does not support decimals.",
     "DECIMAL_PRECISION": "If the currency supports decimals, only two decimal place precision is supported.",
+    "DISPUTE_ALREADY_ESCALATED": "The dispute is not in the inquiry stage.",
+    "DISPUTE_ALREADY_RESOLVED": "The dispute has been resolved.",
+    "DISPUTE_NOT_RESOLVED": "The dispute has not been resolved yet.",
     "DUPLICATE_INVOICE_ID": "Requested invoice_id has been previously captured. Possible duplicate transaction.",
     "FIELD_NOT_PATCHABLE": "Field cannot be patched.",
     "INSTRUMENT_DECLINED": (
@@ -75,6 +78,7 @@ class Refused(Exception):
         self.status = status
         self.issue = issue
         self.redirect = redirect
+        self.facts: tuple[int, str, str, str, str] = (status, issue, field, value, redirect)
         self.detail: dict[str, Any] = {"issue": issue, "description": _TEXTS.get(issue, issue)}
         if field:
             self.detail |= {"field": field, "location": "body"}

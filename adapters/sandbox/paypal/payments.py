@@ -29,6 +29,8 @@ def authorise(account: Account, order: Object, unit: Object) -> Object:
     held["expiration_time"] = stamp(account.world.now() + HELD_FOR)
     held["status"] = {"denied": "DENIED", "review": "PENDING"}.get(account.funding(held), "CREATED")
     _hold_links(account, held)
+    if held["status"] == "DENIED":
+        held["status_details"] = {"reason": "DECLINED_BY_RISK_FRAUD_FILTERS"}
     account.save("authorization", held)
     unit.setdefault("payments", {}).setdefault("authorizations", []).append(held)
     if held["status"] == "CREATED":
@@ -55,16 +57,27 @@ def capture(call: Call) -> Object:
     account, held = call.account, call.account.find("authorization", call.id)
     body = fields(call.body)
     _check_live(account, held)
+    amount = _amount(body, held, "AUTH_CAPTURE_CURRENCY_MISMATCH")
+    return take_held(
+        account, held, amount, final=body.get("final_capture") is True, invoice=text(body, "invoice_id", 127)
+    )
+
+
+def take_held(
+    account: Account, held: Object, amount: Decimal | None, *, final: bool, invoice: str | None = None
+) -> Object:
+    """Takes a part of a hold, or all that is left of it; `final` lets the rest go. Raises Refused."""
+    _check_live(account, held)
     left = value(held["amount"]) - _captured(account, held)
-    amount = _amount(body, held, "AUTH_CAPTURE_CURRENCY_MISMATCH") or left
+    amount = amount or left
     if amount > left:
         raise unprocessable("MAX_CAPTURE_AMOUNT_EXCEEDED", "/amount/value")
     if len(_captures(account, held)) >= CAPTURES:
         raise unprocessable("MAX_CAPTURE_COUNT_EXCEEDED")
     order = account.order_of(held)
-    invoice = text(body, "invoice_id", 127) or held.get("invoice_id")
+    invoice = invoice or held.get("invoice_id")
     check_invoice(account, order, invoice)
-    final = body.get("final_capture") is True or amount == left
+    final = final or amount == left
     made = take(account, order, _unit_of(order, held), amount, final=final, held=held, invoice=invoice)
     for one in _family(account, held):
         _become(account, one, "CAPTURED" if final else "PARTIALLY_CAPTURED")

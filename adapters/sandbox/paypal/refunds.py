@@ -8,6 +8,7 @@ from adapters.sandbox.paypal.state import Account, Object, link
 from adapters.sandbox.paypal.wire import Call, fields, text
 
 _COUNTED = ("COMPLETED", "PENDING")
+_CHARGEBACK = {"reason": "CHARGEBACK"}
 _REFUSALS = {
     "PENDING": "PENDING_CAPTURE",
     "REFUNDED": "CAPTURE_FULLY_REFUNDED",
@@ -58,11 +59,20 @@ def reverse(account: Account, taken: Object, amount: Decimal | None = None) -> O
     if taken["status"] in _REFUSALS or left <= 0:
         raise unprocessable("REFUND_NOT_ALLOWED")
     made = _add(account, taken, min(left, amount or left), {})
-    made["status"] = "COMPLETED"
+    made |= {"status": "COMPLETED", "status_details": dict(_CHARGEBACK)}
     _count(account, taken)
-    taken["status_details"] = {"reason": "CHARGEBACK"}
+    taken["status_details"] = dict(_CHARGEBACK)
     account.emit("PAYMENT.CAPTURE.REVERSED", "refund", made, "A capture payment was reversed")
     return made
+
+
+def cancel_reversal(account: Account, taken: Object) -> None:
+    """PayPal gives the money back to the merchant: the dispute behind the newest reversal goes into another round."""
+    reversals = [made for made in _of(account, taken) if made.get("status_details") == _CHARGEBACK]
+    if reversals:
+        reversals[-1] |= {"status": "CANCELLED", "update_time": account.now()}
+        taken.pop("status_details", None)
+        _count(account, taken)
 
 
 def _wanted(body: Object, taken: Object) -> Decimal | None:

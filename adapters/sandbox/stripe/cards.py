@@ -39,6 +39,8 @@ class Card:
     decline: Decline | None = None
     challenge: Challenge = "never"
     dispute: str | None = None
+    inquiry: bool = False
+    """Whether the bank only asks at first."""
     refund: Literal["succeeds", "pending", "fails"] = "succeeds"
     kind: Literal["card", "sepa_debit"] = "card"
     brand: str = "visa"
@@ -103,6 +105,7 @@ CARDS = (
     Card("378282246310005", "pm_card_amex_threeDSecureNotSupported", brand="amex"),
     Card("4000000000000259", "pm_card_createDispute", dispute="fraudulent"),
     Card("4000000000002685", "pm_card_createDisputeProductNotReceived", dispute="product_not_received"),
+    Card("4000000000001976", "pm_card_createDisputeInquiry", dispute="fraudulent", inquiry=True),
     Card("4000000000007726", "pm_card_pendingRefund", refund="pending"),
     Card("4000000000005126", "pm_card_refundFail", refund="fails"),
 )

@@ -109,9 +109,9 @@ def succeed(stripe: Stripe, intent: Object, made: Object, kind: str) -> None:
     stripe.emit("payment_intent.succeeded", intent)
     if late:
         stripe.later(lambda: _book_late(stripe, made))
-    reason = stripe.cards[made["payment_method"]].dispute
-    if reason is not None:
-        stripe.later(lambda: _dispute_late(stripe, made, reason))
+    card = stripe.cards[made["payment_method"]]
+    if card.dispute is not None:
+        stripe.later(lambda: _dispute_late(stripe, made, card))
 
 
 def _book_late(stripe: Stripe, made: Object) -> None:
@@ -119,9 +119,9 @@ def _book_late(stripe: Stripe, made: Object) -> None:
     stripe.emit("charge.updated", made, {"balance_transaction": None})
 
 
-def _dispute_late(stripe: Stripe, made: Object, reason: str) -> None:
+def _dispute_late(stripe: Stripe, made: Object, card: Card) -> None:
     if not made["disputed"]:
-        disputes.open_for(stripe, made, reason)
+        disputes.open_for(stripe, made, card.dispute or "fraudulent", inquiry=card.inquiry)
 
 
 def _keep_method(stripe: Stripe, intent: Object, method: Object) -> None:

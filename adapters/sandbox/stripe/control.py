@@ -19,7 +19,11 @@ def setup(app: web.Application, world: World) -> None:
     app.router.add_get("/_/stripe/intents", _look(world, "payment_intent"))
     app.router.add_get("/_/stripe/events", _look(world, "event"))
     app.router.add_post("/_/stripe/disputes", _act(world, _dispute))
+    app.router.add_post("/_/stripe/disputes/{id}/escalate", _act(world, _escalate))
+    app.router.add_post("/_/stripe/disputes/{id}/reopen", _act(world, _reopen))
     app.router.add_post("/_/stripe/disputes/{id}/close", _act(world, _close))
+    app.router.add_post("/_/stripe/captures", _act(world, _capture))
+    app.router.add_post("/_/stripe/cancellations", _act(world, _cancel))
     app.router.add_post("/_/stripe/refunds", _act(world, _refund))
     app.router.add_post("/_/stripe/expire", _act(world, _expire))
     app.router.add_post("/_/stripe/events/{id}/resend", _act(world, _resend))
@@ -72,8 +76,61 @@ def _number(wish: Object, name: str, kind: type[int | float]) -> Any:
 
 
 def _dispute(stripe: Stripe, wish: Object) -> Object:
+    """`inquiry` for a bank that only asks; `amount` and `currency` as the bank counts them."""
     charge = refunds.charge_of(stripe, _intent(stripe, wish))
-    return disputes.open_for(stripe, charge, str(wish.get("reason") or "fraudulent"))
+    return disputes.open_for(
+        stripe,
+        charge,
+        str(wish.get("reason") or "fraudulent"),
+        inquiry=wish.get("inquiry") in {True, "true"},
+        amount=_amount(wish),
+        currency=str(wish["currency"]) if wish.get("currency") else None,
+    )
+
+
+def _escalate(stripe: Stripe, wish: Object) -> Object:
+    dispute = stripe.find("dispute", wish["id"], "dispute")
+    disputes.escalate(stripe, dispute)
+    return dispute
+
+
+def _reopen(stripe: Stripe, wish: Object) -> Object:
+    dispute = stripe.find("dispute", wish["id"], "dispute")
+    disputes.reopen(stripe, dispute)
+    return dispute
+
+
+def _capture(stripe: Stripe, wish: Object) -> Object:
+    """As if somebody pressed the button in the dashboard: all that is held, or `amount` of it."""
+    intent = _intent(stripe, wish)
+    _check_held(intent)
+    amount = _amount(wish)
+    settling.check_amount(intent, amount)
+    settling.take(stripe, intent, amount)
+    return intent
+
+
+def _cancel(stripe: Stripe, wish: Object) -> Object:
+    """As if somebody pressed the button in the dashboard."""
+    intent = _intent(stripe, wish)
+    settling.check_cancelable(intent)
+    settling.end(stripe, intent, "requested_by_customer")
+    return intent
+
+
+def _check_held(intent: Object) -> None:
+    if intent["status"] != "requires_capture":
+        raise invalid(f"There is no hold: the intent's status is {intent['status']}.", "payment_intent")
+
+
+def _amount(wish: Object) -> int | None:
+    """Raises Refused for what is no amount above 0."""
+    if wish.get("amount") is None:
+        return None
+    amount: int = _number(wish, "amount", int)
+    if amount < 1:
+        raise invalid("amount must be above 0.", "amount")
+    return amount
 
 
 def _close(stripe: Stripe, wish: Object) -> Object:
@@ -88,17 +145,13 @@ def _close(stripe: Stripe, wish: Object) -> Object:
 def _refund(stripe: Stripe, wish: Object) -> Object:
     """As if somebody pressed the button in the dashboard."""
     charge = refunds.charge_of(stripe, _intent(stripe, wish))
-    amount = _number(wish, "amount", int) if wish.get("amount") is not None else None
-    if amount is not None and amount < 1:
-        raise invalid("amount must be above 0.", "amount")
-    return refunds.make(stripe, charge, amount, "requested_by_customer", {})
+    return refunds.make(stripe, charge, _amount(wish), "requested_by_customer", {})
 
 
 def _expire(stripe: Stripe, wish: Object) -> Object:
     """The hold runs out, as it does after a week."""
     intent = _intent(stripe, wish)
-    if intent["status"] != "requires_capture":
-        raise invalid(f"There is no hold: the intent's status is {intent['status']}.", "payment_intent")
+    _check_held(intent)
     settling.end(stripe, intent, "automatic")
     return intent
 

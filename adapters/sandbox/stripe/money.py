@@ -38,13 +38,16 @@ def written(amount: int, currency: str) -> str:
 
 def read_currency(params: Params) -> str:
     """Raises Refused."""
-    currency = params.need("currency").lower()
+    return read_currency_code(params.need("currency"), params.path("currency"))
+
+
+def read_currency_code(text: str, param: str = "currency") -> str:
+    """Raises Refused."""
+    currency = text.lower()
     if currency not in CURRENCIES:
         known = ", ".join(sorted(CURRENCIES))
-        raise invalid(
-            f"Invalid currency: {currency[:20]}. Stripe currently supports these currencies: {known}",
-            params.path("currency"),
-        )
+        message = f"Invalid currency: {currency[:20]}. Stripe currently supports these currencies: {known}"
+        raise invalid(message, param)
     return currency
 
 

@@ -1,6 +1,8 @@
 """Refunds, which come through at once, after a while, or not at all."""
 
-from adapters.sandbox.stripe import charges
+from functools import partial
+
+from adapters.sandbox.stripe import charges, disputes
 from adapters.sandbox.stripe.errors import Refused, invalid, missing_param
 from adapters.sandbox.stripe.listing import page
 from adapters.sandbox.stripe.money import written
@@ -66,12 +68,13 @@ def charge_of(stripe: Stripe, intent: Object) -> Object:
 def make(stripe: Stripe, charge: Object, amount: int | None, reason: str | None, metadata: dict[str, str]) -> Object:
     """Raises Refused when there is not that much left to give back."""
     left = charge["amount"] - charge["amount_refunded"]
-    amount = _checked(charge, amount, left)
+    amount = _checked(stripe, charge, amount, left)
     behaviour = stripe.cards[charge["payment_method"]].refund
     refund = _blank(stripe, charge, amount) | {"reason": reason, "metadata": metadata}
     refund["status"] = "pending" if behaviour == "pending" else "succeeded"
     stripe.save(refund)
     _count(charge, amount)
+    _end_inquiries(stripe, charge)
     refund["balance_transaction"] = charges.entry(stripe, refund, "refund", -amount)["id"]
     stripe.emit("refund.created", refund)
     stripe.emit("charge.refunded", charge)
@@ -88,7 +91,19 @@ def release(stripe: Stripe, charge: Object, amount: int) -> None:
     _count(charge, amount)
 
 
-def _checked(charge: Object, amount: int | None, left: int) -> int:
+def _forbids(dispute: Object) -> bool:
+    """A chargeback that is open or lost: the bank has the money already. An inquiry may be refunded."""
+    return dispute["status"] in {"needs_response", "under_review", "lost"}
+
+
+def _end_inquiries(stripe: Stripe, charge: Object) -> None:
+    """Once everything is refunded an inquiry comes to nothing."""
+    for dispute in disputes.of_charge(stripe, charge):
+        if charge["refunded"] and disputes.is_inquiry(dispute):
+            stripe.later(partial(disputes.close, stripe, dispute, "won"))
+
+
+def _checked(stripe: Stripe, charge: Object, amount: int | None, left: int) -> int:
     if not charge["paid"]:
         raise Refused(400, "invalid_request_error", f"Charge {charge['id']} has not succeeded.", param="charge")
     if not charge["captured"]:
@@ -97,7 +112,7 @@ def _checked(charge: Object, amount: int | None, left: int) -> int:
     if left <= 0:
         message = f"Charge {charge['id']} has already been refunded."
         raise Refused(400, "invalid_request_error", message, code="charge_already_refunded")
-    if charge["disputed"] and not charge["refunded"]:
+    if not charge["refunded"] and any(map(_forbids, disputes.of_charge(stripe, charge))):
         message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
         raise Refused(400, "invalid_request_error", message, code="charge_disputed")
     if amount is not None and amount > left:

@@ -32,13 +32,14 @@ def capture(call: Call) -> Object:
             "PaymentIntent with one of the following statuses may be captured: requires_capture.",
             intent,
         )
-    _check_amount(intent, amount)
+    check_amount(intent, amount)
     intent["metadata"] = metadata
-    _take(call.stripe, intent, amount or intent["amount_capturable"])
+    take(call.stripe, intent, amount)
     return intent
 
 
-def _check_amount(intent: Object, amount: int | None) -> None:
+def check_amount(intent: Object, amount: int | None) -> None:
+    """Raises Refused for more than is held."""
     most = intent["amount_capturable"]
     if amount is not None and amount > most:
         currency = intent["currency"]
@@ -50,25 +51,24 @@ def _check_amount(intent: Object, amount: int | None) -> None:
         )
 
 
-def _take(stripe: Stripe, intent: Object, amount: int) -> None:
-    """Takes the amount; the rest of the hold is released, which Stripe books as a refund of the charge."""
+def take(stripe: Stripe, intent: Object, amount: int | None = None) -> None:
+    """Takes the amount, or all; the rest of the hold is released, which Stripe books as a refund of the charge."""
     charge = stripe.find("charge", intent["latest_charge"])
-    charge |= {"captured": True, "amount_captured": amount}
-    if amount < charge["amount"]:
-        release(stripe, charge, charge["amount"] - amount)
+    taken = intent["amount_capturable"] if amount is None else amount
+    charge |= {"captured": True, "amount_captured": taken}
+    rest = charge["amount"] - taken
+    if rest:
+        release(stripe, charge, rest)
     confirming.succeed(stripe, intent, charge, "charge.captured")
+    if rest:
+        stripe.emit("charge.refunded", charge)
 
 
 def cancel(call: Call) -> Object:
     intent = call.stripe.find("payment_intent", call.id, "intent")
     reason = call.params.choice("cancellation_reason", _REASONS)
     call.params.finish()
-    if intent["status"] not in _CANCELABLE:
-        raise unexpected_state(
-            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
-            f"with one of the following statuses may be canceled: {', '.join(_CANCELABLE)}.",
-            intent,
-        )
+    check_cancelable(intent)
     sessions = call.stripe.tables["checkout.session"].values()
     if any(one["payment_intent"] == intent["id"] and one["status"] == "open" for one in sessions):
         raise invalid(
@@ -76,6 +76,16 @@ def cancel(call: Call) -> Object:
         )
     end(call.stripe, intent, reason)
     return intent
+
+
+def check_cancelable(intent: Object) -> None:
+    """Raises Refused for an intent that has ended."""
+    if intent["status"] not in _CANCELABLE:
+        raise unexpected_state(
+            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
+            f"with one of the following statuses may be canceled: {', '.join(_CANCELABLE)}.",
+            intent,
+        )
 
 
 def end(stripe: Stripe, intent: Object, reason: str | None) -> None:
