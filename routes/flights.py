@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from hub.core.charge_limits import ChargeRefusal
 from hub.flights import Cabin, FlightQuery, Flights
 from hub.flights.snapshot import money_json
 from hub.locations import Locations
@@ -82,6 +83,12 @@ class OfferOut(ApiModel):
     id: str
     provider: str
     total: MoneyOut
+    supplier_total: MoneyOut | None = Field(
+        description="the supplier's price, where `total` is rounded up to an amount that can be charged"
+    )
+    payment_providers: list[str] = Field(
+        description="those that can charge `total`; empty where no payments are taken", examples=[["paypal", "stripe"]]
+    )
     slices: list[SliceOut]
     stops: int
     duration_s: int
@@ -98,11 +105,22 @@ class OfferOut(ApiModel):
     sandbox: bool
 
 
+class PricingOut(ApiModel):
+    """What was done so that every offer shown can be paid."""
+
+    rounded: int = Field(description="offers whose price was rounded up to an amount that can be charged")
+    left_out: dict[ChargeRefusal, int] = Field(
+        description="offers that no payment provider can charge, counted by reason",
+        examples=[{"amount_too_large": 2}],
+    )
+
+
 class SearchOut(ApiModel):
     query: dict[str, Any]
     fetched_at: datetime
     sandbox: bool
     sources: list[SourceOut]
+    pricing: PricingOut
     offers: list[OfferOut]
     locations: dict[str, dict[str, str]]
 

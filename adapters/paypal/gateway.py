@@ -15,12 +15,13 @@ import structlog
 
 from adapters.paypal import wire
 from adapters.paypal.api import Api, code_of, document_of, refused
+from adapters.paypal.currencies import CHARGE_LIMITS
 from adapters.transport import Sender
 from hub.bookings import PaymentStatus
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.money import Money
-from hub.payments import DisputeSeen, Intent, IntentRequest, RefundSeen
+from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,11 @@ _BUYERS = frozenset({
     "TRANSACTION_LIMIT_EXCEEDED", "TRANSACTION_REFUSED",
 })  # fmt: skip
 """What the buyer can mend, with another card or another account."""
+_AMOUNT = frozenset({
+    "AMOUNT_NOT_SUPPORTED", "CURRENCY_NOT_SUPPORTED", "DECIMALS_NOT_SUPPORTED", "DECIMAL_PRECISION",
+    "INVALID_CURRENCY_CODE", "MAX_VALUE_EXCEEDED",
+})  # fmt: skip
+"""An order that PayPal will not take for its amount or its currency."""
 _MOVED = frozenset({"ORDER_ALREADY_AUTHORIZED", "ORDER_ALREADY_COMPLETED", "ORDER_COMPLETED_OR_VOIDED"})
 """The order went on between our reading and our asking."""
 _ENDED = frozenset({"PREVIOUSLY_VOIDED", "PREVIOUSLY_CAPTURED"})
@@ -47,6 +53,7 @@ class PayPalGateway:
 
     name = "paypal"
     keeps_customers = False
+    charge_limits = CHARGE_LIMITS
 
     def __init__(
         self,
@@ -90,8 +97,13 @@ class PayPalGateway:
     async def create(self, request: IntentRequest, key: str) -> Intent:
         """PayPal knows the key for six hours; a second order made after that holds nothing until it is approved."""
         body = wire.order_body(request, return_url=self._return_url, cancel_url=self._cancel_url, brand=self._brand)
-        made = await self._api.ask("orders.create", "POST", "/v2/checkout/orders", body, key=key)
-        return _read(made, write=True)
+        answer = await self._api.answer("orders.create", "POST", "/v2/checkout/orders", body, key=key)
+        if not answer.ok and code_of(answer) in _AMOUNT:
+            text = "cannot charge this amount"
+            raise ProviderPermanent("paypal", text, provider_code=AMOUNT_NOT_SUPPORTED, provider_status=answer.status)
+        if not answer.ok:
+            raise refused(answer)
+        return _read(document_of(answer), write=True)
 
     async def read(self, intent_id: str) -> Intent:
         """An order that its buyer has approved is authorised here (see above).

@@ -7,14 +7,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 from uuid import UUID
 
+from adapters.paypal.currencies import CHARGE_LIMITS, WHOLE
 from hub.bookings import PaymentStatus
+from hub.core.charge_limits import is_expressible
 from hub.core.errors import ProviderPermanent
 from hub.core.money import CURRENCIES, Money, decimals
-from hub.payments import DisputeSeen, Intent, IntentRequest, RefundSeen
+from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen
 
-_WHOLE = frozenset({"HUF", "TWD"})
-"""Two decimals in ISO 4217, of which PayPal takes none (developer.paypal.com/api/rest/reference/currency-codes)."""
-_MOST_DECIMALS = 2
 CANCELLED = "cancelled:"
 """Before the payment's id in an order's custom_id: the hub has given it up, and nothing is held on it any more."""
 REFUND = "refund:"
@@ -50,12 +49,11 @@ _OUTCOME: dict[str, Literal["won", "lost"]] = {
 
 
 def to_wire(money: Money) -> dict[str, str]:
-    """The amount as PayPal writes it. Raises ProviderPermanent for what it cannot express."""
-    digits = decimals(money.currency)
-    if digits > _MOST_DECIMALS or (money.currency in _WHOLE and money.amount % 100):
+    """The amount as PayPal writes it. Raises ProviderPermanent `amount_not_supported` for what it cannot express."""
+    if not is_expressible(CHARGE_LIMITS, money):
         text = f"cannot charge {money.display} exactly"
-        raise ProviderPermanent("paypal", text, provider_code="amount_not_supported")
-    shown = 0 if money.currency in _WHOLE else digits
+        raise ProviderPermanent("paypal", text, provider_code=AMOUNT_NOT_SUPPORTED)
+    shown = 0 if money.currency in WHOLE else decimals(money.currency)
     return {"currency_code": money.currency, "value": f"{money.major:.{shown}f}"}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from adapters.transport import Answer
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PARAM = re.compile(r"[a-z0-9_\[\]]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def _stripe(answer: Answer, error: dict[str, Any]) -> Problem:
     code = _code(error.get("code")) or _code(error.get("type"))
     decline = _code(error.get("decline_code"))
     passing = answer.status == 409 or code in {"rate_limit", "lock_timeout", "idempotency_key_in_use"}  # noqa: PLR2004
-    return Problem(code, False if passing else None, {"decline_code": decline} if decline else {})
+    extra = {"decline_code": decline, "param": _param(error.get("param"))}
+    return Problem(code, False if passing else None, {name: text for name, text in extra.items() if text})
 
 
 def _resend(document: dict[str, Any]) -> Problem:
@@ -82,3 +84,8 @@ def _code(value: Any) -> str | None:
     """A code is a word. What is a sentence may quote somebody's address, and is not taken."""
     text = str(value) if isinstance(value, (str, int)) else ""
     return text if _CODE.fullmatch(text) else None
+
+
+def _param(text: Any) -> str | None:
+    """The name of the parameter that was refused."""
+    return text if isinstance(text, str) and _PARAM.fullmatch(text) else None

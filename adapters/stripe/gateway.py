@@ -8,6 +8,8 @@ from uuid import UUID
 import stripe
 
 from adapters.shims import StripeHTTP, translate
+from adapters.stripe.charging import charging
+from adapters.stripe.currencies import CHARGE_LIMITS
 from adapters.stripe.pages import StripePages, is_page
 from adapters.stripe.wire import event_of, intent_from, mark, marks, movement_of, refund_of, to_wire
 from adapters.transport import Transport
@@ -33,6 +35,7 @@ class StripeGateway(StripePages):
 
     name = "stripe"
     keeps_customers = True
+    charge_limits = CHARGE_LIMITS
 
     def __init__(self, transport: Transport, *, secret_key: str, publishable_key: str, base_url: str) -> None:
         self.publishable_key = publishable_key
@@ -92,7 +95,7 @@ class StripeGateway(StripePages):
         }
         if request.payment_customer_id:
             params["customer"] = request.payment_customer_id
-        with translate("stripe"):
+        with charging():
             made = await self._client.v1.payment_intents.create_async(params, {"idempotency_key": key})
         return intent_from(made.to_dict())
 

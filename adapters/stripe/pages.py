@@ -6,6 +6,7 @@ from typing import Any
 import stripe
 
 from adapters.shims import translate
+from adapters.stripe.charging import charging
 from adapters.stripe.wire import from_wire, mark, marks, to_wire
 from hub.bookings import PaymentStatus
 from hub.core.errors import ProviderPermanent
@@ -35,7 +36,7 @@ class StripePages:
         }
         if request.payment_customer_id:
             params["customer"] = request.payment_customer_id
-        with translate("stripe"):
+        with charging():
             made = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": key})
         return CheckoutPage(made.id, made.url or "", datetime.fromtimestamp(made.expires_at, UTC))
 
@@ -48,7 +49,7 @@ class StripePages:
             "restrictions": {"completed_sessions": {"limit": 1}},
             "after_completion": {"type": "redirect", "redirect": {"url": request.success_url}},
         }
-        with translate("stripe"):
+        with charging():
             made = await self._client.v1.payment_links.create_async(params, {"idempotency_key": key})
         return CheckoutPage(made.id, made.url)
 

@@ -1,21 +1,16 @@
-"""What Stripe says, in the hub's words: currencies that it counts otherwise than ISO 4217, statuses, and marks."""
+"""What Stripe says, in the hub's words: amounts, statuses, and marks."""
 
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from adapters.stripe.currencies import CHARGE_LIMITS, HUNDREDTHS, WHOLE
 from hub.bookings import PaymentStatus
+from hub.core.charge_limits import is_expressible
 from hub.core.errors import ProviderPermanent
 from hub.core.inbox import VerifiedEvent
 from hub.core.money import Money
-from hub.payments import DisputeSeen, Intent, IntentRequest, Movement, PageRequest, RefundSeen
-
-_CENTS_ALL_THE_SAME = frozenset({"ISK", "UGX"})
-"""No decimals in ISO 4217, sent to Stripe in hundredths (docs.stripe.com/currencies, special cases)."""
-_WHOLE_ALL_THE_SAME = frozenset({"MGA"})
-"""Two decimals in ISO 4217, whole units at Stripe."""
-_TENS_ONLY = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
-"""Three decimals, of which Stripe takes no third."""
+from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, Movement, PageRequest, RefundSeen
 
 _STATUS = {
     "requires_payment_method": PaymentStatus.UNPAID,
@@ -36,31 +31,20 @@ _TAKING = frozenset({"charge", "payment"})
 
 
 def to_wire(money: Money) -> int:
-    """The amount as Stripe counts it. Raises ProviderPermanent for what it cannot express."""
-    if money.currency in _CENTS_ALL_THE_SAME:
+    """The amount as Stripe counts it. Raises ProviderPermanent `amount_not_supported` for what it cannot express."""
+    if not is_expressible(CHARGE_LIMITS, money):
+        text = f"cannot charge {money.display} exactly"
+        raise ProviderPermanent("stripe", text, provider_code=AMOUNT_NOT_SUPPORTED)
+    if money.currency in HUNDREDTHS:
         return money.amount * 100
-    if money.currency in _WHOLE_ALL_THE_SAME:
-        return _exact(money, 100)
-    if money.currency in _TENS_ONLY and money.amount % 10:
-        raise ProviderPermanent(
-            "stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported"
-        )
-    return money.amount
+    return money.amount // 100 if money.currency in WHOLE else money.amount
 
 
 def from_wire(amount: int, currency: str) -> Money:
     code = currency.upper()
-    if code in _CENTS_ALL_THE_SAME:
+    if code in HUNDREDTHS:
         return Money(amount // 100, code)
-    return Money(amount * 100 if code in _WHOLE_ALL_THE_SAME else amount, code)
-
-
-def _exact(money: Money, unit: int) -> int:
-    if money.amount % unit:
-        raise ProviderPermanent(
-            "stripe", f"cannot charge {money.display} exactly", provider_code="amount_not_supported"
-        )
-    return money.amount // unit
+    return Money(amount * 100 if code in WHOLE else amount, code)
 
 
 def intent_from(wire: dict[str, Any], disputes: tuple[dict[str, Any], ...] = ()) -> Intent:

@@ -18,6 +18,7 @@ from hub.backoffice import Backoffice
 from hub.bookings import Bookings, Fulfilment
 from hub.bookings.store import Store
 from hub.completions import Completions
+from hub.core.charge_limits import ChargePolicy
 from hub.core.clock import Ids
 from hub.core.idempotency import Idempotency
 from hub.core.inbox import Inbox
@@ -116,7 +117,7 @@ def services(have: Resources) -> Services:
     if money is not None:
         for name in wired.gateways:
             inbox.on(name, money.settlement.on_event)
-    fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers)
+    fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers, _charges(wired))
     for supplier in wired.suppliers:
         inbox.on(supplier, fulfilment.on_event)
     language = completions(have, wired, ids)
@@ -168,7 +169,13 @@ def _flights(have: Resources, wired: Adapters, locations: Locations, ids: Ids) -
         ttl=have.settings.search_ttl,
         deadline=have.settings.search_deadline,
         sandboxed=wired.sandboxed,
+        charges=_charges(wired),
     )
+
+
+def _charges(wired: Adapters) -> ChargePolicy:
+    """What the payment providers that are on can charge."""
+    return ChargePolicy({name: gateway.charge_limits for name, gateway in wired.gateways.items()})
 
 
 @dataclass(frozen=True, slots=True)

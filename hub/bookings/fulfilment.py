@@ -8,7 +8,7 @@ what it has instead of asking for it again.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,12 +18,14 @@ from hub.attention import Attention
 from hub.bookings.model import HELD, Booking, BookingStatus
 from hub.bookings.store import SQL, Store
 from hub.bookings.work import BookingChanged, CapturePayment, FulfilBooking
+from hub.core.charge_limits import ChargePolicy
 from hub.core.clock import Clock
 from hub.core.context import about
 from hub.core.db import Database, Tx
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Retry, job
+from hub.core.money import Money
 from hub.flights import (
     FlightOffer,
     FlightQuery,
@@ -67,6 +69,8 @@ class Fulfilment:
     clock: Clock
     suppliers: dict[str, Any]
     """By name; each is a PriceChecker and an OrderDesk."""
+    charges: ChargePolicy = field(default_factory=ChargePolicy)
+    """What can be charged here: a price that has risen is asked for as it can be charged."""
 
     @job
     async def fulfil(self, work: FulfilBooking) -> None:
@@ -168,12 +172,20 @@ class Fulfilment:
             await self._wait_or_fail(order, error)
             return
         if (why := _refusal(check, order)) == "price_changed" and check.total is not None:
-            async with self.db.transaction() as tx:
-                await self.store.ask_consent(tx, order.booking, check.total, self.clock.now() + CONSENT)
+            await self._ask_consent(order, check.total)
         elif why:
             await self._fail(order, why)
         elif (started := await self._start(order)) is not None:
             await self._place(started, check)
+
+    async def _ask_consent(self, order: Order, price: Money) -> None:
+        """To the new price as it can be charged. One that no payment provider charges ends the booking."""
+        charge = self.charges.charge(price)
+        if charge.refusal is not None:
+            await self._fail(order, "price_changed")
+            return
+        async with self.db.transaction() as tx:
+            await self.store.ask_consent(tx, order.booking, charge.total, self.clock.now() + CONSENT)
 
     async def _wait_or_fail(self, order: Order, error: ProviderTransient) -> None:
         """Nothing has been ordered, so waiting costs nothing but time; after a while the money goes back."""

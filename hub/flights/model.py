@@ -82,6 +82,10 @@ class FlightOffer:
     throwaway: bool = False
     alternates: tuple[str, ...] = ()
     """Other suppliers that sell the same product, for the same or more."""
+    supplier_total: Money | None = None
+    """The supplier's own price, where `total` is that price rounded up to an amount that can be charged."""
+    payment_providers: tuple[str, ...] = ()
+    """The payment providers that can charge `total`. Empty: no payments are taken here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from hub.core.cache import Cache, Cached, Loaded
+from hub.core.charge_limits import ChargePolicy
 from hub.core.clock import Clock, Ids
 from hub.core.db import Database, named_queries
 from hub.core.errors import FieldError, Gone, Invalid, NotFound, ProviderError, ProviderPermanent, ProviderTimeout
@@ -17,6 +18,7 @@ from hub.core.jobs import every
 from hub.core.money import Money
 from hub.flights.checks import check_query
 from hub.flights.model import FlightOffer, FlightQuery, FlightSearch, StoredOffer
+from hub.flights.pricing import PricedOffers, price_check, price_offers
 from hub.flights.ranking import wanted
 from hub.flights.snapshot import offer_from_json, offer_to_json, public_offer, query_from_json, query_to_json
 from hub.locations import Locations
@@ -87,6 +89,8 @@ class Flights:
     deadline: float
     sandboxed: frozenset[str]
     hidden_city: bool = False
+    charges: ChargePolicy = field(default_factory=ChargePolicy)
+    """What can be charged here. Offers are shown at prices that it accepts."""
 
     async def search(self, query: FlightQuery, *, where: str = "") -> bytes:
         """The whole answer as JSON, with the age of what was kept.
@@ -144,7 +148,8 @@ class Flights:
             if error.provider_code == "offer_gone":
                 raise Gone("The offer has expired; search again.", code="offer_expired") from error
             raise
-        return LiveCheck(stored, found.available, found.total, self.clock.now())
+        priced = price_check(found, self.charges)
+        return LiveCheck(stored, priced.available, priced.total, self.clock.now())
 
     @every(600)
     async def sweep(self) -> None:
@@ -161,13 +166,14 @@ class Flights:
             raise _failure(heard)
         search_id, now = self.ids.uuid(), self.clock.now()
         every = (offer for one in good for offer in one.offers if offer.expires_at > now + BOOKABLE)
+        priced = price_offers(every, self.charges)
         found = [
             replace(offer, id=f"off_{search_id.hex}_{number}")
-            for number, offer in enumerate(wanted(every, query, hidden_city=self.hidden_city))
+            for number, offer in enumerate(wanted(priced.offers, query, hidden_city=self.hidden_city))
         ]
         if found:
             await self._keep(search_id, query, found, now)
-        body = self._body(query, heard, found, now)
+        body = self._body(query, heard, (found, priced), now)
         return self._loaded(body, _life(found, now), whole=len(good) == len(heard))
 
     def _loaded(self, body: bytes, life: float, *, whole: bool) -> Loaded:
@@ -195,14 +201,18 @@ class Flights:
         async with self.db.connection() as connection:
             await connection.execute(SQL.insert_search, search_id, query_to_json(query), snapshot, now, last)
 
-    def _body(self, query: FlightQuery, heard: list[_Heard], found: list[FlightOffer], now: datetime) -> bytes:
+    def _body(
+        self, query: FlightQuery, heard: list[_Heard], shown: tuple[list[FlightOffer], PricedOffers], now: datetime
+    ) -> bytes:
         """`sources` comes before `offers`: its ages are written in when it is sent (see `dated`)."""
+        found, priced = shown
         body = {
             "query": query_to_json(query),
             "fetched_at": now.isoformat(),
             "sandbox": any(one.provider in self.sandboxed for one in found)
             or (not found and bool(self.sandboxed & self.suppliers.keys())),
             "sources": [one.as_json() for one in heard],
+            "pricing": {"rounded": priced.rounded, "left_out": dict(priced.left_out)},
             "offers": [public_offer(one, sandbox=one.provider in self.sandboxed) for one in found],
             "locations": self._places(found),
         }

@@ -40,6 +40,8 @@ def public_offer(offer: FlightOffer, *, sandbox: bool) -> dict[str, Any]:
         "id": offer.id,
         "provider": offer.provider,
         "total": money_json(offer.total),
+        "supplier_total": money_json(offer.supplier_total) if offer.supplier_total else None,
+        "payment_providers": list(offer.payment_providers),
         "slices": [_slice(one) for one in offer.slices],
         "stops": max(len(one.segments) - 1 for one in offer.slices),
         "duration_s": sum(one.duration_s for one in offer.slices),

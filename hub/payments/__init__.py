@@ -10,6 +10,8 @@ provider says of the intent now, and only ever moves forward.
 
 from hub.payments.cashier import Cashier
 from hub.payments.gateway import (
+    AMOUNT_NOT_SUPPORTED,
+    AmountNotSupported,
     CheckoutPage,
     Checkouts,
     DisputeSeen,
@@ -27,6 +29,8 @@ from hub.payments.settlement import Settlement
 from hub.payments.statements import Movement, Statements
 
 __all__ = [
+    "AMOUNT_NOT_SUPPORTED",
+    "AmountNotSupported",
     "Cashier",
     "CheckoutPage",
     "Checkouts",

@@ -10,11 +10,11 @@ from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx
-from hub.core.errors import Conflict, Gone, ProviderError
+from hub.core.errors import Conflict, Gone, HubError, ProviderError
 from hub.core.money import Money
 from hub.identity import Caller
-from hub.payments.gateway import Gateways, Intent
-from hub.payments.intents import Intents
+from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, AmountNotSupported, CreationRefused, Gateways, Intent
+from hub.payments.intents import Intents, never_created
 from hub.payments.ledger import SQL, Ledger, Payment
 
 _OPEN = frozenset({
@@ -46,15 +46,28 @@ class Cashier:
 
         `amount` (minor units) and `currency` are what the traveller believes to pay. Raises Conflict when that is not
         the hub's own price or the booking is not to be paid, Gone when its time is over, Invalid for a provider that
-        is not on. Another provider than before, or a page, gives its place to it while nothing is held.
+        is not on, AmountNotSupported. Another provider than before, or a page, gives its place to it while nothing is
+        held.
         """
         with about(booking_id=booking_id):
-            gateway = self.gateways.named(provider)
+            self.gateways.named(provider)
             await self.look(booking_id, caller.id)
-            payment = await self._open(caller, booking_id, (amount, currency), gateway.name, provider)
-            intent = await self.intents.of(payment)
+            payment = await self._open(caller, booking_id, (amount, currency), provider)
+            try:
+                intent = await self.intents.of(payment)
+            except CreationRefused as refused:
+                raise await self.close_refused(payment, refused) from refused
             async with self.db.transaction() as tx:
                 return await self.ledger.settle(tx, payment.id, intent), intent
+
+    async def close_refused(self, payment: Payment, refused: CreationRefused) -> HubError:
+        """Ends a payment that exists nowhere but here, so that the next attempt is a new one; the error to raise."""
+        if refused.leaves_nothing:
+            async with self.db.transaction() as tx:
+                await self.ledger.settle(tx, payment.id, never_created(payment, refused))
+        if refused.provider_code == AMOUNT_NOT_SUPPORTED:
+            return AmountNotSupported(payment.provider, payment.amount)
+        return refused
 
     async def accept_price(self, caller: Caller, booking_id: UUID, price: Money) -> Booking:
         """The traveller agrees to the price that has risen: the old hold goes back, and the booking is to be paid anew.
@@ -119,7 +132,7 @@ class Cashier:
                 await self.ledger.settle(tx, payment.id, intent)
 
     async def _open(
-        self, caller: Caller, booking_id: UUID, believed: tuple[int | None, str | None], name: str, asked: str | None
+        self, caller: Caller, booking_id: UUID, believed: tuple[int | None, str | None], asked: str | None
     ) -> Payment:
         async with self.db.transaction(caller.id) as tx:
             await self.bookings.find(tx, booking_id)
@@ -127,10 +140,11 @@ class Cashier:
                 booking = await self.bookings.find(tx, booking_id, lock=True)
                 _check_price(booking, *believed)
                 self.check(booking)
+                gateway = self.gateways.able_to_charge(booking.total, asked)
                 live = await tx.fetchrow(SQL.live_of_booking, booking_id)
                 if live is not None and (asked not in {None, live["provider"]} or _waits_on_page(live)):
                     await self.make_room(tx, Payment.from_row(live))
-                return await self.insert(tx, booking, name)
+                return await self.insert(tx, booking, gateway.name)
 
     def check(self, booking: Booking) -> None:
         """Raises Conflict for a booking that is not to be paid, Gone for one whose time is over."""

@@ -1,14 +1,55 @@
 """What the hub needs of a payment provider."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 from uuid import UUID
 
 from hub.bookings import PaymentStatus
+from hub.core.charge_limits import ChargeLimits, refusal_of
 from hub.core.errors import Conflict, FieldError, Invalid, ProviderPermanent
 from hub.core.money import Money
+
+AMOUNT_NOT_SUPPORTED = "amount_not_supported"
+"""The code for an amount that a provider cannot charge, or not in this currency."""
+
+_REFUSED = frozenset({400, 402, 404, 422})
+"""A 401 or 403 says something of the hub's key, and nothing of the request."""
+_USED_BEFORE = frozenset({"idempotency_error", "PAYPAL_REQUEST_ID_PREVIOUSLY_USED"})
+"""The key has made something, with another body."""
+
+
+class AmountNotSupported(Invalid):
+    """The payment provider cannot charge this amount."""
+
+    code = AMOUNT_NOT_SUPPORTED
+
+    def __init__(self, provider: str, money: Money, others: tuple[str, ...] = ()) -> None:
+        text = f"{money.display} cannot be charged by {provider}."
+        if others:
+            text += f" Choose another provider: {', '.join(others)}."
+        super().__init__(text, errors=(FieldError("/provider", AMOUNT_NOT_SUPPORTED, text),))
+
+
+class CreationRefused(ProviderPermanent):
+    """The provider has refused to begin the payment."""
+
+    @classmethod
+    def of(cls, error: ProviderPermanent) -> Self:
+        """The same error, of a request that was to make the intent or the page."""
+        refused = cls(
+            error.provider, provider_code=error.provider_code, provider_status=error.provider_status, code=error.code
+        )
+        refused.detail = error.detail
+        return refused
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """Whether the provider has said so of this very request: the key is the payment's, so none was made before."""
+        if self.provider_code in _USED_BEFORE:
+            return False
+        return self.provider_code == AMOUNT_NOT_SUPPORTED or self.provider_status in _REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +139,7 @@ class Gateway(Protocol):
     publishable_key: str
     keeps_customers: bool
     """Whether travellers have accounts at the provider."""
+    charge_limits: ChargeLimits
 
     def intent_of(self, event: dict[str, Any]) -> str | None:
         """The intent that a webhook's payload is about, or the page; None when it is about none."""
@@ -158,6 +200,26 @@ class Gateways:
             text = f"one of {', '.join(sorted(self.by_name))}"
             raise Invalid(errors=(FieldError("/provider", "unknown_provider", text),))
         return found
+
+    def able_to_charge(self, money: Money, name: str | None) -> Gateway:
+        """The gateway asked for; without a name the default, or another that can charge the amount.
+
+        Raises Invalid for one that is not on, AmountNotSupported.
+        """
+        asked = self.named(name)
+        return self._able(money, name, asked, (asked, *self.by_name.values()))
+
+    def with_pages_for(self, money: Money, name: str | None) -> Gateway:
+        """As `able_to_charge`, among the gateways that have pages. Raises also what `with_pages` raises."""
+        asked = self.with_pages(name)
+        paged = [gateway for gateway in self.by_name.values() if isinstance(gateway, Checkouts)]
+        return self._able(money, name, asked, (asked, *paged))
+
+    def _able(self, money: Money, name: str | None, asked: Gateway, gateways: Iterable[Gateway]) -> Gateway:
+        able = [gateway for gateway in gateways if refusal_of(gateway.charge_limits, money) is None]
+        if asked in able or (able and name is None):
+            return asked if asked in able else able[0]
+        raise AmountNotSupported(asked.name, money, tuple(sorted({gateway.name for gateway in able})))
 
     def with_pages(self, name: str | None) -> Gateway:
         """The one asked for, or the default, or any other that has pages.

@@ -8,7 +8,7 @@ from hub.bookings.store import Store
 from hub.core.db import Database
 from hub.core.errors import ProviderPermanent
 from hub.customers import Customer, Customers
-from hub.payments.gateway import CheckoutPage, Gateway, Gateways, Intent, IntentRequest, PageRequest
+from hub.payments.gateway import CheckoutPage, CreationRefused, Gateway, Gateways, Intent, IntentRequest, PageRequest
 from hub.payments.ledger import SQL, Payment
 
 _LAPSED = frozenset({"INVALID_RESOURCE_ID"})
@@ -27,6 +27,7 @@ class Intents:
         """Asked twice, also after a lost answer, it is the same intent: the key is the payment, the body its facts.
 
         For a payment on a page: what has become of the page, which is made where that is not certain.
+        Raises CreationRefused where the provider refuses to make either.
         """
         if payment.intent_id is not None:
             return await self.read(payment)
@@ -41,7 +42,10 @@ class Intents:
             description=f"Booking {booking.reference}",
             payment_customer_id=await self._payment_customer(gateway, customer),
         )
-        return await gateway.create(request, key=f"payment:{payment.id}:create")
+        try:
+            return await gateway.create(request, key=f"payment:{payment.id}:create")
+        except ProviderPermanent as error:
+            raise CreationRefused.of(error) from error
 
     async def page(self, payment: Payment) -> CheckoutPage:
         """The page that the payment is made on, made once under its key."""
@@ -60,7 +64,10 @@ class Intents:
             payment_customer_id=await self._payment_customer(gateway, customer),
         )
         make = pages.payment_link if payment.page == "link" else pages.checkout
-        made = await make(request, key=f"payment:{payment.id}:page")
+        try:
+            made = await make(request, key=f"payment:{payment.id}:page")
+        except ProviderPermanent as error:
+            raise CreationRefused.of(error) from error
         async with self.db.transaction() as tx:
             await tx.fetchrow(SQL.set_page, payment.id, made.id, made.url, made.expires_at)
         return made
@@ -107,3 +114,8 @@ class Intents:
         made = await gateway.ensure_customer(customer.id, customer.email, customer.name)
         async with self.db.transaction() as tx:
             return await self.customers.keep_payment_customer(tx, customer.id, made)
+
+
+def never_created(payment: Payment, refused: CreationRefused) -> Intent:
+    """The state of a payment whose intent the provider refused to create."""
+    return Intent("", payment.id, payment.amount, PaymentStatus.FAILED, failure=refused.provider_code or refused.code)

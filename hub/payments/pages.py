@@ -14,6 +14,7 @@ from hub.core.db import Database, Tx
 from hub.core.errors import Conflict
 from hub.identity import Caller
 from hub.payments.cashier import Cashier
+from hub.payments.gateway import CreationRefused
 from hub.payments.ledger import SQL, Payment
 from hub.payments.links import Returns
 
@@ -50,7 +51,7 @@ class Pages:
         """A page for the booking's own price. Asked again with the same addresses, the same page while it is open.
 
         Raises NotFound, Conflict when the booking is not to be paid or money is on its way, Gone when its time is
-        over, Invalid for a provider without pages.
+        over, Invalid for a provider without pages, AmountNotSupported.
         """
         async with self.db.transaction(caller.id) as tx:
             await self.cashier.bookings.find(tx, booking_id)
@@ -62,13 +63,17 @@ class Pages:
 
     async def _open(self, booking_id: UUID, wish: Wish) -> OpenPage:
         with about(booking_id=booking_id):
-            name = self.cashier.gateways.with_pages(wish.provider).name
+            self.cashier.gateways.with_pages(wish.provider)
             await self.cashier.look(booking_id)
             async with self.db.transaction() as tx:
                 booking = await self.cashier.bookings.find(tx, booking_id, lock=True)
                 self.cashier.check(booking)
+                name = self.cashier.gateways.with_pages_for(booking.total, wish.provider).name
                 payment = await self._payment(tx, booking, wish, name)
-            page = await self.cashier.intents.page(payment)
+            try:
+                page = await self.cashier.intents.page(payment)
+            except CreationRefused as refused:
+                raise await self.cashier.close_refused(payment, refused) from refused
             return OpenPage(payment, page.id, page.url, min(booking.expires_at, page.expires_at or booking.expires_at))
 
     async def _payment(self, tx: Tx, booking: Booking, wish: Wish, provider: str) -> Payment:

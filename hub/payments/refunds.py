@@ -7,13 +7,14 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from hub.core.charge_limits import is_expressible
 from hub.core.clock import Clock, Ids
 from hub.core.context import about, current
 from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, FieldError, Invalid, NotFound, ProviderPermanent
 from hub.core.jobs import Job, every, job
 from hub.core.money import Money
-from hub.payments.gateway import Gateways
+from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, Gateways
 from hub.payments.ledger import SQL, Ledger, Payment
 
 STRANDED = timedelta(seconds=60)
@@ -55,7 +56,8 @@ class Refunds:
     async def ask(self, payment_id: UUID, *, amount: Money | None, reason: str) -> Refund:
         """For staff: a part, or the rest when no amount is named.
 
-        Raises NotFound, Conflict `nothing_to_refund` or `refund_exceeds_captured`, Invalid for another currency.
+        Raises NotFound, Conflict `nothing_to_refund` or `refund_exceeds_captured`, Invalid for another currency or an
+        amount that the provider cannot give back.
         """
         async with self.db.transaction() as tx:
             if await tx.fetchval(SQL.booking_of, payment_id) is None:
@@ -68,6 +70,8 @@ class Refunds:
     async def request(self, tx: Tx, payment_id: UUID, *, amount: Money | None, reason: str) -> Refund | None:
         """Writes the wish down with its job. None when nothing is left. The payment's lock makes wishes queue up."""
         payment = await self.ledger.locked(tx, payment_id)
+        if amount is not None:
+            self._check_expressible(amount, payment)
         asked = _checked(amount, payment, await self.ledger.left(tx, payment))
         if asked <= 0:
             return None
@@ -80,6 +84,13 @@ class Refunds:
         )  # fmt: skip
         await self.ledger.jobs.enqueue(tx, RefundPayment(refund_id=made), key=f"refund:{made}")
         return Refund.from_row(await tx.fetchrow(SQL.find_refund, made))  # type: ignore[arg-type]
+
+    def _check_expressible(self, amount: Money, payment: Payment) -> None:
+        gateway = self.gateways.by_name.get(payment.provider)
+        same = amount.currency == payment.amount.currency
+        if gateway is not None and same and not is_expressible(gateway.charge_limits, amount):
+            text = f"{payment.provider} cannot give back {amount.display} exactly"
+            raise Invalid(errors=(FieldError("/amount", AMOUNT_NOT_SUPPORTED, text),))
 
     @job
     async def refund(self, work: RefundPayment) -> None:

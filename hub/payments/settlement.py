@@ -16,8 +16,8 @@ from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, NotFound, ProviderError, ProviderPermanent
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Job, Retry, every, job
-from hub.payments.gateway import Gateways, Intent
-from hub.payments.intents import Intents
+from hub.payments.gateway import CreationRefused, Gateways, Intent
+from hub.payments.intents import Intents, never_created
 from hub.payments.ledger import ENDED, SQL, ClosePage, Ledger, Payment
 from hub.payments.refunds import RefundPayment, Refunds
 
@@ -125,7 +125,13 @@ class Settlement:
                     log.warning("payment.read_failed", provider=error.provider, code=error.code)
 
     async def _give_back(self, payment: Payment, because: str) -> None:
-        intent = await self.intents.of(payment)
+        try:
+            intent = await self.intents.of(payment)
+        except CreationRefused as refused:
+            if not refused.leaves_nothing:
+                raise
+            await self._settle(payment.id, never_created(payment, refused))
+            return
         if intent.status is PaymentStatus.PROCESSING:
             raise Retry(30, "the payment is still being processed by the bank")
         if intent.status in {PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED}:

@@ -1,7 +1,7 @@
 """What is sold on a payment page, priced on the spot."""
 
 from adapters.sandbox.stripe.errors import invalid, missing_param
-from adapters.sandbox.stripe.money import MOST, least, read_currency, written
+from adapters.sandbox.stripe.money import check_step, least, most, read_currency, written
 from adapters.sandbox.stripe.params import Params
 from adapters.sandbox.stripe.state import Object, Stripe
 
@@ -17,10 +17,12 @@ def total_of(items: list[Object]) -> tuple[int, str]:
     total, currency = sum(one["amount_total"] for one in items), str(items[0]["currency"])
     if any(one["currency"] != currency for one in items):
         raise invalid("All line items must have the same currency.", "line_items")
-    if not least(currency) <= total <= MOST:
-        least_of_all = written(least(currency), currency)
-        message = f"The Checkout Session's total amount must convert to at least {least_of_all}."
-        raise invalid(message, "line_items", "amount_too_small" if total < MOST else "amount_too_large")
+    if total < least(currency):
+        message = f"The Checkout Session's total amount must convert to at least {written(least(currency), currency)}."
+        raise invalid(message, "line_items", "amount_too_small")
+    if total > most(currency):
+        message = f"The Checkout Session's total amount must be at most {written(most(currency), currency)}."
+        raise invalid(message, "line_items", "amount_too_large")
     return total, currency
 
 
@@ -33,7 +35,8 @@ def _item(stripe: Stripe, group: Params) -> Object:
         raise missing_param(group.path("price_data"))
     currency = read_currency(price)
     price.need("unit_amount")
-    unit = price.integer("unit_amount", 0, MOST) or 0
+    unit = price.integer("unit_amount", 0) or 0
+    check_step(unit, currency, price.path("unit_amount"))
     product = price.group("product_data")
     if product is None:
         raise missing_param(price.path("product_data"))

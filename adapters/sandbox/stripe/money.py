@@ -17,7 +17,13 @@ _LEAST = {
     "aed": 200, "bgn": 100, "czk": 1500, "dkk": 250, "gbp": 30, "hkd": 400, "huf": 17500, "jpy": 50, "mxn": 1000,
     "myr": 200, "nok": 300, "pln": 200, "ron": 200, "sek": 300, "thb": 1000,
 }  # fmt: skip
-MOST = 99_999_999
+_MOST = 99_999_999
+_MOST_OF = {
+    "cop": 9_999_999_999, "huf": 9_999_999_999, "idr": 999_999_999_999, "inr": 999_999_999, "jpy": 9_999_999_999,
+    "lbp": 999_999_999_999,
+}  # fmt: skip
+"""Eight digits, but for these (docs.stripe.com/currencies, minimum and maximum charge amounts)."""
+_STEP = {"isk": 100, "ugx": 100} | dict.fromkeys(_THOUSANDTHS, 10)
 
 
 def exponent(currency: str) -> int:
@@ -26,6 +32,10 @@ def exponent(currency: str) -> int:
 
 def least(currency: str) -> int:
     return _LEAST.get(currency, {0: 50, 3: 200}.get(exponent(currency), 50))
+
+
+def most(currency: str) -> int:
+    return _MOST_OF.get(currency, _MOST)
 
 
 def written(amount: int, currency: str) -> str:
@@ -52,16 +62,21 @@ def read_currency_code(text: str, param: str = "currency") -> str:
 
 
 def read_amount(params: Params, currency: str) -> int:
-    """Between the currency's least amount and 999,999.99. Raises Refused."""
+    """Between the currency's least and greatest amount. Raises Refused."""
     params.need("amount")
     amount = params.integer("amount", 1) or 0
     if amount < least(currency):
         message = f"Amount must be at least {written(least(currency), currency)} {currency}"
         raise invalid(message, params.path("amount"), "amount_too_small")
-    if amount > MOST:
-        message = f"Amount must be no more than {written(MOST, currency)} {currency}"
+    if amount > most(currency):
+        message = f"Amount must be no more than {written(most(currency), currency)} {currency}"
         raise invalid(message, params.path("amount"), "amount_too_large")
-    step = {"isk": 100, "ugx": 100}.get(currency, 10 if currency in _THOUSANDTHS else 1)
-    if amount % step:
-        raise invalid(f"Invalid amount: {currency} amounts must be divisible by {step}.", params.path("amount"))
+    check_step(amount, currency, params.path("amount"))
     return amount
+
+
+def check_step(amount: int, currency: str, param: str) -> None:
+    """Raises Refused for an amount finer than Stripe's partners count the currency."""
+    step = _STEP.get(currency, 1)
+    if amount % step:
+        raise invalid(f"Invalid amount: {currency} amounts must be divisible by {step}.", param)

@@ -5,7 +5,7 @@ from functools import partial
 from adapters.sandbox.stripe import charges, disputes
 from adapters.sandbox.stripe.errors import Refused, invalid, missing_param
 from adapters.sandbox.stripe.listing import page
-from adapters.sandbox.stripe.money import written
+from adapters.sandbox.stripe.money import check_step, written
 from adapters.sandbox.stripe.state import Object, Stripe
 from adapters.sandbox.stripe.wire import Call
 
@@ -15,7 +15,8 @@ _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 def create(call: Call) -> Object:
     params = call.params
     charge = _charge(call)
-    amount = params.integer("amount", 1)
+    if (amount := params.integer("amount", 1)) is not None:
+        check_step(amount, charge["currency"], "amount")
     reason = params.choice("reason", _REASONS)
     metadata = params.metadata()
     params.accept("refund_application_fee", "reverse_transfer", "instructions_email", "currency", "origin", "customer")

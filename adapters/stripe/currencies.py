@@ -1,0 +1,51 @@
+"""What Stripe charges in each currency, and how it counts it (docs.stripe.com/currencies).
+
+Stripe counts some currencies otherwise than ISO 4217. Amounts of the wire are called units here.
+"""
+
+from types import MappingProxyType
+
+from hub.core.charge_limits import ChargeLimit, ChargeLimits
+from hub.core.money import decimals
+
+HUNDREDTHS = frozenset({"ISK", "UGX"})
+"""No decimals in ISO 4217, sent to Stripe in hundredths, and always whole."""
+WHOLE = frozenset({"MGA"})
+"""Two decimals in ISO 4217, whole units at Stripe."""
+TENS_ONLY = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+"""Three decimals, of which the last has to be 0."""
+_OTHERS = frozenset(
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BIF BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CLP CNY COP CRC "
+    "CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR JMD JPY KES "
+    "KGS KHR KMF KRW KYD KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR "
+    "NZD PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SEK SGD SHP SLE SOS SRD SZL THB TJS TOP TRY TTD "
+    "TWD TZS UAH USD UYU UZS VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW".split()
+)
+_MINIMUM = {
+    "AED": 200, "CZK": 1500, "DKK": 250, "GBP": 30, "HKD": 400, "HUF": 17500, "MXN": 1000, "MYR": 200, "NOK": 300,
+    "PLN": 200, "RON": 200, "SEK": 300, "THB": 1000,
+}  # fmt: skip
+"""Units. The others: the worth of 0.50 USD in the currency that the account settles in, at least 50 units."""
+_MAXIMUM = {
+    "COP": 9_999_999_999, "HUF": 9_999_999_999, "IDR": 999_999_999_999, "INR": 999_999_999, "JPY": 9_999_999_999,
+    "LBP": 999_999_999_999,
+}  # fmt: skip
+"""Units: more than the eight digits of all others."""
+_EIGHT_DIGITS = 99_999_999
+
+
+def _limit(code: str) -> ChargeLimit:
+    lowest = _MINIMUM.get(code, 200 if code in TENS_ONLY else 50)
+    highest = _MAXIMUM.get(code, _EIGHT_DIGITS)
+    if code in HUNDREDTHS:
+        return ChargeLimit(-(-lowest // 100), highest // 100)
+    if code in WHOLE:
+        unit = 10 ** decimals(code)
+        return ChargeLimit(lowest * unit, highest * unit, unit)
+    step = 10 if code in TENS_ONLY else 1
+    return ChargeLimit(lowest, highest // step * step, step)
+
+
+CHARGE_LIMITS: ChargeLimits = MappingProxyType(
+    {code: _limit(code) for code in sorted(_OTHERS | HUNDREDTHS | WHOLE | TENS_ONLY)}
+)
