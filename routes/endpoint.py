@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
 from hub.core import openapi
-from routes.parsing import QueryParser, check_json, parse_body, parse_path, read_body
+from routes.parsing import QueryParser, check_json, parse_body, parse_path, read_body, refuse_query
 from routes.request import ANYONE, OPTIONAL, Call, Operation, Reply
 
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
@@ -18,7 +18,11 @@ _ACCESS: dict[str, Any] = {ANYONE.name: "open", OPTIONAL.name: "optional"}
 
 
 class Endpoint:
-    """One decorated method. Raises TypeError at start for a signature that does not fit its path."""
+    """One decorated method. Raises TypeError at start for a signature that does not fit its path.
+
+    Query parameters that are not declared are refused, except on pages (links to them carry marks of campaigns) and
+    on the wire of OpenAI (its clients add parameters of their own).
+    """
 
     def __init__(self, operation: Operation, handler: Callable[..., Awaitable[Any]], name: str) -> None:
         self.operation = operation
@@ -32,7 +36,8 @@ class Endpoint:
         self._query_model = query
         self._path = self._read_path(hints)
         self._check()
-        self._query = QueryParser(query) if query is not None else None
+        self._lenient = operation.hidden or operation.wire != "hub"
+        self._query = QueryParser(query, lenient=self._lenient) if query is not None else None
         self._writer = TypeAdapter(self.returns) if _is_data(self.returns) else None
 
     def _read_body(self, hints: dict[str, Any]) -> None:
@@ -64,6 +69,8 @@ class Endpoint:
             arguments[name] = parse_path(adapter, request.match_info[name])
         if self._query is not None:
             arguments["query"] = self._query.parse(request.query)
+        elif not self._lenient:
+            refuse_query(request.query)
         raw = b""
         if self._wants_body or self.operation.idempotent:
             raw = await read_body(request, self.operation.max_body or max_body)

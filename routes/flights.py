@@ -38,7 +38,7 @@ class SearchIn(ApiModel):
     cabin: Cabin = "economy"
     currency: Currency = "EUR"
     max_stops: int | None = Field(default=None, ge=0, le=3)
-    sort: Literal["best", "price", "duration", "departure"] = "price"
+    sort: Literal["best", "price", "duration", "departure"] = "best"
 
     def to_domain(self) -> FlightQuery:
         return FlightQuery(**self.__dict__)

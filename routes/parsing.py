@@ -16,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hub.core.errors import BadRequest, FieldError, HubError, Invalid, NotFound, TooLarge
+from routes.pointers import locate, suggest, wire_name
 
 BODY_TIMEOUT = 20.0
 """Seconds for the whole body to arrive."""
@@ -101,7 +102,7 @@ def parse_body(adapter: TypeAdapter[Any], raw: bytes) -> Any:
         return parse_body(adapter, whole)
     if found[0]["type"] == "json_invalid":
         raise BadRequest("The body is not JSON.", code="malformed_json")
-    raise _invalid(found, "")
+    raise Invalid(errors=_field_errors(adapter, found, ""))
 
 
 def _is_whole(one: Any) -> bool:
@@ -118,35 +119,65 @@ def _with_whole_numbers(raw: bytes) -> bytes:
 
 
 class QueryParser:
-    """Reads a flat model from the query string; a list is repeated (`a=1&a=2`) or comma separated (`a=1,2`)."""
+    """Reads a flat model from the query string; a list is repeated (`a=1&a=2`) or comma separated (`a=1,2`).
 
-    def __init__(self, model: type[BaseModel]) -> None:
+    A parameter that the model does not have is an error, unless `lenient`.
+    """
+
+    def __init__(self, model: type[BaseModel], *, lenient: bool = False) -> None:
         self._adapter = TypeAdapter(model)
+        self._lenient = lenient
         self._names: dict[str, tuple[str, bool]] = {}
         for name, info in model.model_fields.items():
             alias = info.validation_alias or info.alias
-            for known in {name, alias if isinstance(alias, str) else name}:
+            for known in {wire_name(name), alias if isinstance(alias, str) else name}:
                 self._names[known] = (name, is_list(info.annotation))
+        self._known = tuple(map(wire_name, model.model_fields))
 
     def parse(self, query: Mapping[str, str]) -> Any:
-        """`query` is the request's multi-dict. Raises Invalid; parameters that nobody asked for are ignored."""
+        """`query` is the request's multi-dict. Raises Invalid."""
         values: dict[str, Any] = {}
+        errors: tuple[FieldError, ...] = ()
         for key, text in query.items():
             if key not in self._names:
+                errors = errors if self._lenient else (*errors, _unknown_parameter(key, self._known))
                 continue
             name, many = self._names[key]
             if _BAD_TEXT.search(text):
-                raise _wrong(f"/query/{name}", *_BAD_CHARACTER)
+                raise _wrong(f"/query/{wire_name(name)}", *_BAD_CHARACTER)
             if many:
                 values.setdefault(name, []).extend(part for one in text.split(",") if (part := one.strip()))
             elif name in values:
-                raise _wrong(f"/query/{name}", "repeated", "may be given once")
+                raise _wrong(f"/query/{wire_name(name)}", "repeated", "may be given once")
             else:
                 values[name] = text
+        return self._validate(values, errors[:_MOST_ERRORS])
+
+    def _validate(self, values: dict[str, Any], errors: tuple[FieldError, ...]) -> Any:
         try:
-            return self._adapter.validate_python(values)
+            value = self._adapter.validate_python(values)
         except ValidationError as error:
-            raise _invalid(error.errors(include_url=False, include_input=False), "/query") from None
+            found = error.errors(include_url=False, include_input=False)
+            raise Invalid(errors=(*errors, *_field_errors(self._adapter, found, "/query"))) from None
+        if errors:
+            raise Invalid(errors=errors)
+        return value
+
+
+def refuse_query(query: Mapping[str, str]) -> None:
+    """Raises Invalid when there are parameters, for an endpoint that takes none."""
+    if query:
+        raise Invalid(errors=tuple(_unknown_parameter(key, ()) for key in islice(query, _MOST_ERRORS)))
+
+
+def _unknown_parameter(name: str, known: tuple[str, ...]) -> FieldError:
+    return _unknown(f"/query/{_token(name)}", "unknown_parameter", name, known)
+
+
+def _unknown(pointer: str, code: str, name: str, known: tuple[str, ...]) -> FieldError:
+    suggestion = suggest(name, known)
+    text = f"is not known here; did you mean `{suggestion}`?" if suggestion else "is not known here"
+    return FieldError(pointer, code, text, suggestion)
 
 
 def parse_path(adapter: TypeAdapter[Any], text: str) -> Any:
@@ -236,12 +267,18 @@ def _wrong(pointer: str, code: str, message: str) -> Invalid:
     return Invalid(errors=(FieldError(pointer, code, message),))
 
 
-def _invalid(found: list[Any], prefix: str) -> Invalid:
-    errors = []
-    for one in found[:_MOST_ERRORS]:
-        pointer = prefix + "".join(f"/{_token(part)}" for part in one["loc"])
-        errors.append(FieldError(pointer, one["type"], _message(one)))
-    return Invalid(errors=tuple(errors))
+def _field_errors(adapter: TypeAdapter[Any], found: list[Any], prefix: str) -> tuple[FieldError, ...]:
+    """What pydantic found, each once: members of a union fail at the same place."""
+    errors = (_field_error(adapter, error, prefix) for error in found[:_MOST_ERRORS])
+    return tuple(dict.fromkeys(errors))
+
+
+def _field_error(adapter: TypeAdapter[Any], error: Any, prefix: str) -> FieldError:
+    place = locate(adapter.core_schema, error["loc"])
+    pointer = prefix + "".join(f"/{_token(part)}" for part in place.parts)
+    if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        return _unknown(pointer, "unknown_field", str(place.parts[-1]), place.names)
+    return FieldError(pointer, error["type"], _message(error))
 
 
 def _message(one: Any) -> str:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from hub.core.money import Money
 from hub.plans.again import FlightsAgain
@@ -84,6 +84,12 @@ class PlanIn(ApiModel):
         )
 
 
+Marks = Annotated[
+    list[dict[str, JsonValue]],
+    Field(default=[], max_length=100, description="as the hub shows them; they may be sent back, and change nothing"),
+]
+
+
 class ItemPatch(ApiModel):
     """What changes of an item. What comes from an offer or an activity (times of flights, prices) stays the hub's."""
 
@@ -112,9 +118,10 @@ class ItemIn(ApiModel):
     cost: AmountIn | Minor | None = None
     offer_id: Id | None = None
     activity_id: Id | None = None
+    marks: Marks
 
     def edit(self) -> ItemEdit:
-        names = [name for name in type(self).model_fields if name != "id"]
+        names = [name for name in type(self).model_fields if name not in {"id", "marks"}]
         return ItemEdit(self.id, _fields({name: getattr(self, name) for name in names}))
 
 
@@ -129,6 +136,7 @@ class DayIn(ApiModel):
     date: date
     title: Short | None = None
     items: list[ItemIn] = Field(max_length=24)
+    marks: Marks
 
 
 class PlanEdit(ApiModel):

@@ -46,8 +46,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class ApiModel(BaseModel):
     """What comes in and goes out: snake_case, and camelCase is understood too.
 
-    Unknown fields are ignored, so that a newer frontend can talk to an older hub; a model where a misspelt field
-    would lose money sets `extra="forbid"`. Strings are stripped and end at 50,000 characters unless the field says
+    An unknown field is an error with a suggestion: a misspelled one would lose a wish, or money, without a word.
+    Strings are stripped and end at 50,000 characters unless the field says
     otherwise. Bodies are read strictly: a number is no string, and a BeforeValidator must return the final type
     (for a date or a tuple), because what it returns is no longer JSON.
     """
@@ -55,6 +55,7 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(
         alias_generator=AliasGenerator(validation_alias=to_camel),
         validate_by_name=True,
+        extra="forbid",
         loc_by_alias=False,
         str_strip_whitespace=True,
         str_max_length=50_000,

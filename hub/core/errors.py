@@ -28,14 +28,19 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong field: `pointer` is a JSON pointer into the body, or `/query/name`, `/path/name`, `/header/name`."""
+    """One wrong field: `pointer` is a JSON pointer into the body, or `/query/name`, `/path/name`, `/header/name`.
+
+    `suggestion` is the name that was probably meant, where the field is unknown.
+    """
 
     pointer: str
     code: str
     message: str
+    suggestion: str | None = None
 
     def as_dict(self) -> dict[str, str]:
-        return {"pointer": self.pointer, "code": self.code, "message": self.message}
+        shown = {"pointer": self.pointer, "code": self.code, "message": self.message}
+        return shown if self.suggestion is None else {**shown, "suggestion": self.suggestion}
 
 
 class HubError(Exception):

@@ -23,7 +23,7 @@ class FlightQuery:
     cabin: Cabin = "economy"
     currency: str = "EUR"
     max_stops: int | None = None
-    sort: Literal["best", "price", "duration", "departure"] = "price"
+    sort: Literal["best", "price", "duration", "departure"] = "best"
 
     @property
     def passengers(self) -> int:

@@ -22,6 +22,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PASSWORD = "correct horse battery"
 VOLATILE = {"Date", "Server-Timing", "X-Request-Id"}
+FIELDS: dict[str, dict[str, str]] = {
+    "register": {"password": "a wrong one", "name": "Eve"},
+    "login": {"password": "a wrong one"},
+}
 ASKED = ("register", "login", "forgot-password", "resend-verification")
 NEAR = 0.15
 """How far two medians may be apart, as a part of the smaller one."""
@@ -52,7 +56,7 @@ class Street:
         """All that goes over the wire but the time. The request's id is chosen by who asks."""
         number = next(self.numbers)
         where = {"X-Forwarded-For": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
-        body = {"email": email, "password": "a wrong one", "name": "Eve"} | more
+        body = {"email": email} | FIELDS.get(path.rpartition("/")[2], {}) | more
         how: dict[str, Any] = {"data": body} if path.startswith("/account") else {"json": body}
         url, headers = self.hub.url + path, where | {"X-Request-Id": "the-same"}
         async with self.hub.session.post(url, headers=headers, allow_redirects=False, **how) as answer:

@@ -13,12 +13,16 @@ from routes.api import Api
 from routes.gate import Gate
 from routes.hot import HotPath
 from routes.middleware import Drain, Edge
-from routes.request import Reply, get
+from routes.request import ApiModel, Reply, get
 from tests.fixtures.logs import logging_to_memory
 from tests.routes.toy import Clock
 
 PATH = "/search?q=1"
 DIFFERENT = {"date", "x-request-id", "ratelimit-remaining", "ratelimit-reset"}
+
+
+class Question(ApiModel):
+    q: int = 0
 
 
 class Kept:
@@ -29,7 +33,7 @@ class Kept:
         self.normal = 0
 
     @get("/search")
-    async def search(self) -> Reply:
+    async def search(self, query: Question) -> Reply:
         self.normal += 1
         return Reply(b'{"kept":true}')
 

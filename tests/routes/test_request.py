@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
-from hub.core.errors import HubError
+from hub.core.errors import HubError, Invalid
 from routes.endpoint import Endpoint, endpoints_of
 from routes.parsing import _hostile, _wrong_leaves, is_list, parse_body
 from routes.request import ApiModel, Call, get, patch, post, put
@@ -81,7 +81,7 @@ async def test_the_value_that_was_sent_is_never_repeated():
 
 async def test_a_query_is_repeated_or_comma_separated_for_lists():
     async with Toy() as client:
-        answer = await client.get("/orders?kinds=a,b&kinds=c&maxStops=2&unknown=1")
+        answer = await client.get("/orders?kinds=a,b&kinds=c&maxStops=2")
         assert await answer.json() == {"q": "", "kinds": ["a", "b", "c"], "max_stops": 2, "sort": "up"}
 
 
@@ -92,6 +92,7 @@ async def test_a_query_is_repeated_or_comma_separated_for_lists():
         ("max_stops=1&maxStops=2", "/query/max_stops", "repeated"),
         ("q=%00", "/query/q", "bad_character"),
         ("sort=sideways", "/query/sort", "literal_error"),
+        ("sorted=up", "/query/sorted", "unknown_parameter"),
     ],
 )
 async def test_a_wrong_query_is_named(query, pointer, code):
@@ -251,9 +252,34 @@ def test_whatever_bytes_come_they_are_read_or_refused(raw):
     assert order in (400, 422) or isinstance(order, Order)
 
 
-def test_what_is_ignored_is_not_judged():
+def test_an_unknown_field_is_reported_whatever_it_holds():
     raw = b'{"people": [], "unknown": {"a": 100000000000000000000, "b\\u0000": "\\u0000"}}'
-    assert parse_body(ADAPTER, raw).people == []
+    with pytest.raises(Invalid) as refused:
+        parse_body(ADAPTER, raw)
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [("/unknown", "unknown_field")]
+
+
+def test_a_misspelled_field_gets_a_suggestion_at_every_depth():
+    with pytest.raises(Invalid) as refused:
+        parse_body(ADAPTER, b'{"people": [{"given_name": "A", "bornOn": "2001-02-03", "seat": 2}], "amuont": 5}')
+    shown = [(error.pointer, error.suggestion) for error in refused.value.errors]
+    assert shown == [("/people/0/seat", "seats"), ("/amuont", "amount")]
+    assert "did you mean `seats`?" in refused.value.errors[0].message
+
+
+async def test_a_misspelled_parameter_gets_a_suggestion_beside_what_else_is_wrong():
+    async with Toy() as client:
+        answer = await client.get("/orders?max_stop=1&sort=sideways&zzz=1")
+        shown = [(error["pointer"], error.get("suggestion")) for error in (await answer.json())["errors"]]
+        assert answer.status == 422
+        assert shown == [("/query/max_stop", "max_stops"), ("/query/zzz", None), ("/query/sort", None)]
+
+
+async def test_an_endpoint_without_parameters_refuses_them_and_a_page_does_not():
+    async with Toy() as client:
+        answer = await client.get("/who?page=2")
+        assert (answer.status, (await answer.json())["errors"][0]["pointer"]) == (422, "/query/page")
+        assert (await client.get("/page?utm_source=letter")).status == 200
 
 
 def test_a_whole_number_is_one_however_it_is_written():

@@ -134,7 +134,7 @@ class ToyRoutes:
         return {"given": body is not None}
 
     @get("/boom/{kind}", deadline=0.2)
-    async def boom(self, kind: str) -> None:
+    async def boom(self, kind: str, query: Filter) -> None:
         match kind:
             case "provider":
                 raise ProviderTransient("kiwi", retry_after=3.2)
