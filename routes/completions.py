@@ -17,6 +17,7 @@ from hub.core.errors import FieldError, HubError, Invalid, ProviderTransient
 from routes.openai_wire import HEARTBEAT, ChatIn, attempts_header, envelope, event
 from routes.openai_wire import Reply as ChatReply
 from routes.request import ASK_MODELS, READ_MONEY, ApiModel, Call, Reply, get, post
+from routes.stream_limit import StreamLimit
 
 TAGS = ("ai",)
 OPENS_AFTER = 10.0
@@ -65,8 +66,9 @@ class UsageOut(ApiModel):
 
 
 class CompletionRoutes:
-    def __init__(self, completions: Completions, ids: Ids) -> None:
+    def __init__(self, completions: Completions, ids: Ids, limit: StreamLimit) -> None:
         self._completions = completions
+        self._limit = limit
         self._ids = ids
 
     @post(
@@ -83,7 +85,8 @@ class CompletionRoutes:
         reply = ChatReply(f"chatcmpl-{self._ids.uuid().hex}", int(self._ids.clock.now().timestamp()), body.with_usage)
         async with aclosing(self._completions.stream(question, spender, models=body.chain)) as events:
             if body.stream:
-                return await _Stream(call.request, reply, self._ids.clock).run(events)
+                with self._limit.hold(call):
+                    return await _Stream(call.request, reply, self._ids.clock).run(events)
             async with _watched(call.request):
                 return await _whole(events, reply)
 

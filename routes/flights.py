@@ -1,4 +1,5 @@
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -156,8 +157,13 @@ class LocationsOut(ApiModel):
 
 
 class FlightRoutes:
-    def __init__(self, flights: Flights, locations: Locations) -> None:
+    """`count_search` counts a search that has to ask suppliers, and raises TooManyRequests above the limit."""
+
+    def __init__(
+        self, flights: Flights, locations: Locations, count_search: Callable[[Call], Awaitable[None]] | None = None
+    ) -> None:
         self._flights = flights
+        self._count_search = count_search
         self._locations = locations
         self._asked: OrderedDict[str, str] = OrderedDict()
 
@@ -173,6 +179,7 @@ class FlightRoutes:
     async def search(self, call: Call, query: SearchIn) -> Reply:
         """Flights of all suppliers. `sources` says who has answered, and how old each answer is."""
         wanted = query.to_domain()
+        await self._count(call, wanted)
         answer = await self._flights.search(wanted, where="/query")
         self._remember(call.request.raw_path, wanted)
         return Reply(answer)
@@ -187,7 +194,13 @@ class FlightRoutes:
     @post("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
     async def search_by_post(self, call: Call, body: SearchIn) -> Reply:
         """The same, asked with a body."""
-        return Reply(await self._flights.search(body.to_domain()))
+        query = body.to_domain()
+        await self._count(call, query)
+        return Reply(await self._flights.search(query))
+
+    async def _count(self, call: Call, query: FlightQuery) -> None:
+        if self._count_search is not None and self._flights.hot(self._flights.key(query)) is None:
+            await self._count_search(call)
 
     @get("/api/flights/offers/{offer_id}", who=ANYONE, tags=TAGS, reply=CheckOut)
     async def check(self, call: Call, offer_id: str) -> Reply:

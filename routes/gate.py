@@ -112,9 +112,18 @@ class Gate:
             return
         verdict = await self.limiter.check(limit_key(operation.limit, caller, visit.ip), rate)
         visit.headers.update(limit_headers(verdict))
+        self._refuse_above(operation.limit, verdict)
+
+    async def count(self, limit: str, call: Call) -> None:
+        """Counts costly work against a further limit of the caller. Raises TooManyRequests."""
+        rate = self.rates.get(limit)
+        if self.limiter is not None and rate is not None:
+            self._refuse_above(limit, await self.limiter.check(limit_key(limit, call.caller, call.visit.ip), rate))
+
+    def _refuse_above(self, limit: str, verdict: Verdict) -> None:
         if not verdict.allowed:
             if self.metrics is not None:
-                self.metrics.limited(operation.limit)
+                self.metrics.limited(limit)
             raise TooManyRequests(retry_after=verdict.retry_after)
 
     async def _once(
@@ -138,7 +147,7 @@ class Gate:
 
 def limit_key(limit: str, caller: Caller | None, ip: str) -> str:
     """Under which a request is counted."""
-    return f"{limit}:caller:{caller.id}" if caller else f"{limit}:ip:{_network(ip)}"
+    return f"{limit}:caller:{caller.id}" if caller else f"{limit}:ip:{network_of(ip)}"
 
 
 def limit_headers(verdict: Verdict) -> dict[str, str]:
@@ -182,8 +191,8 @@ def _bearer(request: web.Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _network(ip: str) -> str:
-    """Who owns one IPv6 address owns its whole /64."""
+def network_of(ip: str) -> str:
+    """The address, or its /64 for IPv6: who owns one address there owns them all."""
     if ":" not in ip:
         return ip
     return str(ipaddress.ip_network((ip, 64), strict=False).network_address)

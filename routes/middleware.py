@@ -23,6 +23,10 @@ level = logging.getLogger("access")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\]|[\w-]+\.localhost)(:\d{1,5})?")
+_LONGEST_ORIGIN = 200
+_MOST_REFUSED = 100
+"""Origins that are logged, each once."""
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONGEST_AGENT = 300
 _CLIENT_GONE = 499
@@ -96,7 +100,10 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`trusted_proxies`: how many hops of X-Forwarded-For are ours. `origins`: who may call from a browser."""
+    """`trusted_proxies`: how many hops of X-Forwarded-For are ours. `origins`: who may call from a browser.
+
+    In development every origin on this machine may call too, whatever its port: a frontend is served where it likes.
+    """
 
     clock: Clock
     ids: Ids
@@ -105,6 +112,8 @@ class Edge:
     origins: tuple[str, ...] = ()
     trusted_proxies: int = 0
     production: bool = False
+    own_origin: str = ""
+    _refused_origins: set[str] = field(default_factory=set, compare=False)
 
     def install(self, app: web.Application) -> None:
         """One middleware around everything. What must be on every answer is put there as it starts, streams too."""
@@ -188,7 +197,7 @@ class Edge:
         headers = {"Allow": allowed}
         if "Access-Control-Request-Method" in request.headers:
             headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
-            if request.headers.get("Origin") in self.origins:
+            if self._allows(request.headers.get("Origin")):
                 headers["Access-Control-Allow-Methods"] = allowed
                 headers["Access-Control-Allow-Headers"] = _MAY_SEND
                 headers["Access-Control-Max-Age"] = _PREFLIGHT_LIFE
@@ -214,16 +223,28 @@ class Edge:
         return _FIXED[self.production, page]
 
     def _allow_origin(self, request: web.Request, response: web.StreamResponse) -> None:
-        if not self.origins:
+        origin = request.headers.get("Origin")
+        if not self.origins and (self.production or origin is None):
             return
         vary = response.headers.get("Vary")
         if vary is None or "origin" not in vary.lower():
             response.headers["Vary"] = f"{vary}, Origin" if vary else "Origin"
-        origin = request.headers.get("Origin")
-        if origin in self.origins:
+        if origin is not None and self._allows(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Credentials"] = "true"
             response.headers["Access-Control-Expose-Headers"] = _MAY_READ
+
+    def _allows(self, origin: str | None) -> bool:
+        if origin is None or origin in self.origins:
+            return origin is not None
+        if not self.production and _LOCAL_ORIGIN.fullmatch(origin):
+            return True
+        if origin == self.own_origin:  # our own pages need no leave
+            return False
+        if len(self._refused_origins) < _MOST_REFUSED and origin not in self._refused_origins:
+            self._refused_origins.add(origin)
+            log.warning("cors.origin_refused", origin=origin[:_LONGEST_ORIGIN], setting="HUB_CORS_ORIGINS")
+        return False
 
 
 def client_ip(request: BaseRequest, trusted_proxies: int) -> str:

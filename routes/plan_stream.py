@@ -30,6 +30,7 @@ from hub.plans.service import Plans
 from routes.plan_views import PlanIn, PlanOut
 from routes.plans import PlanRoutes, gone
 from routes.request import TRAVELLER, Call, get, post
+from routes.stream_limit import StreamLimit
 
 TAGS = ("plans",)
 EVENTS = "text/event-stream"
@@ -49,8 +50,9 @@ class ClientGone(Exception):
 
 
 class PlanStreamRoutes:
-    def __init__(self, plans: Plans, routes: PlanRoutes) -> None:
+    def __init__(self, plans: Plans, routes: PlanRoutes, limit: StreamLimit) -> None:
         self._plans = plans
+        self._limit = limit
         self._routes = routes
 
     @post("/api/plan/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, tags=TAGS)
@@ -60,19 +62,21 @@ class PlanStreamRoutes:
         The same request under the same Idempotency-Key is the same plan: what was told is told again, after the
         Last-Event-ID where it comes along, and the days that are missing are made. Who leaves ends the work.
         """
-        resumed = await self._resumed(call)
-        if resumed is not None:
-            return await self._send(call, *resumed)
-        key = call.headers.get("Idempotency-Key")
-        kept = await self._plans.open(call.who, body.wanted(check_key(key) if key is not None else None))
-        return await self._send(call, kept, 0)
+        with self._limit.hold(call):
+            resumed = await self._resumed(call)
+            if resumed is not None:
+                return await self._send(call, *resumed)
+            key = call.headers.get("Idempotency-Key")
+            kept = await self._plans.open(call.who, body.wanted(check_key(key) if key is not None else None))
+            return await self._send(call, kept, 0)
 
     @get("/api/plan/{plan_id}/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, tags=TAGS)
     async def again(self, call: Call, plan_id: UUID) -> web.StreamResponse:
         """The stream of a plan of yours, from its beginning or after the Last-Event-ID. 204 when there is no more."""
         kept = await self._plans.find(call.who, plan_id)
         after = _last_event(call)
-        return await self._send(call, kept, after[1] if after is not None and after[0] == plan_id else 0)
+        with self._limit.hold(call):
+            return await self._send(call, kept, after[1] if after is not None and after[0] == plan_id else 0)
 
     async def _resumed(self, call: Call) -> tuple[Kept, int] | None:
         last = _last_event(call)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from hmac import compare_digest
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from hub.core.errors import HubError, NotFound
 from hub.core.metrics import exposition
 from routes.middleware import Drain
-from routes.request import Reply, get
+from routes.request import Call, Reply, get
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,11 @@ _DOCS_CSP = (
 
 
 class SystemRoutes:
-    """`checks` by name: database, migrations, worker. `openapi` gives the document as JSON."""
+    """`checks` by name: database, migrations, worker. `openapi` gives the document as JSON.
+
+    /metrics tells strangers how business goes, so here it is closed unless `metrics_token` opens it or the hub
+    listens on this machine only (`metrics_open`). Its proper place is the port of `metrics_app`.
+    """
 
     def __init__(
         self,
@@ -44,11 +49,15 @@ class SystemRoutes:
         checks: Mapping[str, Check],
         registry: CollectorRegistry,
         drain: Drain,
+        metrics_token: str | None = None,
+        metrics_open: bool = False,
     ) -> None:
         self._openapi = openapi
         self._checks = checks
         self._registry = registry
         self._drain = drain
+        self._metrics_token = metrics_token
+        self._metrics_open = metrics_open
         self._failing: frozenset[str] = frozenset()
         self._static = Path(str(files("routes").joinpath("static", "swagger-ui")))
 
@@ -75,10 +84,17 @@ class SystemRoutes:
             self._failing = failing
 
     @get("/metrics", limit=None, hidden=True)
-    async def metrics(self) -> Reply:
-        """Prometheus' text format."""
+    async def metrics(self, call: Call) -> Reply:
+        """Prometheus' text format. Without a right to it there is no such address."""
+        if not self._metrics_open and not self._has_token(call.headers.get("Authorization", "")):
+            raise NotFound
         body, content_type = exposition(self._registry)
         return Reply(body, headers=_NO_STORE, content_type=content_type)
+
+    def _has_token(self, authorization: str) -> bool:
+        scheme, _, token = authorization.partition(" ")
+        expected = (self._metrics_token or "").encode()
+        return bool(expected) and scheme.lower() == "bearer" and compare_digest(token.strip().encode(), expected)
 
     @get("/openapi.json", hidden=True)
     async def openapi(self) -> Reply:
@@ -98,6 +114,18 @@ class SystemRoutes:
             raise NotFound
         headers = {"Content-Type": _DOCS[name], "Cache-Control": "public, max-age=86400"}
         return web.FileResponse(self._static / name, headers=headers)
+
+
+def metrics_app(registry: CollectorRegistry) -> web.Application:
+    """An application that serves nothing but /metrics, for a port that the public does not reach."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        body, content_type = exposition(registry)
+        return web.Response(body=body, headers={**_NO_STORE, "Content-Type": content_type})
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    return app
 
 
 async def _outcome(check: Check) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from hub.core.context import about
-from hub.core.errors import BadRequest, NotFound, TooLarge
+from hub.core.errors import BadRequest, NotFound, TooLarge, Unauthenticated
 from hub.core.inbox import Inbox, RawWebhook, WebhookSource
+from routes.request import VISIT
+from routes.signature_failures import SignatureFailures
 
 STRIPE_TOO = ("/api/payment/webhook", "/api/payments/process-webhook")
 """Other addresses of Stripe's endpoint, which accounts may have on record from before."""
@@ -20,8 +22,11 @@ SLOWEST = 10.0
 class WebhookRoutes:
     """`public_url` is how the world reaches the hub: Twilio signs it, and no header may change it."""
 
-    def __init__(self, inbox: Inbox, sources: Mapping[str, WebhookSource], public_url: str) -> None:
+    def __init__(
+        self, inbox: Inbox, sources: Mapping[str, WebhookSource], public_url: str, failures: SignatureFailures
+    ) -> None:
         self._inbox = inbox
+        self._failures = failures
         self._sources = sources
         self._public_url = public_url
 
@@ -37,6 +42,8 @@ class WebhookRoutes:
         source = self._sources.get(name)
         if source is None or not source.configured:
             raise NotFound("There is no such webhook.", code="webhook_not_found")
+        ip = request[VISIT].ip
+        self._failures.admit(ip)
         raw = RawWebhook(
             headers=request.headers,
             body=await _body(request),
@@ -44,7 +51,12 @@ class WebhookRoutes:
             path_token=request.match_info.get("token"),
         )
         with about(actor=f"provider:{name}"):
-            new = await self._inbox.receive(source, raw)
+            try:
+                new = await self._inbox.receive(source, raw)
+            except Unauthenticated:
+                self._failures.failed(ip)
+                raise
+        self._failures.signed(ip)
         return web.json_response({"received": True, "duplicate": not new}, status=202)
 
 

@@ -1,9 +1,12 @@
 """The aiohttp application: the edge around everything, typed endpoints, pages, webhooks, what operators ask."""
 
 import random
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -23,6 +26,7 @@ from routes.api import Api
 from routes.attachments import AttachmentRoutes
 from routes.bookings import BookingRoutes
 from routes.completions import CompletionRoutes
+from routes.connections import CONNECTIONS, ConnectionLimit, affordable_connections, descriptor_limit
 from routes.customers import CustomerRoutes
 from routes.documents import DocumentRoutes
 from routes.flights import FlightRoutes
@@ -42,8 +46,10 @@ from routes.privacy import PrivacyRoutes
 from routes.reconcile import ReconcileRoutes
 from routes.reconcile_page import ReconcilePage
 from routes.security import SecurityRoutes
+from routes.signature_failures import SignatureFailures
 from routes.staff import StaffRoutes
 from routes.staff_door import StaffDoor
+from routes.stream_limit import StreamLimit
 from routes.system import Check, SystemRoutes
 from routes.webhooks import WebhookRoutes
 
@@ -65,9 +71,10 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         KeyRoutes(people.keyring),
     )
     plans = PlanRoutes(made.trips.desk, made.trips.faces, made.ids.clock)
-    found.add(PlanStreamRoutes(made.trips.desk.plans, plans), plans)
+    streams = StreamLimit(settings.streams_per_caller)
+    found.add(PlanStreamRoutes(made.trips.desk.plans, plans, streams), plans)
     if made.completions is not None:
-        found.add(CompletionRoutes(made.completions, made.ids))
+        found.add(CompletionRoutes(made.completions, made.ids, streams))
     if made.money is not None:
         found.add(
             PaymentRoutes(made.money.cashier, made.money.pages, _returns(settings), made.money.settlement),
@@ -93,6 +100,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         production=settings.env == "production",
+        own_origin="{0.scheme}://{0.netloc}".format(urlsplit(settings.own_url)),
     )
     edge.install(app)
     staff_door = StaffDoor(people.staff, settings.own_url, origins=settings.cors_origins)
@@ -104,21 +112,44 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         limiter=limiter(have),
         idempotency=made.idempotency,
         metrics=metrics,
-        rates={**RATES, "default": Rate(settings.rate_limit), "auth": Rate(settings.auth_rate_limit)},
+        rates={
+            **RATES,
+            "default": Rate(settings.rate_limit),
+            "auth": Rate(settings.auth_rate_limit),
+            "search": Rate(settings.search_rate_limit),
+        },
         max_body=settings.max_body,
     )
-    flights = FlightRoutes(made.flights, made.locations)
+    flights = FlightRoutes(made.flights, made.locations, partial(gate.count, "search"))
     typed = api(made, flights, settings)
-    typed.add(SystemRoutes(openapi=typed.openapi_json, checks=checks(have, jobs), registry=have.registry, drain=drain))
+    typed.add(_system(have, typed, checks(have, jobs), drain))
     typed.install(app, gate, for_openai=_for_models(gate, made, settings))
     staff_door.install(app, gate)
     if made.money is not None:
         ReconcilePage(made.money.reconciliation, staff_door).install(app, gate)
     PageRoutes(people.accounts, settings.own_url, settings.frontend_url).install(app, gate)
     PlanPage(made.trips.desk.sharing, made.trips.faces, settings.own_url, settings.frontend_url).install(app, gate)
-    WebhookRoutes(made.inbox, made.sources, settings.own_url).install(app)
+    WebhookRoutes(made.inbox, made.sources, settings.own_url, SignatureFailures(have.clock)).install(app)
+    app[CONNECTIONS] = ConnectionLimit(
+        most=settings.max_connections or affordable_connections(descriptor_limit()),
+        header_timeout=settings.header_timeout,
+        registry=have.registry,
+    )
     app[HOT] = HotPath(edge, gate, "/api/flights/search", flights.hot)
     return app
+
+
+def _system(have: Resources, typed: Api, asked: Mapping[str, Check], drain: Drain) -> SystemRoutes:
+    """In development a hub that only this machine reaches shows /metrics to everybody."""
+    settings = have.settings
+    return SystemRoutes(
+        openapi=typed.openapi_json,
+        checks=asked,
+        registry=have.registry,
+        drain=drain,
+        metrics_token=settings.metrics_token.get_secret_value() if settings.metrics_token else None,
+        metrics_open=settings.env == "development" and settings.host in {"127.0.0.1", "localhost", "::1"},
+    )
 
 
 def _for_models(gate: Gate, made: Services, settings: Settings) -> OpenAIGate:

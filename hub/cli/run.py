@@ -16,6 +16,7 @@ import aiohttp
 import structlog
 import typer
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 import adapters
 from adapters.sandbox.app import serve as serve_sandbox
@@ -25,7 +26,9 @@ from hub.core.log import configure
 from hub.core.worker import Worker, quiet
 from hub.settings import Settings
 from hub.settings.environment import SettingsError, unknown_variables, variables
+from routes.connections import CONNECTIONS, LimitedRunner, raise_descriptor_limit
 from routes.hot import HOT
+from routes.system import metrics_app
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +96,7 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 async def _serve(settings: Settings, *, with_worker: bool, with_sandbox: bool) -> None:
     started = time.perf_counter()
     stop = stop_signal()
+    raise_descriptor_limit()
     async with AsyncExitStack() as stack:
         if with_sandbox and settings.needs_sandbox and settings.sandbox_url is None:
             await stack.enter_async_context(sandbox_running(settings))
@@ -106,6 +110,7 @@ async def _serve(settings: Settings, *, with_worker: bool, with_sandbox: bool) -
         if jobs is not None:
             await stack.enter_async_context(working(jobs, settings.shutdown_grace))
         await stack.enter_async_context(listening(application, settings))
+        await stack.enter_async_context(metrics_port(have.registry, settings))
         log.info("hub.started", url=settings.own_url, seconds=round(time.perf_counter() - started, 2))
         _greet(settings)
         await stop.wait()
@@ -118,7 +123,7 @@ async def _work(settings: Settings) -> None:
         made = root.services(have)
         await _warm_up(settings, made)
         _settle()
-        async with working(root.worker(have, made), settings.shutdown_grace):
+        async with metrics_port(have.registry, settings), working(root.worker(have, made), settings.shutdown_grace):
             log.info("worker.started")
             await stop.wait()
 
@@ -217,13 +222,33 @@ async def working(jobs: Worker, grace: float) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def listening(application: web.Application, settings: Settings) -> AsyncIterator[None]:
-    """The open port. At the end it takes no more connections and finishes what is in flight."""
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=settings.shutdown_grace)
+    """The open ports. At the end they take no more connections and finish what is in flight."""
+    runner = LimitedRunner(
+        application, application[CONNECTIONS], shutdown_timeout=settings.shutdown_grace,
+        access_log=None, keepalive_timeout=settings.idle_timeout,
+    )  # fmt: skip
     await runner.setup()
     application[HOT].install(runner)
     try:
         await _bind(
             web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.reuse_port), "HUB_PORT", settings.port
+        )
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def metrics_port(registry: CollectorRegistry, settings: Settings) -> AsyncIterator[None]:
+    """Serves /metrics on the port of HUB_METRICS_PORT for the block. Each process needs a port of its own."""
+    if settings.metrics_port is None:
+        yield
+        return
+    runner = web.AppRunner(metrics_app(registry), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await _bind(
+            web.TCPSite(runner, settings.metrics_host, settings.metrics_port), "HUB_METRICS_PORT", settings.metrics_port
         )
         yield
     finally:

@@ -113,7 +113,7 @@ class Settings(Section):
     )
     header_timeout: float = Field(default=15.0, gt=0, description="seconds until a request's head has arrived whole")
     idle_timeout: float = Field(default=75.0, gt=0, description="seconds a connection may rest between two requests")
-    streams_per_caller: int = Field(default=8, ge=1, description="event streams a caller may have open at once")
+    streams_per_caller: int = Field(default=20, ge=1, description="event streams a caller may have open at once")
     search_rate_limit: int = Field(
         default=120, ge=1, description="distinct searches a minute and caller that have to ask suppliers"
     )

@@ -24,6 +24,7 @@ from routes.gate import Gate
 from routes.middleware import Drain, Edge
 from routes.plan_stream import PlanStreamRoutes
 from routes.plans import PlanRoutes
+from routes.stream_limit import StreamLimit
 from tests.plans.keeping import ADA, BEN, START, House, caller, house_over
 
 TRIP: dict[str, Any] = {
@@ -114,7 +115,7 @@ async def door_to(db: Database, flights: Any = None) -> AsyncIterator[Door]:
     api, app, metrics = Api(), web.Application(), HttpMetrics(new_registry())
     ids = Ids(house.clock)
     routes = PlanRoutes(house.desk, PlanFaces(Printer(), house.clock), house.clock)
-    api.add(PlanStreamRoutes(house.desk.plans, routes), routes)
+    api.add(PlanStreamRoutes(house.desk.plans, routes, StreamLimit(20)), routes)
     gate = Gate(authenticate, house.clock, metrics=metrics, idempotency=Idempotency(db, house.clock, ids))
     api.install(app, gate)
     Edge(house.clock, ids, metrics, Drain()).install(app)

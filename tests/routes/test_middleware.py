@@ -264,6 +264,26 @@ async def test_no_hostile_address_is_a_crash(target):
             assert "Set-Cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("origin", ["http://localhost:5173", "http://127.0.0.1:4200", "https://app.localhost"])
+async def test_in_development_any_origin_of_this_machine_may_call_and_in_production_none(origin):
+    async with Toy(edge={"origins": ("https://app.example",)}) as client:
+        answer = await client.get("/who", headers={"Origin": origin})
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+    async with Toy(edge={"origins": ("https://app.example",), "production": True}) as client:
+        answer = await client.get("/who", headers={"Origin": origin})
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["http://localhost.evil.example", "http://localhost:5173.evil.example", "null"])
+async def test_an_origin_that_only_looks_local_is_refused_and_logged_once(logged, origin):
+    async with Toy(edge={"own_origin": "http://127.0.0.1:1"}) as client:
+        for sender in (origin, origin, "http://127.0.0.1:1"):
+            answer = await client.get("/who", headers={"Origin": sender})
+            assert answer.headers.get("Access-Control-Allow-Origin") in {None, "http://127.0.0.1:1"}
+    refused = [line["origin"] for line in logged.events if line["event"] == "cors.origin_refused"]
+    assert refused == [origin]
+
+
 @pytest.mark.parametrize("header", ["Authorization", "Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "Origin"])
 @pytest.mark.parametrize("value", ["", " ", "Bearer", "Bearer  ", "\xff" * 50, "a" * 4000, "[::", ",,,", "%00"])
 async def test_no_hostile_header_is_a_crash(header, value):

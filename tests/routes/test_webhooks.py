@@ -19,6 +19,7 @@ from hub.core.jobs import Jobs
 from hub.core.metrics import HttpMetrics, new_registry
 from routes import webhooks
 from routes.middleware import Drain, Edge
+from routes.signature_failures import SignatureFailures
 from routes.webhooks import LARGEST, WebhookRoutes
 
 
@@ -52,7 +53,7 @@ async def client(db: Database, source: Source) -> AsyncIterator[TestClient[Any, 
     app = web.Application()
     Edge(clock, Ids(clock), HttpMetrics(new_registry()), Drain()).install(app)
     sources = {"bank": source, "silent": Source("silent", configured=False)}
-    WebhookRoutes(Inbox(db, Jobs(), clock), sources, "https://hub.example").install(app)
+    WebhookRoutes(Inbox(db, Jobs(), clock), sources, "https://hub.example", SignatureFailures(clock)).install(app)
     async with TestClient(TestServer(app)) as found:
         yield found
 
@@ -158,3 +159,19 @@ async def test_a_database_that_is_away_is_said_to_be_so(client: TestClient[Any, 
     await db.close()
     status, problem = await post(client, "bank", b'{"id": "evt_1"}')
     assert (status, problem["code"]) == (503, "unavailable")
+
+
+async def test_an_address_that_sends_only_unsigned_webhooks_is_refused_before_it_is_read(
+    client: TestClient[Any, Any], source: Source
+):
+    answers = [(await post(client, "bank/wrong", b"{}"))[0] for _ in range(20)]
+    assert answers == [401] * 10 + [429] * 10
+    assert len(source.seen) == 11
+
+
+async def test_a_provider_behind_the_same_address_is_never_shut_out(client: TestClient[Any, Any]):
+    assert (await post(client, "bank/secret", b'{"id": "evt_1"}'))[0] == 202
+    for _ in range(20):
+        await post(client, "bank/wrong", b"{}")
+    assert (await post(client, "bank/wrong", b"{}"))[0] == 429
+    assert (await post(client, "bank/secret", b'{"id": "evt_2"}'))[0] == 202

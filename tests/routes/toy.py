@@ -171,7 +171,11 @@ class Toy:
         self.metrics = HttpMetrics(self.registry)
         self.api = Api(title="toy", version="1")
         system = SystemRoutes(
-            openapi=self.api.openapi_json, checks=self.checks, registry=self.registry, drain=self.drain
+            openapi=self.api.openapi_json,
+            checks=self.checks,
+            registry=self.registry,
+            drain=self.drain,
+            metrics_open=True,
         )
         self.api.add(self.routes, system)
 
