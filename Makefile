@@ -5,19 +5,32 @@ export PYTHONDONTWRITEBYTECODE := 1
 # Half as many again as there are cores: tests that wait for something leave theirs to others.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(-(-3 * (os.cpu_count() or 1) // 2))")
 
-# One virtual environment for all. uv makes it in seconds; where uv cannot be had, plain pip does the same.
+# One virtual environment for all. uv fills it in seconds; where uv cannot be had or cannot download, pip does.
 # Only the stamps decide whether there is anything to do, so a second `make run` starts at once.
+PROGRESS := $(if $(shell test -t 2 && echo terminal),,--quiet)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 define install
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@if $(BIN)/python -m uv --version >/dev/null 2>&1; then \
-		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
-		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
-	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
-	fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "travel-hub needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1 | tail -1)."; \
+		echo "Install one, or name it: make run PYTHON=python3.13"; exit 1; } >&2
+	@test -x $(BIN)/python || { echo "Creating .venv"; $(PYTHON) -m venv .venv; } || { rm -rf .venv; \
+		echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; } >&2
+	@echo "Installing the packages of $(1): once, some minutes at most"
+	@$(BIN)/python -m pip install --quiet uv 2>/dev/null || true
+	@$(BIN)/python -m uv pip install $(PROGRESS) --python $(BIN)/python --require-hashes -r $(1) || { \
+		echo "uv cannot install them; trying pip"; \
+		$(BIN)/python -m pip install $(PROGRESS) --require-hashes -r $(1); }
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable . || \
+		$(BIN)/python -m pip install --quiet --no-deps --editable .
 endef
+
+# A folder that was moved, or whose Python is gone, is made anew.
+ifneq ($(wildcard .venv),)
+ifeq ($(shell .venv/bin/python -c '' 2>/dev/null && test -x "$$(sed -n '1s/^\#!\([^ ]*\).*/\1/p' .venv/bin/pip)" && echo works),)
+$(info .venv does not work any more; it is made anew)
+$(shell rm -rf .venv)
+endif
+endif
 
 .venv/.run: requirements.lock pyproject.toml
 	$(call install,requirements.lock)
