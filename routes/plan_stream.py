@@ -21,12 +21,13 @@ import orjson
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from hub.core.errors import BadRequest, HubError
+from hub.core.errors import BadRequest, HubError, Unauthenticated
 from hub.core.idempotency import check_key
 from hub.plans.ending import problem
 from hub.plans.kept import Event, Kept
 from hub.plans.pump import pumped
 from hub.plans.service import Plans
+from routes.gate import Authenticate
 from routes.plan_views import PlanIn, PlanOut
 from routes.plans import PlanRoutes, gone
 from routes.request import TRAVELLER, Call, get, post
@@ -50,10 +51,13 @@ class ClientGone(Exception):
 
 
 class PlanStreamRoutes:
-    def __init__(self, plans: Plans, routes: PlanRoutes, limit: StreamLimit) -> None:
+    """`authenticate` is asked again while a stream lasts: it ends with the session of whoever reads it."""
+
+    def __init__(self, plans: Plans, routes: PlanRoutes, limit: StreamLimit, authenticate: Authenticate) -> None:
         self._plans = plans
         self._limit = limit
         self._routes = routes
+        self._authenticate = authenticate
 
     @post("/api/plan/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, tags=TAGS)
     async def stream(self, call: Call, body: PlanIn) -> web.StreamResponse:
@@ -89,7 +93,7 @@ class PlanStreamRoutes:
         if call.request.method == "HEAD":
             return response
         await response.prepare(call.request)
-        telling = _Telling(call, response, kept.id, self._routes)
+        telling = _Telling(call, response, kept.id, self._routes, self._authenticate)
         with suppress(ConnectionResetError, ClientGone):
             await self._tell(call, telling, kept, after)
         return response
@@ -100,6 +104,7 @@ class PlanStreamRoutes:
         try:
             async with aclosing(pumped(events, silence=LOOK, meanwhile=telling.look)) as batches:
                 async for batch in batches:
+                    await telling.check_session()
                     await telling.tell(batch)
         except HubError as error:  # the answer has begun: it can only be told
             await telling.tell([Event(0, "error", problem(error))])
@@ -111,16 +116,26 @@ class _Telling:
     response: web.StreamResponse
     plan_id: UUID
     routes: PlanRoutes
+    authenticate: Authenticate
     silent: float = 0.0
+
+    async def check_session(self) -> None:
+        """Raises Unauthenticated `session_ended`. An access token that has expired meanwhile ends no stream."""
+        try:
+            await self.authenticate(self.call.token)
+        except Unauthenticated as error:
+            if error.code == "session_ended":
+                raise
 
     async def tell(self, batch: list[Event]) -> None:
         self.silent = 0.0
         await self.response.write(b"".join([await self._event(one) for one in batch]))
 
     async def look(self) -> None:
-        """After each second of silence. Raises ClientGone, at which the work ends."""
+        """After each second of silence. Raises ClientGone, at which the work ends, and Unauthenticated."""
         if gone(self.call):
             raise ClientGone
+        await self.check_session()
         self.silent += LOOK
         if self.silent >= HEARTBEAT:
             self.silent = 0.0

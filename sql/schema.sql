@@ -98,6 +98,16 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.announce_session_end() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    perform pg_catalog.pg_notify('session_ended', old.id::text);
+    return null;
+end
+$$;
+
 CREATE FUNCTION public.check_postings() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public'
@@ -120,6 +130,19 @@ CREATE FUNCTION public.discard_file() RETURNS trigger
 begin
     insert into discarded_files (key, due) values (old.key, old.created_at) on conflict (key) do nothing;
     return null;
+end
+$$;
+
+CREATE FUNCTION public.end_sessions(customer uuid, at timestamp with time zone, because text, except_session uuid) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    update public.customers set sessions_ended_at = at where id = customer;
+    return query
+        update public.sessions set ended_at = at, ended_because = because
+        where customer_id = customer and ended_at is null and id is distinct from except_session
+        returning id;
 end
 $$;
 
@@ -407,7 +430,8 @@ CREATE TABLE public.customers (
     payment_customer_id text,
     verified_at timestamp with time zone,
     updated_at timestamp with time zone,
-    erased_at timestamp with time zone
+    erased_at timestamp with time zone,
+    sessions_ended_at timestamp with time zone
 );
 
 CREATE TABLE public.devices (
@@ -839,7 +863,8 @@ CREATE TABLE public.refresh_tokens (
     hash bytea NOT NULL,
     session_id uuid NOT NULL,
     issued_at timestamp with time zone NOT NULL,
-    used_at timestamp with time zone
+    used_at timestamp with time zone,
+    successor bytea
 );
 
 CREATE TABLE public.refunds (
@@ -1407,6 +1432,8 @@ CREATE INDEX reconciliations_started ON public.reconciliations USING btree (star
 
 CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (session_id);
 
+CREATE INDEX refresh_tokens_successor ON public.refresh_tokens USING btree (used_at) WHERE (successor IS NOT NULL);
+
 CREATE INDEX refunds_payment ON public.refunds USING btree (payment_id);
 
 CREATE INDEX sessions_customer ON public.sessions USING btree (customer_id);
@@ -1458,6 +1485,10 @@ CREATE TRIGGER payments_loyalty_update AFTER UPDATE OF captured, refunded ON pub
 CREATE TRIGGER plan_attachments_gone AFTER DELETE ON public.plan_attachments FOR EACH ROW EXECUTE FUNCTION public.discard_file();
 
 CREATE CONSTRAINT TRIGGER postings_balance AFTER INSERT OR UPDATE ON public.postings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.check_postings();
+
+CREATE TRIGGER session_deleted AFTER DELETE ON public.sessions FOR EACH ROW WHEN ((old.ended_at IS NULL)) EXECUTE FUNCTION public.announce_session_end();
+
+CREATE TRIGGER session_ended AFTER UPDATE OF ended_at ON public.sessions FOR EACH ROW WHEN (((old.ended_at IS NULL) AND (new.ended_at IS NOT NULL))) EXECUTE FUNCTION public.announce_session_end();
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.pgqueuer FOR EACH STATEMENT WHEN ((current_setting('hub.quiet'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION public.fn_pgqueuer_changed();
 
@@ -1786,7 +1817,11 @@ REVOKE ALL ON FUNCTION public.ai_scopes(user_id uuid, plan_id uuid, day date) FR
 
 REVOKE ALL ON FUNCTION public.ai_settle(spending uuid, at timestamp with time zone, new_status text, cost bigint, model text, outcome text, input_tokens bigint, output_tokens bigint, cached_tokens bigint, estimated boolean, attempts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.announce_session_end() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.discard_file() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.end_sessions(customer uuid, at timestamp with time zone, because text, except_session uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_invoice() FROM PUBLIC;
 

@@ -75,7 +75,16 @@ class Tokens:
             raise ValueError("not in force, or of nobody")
         customer = UUID(claims["sub"])
         session = UUID(claims["session_id"]) if claims.get("session_id") else None
-        return Reading(Caller(customer, session), datetime.fromtimestamp(expires, UTC), identity_in(customer, claims))
+        until, identity = datetime.fromtimestamp(expires, UTC), identity_in(customer, claims)
+        return Reading(Caller(customer, session), until, identity, _beginning(claims))
+
+
+def _beginning(claims: Mapping[str, Any]) -> datetime:
+    """When the session began, by its first proof (`amr`). A token without one is as old as its session at most."""
+    listed = claims.get("amr")
+    proofs = [proof for proof in listed if isinstance(proof, Mapping)] if isinstance(listed, list) else []
+    numbers = [proof["timestamp"] for proof in proofs if isinstance(proof.get("timestamp"), int | float)]
+    return datetime.fromtimestamp(float(min(numbers, default=claims["iat"])), UTC)
 
 
 def identity_in(customer: UUID, claims: Mapping[str, Any]) -> Identity:

@@ -9,9 +9,10 @@ from hub.audit import Audit
 from hub.core.clock import Ids
 from hub.core.inbox import Inbox
 from hub.core.jobs import Jobs
+from hub.core.notices import Notices
 from hub.core.vault import Vault
 from hub.identity import IdentityProvider, Role
-from hub.identity.accounts import Accounts
+from hub.identity.accounts import Accounts, session_cache
 from hub.identity.devices import Devices
 from hub.identity.door import Door
 from hub.identity.keys import Keyring
@@ -35,6 +36,7 @@ class People:
     door: Door
     keyring: Keyring
     lockout: Lockout
+    notices: Notices
     workers: tuple[Any, ...]
 
 
@@ -54,11 +56,7 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
     settings, clock, db = have.settings, have.clock, have.db
     ids, jobs, audit, vault = tools.ids, tools.jobs, tools.audit, tools.vault
     keyring, passwords = Keyring(db, vault, clock, ids), Passwords()
-    have.closing.push_async_callback(keyring.close)
-    have.closing.callback(passwords.close)
-    for one in (wired.identity, wired.staff):
-        if one is not None:
-            have.closing.push_async_callback(one.close)
+    _close_at_end(have, wired, keyring, passwords)
     one_time = OneTime(jobs, vault, clock, ids, settings.links)
     provider: IdentityProvider = wired.identity or LocalIdentity(
         db=db,
@@ -68,10 +66,12 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
         audit=audit,
         clock=clock,
         ids=ids,
+        vault=vault,
         verify_first=settings.auth.verify_email == "required",
     )
     lockout, factors = Lockout(db, clock, vault), SecondFactor(vault, audit, clock, have.chance)
-    shortest = settings.auth.password_min_length
+    shortest, notices = settings.auth.password_min_length, Notices(db, clock)
+    sessions = session_cache(db, provider, notices, clock)
     accounts = Accounts(
         db,
         provider,
@@ -82,6 +82,7 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
         audit,
         clock,
         Checked(clock),
+        sessions,
         human=wired.human,
         shortest_password=shortest,
     )
@@ -102,10 +103,19 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
     return People(
         provider=provider,
         accounts=accounts,
-        security=Security(db, provider, one_time, lockout, factors, audit, clock, shortest),
+        security=Security(db, provider, one_time, lockout, factors, audit, clock, sessions, shortest),
         staff=staff,
         door=Door(accounts, staff),
         keyring=keyring,
         lockout=lockout,
+        notices=notices,
         workers=(accounts, lockout, staff),
     )
+
+
+def _close_at_end(have: Resources, wired: Adapters, keyring: Keyring, passwords: Passwords) -> None:
+    have.closing.push_async_callback(keyring.close)
+    have.closing.callback(passwords.close)
+    for adapter in (wired.identity, wired.staff):
+        if adapter is not None:
+            have.closing.push_async_callback(adapter.close)

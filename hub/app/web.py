@@ -1,7 +1,7 @@
 """The aiohttp application: the edge around everything, typed endpoints, pages, webhooks, what operators ask."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from hub.core.clock import SystemClock
 from hub.core.errors import Unavailable
 from hub.core.metrics import HttpMetrics, new_registry
 from hub.core.migrate import status
+from hub.core.notices import Notices
 from hub.core.ratelimit import Limiter, MemoryLimiter, Rate, RedisLimiter
 from hub.core.worker import Worker
 from hub.identity.service_keys import ServiceKeys
@@ -72,7 +73,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
     )
     plans = PlanRoutes(made.trips.desk, made.trips.faces, made.ids.clock)
     streams = StreamLimit(settings.streams_per_caller)
-    found.add(PlanStreamRoutes(made.trips.desk.plans, plans, streams), plans)
+    found.add(PlanStreamRoutes(made.trips.desk.plans, plans, streams, people.door.authenticate), plans)
     if made.completions is not None:
         found.add(CompletionRoutes(made.completions, made.ids, streams))
     if made.money is not None:
@@ -103,6 +104,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         own_origin="{0.scheme}://{0.netloc}".format(urlsplit(settings.own_url)),
     )
     edge.install(app)
+    app.cleanup_ctx.append(partial(_listening, people.notices))
     staff_door = StaffDoor(people.staff, settings.own_url, origins=settings.cors_origins)
     gate = Gate(
         authenticate=people.door.authenticate,
@@ -150,6 +152,12 @@ def _system(have: Resources, typed: Api, asked: Mapping[str, Check], drain: Drai
         metrics_token=settings.metrics_token.get_secret_value() if settings.metrics_token else None,
         metrics_open=settings.env == "development" and settings.host in {"127.0.0.1", "localhost", "::1"},
     )
+
+
+async def _listening(notices: Notices, _: web.Application) -> AsyncIterator[None]:
+    """Ends of sessions in other processes are heard while the application runs."""
+    async with notices.running():
+        yield
 
 
 def _for_models(gate: Gate, made: Services, settings: Settings) -> OpenAIGate:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -13,13 +13,16 @@ from hub.core.context import current
 from hub.core.db import Database, Tx
 from hub.core.errors import Forbidden, HubError, ProviderError, TooManyRequests, Unauthenticated
 from hub.core.jobs import every
+from hub.core.notices import Notices
 from hub.identity.devices import Devices
+from hub.identity.local import REUSE_WINDOW
 from hub.identity.lockout import Lockout
-from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, SignedIn
+from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading, SignedIn
 from hub.identity.one_time import SQL, OneTime
 from hub.identity.passwords import SHORTEST, check_strength
 from hub.identity.provider import IdentityProvider, Proof
 from hub.identity.second_factor import SecondFactor
+from hub.identity.session_cache import SessionCache, SessionState
 from hub.identity.tokens import Checked
 
 STROKE = 0.2
@@ -51,6 +54,7 @@ class Accounts:
     audit: Audit
     clock: Clock
     checked: Checked
+    sessions: SessionCache
     human: HumanCheck | None = None
     shortest_password: int = SHORTEST
 
@@ -100,13 +104,16 @@ class Accounts:
             raise
 
     async def refresh(self, refresh_token: str) -> Grant:
-        """A new pair for the old one. Raises Unauthenticated; a second use of a token ends its session."""
+        """A new pair for the old one. Raises Unauthenticated; a late second use of a token ends its session."""
         grant = await self.provider.refresh(refresh_token)
+        if not self.provider.remote:
+            await self._touch(grant.session_id)
+            return grant
         reading = await self.provider.read(grant.token)
         async with self.db.transaction() as tx:
             if reading.identity is not None:
                 await self._keep(tx, reading.identity, let_in=True)
-            ended = await self._seen(tx, grant)
+            ended = await self._record_session(tx, reading.caller, reading.began_at)
         if ended:
             await self.provider.sign_out(grant.token)
             raise Unauthenticated("This session has been ended.", code="session_ended")
@@ -117,6 +124,7 @@ class Accounts:
             async with self.db.transaction() as tx:
                 if await tx.fetchval(SQL.end_session, caller.session_id, self.clock.now(), "signed_out"):
                     await self.audit.record(tx, "session.ended", customer_id=caller.id, because="signed_out")
+            self.sessions.forget(caller.session_id)
         await self.provider.sign_out(token)
 
     async def verify_email(self, token: str, *, device: str | None = None) -> SignedIn:
@@ -145,24 +153,35 @@ class Accounts:
             if outcome.identity is None:
                 raise Unauthenticated("The link belongs to nobody.", code="token_expired")
             person, now = outcome.identity, self.clock.now()
-            await tx.fetch(SQL.end_sessions, person.id, now, "password_reset", None)
+            ended = await tx.fetch(SQL.end_sessions, person.id, now, "password_reset", None)
             await self.audit.record(tx, "password.reset", customer_id=person.id)
             await self.one_time.letter(tx, person.id, "password_changed", now.isoformat())
             await self.lockout.forgiven(tx, person.email)
             _, remembered, _ = await self.devices.remember(tx, person.id, device)
-            return remembered
+        for row in ended:
+            self.sessions.forget(row["id"])
+        return remembered
 
     async def authenticate(self, token: str) -> Caller:
-        """Who a token belongs to, without asking anybody. Raises Unauthenticated."""
-        found = self.checked.get(token)
-        if found is not None:
-            return found.caller
-        reading = await self.provider.read(token)
-        if reading.identity is not None:
-            async with self.db.transaction() as tx:
-                await self._keep(tx, reading.identity, let_in=True)
-        self.checked.keep(token, reading)
+        """Who a token belongs to, while its session stands. Raises Unauthenticated, `session_ended` among them."""
+        reading = self.checked.get(token)
+        if reading is None:
+            reading = await self.provider.read(token)
+            if self.provider.remote:
+                await self._record_reading(reading)
+            self.checked.keep(token, reading)
+        session = reading.caller.session_id
+        if session is not None and not await self.sessions.stands(session):
+            raise _ended()
         return reading.caller
+
+    def recall(self, token: str) -> Caller | None:
+        """Who a token belongs to, where that and its session are known without the database. The hot path."""
+        reading = self.checked.get(token)
+        if reading is None:
+            return None
+        session = reading.caller.session_id
+        return reading.caller if session is None or self.sessions.recall(session) else None
 
     async def surely(self, caller: Caller, token: str) -> None:
         """A token outlives sign-out and deletion: for money and the account itself its session is looked at.
@@ -188,6 +207,7 @@ class Accounts:
         async with self.db.transaction() as tx:
             await tx.execute(SQL.forget_tokens, now - timedelta(days=7))
             await tx.execute(SQL.forget_sessions, now - KEPT)
+            await tx.execute(SQL.forget_successors, now - REUSE_WINDOW)
 
     async def _attempt(self, email: str, device: str | None) -> UUID | None:
         """Counts the attempt before the password is looked at, so that a hundred at once are a hundred."""
@@ -217,8 +237,16 @@ class Accounts:
         if self.provider.remote and outcome.identity is not None:
             await self._keep(tx, outcome.identity, let_in=outcome.grant is not None)
             if outcome.grant is not None:
-                await self._seen(tx, outcome.grant)
+                grant = outcome.grant
+                await self._record_session(tx, Caller(grant.customer_id, grant.session_id), self.clock.now())
         return outcome
+
+    async def _record_reading(self, reading: Reading) -> None:
+        """The customer and the session of a remote account, which may have begun without the hub."""
+        async with self.db.transaction() as tx:
+            if reading.identity is not None:
+                await self._keep(tx, reading.identity, let_in=True)
+            await self._record_session(tx, reading.caller, reading.began_at)
 
     async def _entered(
         self, tx: Tx, outcome: Outcome, device: str | None, *, second_factor: bool = False
@@ -244,10 +272,17 @@ class Accounts:
             SQL.keep_customer, person.id, person.email, person.name, person.phone, self.clock.now(), person.verified
         )
 
-    async def _seen(self, tx: Tx, grant: Grant) -> bool:
+    async def _touch(self, session_id: UUID) -> None:
+        context = current()
+        async with self.db.connection() as tx:
+            await tx.execute(SQL.touch_session, session_id, self.clock.now(), context.ip, context.user_agent)
+
+    async def _record_session(self, tx: Tx, caller: Caller, began_at: datetime | None) -> bool:
         """Whether the session, which may have begun elsewhere, has been ended here."""
+        if caller.session_id is None:
+            return False
         now, context = self.clock.now(), current()
-        facts = (grant.session_id, grant.customer_id, now, now + SEEN_LIFE, context.ip, context.user_agent)
+        facts = (caller.session_id, caller.id, now, now + SEEN_LIFE, context.ip, context.user_agent, began_at or now)
         return bool(await tx.fetchval(SQL.see_session, *facts))
 
     @asynccontextmanager
@@ -258,6 +293,19 @@ class Accounts:
             yield
         finally:
             await self.clock.sleep(STROKE - (self.clock.monotonic() - started) % STROKE)
+
+
+def session_cache(db: Database, provider: IdentityProvider, notices: Notices, clock: Clock) -> SessionCache:
+    """Sessions of travelers. One that a remote provider has begun and the hub has no row of is not ended here."""
+
+    async def read(session_id: UUID) -> SessionState:
+        async with db.connection() as tx:
+            row = await tx.fetchrow(SQL.session, session_id)
+        if row is None:
+            return SessionState(ended=not provider.remote)
+        return SessionState(row["ended_at"] is not None, None if provider.remote else row["expires_at"])
+
+    return SessionCache(read, notices, clock)
 
 
 def _certainly(found: SignedIn | None) -> SignedIn:

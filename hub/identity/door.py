@@ -15,9 +15,9 @@ class Door:
 
     async def authenticate(self, token: str) -> Caller:
         """Raises Unauthenticated; what staff may not do is Forbidden."""
-        seen = self.accounts.checked.get(token)
-        if seen is not None:
-            return seen.caller
+        known = self.accounts.recall(token)
+        if known is not None:
+            return known
         if self.staff.knows(token):
             return await self.staff.by_bearer(token)
         return await self.accounts.authenticate(token)

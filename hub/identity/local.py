@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from hub.core.clock import Clock, Ids
 from hub.core.context import current
 from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from hub.core.vault import Broken, Vault
 from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading
 from hub.identity.one_time import SQL, OneTime, digest
 from hub.identity.passwords import Passwords
@@ -18,6 +19,8 @@ from hub.identity.provider import Proof
 from hub.identity.tokens import ACCESS_LIFE, Tokens
 
 SESSION_LIFE = timedelta(days=30)
+REUSE_WINDOW = timedelta(seconds=10)
+"""For so long the refresh token before the current one gets the current pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class LocalIdentity:
     audit: Audit
     clock: Clock
     ids: Ids
+    vault: Vault
     verify_first: bool = True
     name: str = "local"
     remote: bool = False
@@ -68,8 +72,10 @@ class LocalIdentity:
         return Pending(lambda tx: self._enter(tx, row, fresh), identity_of(row))
 
     async def refresh(self, refresh_token: str) -> Grant:
-        """Raises Conflict `refresh_in_progress` for what arrived while the token was being used: two tabs, no thief."""
-        began = self.clock.now()
+        """A spent token whose successor was unused when this was asked gets the current pair for 10 seconds: an answer
+        was lost, or two tabs refresh at once. Any other use of a spent token ends the session.
+        """
+        asked_at = self.clock.now()
         async with self.db.transaction() as tx:
             hashed = digest(refresh_token)
             row = await tx.fetchrow(SQL.lock_refresh_token, hashed)
@@ -77,13 +83,13 @@ class LocalIdentity:
             if row is None or row["ended_at"] is not None or row["expires_at"] <= now:
                 raise Unauthenticated("The refresh token is not valid.", code="invalid_refresh_token")
             if row["used_at"] is None:
-                await tx.execute(SQL.use_refresh_token, hashed, now)
-                return await self._pair(tx, row["customer_id"], row["session_id"])
-            if row["used_at"] >= began:
-                raise Conflict("The token is being used at this moment.", code="refresh_in_progress")
+                return await self._rotate(tx, row, hashed)
+            current = await self._find_current(tx, row, asked_at)
+            if current is not None:
+                return await self._grant(row["customer_id"], row["session_id"], current)
             await tx.execute(SQL.end_session, row["session_id"], now, "refresh_token_reused")
             await self.audit.record(tx, "session.ended", customer_id=row["customer_id"], because="refresh_token_reused")
-        # Said only after the end of the session has been committed.
+        # Raised only after the end of the session has been committed.
         raise Unauthenticated("The refresh token was used twice; sign in again.", code="refresh_token_reused")
 
     async def verify_email(self, token: str) -> Proof:
@@ -174,7 +180,6 @@ class LocalIdentity:
         row = await self._locked(tx, used.customer_id)
         await self.one_time.void(tx, row["id"], "verify", "reset")
         await tx.execute(SQL.set_credential, row["id"], hashed, self.clock.now())
-        await tx.fetch(SQL.end_sessions, row["id"], self.clock.now(), "password_reset", None)
         await self._confirmed(tx, row["id"])
         return Outcome(identity_of(row, verified=True))
 
@@ -186,7 +191,6 @@ class LocalIdentity:
         row = await self._locked(tx, caller.id)
         await self.one_time.void(tx, caller.id, "reset")
         await tx.execute(SQL.set_credential, caller.id, hashed, self.clock.now())
-        await tx.fetch(SQL.end_sessions, caller.id, self.clock.now(), "password_changed", caller.session_id)
         return Outcome(identity_of(row))
 
     async def _enter(self, tx: Tx, row: Any, fresh: str | None) -> Outcome:
@@ -208,13 +212,48 @@ class LocalIdentity:
     async def _open(self, tx: Tx, customer: UUID) -> Grant:
         session, now, context = self.ids.uuid(), self.clock.now(), current()
         await tx.execute(SQL.insert_session, session, customer, now, now + SESSION_LIFE, context.ip, context.user_agent)
-        return await self._pair(tx, customer, session)
-
-    async def _pair(self, tx: Tx, customer: UUID, session: UUID) -> Grant:
         refresh = self.ids.token()
-        await tx.execute(SQL.insert_refresh_token, digest(refresh), session, self.clock.now())
+        await tx.execute(SQL.insert_refresh_token, digest(refresh), session, now)
+        return await self._grant(customer, session, refresh)
+
+    async def _rotate(self, tx: Tx, row: Any, hashed: bytes) -> Grant:
+        """The pair that replaces an unused token. `row` is that of `lock_refresh_token`."""
+        refresh, session, now = self.ids.token(), row["session_id"], self.clock.now()
+        await tx.execute(SQL.insert_refresh_token, digest(refresh), session, now)
+        sealed = self.vault.seal(_successor_of(session), refresh)
+        await tx.execute(SQL.use_refresh_token, hashed, now, sealed)
+        return await self._grant(row["customer_id"], session, refresh)
+
+    async def _find_current(self, tx: Tx, row: Any, asked_at: datetime) -> str | None:
+        """The session's unused refresh token, if `row` is the token before it, as it was when the request arrived.
+
+        What has been used since then was used concurrently, and is passed over.
+        """
+        session, spent = row["session_id"], row
+        if asked_at - row["used_at"] > REUSE_WINDOW:
+            return None
+        while spent["successor"] is not None:
+            try:
+                token = self.vault.open(_successor_of(session), spent["successor"])
+            except Broken:  # sealed under a secret that has been given up since
+                return None
+            successor = await tx.fetchrow(SQL.refresh_token, digest(token))
+            if successor is None:
+                return None
+            if successor["used_at"] is None:
+                return token
+            if successor["used_at"] < asked_at:
+                return None
+            spent = successor
+        return None
+
+    async def _grant(self, customer: UUID, session: UUID, refresh: str) -> Grant:
         access = await self.tokens.issue(customer, session)
         return Grant(customer, session, access, refresh, int(ACCESS_LIFE.total_seconds()))
+
+
+def _successor_of(session: UUID) -> str:
+    return f"refresh_token:{session}"
 
 
 def identity_of(row: Any, *, verified: bool = False) -> Identity:

@@ -61,11 +61,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A token that has been checked. `identity` is what it says of its owner, where it says anything."""
+    """A token that has been checked. `identity` is what it says of its owner, where it says anything.
+
+    `began_at` is when its session began, or a later moment where the token does not tell.
+    """
 
     caller: Caller
     expires_at: datetime
     identity: Identity | None = None
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

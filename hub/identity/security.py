@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from asyncpg import Record
+
 from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.context import current
@@ -16,6 +18,7 @@ from hub.identity.one_time import SQL, OneTime
 from hub.identity.passwords import SHORTEST, check_strength
 from hub.identity.provider import IdentityProvider
 from hub.identity.second_factor import Enrolment, SecondFactor, Status
+from hub.identity.session_cache import SessionCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Security:
     factors: SecondFactor
     audit: Audit
     clock: Clock
+    cache: SessionCache
     shortest_password: int = SHORTEST
 
     async def sessions(self, caller: Caller) -> list[Session]:
@@ -41,6 +45,7 @@ class Security:
             if not await tx.fetchval(SQL.end_own_session, session_id, caller.id, self.clock.now(), "ended_by_owner"):
                 raise NotFound("There is no such session.", code="session_not_found")
             await self.audit.record(tx, "session.ended", customer_id=caller.id, because="ended_by_owner")
+        self.cache.forget(session_id)
         if session_id == caller.session_id:
             await self.provider.sign_out(token)
 
@@ -49,6 +54,7 @@ class Security:
         async with self.db.transaction() as tx:
             ended = await tx.fetch(SQL.end_sessions, caller.id, self.clock.now(), "ended_by_owner", None)
             await self.audit.record(tx, "session.all_ended", customer_id=caller.id, count=len(ended))
+        self._forget(ended)
         await self.provider.sign_out(token, everywhere=True)
         return len(ended)
 
@@ -60,9 +66,10 @@ class Security:
         async with self.db.transaction() as tx:
             await proof.apply(tx)
             now = self.clock.now()
-            await tx.fetch(SQL.end_sessions, caller.id, now, "password_changed", caller.session_id)
+            ended = await tx.fetch(SQL.end_sessions, caller.id, now, "password_changed", caller.session_id)
             await self.audit.record(tx, "password.changed", customer_id=caller.id)
             await self.one_time.letter(tx, caller.id, "password_changed", now.isoformat(), session_id=caller.session_id)
+        self._forget(ended)
 
     async def confirm_password(self, caller: Caller, password: str) -> None:
         """Asked again before what cannot be taken back. Raises Forbidden `wrong_password`, TooManyRequests."""
@@ -134,6 +141,10 @@ class Security:
         """This session has shown the second factor by turning it on."""
         if caller.session_id is not None:
             await tx.execute(SQL.mark_session, caller.session_id, None, True)
+
+    def _forget(self, ended: list[Record]) -> None:
+        for row in ended:
+            self.cache.forget(row["id"])
 
     async def _email(self, caller: Caller) -> str:
         async with self.db.connection() as tx:

@@ -28,8 +28,7 @@ select currency, sum(captured)::bigint as paid, sum(refunded)::bigint as refunde
 from payments where customer_id = $1 and captured > 0 group by currency order by currency;
 
 -- name: end_sessions
-update sessions set ended_at = $2, ended_because = 'ended_by_staff' where customer_id = $1 and ended_at is null
-returning id;
+select id from end_sessions($1, $2, 'ended_by_staff', null) as id;
 
 -- name: acts
 select id, at, actor, action, customer_id, booking_id, request_id, ip, user_agent, data from audit_logs

@@ -67,13 +67,19 @@ update sessions set device_id = coalesce($2, device_id), second_factor = second_
 insert into refresh_tokens (hash, session_id, issued_at) values ($1, $2, $3);
 
 -- name: lock_refresh_token
-select t.session_id, t.used_at, s.customer_id, s.ended_at, s.expires_at
+select t.session_id, t.used_at, t.successor, s.customer_id, s.ended_at, s.expires_at
 from refresh_tokens t join sessions s on s.id = t.session_id
 where t.hash = $1
 for update of t;
 
 -- name: use_refresh_token
-update refresh_tokens set used_at = $2 where hash = $1;
+update refresh_tokens set used_at = $2, successor = $3 where hash = $1;
+
+-- name: refresh_token
+select used_at, successor from refresh_tokens where hash = $1;
+
+-- name: forget_successors
+update refresh_tokens set successor = null where successor is not null and used_at < $1;
 
 -- name: session
 select customer_id, ended_at, expires_at, second_factor from sessions where id = $1;
@@ -82,11 +88,24 @@ select customer_id, ended_at, expires_at, second_factor from sessions where id =
 select device_id from sessions where id = $1;
 
 -- name: see_session
--- For a session that began elsewhere this is the first time we see it. What comes back is whether it has been ended here.
-insert into sessions (id, customer_id, created_at, last_seen_at, expires_at, ip, user_agent)
-values ($1, $2, $3, $3, $4, $5, $6)
-on conflict (id) do update set last_seen_at = excluded.last_seen_at, ip = excluded.ip, user_agent = excluded.user_agent
+-- A session that may have begun elsewhere, seen for the first time or again. Returns whether it has ended: here, or
+-- by the end of all sessions that began ($7) before a moment. The lock makes this and `end_sessions` take turns.
+insert into sessions (id, customer_id, created_at, last_seen_at, expires_at, ip, user_agent, ended_at, ended_because)
+select $1, c.id, $3, $3, $4, $5, $6, ended.at, case when ended.at is not null then 'ended_before_seen' end
+from customers c cross join lateral (
+    select case
+        when c.erased_at is not null or $7::timestamptz + interval '1 second' <= c.sessions_ended_at then $3::timestamptz
+    end as at
+) ended
+where c.id = $2
+for share of c
+on conflict (id) do update set
+    last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at,
+    ip = excluded.ip, user_agent = excluded.user_agent
 returning ended_at is not null;
+
+-- name: touch_session
+update sessions set last_seen_at = $2, ip = $3, user_agent = $4 where id = $1;
 
 -- name: sessions
 select id, created_at, last_seen_at, expires_at, ip, user_agent
@@ -103,9 +122,7 @@ returning id;
 
 -- name: end_sessions
 -- All of a customer's but one, which may be null.
-update sessions set ended_at = $2, ended_because = $3
-where customer_id = $1 and ended_at is null and id is distinct from $4
-returning id;
+select id from end_sessions($1, $2, $3, $4) as id;
 
 -- name: last_token_at
 select max(created_at) from one_time_tokens where customer_id = $1 and purpose = $2;

@@ -1,6 +1,6 @@
 -- name: export_customers
 -- The exports run as the traveller: row-level security leaves only their own, so no query names an owner.
-select id, email, name, phone, created_at, updated_at, verified_at, payment_customer_id as payment_provider_id
+select id, email, name, phone, created_at, updated_at, verified_at, sessions_ended_at, payment_customer_id as payment_provider_id
 from customers where erased_at is null;
 
 -- name: export_sessions
@@ -226,7 +226,7 @@ update audit_logs set ip = null, user_agent = null
 where (customer_id = $1 or booking_id in (select id from bookings where customer_id = $1)) and actor not like 'staff:%';
 
 -- name: end_sessions
-update sessions set ended_at = $2, ended_because = 'erased' where customer_id = $1 and ended_at is null;
+select id from end_sessions($1, $2, 'erased', null) as id;
 
 -- name: erase_customer
 update customers set

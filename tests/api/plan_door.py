@@ -57,6 +57,7 @@ class Sent:
 class Door:
     house: House
     client: TestClient[web.Request, web.Application]
+    signed_out: set[str]
 
     async def call(self, method: str, path: str, body: Any = None, who: str = "ada", **headers: str) -> tuple[int, Any]:
         send = {"Authorization": f"Bearer {who}"} if who else {}
@@ -102,22 +103,24 @@ async def events_of(answer: aiohttp.ClientResponse) -> AsyncIterator[Sent]:
             fields = {}
 
 
-async def authenticate(token: str) -> Caller:
-    known: dict[str, UUID] = {"ada": ADA, "ben": BEN}
-    if token not in known:
-        raise Unauthenticated
-    return caller(known[token])
-
-
 @asynccontextmanager
 async def door_to(db: Database, flights: Any = None) -> AsyncIterator[Door]:
-    house = await house_over(db, flights)
+    house, signed_out = await house_over(db, flights), set[str]()
+
+    async def authenticate(token: str) -> Caller:
+        known: dict[str, UUID] = {"ada": ADA, "ben": BEN}
+        if token in signed_out:
+            raise Unauthenticated("This session has ended; sign in again.", code="session_ended")
+        if token not in known:
+            raise Unauthenticated
+        return caller(known[token])
+
     api, app, metrics = Api(), web.Application(), HttpMetrics(new_registry())
     ids = Ids(house.clock)
     routes = PlanRoutes(house.desk, PlanFaces(Printer(), house.clock), house.clock)
-    api.add(PlanStreamRoutes(house.desk.plans, routes, StreamLimit(20)), routes)
+    api.add(PlanStreamRoutes(house.desk.plans, routes, StreamLimit(20), authenticate), routes)
     gate = Gate(authenticate, house.clock, metrics=metrics, idempotency=Idempotency(db, house.clock, ids))
     api.install(app, gate)
     Edge(house.clock, ids, metrics, Drain()).install(app)
     async with TestClient(TestServer(app)) as client:
-        yield Door(house, client)
+        yield Door(house, client, signed_out)

@@ -121,6 +121,16 @@ async def test_a_reader_takes_over_when_the_maker_leaves(door: Door):
     assert (await other)[-1].event == "done"
 
 
+async def test_a_stream_ends_with_the_session_of_its_reader(door: Door):
+    door.house.planner.stop_after = 1
+    async with door.opened("POST", "/api/plan/stream", TRIP) as answer:
+        events = events_of(answer)
+        assert [(await anext(events)).event for _ in range(4)] == WHOLE[:4]
+        door.signed_out.add("ada")
+        rest = [event async for event in events]
+    assert [(event.event, event.data["code"]) for event in rest] == [("error", "session_ended")]
+
+
 async def test_after_the_end_there_is_no_more(door: Door):
     sent = await door.streamed("POST", "/api/plan/stream", TRIP)
     path, last = f"/api/plan/{sent[-1].data['id']}/stream", {"Last-Event-ID": sent[-1].id or ""}

@@ -80,7 +80,7 @@ async def test_tokens_are_renewed_and_end_with_the_session(hub: Running):
     hub.token = pair["token"]
     assert [one["current"] for one in await hub.good("GET", "/api/user/sessions")] == [True]
     assert (await hub.call("POST", "/api/auth/logout"))[0] == 204
-    assert (await hub.call("GET", "/api/auth/me"))[0] == 200
+    assert (await hub.call("GET", "/api/auth/me"))[1]["code"] == "session_ended"
     assert (await hub.call("GET", "/api/user/export"))[1]["code"] == "session_ended"
     status, problem = await hub.call("POST", "/api/auth/refresh", {"refresh_token": pair["refresh_token"]})
     assert (status, problem["code"]) == (401, "invalid_refresh_token")
@@ -170,7 +170,7 @@ async def test_an_erasure_reaches_supabase(hub: Running):
         return body["email"] not in str(await hub.control("GET", "supabase/users"))
 
     await until(gone)
-    assert (await hub.call("GET", "/api/auth/me"))[0] == 404
+    assert (await hub.call("GET", "/api/auth/me"))[1]["code"] == "session_ended"
 
 
 async def test_database_webhooks_keep_customers_end_sessions_and_bring_no_password_hashes(hub: Running):

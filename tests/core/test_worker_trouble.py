@@ -4,12 +4,9 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -22,6 +19,7 @@ from hub.core.migrate import migrate
 from hub.core.schedules import Schedule, Schedules
 from hub.core.worker import Worker
 from tests.fixtures.jobs import Recorder, letters, put, queued, until, working
+from tests.fixtures.silent_wire import wire_to
 
 ROOT = Path(__file__).parents[2]
 QUICK = timedelta(seconds=1)
@@ -79,48 +77,6 @@ async def _session(db: Database) -> Any:
     """Whose the one job is."""
     async with db.transaction() as tx:
         return await tx.fetchval("select queue_manager_id from pgqueuer")
-
-
-class Silence:
-    """A wire to the database on which everything stops, without a word."""
-
-    def __init__(self, dsn: str) -> None:
-        self.socket = f"{parse_qs(urlsplit(dsn).query)['host'][0]}/.s.PGSQL.5432"
-        self.holds = asyncio.Event()
-        self.opened = 0
-        self._pumps: set[asyncio.Task[None]] = set()
-
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.opened += 1
-        there, back = await asyncio.open_unix_connection(self.socket)
-        hold = self.opened == 1
-        for task in (self._pump(reader, back, hold), self._pump(there, writer, hold)):
-            self._pumps.add(asyncio.create_task(task))
-
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, hold: bool) -> None:
-        try:
-            while data := await source.read(65536):
-                if hold and self.holds.is_set():
-                    await asyncio.sleep(3600)
-                sink.write(data)
-        finally:
-            sink.close()
-
-    async def close(self) -> None:
-        for task in self._pumps:
-            task.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
-
-
-@asynccontextmanager
-async def wire_to(dsn: str) -> AsyncIterator[tuple[Silence, str]]:
-    wire = Silence(dsn)
-    server = await asyncio.start_server(wire.accept, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    parts = urlsplit(dsn)
-    yield wire, f"postgresql://postgres@127.0.0.1:{port}{parts.path}"
-    server.close()
-    await wire.close()
 
 
 async def test_a_connection_that_falls_silent_is_given_up(db: Database, dsn: str):
