@@ -9,7 +9,7 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import Field
 
-from hub.completions import Answered, Began, Completions, ContentFiltered, Delta, Restarted, Spender
+from hub.completions import Answered, Began, Completions, ContentFiltered, Delta, NoModel, Restarted, Spender
 from hub.completions.menu import DEFAULT
 from hub.completions.spending import as_json, days
 from hub.core.clock import Clock, Ids
@@ -86,16 +86,27 @@ class CompletionRoutes:
         async with aclosing(self._completions.stream(question, spender, models=body.chain)) as events:
             if body.stream:
                 with self._limit.hold(call):
-                    return await _Stream(call.request, reply, self._ids.clock).run(events)
+                    stream = _Stream(call.request, reply, self._ids.clock, withhold=body.rescue is not None)
+                    return await stream.run(events)
             async with _watched(call.request):
                 return await _whole(events, reply)
 
     @get("/api/ai/models", who=ASK_MODELS, tags=TAGS, wire="openai")
     async def models(self, call: Call) -> dict[str, Any]:
         """The models that are set up, in the order in which they are asked. Others may be named too."""
-        names = (DEFAULT, *(one.model for one in self._completions.menu.of(None)))
-        shown = [{"id": name, "object": "model", "created": 0, "owned_by": "travel-hub"} for name in names]
-        return {"object": "list", "data": shown}
+        return {"object": "list", "data": self._listed()}
+
+    @get("/api/ai/models/{model}", who=ASK_MODELS, tags=TAGS, wire="openai")
+    async def model(self, call: Call, model: str) -> dict[str, Any]:
+        """One model that is set up."""
+        shown = next((entry for entry in self._listed() if entry["id"] == model), None)
+        if shown is None:
+            raise NoModel(unknown=model)
+        return shown
+
+    def _listed(self) -> list[dict[str, Any]]:
+        names = dict.fromkeys((DEFAULT, *(route.model for route in self._completions.menu.of(None))))
+        return [{"id": name, "object": "model", "created": 0, "owned_by": "travel-hub"} for name in names]
 
     @get("/api/admin/ai/usage", who=READ_MONEY, tags=TAGS, reply=UsageOut)
     async def usage(self, call: Call, query: UsageQuery) -> Reply:
@@ -128,12 +139,16 @@ async def _whole(events: AsyncIterator[Any], reply: ChatReply) -> web.StreamResp
 
 
 class _Stream:
-    """One answer as it is made. What fails before its first piece is an error as always; afterwards, an event."""
+    """One answer as server-sent events. What fails before the first piece is an error as always; afterwards, an event.
 
-    def __init__(self, request: web.Request, reply: ChatReply, clock: Clock) -> None:
+    `withhold`: pieces are sent only once the answer is complete, so an answer that breaks off can begin anew.
+    """
+
+    def __init__(self, request: web.Request, reply: ChatReply, clock: Clock, *, withhold: bool = False) -> None:
         self._request = request
         self._reply = reply
         self._clock = clock
+        self._withhold = withhold
         self._response = web.StreamResponse()
         self._opening = asyncio.Lock()
         self._wrote = clock.monotonic()
@@ -148,6 +163,7 @@ class _Stream:
                 if error.answer is None:
                     await self._failed(error)
                 else:
+                    await self._open(attempts_header(error.answer.attempts))
                     self._held += self._reply.ends(error.answer)
             except HubError as error:
                 await self._failed(error)
@@ -158,20 +174,26 @@ class _Stream:
         async for one in events:
             match one:
                 case Began():
-                    await self._open(attempts_header(one.attempts))
+                    if not self._withhold:
+                        await self._open(attempts_header(one.attempts))
                     self._held = self._reply.begins(one.model)
+                case Delta() if self._withhold:
+                    self._held += self._reply.piece(one)
                 case Delta():
                     await self._write(self._reply.piece(one))
+                case Restarted() if self._withhold:
+                    self._held = b""
                 case Restarted():  # what has been sent cannot be taken back, so nobody is asked to say it anew
                     raise ProviderTransient(one.model, f"stopped in the middle ({one.because}).", code="stream_broken")
                 case Answered():
+                    await self._open(attempts_header(one.attempts))
                     self._held += self._reply.ends(one)
 
     async def _failed(self, error: HubError) -> None:
         """Raises it while there is still a status to give. No [DONE] follows: it is not done."""
         if not self._response.prepared:
             raise error
-        self._held += event(envelope(error))
+        self._held = (b"" if self._withhold else self._held) + event(envelope(error))
 
     async def _open(self, headers: dict[str, str]) -> None:
         async with self._opening:

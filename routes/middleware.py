@@ -113,6 +113,8 @@ class Edge:
     trusted_proxies: int = 0
     production: bool = False
     own_origin: str = ""
+    foreign: Mapping[str, Callable[[web.Request, int], web.Response]] = field(default_factory=dict)
+    """By the beginning of the path, who tells an error of routing where another API's wire is spoken."""
     _refused_origins: set[str] = field(default_factory=set, compare=False)
 
     def install(self, app: web.Application) -> None:
@@ -157,11 +159,22 @@ class Edge:
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004
                 raise
-            return from_http(error, request_id)
-        except ConnectionResetError:  # the client has gone: there is nobody to answer
-            raise
+            return self._unrouted(request, error) or from_http(error, request_id)
+        except ConnectionResetError as error:
+            if not _has_left(request):
+                return from_exception(error, request_id)
+            return web.Response(status=_CLIENT_GONE)  # nobody reads it; raised, aiohttp would log it as a failure
         except Exception as error:  # noqa: BLE001 (the last place where it can become an answer)
             return from_exception(error, request_id)
+
+    def _unrouted(self, request: web.Request, error: web.HTTPException) -> web.Response | None:
+        """An address that does not exist, told on the wire that the addresses beside it speak."""
+        for prefix, describe in self.foreign.items():
+            if request.path.startswith(prefix):
+                response = describe(request, error.status)
+                response.headers.update({name: error.headers[name] for name in ("Allow",) if name in error.headers})
+                return response
+        return None
 
     def visit(self, request: web.Request) -> Visit:
         return Visit(
@@ -260,6 +273,10 @@ def client_ip(request: BaseRequest, trusted_proxies: int) -> str:
         return str(ipaddress.ip_address(claimed.strip("[]")))
     except ValueError:
         return peer
+
+
+def _has_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _is_page(response: web.StreamResponse) -> bool:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from routes.endpoint import Endpoint
 from routes.gate import Gate
-from routes.openai_wire import envelope, error_headers, status_of
+from routes.openai_wire import envelope, error_headers, status_of, unrouted
 from routes.problems import from_exception
 from routes.request import VISIT
 
@@ -24,6 +24,12 @@ class OpenAIGate:
             raise
         except Exception as error:  # noqa: BLE001 (the last place where it can become an answer)
             return _told(error, request[VISIT].request_id)
+
+
+def unrouted_problem(request: web.Request, status: int) -> web.Response:
+    """The answer to an address that does not exist below OpenAI's paths, or does not take the method."""
+    body = orjson.dumps(unrouted(status, request.method, request.path))
+    return web.Response(body=body, status=status, content_type="application/json")
 
 
 def _told(error: Exception, request_id: str) -> web.Response:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -17,6 +18,7 @@ from hub.completions import (
     Message,
     NoModel,
     Question,
+    QuestionRefused,
     Schema,
     Usage,
 )
@@ -25,6 +27,7 @@ from hub.core.errors import FieldError, HubError, Invalid, TooManyRequests, Unau
 USUAL_OUTPUT = 4096
 """Tokens that an answer may have whose asker says nothing."""
 ATTEMPTS = "X-Hub-Attempts"
+MODEL_NOT_FOUND = "model_not_found"
 DONE = b"data: [DONE]\n\n"
 HEARTBEAT = b": still here\n\n"
 
@@ -62,6 +65,11 @@ class ChatIn(_Open):
 
     model: ModelName | Literal[""] | None = Field(default=None, description="or `default`: the chain that is set up")
     fallbacks: list[ModelName] | None = Field(default=None, max_length=8)
+    rescue: Literal["whole"] | None = Field(
+        default=None,
+        description="`whole` withholds a stream until the answer is complete, so that one that is cut, stalls, breaks "
+        "or is filtered is answered whole by the next model",
+    )
     messages: list[MessageIn] = Field(min_length=1, max_length=2000)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -93,12 +101,14 @@ class ChatIn(_Open):
             max_output_tokens=self.max_completion_tokens or self.max_tokens or USUAL_OUTPUT,
             schema=schema,
             wire="chat",
+            filter_fails_over=self.rescue is not None,
             parameters={name: value for name, value in given.items() if name not in ours},
         )
 
 
 _OURS = frozenset({
     "model", "fallbacks", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n",
+    "rescue",
 })  # fmt: skip
 
 
@@ -233,7 +243,9 @@ def _choice(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def status_of(error: Exception) -> int:
     """OpenAI has one status for whatever is wrong with a question."""
-    if isinstance(error, Invalid) or (isinstance(error, NoModel) and error.refused):
+    if isinstance(error, NoModel) and error.unknown is not None:
+        return 404
+    if isinstance(error, Invalid) or (isinstance(error, NoModel) and error.refused is not None):
         return 400
     if isinstance(error, HubError):
         return error.status
@@ -248,14 +260,38 @@ def envelope(error: Exception) -> dict[str, Any]:
     if isinstance(error, ContentFiltered) and error.note:
         message = f"{ContentFiltered.__doc__.splitlines()[0] if ContentFiltered.__doc__ else ''} ({error.note})"
     code: str | None = known.code if not isinstance(error, TimeoutError) else "deadline_exceeded"
-    return {
-        "error": {
-            "message": message,
-            "type": _type(error, status),
-            "param": _param(first.pointer) if first else None,
-            "code": "invalid_api_key" if isinstance(error, Unauthenticated) else code,
-        }
-    }
+    param = _param(first.pointer) if first else None
+    if isinstance(error, NoModel) and error.unknown is not None:
+        message, code = _no_such_model(error.unknown), MODEL_NOT_FOUND
+    elif isinstance(error, NoModel) and error.refused is not None:
+        code = error.refused.provider_code
+        param = error.refused.param if isinstance(error.refused, QuestionRefused) else None
+    elif isinstance(error, Unauthenticated):
+        code = "invalid_api_key"
+    return error_body(message, _type(error, status), code, param)
+
+
+def error_body(message: str, kind: str, code: str | None, param: str | None = None) -> dict[str, Any]:
+    """OpenAI's error object."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def unknown_model(name: str) -> dict[str, Any]:
+    """The body of a 404 for a model that is not on offer."""
+    return error_body(_no_such_model(name), "invalid_request_error", MODEL_NOT_FOUND)
+
+
+def unrouted(status: int, method: str, path: str) -> dict[str, Any]:
+    """The body for an address that does not exist (404) or does not take the method (405)."""
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        message = f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
+        return error_body(message, "invalid_request_error", "method_not_supported")
+    message = f"Unknown request URL: {method} {path}. Please check the URL for typos."
+    return error_body(message, "invalid_request_error", "unknown_url")
+
+
+def _no_such_model(name: str) -> str:
+    return f"The model `{name}` does not exist or you do not have access to it."
 
 
 def error_headers(error: Exception) -> dict[str, str]:

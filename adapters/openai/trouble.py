@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.transport import Answer
-from hub.completions.errors import ContentFiltered, ContextTooLong
+from hub.completions.errors import ContentFiltered, ContextTooLong, QuestionRefused
 from hub.core.errors import HubError, ProviderError, ProviderPermanent, ProviderTransient
 
 PROVIDER = "openai"
@@ -22,17 +22,29 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _STATUS = re.compile(r"[1-5]\d\d")
 _BUSY, _FORBIDDEN, _FAILED = frozenset({408, 425, 429}), frozenset({400, 403}), 500
 _OVER = frozenset({400, 413, 422})
+_QUESTION = frozenset({400, 413, 415, 422})
+_PARAM = re.compile(r"[A-Za-z0-9_.\[\]]{1,100}")
 
 
 def refused(error: ProviderError, answer: Answer | None) -> HubError:
-    """The same error, or the one that says more: ContextTooLong, ContentFiltered."""
+    """The same error, or one that says more: ContextTooLong, ContentFiltered, QuestionRefused."""
     if answer is None:
         return error
     told = inner(_document(answer))
     if answer.status in _OVER and is_too_long(told):
         return ContextTooLong()
     note = filtered(told)
-    return ContentFiltered(note) if answer.status in _FORBIDDEN and note else error
+    if answer.status in _FORBIDDEN and note:
+        return ContentFiltered(note)
+    if answer.status not in _QUESTION or error.provider_code == "model_not_found":
+        return error
+    return QuestionRefused(
+        PROVIDER,
+        error.detail.removeprefix(f"{PROVIDER}: "),
+        param=_param(told.get("param")),
+        provider_code=error.provider_code or _word(told.get("code")),
+        provider_status=answer.status,
+    )
 
 
 def wants_other_limit(answer: Answer | None) -> bool:
@@ -111,6 +123,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _word(value: Any) -> str | None:
     """A code is a word; a sentence may quote somebody."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
+def _param(value: Any) -> str | None:
+    """A path of fields, as OpenAI writes it: `messages[0].content`."""
+    return value if isinstance(value, str) and _PARAM.fullmatch(value) else None
 
 
 def _status(value: Any) -> int | None:

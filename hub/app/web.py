@@ -37,7 +37,7 @@ from routes.identity import IdentityRoutes
 from routes.keys import KeyRoutes
 from routes.middleware import Drain, Edge
 from routes.money import MoneyRoutes
-from routes.openai_gate import OpenAIGate
+from routes.openai_gate import OpenAIGate, unrouted_problem
 from routes.pages import PageRoutes
 from routes.payments import PaymentRoutes
 from routes.plan_page import PlanPage
@@ -102,6 +102,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         trusted_proxies=settings.trusted_proxies,
         production=settings.env == "production",
         own_origin="{0.scheme}://{0.netloc}".format(urlsplit(settings.own_url)),
+        foreign={"/api/ai/": unrouted_problem},
     )
     edge.install(app)
     app.cleanup_ctx.append(partial(_listening, people.notices))

@@ -1,7 +1,15 @@
 """Asking language models: a chain of them, inside a budget, with one honest end."""
 
 from hub.completions.chain import Chain
-from hub.completions.errors import BudgetSpent, ContentFiltered, ContextTooLong, NoModel, NotJson, Truncated
+from hub.completions.errors import (
+    BudgetSpent,
+    ContentFiltered,
+    ContextTooLong,
+    NoModel,
+    NotJson,
+    QuestionRefused,
+    Truncated,
+)
 from hub.completions.events import Answered, Attempt, Began, Event, Restarted, Spender
 from hub.completions.health import Health
 from hub.completions.menu import Menu
@@ -43,6 +51,7 @@ __all__ = [
     "NotJson",
     "Price",
     "Question",
+    "QuestionRefused",
     "Restarted",
     "Route",
     "Schema",

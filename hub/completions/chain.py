@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from hub.completions.counting import spent_on
-from hub.completions.errors import PROVIDER, ContentFiltered, ContextTooLong, NoModel, NotJson, Truncated
+from hub.completions.errors import (
+    PROVIDER,
+    ContentFiltered,
+    ContextTooLong,
+    NoModel,
+    NotJson,
+    Truncated,
+)
 from hub.completions.events import Answered, Attempt, Began, Event, Restarted
 from hub.completions.fitting import fits
 from hub.completions.health import Health, Permitted, Resting
@@ -22,6 +29,7 @@ SHARE = 2 / 3
 """Of the time that is left an attempt may take so much while somebody else could be asked after it."""
 LEAST = 0.05
 """Seconds with which it is still worth asking."""
+_NOT_FOUND = 404
 REASONS = {"truncated": Truncated, "unreadable": NotJson}
 
 
@@ -129,7 +137,7 @@ class Chain:
                 judgement = self._failed(course, answer, error, permit, alone=not later)
             else:
                 permit.ended(healthy=True)
-                judgement = self._weighed(course, answer)
+                judgement = self._weighed(course, answer, alone=not later)
         if judgement is None:
             if course.answered is not None:
                 yield course.answered
@@ -197,7 +205,7 @@ class Chain:
     def _failed(
         self, course: Course, answer: _Answer, error: HubError, permit: Permitted, *, alone: bool
     ) -> Judgement | None:
-        """Raises ContentFiltered: nobody else is asked to say what one may not."""
+        """Raises ContentFiltered unless the question lets a filter fail over and another model can be asked."""
         judgement = judge(error, Situation(begun=answer.begun, alone=alone))
         permit.ended(healthy=judgement.healthy)
         self._note(course, answer, judgement.outcome)
@@ -205,12 +213,12 @@ class Chain:
         course.blamed += judgement.blames_question
         if judgement.rest is not None:
             course.advice.append(judgement.rest)
-        if isinstance(error, ContentFiltered):
+        if isinstance(error, ContentFiltered) and (alone or not course.question.filter_fails_over):
             raise error
         return judgement
 
-    def _weighed(self, course: Course, answer: _Answer) -> Judgement | None:
-        """A whole answer is kept. Raises ContentFiltered."""
+    def _weighed(self, course: Course, answer: _Answer, *, alone: bool) -> Judgement | None:
+        """Accepts a whole answer that fits the question. Raises ContentFiltered as `_failed` does."""
         finished, question = answer.finished, course.question
         assert finished is not None  # noqa: S101 (_pieces has seen to it)
         filtered = finished.reason in {"content_filter", "refusal"}
@@ -220,6 +228,9 @@ class Chain:
             course.errors.append(REASONS[bad](answer.route.model))
             return Judgement(bad, healthy=True)
         self._note(course, answer, f"refused:{finished.reason}" if filtered else "answered")
+        if filtered and course.question.filter_fails_over and not alone:
+            course.errors.append(ContentFiltered(finished.note))
+            return Judgement(f"refused:{finished.reason}", healthy=True)
         course.answered = _answered(course, answer, finished)
         if filtered:
             raise ContentFiltered(finished.note, answer=course.answered)
@@ -269,11 +280,20 @@ def _answered(course: Course, answer: _Answer, finished: Finished) -> Answered:
 
 def _end(course: Course) -> HubError:
     """Why nobody has answered: what the caller can do something about comes first."""
-    for kind in (Truncated, NotJson):
+    for kind in (Truncated, NotJson, ContentFiltered):
         if found := next((one for one in course.errors if isinstance(one, kind)), None):
             return found
     tried, asked = tuple(course.attempts), len(course.errors)
     if asked == len(tried) and all(isinstance(one, ContextTooLong) for one in course.errors) and asked:
         return course.errors[-1]
-    refused = str(course.errors[-1].detail) if asked == len(tried) and 0 < asked == course.blamed else None
-    return NoModel(tried, retry_after=min(course.advice, default=None), refused=refused)
+    last = course.errors[-1] if asked == len(tried) and asked else None
+    refused = last if isinstance(last, ProviderError) and asked == course.blamed else None
+    unknown = tried[0].model if last is not None and all(_is_unknown_model(error) for error in course.errors) else None
+    return NoModel(tried, retry_after=min(course.advice, default=None), refused=refused, unknown=unknown)
+
+
+def _is_unknown_model(error: HubError) -> bool:
+    """By OpenAI's code, else by the status of servers that have none."""
+    if not isinstance(error, ProviderError):
+        return False
+    return error.provider_code == "model_not_found" or (error.provider_status == _NOT_FOUND and not error.provider_code)

@@ -9,10 +9,10 @@ BudgetSpent       429  ai_budget_spent           a user's, a plan's or everybody
 """
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from hub.completions.events import Answered, Attempt
-from hub.core.errors import Invalid, ProviderError, ProviderTransient, TooManyRequests
+from hub.core.errors import Invalid, ProviderError, ProviderPermanent, ProviderTransient, TooManyRequests
 
 PROVIDER = "ai"
 """Under this name the chain as a whole is in trouble; one model's trouble carries its own provider's."""
@@ -20,21 +20,39 @@ PROVIDER = "ai"
 Scope = Literal["user", "plan", "global"]
 
 
+class QuestionRefused(ProviderPermanent):
+    """The language model's server refused the question.
+
+    `param` is the part of the question that the provider names, in its own notation: `messages[0].content`.
+    """
+
+    def __init__(self, provider: str, detail: str, *, param: str | None = None, **extra: Any) -> None:
+        super().__init__(provider, detail, **extra)
+        self.param = param
+
+
 class NoModel(ProviderTransient):
     """No language model could answer.
 
-    `attempts` is what was tried. `refused` when every one of them said that the question itself is wrong.
+    `attempts` is what was tried. `refused` when every one of them said that the question itself is wrong. `unknown`
+    when the provider knows none of the models that were named.
     """
 
     code = "ai_unavailable"
 
     def __init__(
-        self, attempts: tuple[Attempt, ...] = (), *, retry_after: float | None = None, refused: str | None = None
+        self,
+        attempts: tuple[Attempt, ...] = (),
+        *,
+        retry_after: float | None = None,
+        refused: ProviderError | None = None,
+        unknown: str | None = None,
     ) -> None:
         tried = ", ".join(f"{one.model} {one.outcome}" for one in attempts) or "nothing is set up"
         super().__init__(PROVIDER, f"No language model could answer ({tried}).", retry_after=retry_after)
         self.attempts = attempts
         self.refused = refused
+        self.unknown = unknown
 
 
 class ContextTooLong(Invalid):

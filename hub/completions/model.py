@@ -39,6 +39,8 @@ class Question:
     wire: Wire | None = None
     """The wire to use; None is the route's own."""
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    filter_fails_over: bool = False
+    """Whether the next model is asked when a content filter or a refusal ends an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Route:
     api_key: str = field(repr=False)
     wire: Wire
     price: Price
-    first: float = 20.0
+    first: float = 10.0
     idle: float = 15.0
     total: float = 120.0
 

@@ -102,7 +102,7 @@ class OpenAISettings(ProviderSection):
     user_budget: Decimal = Field(default=Decimal("1.00"), ge=0, le=1_000_000, description="of a user and day")
     plan_budget: Decimal = Field(default=Decimal("0.50"), ge=0, le=1_000_000, description="of a plan, for good")
     global_budget: Decimal = Field(default=Decimal("50.00"), ge=0, le=1_000_000, description="of everybody and day")
-    first: float = Field(default=20.0, gt=0, description="seconds until the first piece of an answer")
+    first: float = Field(default=10.0, gt=0, description="seconds until the first piece of an answer")
     idle: float = Field(default=15.0, gt=0, description="seconds between two pieces")
     total: float = Field(default=120.0, gt=0, le=600, description="seconds for a whole answer, all models together")
 

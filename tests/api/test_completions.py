@@ -16,6 +16,7 @@ from hub.settings import OpenAISettings
 from routes import completions as routes
 from tests.completions.world import KEY, Desk, attempts, sdk, told
 from tests.fixtures.database import fresh
+from tests.fixtures.logs import logging_to_memory
 from tests.fixtures.running import Running, hub_running, settings_for, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -182,6 +183,61 @@ async def test_without_being_asked_for_there_is_no_usage_and_the_end_is_done(des
 async def test_the_models_that_are_set_up_are_listed(desk: Desk):
     found = [one.id async for one in await desk.client.models.list()]
     assert found == ["default", "gpt-sandbox", "gpt-sandbox-mini"]
+
+
+async def test_one_model_is_shown_and_one_that_is_not_set_up_is_not_found(desk: Desk):
+    shown = await desk.client.models.retrieve("gpt-sandbox")
+    assert (shown.id, shown.owned_by) == ("gpt-sandbox", "travel-hub")
+    with pytest.raises(openai.NotFoundError) as caught:
+        await desk.client.models.retrieve("vendor/nothing")
+    assert told(caught.value)["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_model_that_nobody_knows_is_not_found(desk: Desk, stream: bool):
+    with pytest.raises(openai.NotFoundError) as caught:
+        await desk.client.chat.completions.create(model="gpt-nothing", stream=stream, **HELLO)
+    error = told(caught.value)
+    assert (error["code"], error["type"]) == ("model_not_found", "invalid_request_error")
+    assert "gpt-nothing" in error["message"]
+
+
+async def test_a_question_that_the_provider_refuses_has_its_code_and_param(desk: Desk):
+    with pytest.raises(openai.BadRequestError) as caught:
+        await desk.client.chat.completions.create(model="gpt-sandbox", **HELLO, metadata={"x" * 65: "too long a name"})
+    error = told(caught.value)
+    assert (error["code"], error["param"]) == ("string_above_max_length", "metadata")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/ai/engines", 404, "unknown_url"),
+        ("POST", "/api/ai/embeddings", 404, "unknown_url"),
+        ("GET", "/api/ai/chat/completions", 405, "method_not_supported"),
+    ],
+)
+async def test_an_unknown_address_is_told_in_openais_words(desk: Desk, method: str, path: str, status: int, code: str):
+    hub = with_key(desk)
+    answered, body = await hub.call(method, path)
+    assert (answered, body["error"]["code"], body["error"]["type"]) == (status, code, "invalid_request_error")
+    assert status != 405 or hub.headers["Allow"] == "POST"
+
+
+async def test_a_client_that_leaves_is_no_failure_in_the_log(desk: Desk):
+    with logging_to_memory() as lines:
+        for model in ("gpt-sandbox", "fault-stall:left", "fault-slow-first-token:left"):
+            send = {"Authorization": f"Bearer {KEY}"}
+            body = {"model": model, "stream": True, **HELLO}
+            answer = await desk.hub.session.post(f"{desk.hub.url}{CHAT}", json=body, headers=send)
+            await answer.content.readany()
+            answer.close()
+
+        async def left() -> bool:
+            return sum(line["event"] == "request.answered" for line in lines.events) == 3
+
+        await until(left)
+    assert [line for line in lines.events if line["level"] in {"error", "warning"}] == []
 
 
 async def test_a_long_silence_has_signs_of_life_in_it(desk: Desk, monkeypatch: pytest.MonkeyPatch):

@@ -110,7 +110,7 @@ PRICE = Price(1000, 4000)
 
 
 def route(model: str, **more: Any) -> Route:
-    return Route(model, "http://localhost/v1", "sk", "chat", PRICE, **more)
+    return Route(model, "http://localhost/v1", "sk", "chat", PRICE, **{"first": 20.0, **more})
 
 
 def question(text: str = "Where to?", *, schema: Mapping[str, Any] | None = None, most: int = 500) -> Question:

@@ -231,6 +231,35 @@ async def test_16_an_answer_without_usage_is_counted_by_the_hub(desk: Desk):
     assert (await until(lambda: settled_last(desk)))["estimated"]
 
 
+# Withheld until they are whole.
+
+FAULTS = (
+    "rate-limited-with-retry-after", "rate-limited", "error-once", "unavailable", "reset", "silent",
+    "slow-first-token", "cut", "cut-politely", "stall", "malformed-chunk", "malformed-delta", "failed", "no-done",
+    "context-length", "content-filter", "refuses", "rejects-prefill", "flapping", "quota", "bills-odd",
+    "omits-usage",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_a_withheld_stream_ends_in_a_full_answer_whatever_fails(desk: Desk, name: str):
+    good = await desk.stream(GOOD)
+    streamed = await desk.stream(fault(name), GOOD, rescue="whole")
+    assert (streamed.text, streamed.finish) == (good.text, "stop")
+    assert len({chunk.model for chunk in streamed.chunks}) == 1, "one model's answer, not the pieces of two"
+
+
+async def test_a_withheld_stream_that_nobody_can_answer_is_an_error_with_a_status(desk: Desk):
+    with pytest.raises(openai.APIStatusError) as caught:
+        await desk.stream(fault("cut"), fault("malformed-delta"), rescue="whole")
+    assert (caught.value.status_code, told(caught.value)["code"]) == (503, "ai_unavailable")
+
+
+async def test_a_withheld_stream_that_every_model_filters_says_so(desk: Desk):
+    streamed = await desk.stream(fault("content-filter"), fault("content-filter"), rescue="whole")
+    assert streamed.finish == "content_filter"
+
+
 # And whatever happens: settled, nothing left reserved.
 
 

@@ -27,9 +27,12 @@ class Desk:
         object.__setattr__(found, "hub_attempts", attempts(raw.headers))
         return found
 
-    async def stream(self, model: str, *fallbacks: str, text: str = "Where to?", **more: Any) -> "Streamed":
+    async def stream(
+        self, model: str, *fallbacks: str, text: str = "Where to?", rescue: str | None = None, **more: Any
+    ) -> "Streamed":
         """Every chunk, to the end."""
         body = {"fallbacks": list(fallbacks)} if fallbacks else {}
+        body |= {"rescue": rescue} if rescue else {}
         messages = [{"role": "user", "content": text}]
         given = {"model": model, "messages": messages, "extra_body": body, "stream": True} | more
         return Streamed([one async for one in await self.client.chat.completions.create(**given)])
