@@ -16,7 +16,9 @@ SQL = named_queries("attention")
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """`kind` says what is the matter: `order_unknown`, `hold_lost`, `payment_mismatch`, `dispute`, `refund_failed`."""
+    """`kind` says what is the matter: `order_unknown`, `hold_lost`, `payment_mismatch`, `capture_mismatch`, `dispute`,
+    `refund_failed`, or the kind of a break.
+    """
 
     id: UUID
     kind: str

@@ -10,7 +10,7 @@ from hub.core.errors import NotFound
 from hub.flights import Traveller
 from hub.story import Chapter, Stories
 from routes.request import OWN_MONEY, TRAVELLER, ApiModel, Call, Reply, delete, get, patch, post
-from routes.views import Country, Email, MoneyOut, Name, Page, PageQuery, Phone
+from routes.views import Country, Email, LastFailureOut, MoneyOut, Name, Page, PageQuery, Phone
 
 TAGS = ("bookings",)
 _GENDERS = {"male": "m", "female": "f"}
@@ -95,6 +95,9 @@ class BookingOut(ApiModel):
     total: MoneyOut
     new_total: MoneyOut | None = Field(description="waits for your consent, in status awaiting_consent")
     failure: str | None = Field(description="why it failed: sold_out, price_changed, order_refused, ...")
+    last_failure: LastFailureOut | None = Field(
+        description="why the last attempt to pay was declined, until the money is held"
+    )
     supplier_reference: str | None
     itinerary: dict[str, Any] = Field(description="the offer as it was booked")
     travelers: list[TravelerOut]
@@ -118,6 +121,7 @@ class BookingOut(ApiModel):
             new_total=MoneyOut.of(booking.new_total) if booking.new_total is not None else None,
             travelers=[TravelerOut(**{name: getattr(one, name) for name in shown}) for one in booking.travelers],
             contact=ContactOut(email=booking.contact.email, phone=booking.contact.phone),
+            last_failure=LastFailureOut.of(booking.last_failure),
             **{name: getattr(booking, name) for name in same.split()},
         )
 

@@ -11,7 +11,7 @@ from hub.payments.links import ReturnPages
 from hub.payments.pages import OpenPage
 from routes.bookings import BookingOut
 from routes.request import MOVE_MONEY, OWN_MONEY, TRAVELLER, ApiModel, Call, get, post
-from routes.views import Currency, MoneyOut
+from routes.views import Currency, LastFailureOut, MoneyOut
 
 TAGS = ("payments",)
 
@@ -102,15 +102,20 @@ class PaymentOut(ApiModel):
     total: MoneyOut
     captured: MoneyOut
     refunded: MoneyOut
-    failure: str | None
+    failure: str | None = Field(description="the more precise code of `last_failure`")
+    last_failure: LastFailureOut | None = Field(
+        description="why the last attempt to pay was declined; kept, also when a later one has succeeded"
+    )
     created_at: datetime
     updated_at: datetime
 
     @classmethod
     def of(cls, payment: Payment) -> Self:
         currency = payment.amount.currency
-        same = "id booking_id status failure created_at updated_at".split()
+        same = "id booking_id status created_at updated_at".split()
         return cls(
+            failure=payment.last_failure.reason if payment.last_failure else None,
+            last_failure=LastFailureOut.of(payment.last_failure),
             payment_intent_id=payment.intent_id,
             total=MoneyOut.of(payment.amount),
             captured=MoneyOut.of(Money(payment.captured, currency)),

@@ -1,10 +1,12 @@
 """What more than one route shows or reads."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, StringConstraints
 
+from hub.bookings import Decline
 from hub.core.money import Money
 from routes.request import ApiModel
 
@@ -44,6 +46,24 @@ class MoneyOut(ApiModel):
     @classmethod
     def of(cls, money: Money) -> Self:
         return cls(amount=money.amount, currency=money.currency, display=money.display)
+
+
+class LastFailureOut(ApiModel):
+    """Why the last attempt to pay was declined."""
+
+    code: str = Field(description="the provider's code", examples=["card_declined"])
+    decline_code: str | None = Field(description="the bank's code, where there is one", examples=["insufficient_funds"])
+    message: str = Field(
+        description="fit to be shown to the traveler",
+        examples=["The card has insufficient funds. Please use another card or payment method."],
+    )
+    at: datetime
+
+    @classmethod
+    def of(cls, decline: Decline | None) -> Self | None:
+        if decline is None or decline.at is None:
+            return None
+        return cls(code=decline.code, decline_code=decline.decline_code, message=decline.message, at=decline.at)
 
 
 class Page(ApiModel, Generic[T]):

@@ -377,6 +377,7 @@ CREATE TABLE public.bookings (
     expires_at timestamp with time zone NOT NULL,
     confirmed_at timestamp with time zone,
     new_amount bigint,
+    last_failure jsonb,
     CONSTRAINT bookings_amount_check CHECK ((amount > 0)),
     CONSTRAINT bookings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT bookings_new_amount_check CHECK ((new_amount > 0)),
@@ -620,7 +621,6 @@ CREATE TABLE public.payments (
     currency text NOT NULL,
     captured bigint DEFAULT 0 NOT NULL,
     refunded bigint DEFAULT 0 NOT NULL,
-    failure text,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     disputed bigint DEFAULT 0 NOT NULL,
@@ -628,11 +628,13 @@ CREATE TABLE public.payments (
     fee_currency text,
     superseded_at timestamp with time zone,
     page text,
+    last_failure jsonb,
+    attempt integer DEFAULT 0 NOT NULL,
     CONSTRAINT payments_amount_check CHECK ((amount > 0)),
-    CONSTRAINT payments_check CHECK (((captured <= amount) AND (refunded <= captured))),
     CONSTRAINT payments_disputed_check CHECK ((disputed >= 0)),
     CONSTRAINT payments_page_check CHECK ((page = ANY (ARRAY['session'::text, 'link'::text]))),
-    CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'released'::text, 'failed'::text])))
+    CONSTRAINT payments_refunded_check CHECK ((refunded <= captured)),
+    CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text, 'partially_captured'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'released'::text, 'failed'::text])))
 );
 
 CREATE TABLE public.pgqueuer (

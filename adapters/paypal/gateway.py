@@ -17,7 +17,7 @@ from adapters.paypal import wire
 from adapters.paypal.api import Api, code_of, document_of, refused
 from adapters.paypal.currencies import CHARGE_LIMITS
 from adapters.transport import Sender
-from hub.bookings import PaymentStatus
+from hub.bookings import Decline, PaymentStatus
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.money import Money
@@ -72,6 +72,7 @@ class PayPalGateway:
         self._return_url = return_url
         self._cancel_url = cancel_url
         self._brand = brand
+        self._clock = clock
         self._blind = False
 
     def intent_of(self, event: dict[str, Any]) -> str | None:
@@ -105,7 +106,10 @@ class PayPalGateway:
             raise refused(answer)
         return _read(document_of(answer), write=True)
 
-    async def read(self, intent_id: str) -> Intent:
+    def is_approval(self, event: dict[str, Any]) -> bool:
+        return event.get("event_type") == "CHECKOUT.ORDER.APPROVED"
+
+    async def read(self, intent_id: str, attempt: int = 0) -> Intent:
         """An order that its buyer has approved is authorised here (see above).
 
         Raises ProviderPermanent with provider_code INVALID_RESOURCE_ID for an order that nobody approved in time:
@@ -113,8 +117,8 @@ class PayPalGateway:
         """
         order, declined = await self._order(intent_id), None
         if _sound(order, wire.awaits_us):
-            order, declined = await self._authorised(order)
-        if _sound(order, wire.is_cancelled) and _open_hold(order):
+            order, declined = await self._authorised(order, attempt)
+        if _sound(order, wire.is_cancelled) and _sound(order, wire.has_open_hold):
             order = await self._voided(order, f"payment:{wire.payment_id(order)}:cancel")
         return declined or await self._seen(order)
 
@@ -131,10 +135,11 @@ class PayPalGateway:
         order = await self._order(intent_id)
         if not _holds(order):
             order = await self._marked(order, key)
+        rest = _read(order).held
         if _holds(order):
             order = await self._voided(order, key)
         intent = await self._seen(order)
-        if intent.status not in {PaymentStatus.RELEASED, PaymentStatus.FAILED}:
+        if not rest and intent.status not in {PaymentStatus.RELEASED, PaymentStatus.FAILED}:
             raise ProviderPermanent("paypal", f"cannot cancel what is {intent.status}", provider_code="not_cancellable")
         return intent
 
@@ -164,9 +169,13 @@ class PayPalGateway:
             ident = order_id
         return await self._api.ask("orders.get", "GET", f"/v2/checkout/orders/{_path(ident)}")
 
-    async def _authorised(self, order: dict[str, Any]) -> tuple[dict[str, Any], Intent | None]:
-        """The order as it is then. What the buyer can mend is no failure: the intent sends them to PayPal once more."""
+    async def _authorised(self, order: dict[str, Any], attempt: int) -> tuple[dict[str, Any], Intent | None]:
+        """The order as it is then. What the buyer can mend is no failure: the intent sends them to PayPal once more.
+
+        PayPal answers a key that was declined with the decline, also when the buyer has chosen another card since.
+        """
         ident, key = _path(str(order["id"])), f"payment:{wire.payment_id(order)}:authorise"
+        key, asked = f"{key}:{attempt}" if attempt else key, self._clock.now()
         answer = await self._api.answer(
             "orders.authorize", "POST", f"/v2/checkout/orders/{ident}/authorize", {}, key=key
         )
@@ -179,7 +188,8 @@ class PayPalGateway:
             raise refused(answer)
         intent = _read(order)
         there = wire.link_of(document_of(answer), "redirect", "payer-action") or intent.approval_url
-        return order, replace(intent, status=PaymentStatus.REQUIRES_ACTION, failure=code, approval_url=there)
+        decline = Decline(code, at=asked, attempt=attempt)
+        return order, replace(intent, status=PaymentStatus.REQUIRES_ACTION, failure=decline, approval_url=there)
 
     async def _voided(self, order: dict[str, Any], key: str) -> dict[str, Any]:
         """The first hold: one that renews it goes with it."""
@@ -257,10 +267,6 @@ def _senseless(*, write: bool) -> OutcomeUnknown | ProviderTransient:
 def _holds(order: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _sound(order, lambda it: wire.payments_of(it, "authorizations"))
     return found
-
-
-def _open_hold(order: dict[str, Any]) -> bool:
-    return any(one.get("status") in {"CREATED", "PENDING"} for one in _holds(order))
 
 
 def _newest_hold(order: dict[str, Any]) -> dict[str, Any]:

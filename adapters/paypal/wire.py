@@ -8,11 +8,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from adapters.paypal.currencies import CHARGE_LIMITS, WHOLE
-from hub.bookings import PaymentStatus
+from hub.bookings import Decline, PaymentStatus
 from hub.core.charge_limits import is_expressible
 from hub.core.errors import ProviderPermanent
 from hub.core.money import CURRENCIES, Money, decimals
-from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen
+from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen, captured_status
 
 CANCELLED = "cancelled:"
 """Before the payment's id in an order's custom_id: the hub has given it up, and nothing is held on it any more."""
@@ -31,6 +31,7 @@ _HOLD = {
     "VOIDED": PaymentStatus.RELEASED,
     "EXPIRED": PaymentStatus.RELEASED,
 }
+_OPEN_HOLD = frozenset({"CREATED", "PENDING", "PARTIALLY_CAPTURED"})
 _TAKEN = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
 _NOT_TAKEN = frozenset({"DECLINED", "FAILED"})
 _REFUND: dict[str, Literal["pending", "succeeded", "failed"]] = {
@@ -170,9 +171,11 @@ def intent_of(order: dict[str, Any], disputes: tuple[DisputeSeen, ...] = ()) -> 
         id=str(order["id"]),
         payment_id=payment_id(order),
         amount=amount,
-        status=_status(order, captured, refunded),
+        status=_status(order, amount.amount, captured, refunded),
         captured=captured,
         refunded=refunded,
+        failure=_denial(order, captured),
+        held=captured > 0 and has_open_hold(order),
         refunds=refunds,
         disputes=disputes,
         fee=_fee(order),
@@ -188,13 +191,11 @@ def _sum(amounts: Iterable[Any], currency: str = "") -> Money:
     return total
 
 
-def _status(order: dict[str, Any], captured: int, refunded: int) -> PaymentStatus:
+def _status(order: dict[str, Any], amount: int, captured: int, refunded: int) -> PaymentStatus:
     """What was taken says most, then what is held, then the order itself."""
     captures, holds = payments_of(order, "captures"), payments_of(order, "authorizations")
     if captured:
-        if not refunded:
-            return PaymentStatus.PAID
-        return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
+        return captured_status(amount, captured, refunded)
     if captures and not all(one.get("status") in _NOT_TAKEN for one in captures):
         return PaymentStatus.PROCESSING
     if holds:
@@ -202,6 +203,24 @@ def _status(order: dict[str, Any], captured: int, refunded: int) -> PaymentStatu
     if is_cancelled(order):
         return PaymentStatus.RELEASED
     return PaymentStatus.FAILED if captures else _ORDER.get(str(order.get("status")), PaymentStatus.PROCESSING)
+
+
+def has_open_hold(order: dict[str, Any]) -> bool:
+    return any(hold.get("status") in _OPEN_HOLD for hold in payments_of(order, "authorizations"))
+
+
+def _denial(order: dict[str, Any], captured: int) -> Decline | None:
+    """Why a hold, or its capture, was refused after the buyer had approved. None while money is held or taken."""
+    if captured or has_open_hold(order):
+        return None
+    for name, kind, refused in (("CAPTURE", "captures", _NOT_TAKEN), ("AUTHORIZATION", "authorizations", {"DENIED"})):
+        last = next((made for made in reversed(payments_of(order, kind)) if made.get("status") in refused), None)
+        if last is not None:
+            details, at = last.get("status_details"), _time(last.get("create_time"))
+            reason = details.get("reason") if isinstance(details, dict) else None
+            known = reason if is_word(reason) else None
+            return Decline(f"{name}_{last['status']}", known, at, source=str(last.get("id")))
+    return None
 
 
 def _of_holds(statuses: list[str], refused: bool) -> PaymentStatus:

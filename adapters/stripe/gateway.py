@@ -60,6 +60,9 @@ class StripeGateway(StripePages):
         found = inner.get("id") if inner.get("object") == "payment_intent" else inner.get("payment_intent")
         return found if isinstance(found, str) else None
 
+    def is_approval(self, event: dict[str, Any]) -> bool:  # noqa: ARG002 (the card is charged as it is confirmed)
+        return False
+
     async def ping(self) -> None:
         """One harmless read, to see whether the key is good."""
         with translate("stripe"):
@@ -97,9 +100,11 @@ class StripeGateway(StripePages):
             params["customer"] = request.payment_customer_id
         with charging():
             made = await self._client.v1.payment_intents.create_async(params, {"idempotency_key": key})
+        if _is_replayed(made):
+            return await self.read(made.id)
         return intent_from(made.to_dict())
 
-    async def read(self, intent_id: str) -> Intent:
+    async def read(self, intent_id: str, attempt: int = 0) -> Intent:  # noqa: ARG002 (a read changes nothing here)
         if is_page(intent_id):
             found_there = await self.page(intent_id)
             if isinstance(found_there, Intent):
@@ -159,6 +164,15 @@ class StripeGateway(StripePages):
         with translate("stripe"):
             listed = await self._client.v1.disputes.list_async({"payment_intent": found["id"], "limit": 100})
         return intent_from(found, tuple(one.to_dict() for one in listed.data))
+
+
+def _is_replayed(made: stripe.PaymentIntent) -> bool:
+    """Whether this is the first answer once more, whatever has become of the intent since.
+
+    docs.stripe.com/api/idempotent_requests
+    """
+    answer = made.last_response
+    return answer is not None and answer.headers.get("Idempotent-Replayed") == "true"
 
 
 async def _every(ask: Any, since: datetime, **params: Any) -> list[Any]:

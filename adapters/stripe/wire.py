@@ -5,12 +5,21 @@ from typing import Any, Literal
 from uuid import UUID
 
 from adapters.stripe.currencies import CHARGE_LIMITS, HUNDREDTHS, WHOLE
-from hub.bookings import PaymentStatus
+from hub.bookings import Decline, PaymentStatus
 from hub.core.charge_limits import is_expressible
 from hub.core.errors import ProviderPermanent
 from hub.core.inbox import VerifiedEvent
 from hub.core.money import Money
-from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, Movement, PageRequest, RefundSeen
+from hub.payments import (
+    AMOUNT_NOT_SUPPORTED,
+    DisputeSeen,
+    Intent,
+    IntentRequest,
+    Movement,
+    PageRequest,
+    RefundSeen,
+    captured_status,
+)
 
 _STATUS = {
     "requires_payment_method": PaymentStatus.UNPAID,
@@ -52,19 +61,33 @@ def intent_from(wire: dict[str, Any], disputes: tuple[dict[str, Any], ...] = ())
     currency, charge = wire["currency"], wire.get("latest_charge")
     refunded = _refunded(charge)
     captured = wire.get("amount_received") or 0
-    error = wire.get("last_payment_error") or {}
     return Intent(
         id=wire["id"],
         payment_id=_uuid(wire.get("metadata", {}).get("payment_id")),
         amount=from_wire(wire["amount"], currency),
-        status=_status(wire["status"], captured, refunded),
+        status=_status(wire, captured, refunded),
         captured=from_wire(captured, currency).amount,
         refunded=from_wire(refunded, currency).amount,
         client_secret=wire.get("client_secret"),
-        failure=error.get("decline_code") or error.get("code"),
+        failure=_decline(wire.get("last_payment_error"), charge),
+        held=captured > 0 and (wire.get("amount_capturable") or 0) > 0,
         refunds=_refunds(charge, captured, currency),
         disputes=tuple(_dispute(one, currency) for one in disputes),
         fee=_fee(charge),
+    )
+
+
+def _decline(error: Any, charge: Any) -> Decline | None:
+    """Of `last_payment_error`, which Stripe keeps until the next attempt. The failed charge says when it was."""
+    if not isinstance(error, dict):
+        return None
+    source = error.get("charge") if isinstance(error.get("charge"), str) else ""
+    made = charge.get("created") if isinstance(charge, dict) and source and charge.get("id") == source else None
+    return Decline(
+        code=str(error.get("code") or error.get("type") or "declined"),
+        decline_code=error.get("decline_code"),
+        at=datetime.fromtimestamp(made, UTC) if isinstance(made, int) else None,
+        source=str(source),
     )
 
 
@@ -77,11 +100,27 @@ def mark(wire: dict[str, Any]) -> UUID | None:
 
 
 def _refunds(charge: Any, captured: int, currency: str) -> tuple[RefundSeen, ...] | None:
-    """None when the list was not expanded. What gave back a hold that was never taken is no refund to the hub."""
+    """None when the list was not expanded, or does not say which of them let go of what was never captured."""
     listed = charge.get("refunds") if isinstance(charge, dict) else None
     if not isinstance(listed, dict):
         return None
-    return tuple(refund_of(one, currency) for one in listed["data"]) if captured else ()
+    if not captured:
+        return ()
+    refunds = _without_release(listed["data"], int(charge["amount"]) - int(charge["amount_captured"]))
+    return None if refunds is None else tuple(refund_of(refund, currency) for refund in refunds)
+
+
+def _without_release(refunds: list[dict[str, Any]], never_taken: int) -> list[dict[str, Any]] | None:
+    """Stripe books the rest of a hold, once a part was captured, as a refund that is on no balance: it is none.
+
+    `refunds` the newest first. None when it cannot be told apart.
+    """
+    if never_taken <= 0:
+        return refunds
+    released = [
+        refund for refund in refunds if refund["amount"] == never_taken and not refund.get("balance_transaction")
+    ]
+    return [refund for refund in refunds if refund is not released[-1]] if released else None
 
 
 def refund_of(wire: dict[str, Any], currency: str) -> RefundSeen:
@@ -138,11 +177,11 @@ def _refunded(charge: Any) -> int:
     return max(0, int(charge["amount_refunded"]) - never_taken)
 
 
-def _status(wire: str, captured: int, refunded: int) -> PaymentStatus:
-    status = _STATUS.get(wire, PaymentStatus.PROCESSING)
-    if status is not PaymentStatus.PAID or not refunded:
-        return status
-    return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
+def _status(wire: dict[str, Any], captured: int, refunded: int) -> PaymentStatus:
+    status = _STATUS.get(wire["status"], PaymentStatus.PROCESSING)
+    if captured and status in {PaymentStatus.PAID, PaymentStatus.AUTHORISED}:
+        return captured_status(wire["amount"], captured, refunded)
+    return PaymentStatus.PROCESSING if status is PaymentStatus.PAID else status
 
 
 def _uuid(text: Any) -> UUID | None:

@@ -15,6 +15,7 @@ A status moves only by the query `move`, which names the states it may come from
 been paid for asks the payments to give the money back, in the same transaction.
 """
 
+from hub.bookings.declines import Decline
 from hub.bookings.desk import Bookings
 from hub.bookings.fulfilment import Fulfilment
 from hub.bookings.model import Booking, BookingStatus, Contact, NewBooking, PaymentStatus
@@ -37,6 +38,7 @@ __all__ = [
     "Bookings",
     "CapturePayment",
     "Contact",
+    "Decline",
     "FulfilBooking",
     "Fulfilment",
     "NewBooking",

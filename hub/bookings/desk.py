@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from hub.audit import Audit
-from hub.bookings.model import Booking, BookingStatus, NewBooking, PaymentStatus
+from hub.bookings.model import HELD, Booking, BookingStatus, NewBooking, PaymentStatus
 from hub.bookings.store import SQL, Store
 from hub.bookings.work import FulfilBooking
 from hub.core.clock import Clock, Ids
@@ -16,6 +16,7 @@ from hub.flights import FlightQuery, Flights, StoredOffer, Traveller, offer_to_j
 from hub.identity import Caller
 
 _REFERENCE_TRIES = 5
+_MAY_BE_ORDERED = HELD | {PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,7 @@ class Bookings:
                 booking = await self.store.find(tx, row["id"], lock=True)
                 if booking.status is BookingStatus.AWAITING_CONSENT and booking.expires_at <= self.clock.now():
                     await self.store.end(tx, booking, BookingStatus.FAILED, failure="price_changed")
-                elif booking.status is BookingStatus.PENDING and booking.payment_status in {
-                    PaymentStatus.UNPAID,
-                    PaymentStatus.REQUIRES_ACTION,
-                    PaymentStatus.FAILED,
-                    PaymentStatus.RELEASED,
-                }:
+                elif booking.status is BookingStatus.PENDING and booking.payment_status not in _MAY_BE_ORDERED:
                     await self.store.end(tx, booking, BookingStatus.EXPIRED)
 
     @every(10)

@@ -195,9 +195,14 @@ class Fulfilment:
         raise Retry(error.retry_after or 5, "the supplier is not available") from error
 
     async def _start(self, order: Order) -> Order | None:
-        """Writes down that the supplier is about to be asked. None when the booking has meanwhile ended."""
+        """Writes down that the supplier is about to be asked. None when the booking has meanwhile ended, or the money
+        is not there any more.
+        """
         async with self.db.transaction() as tx:
-            moved = await self.store.move(tx, order.booking, BookingStatus.ORDERING)
+            booking = await self.store.find(tx, order.booking.id, lock=True)
+            if not _needs_work(booking):
+                return None
+            moved = await self.store.move(tx, booking, BookingStatus.ORDERING)
             if moved is None:
                 return None
             await self._set(tx, order, "placing")

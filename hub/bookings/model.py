@@ -6,6 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from hub.bookings.declines import Decline
 from hub.core.money import Money
 from hub.flights import Traveller
 
@@ -30,6 +31,8 @@ class PaymentStatus(StrEnum):
     PROCESSING = "processing"
     UNKNOWN = "unknown"
     AUTHORISED = "authorised"
+    PARTIALLY_CAPTURED = "partially_captured"
+    """Captured below the amount, outside the hub: nothing is ordered for it."""
     PAID = "paid"
     PARTIALLY_REFUNDED = "partially_refunded"
     REFUNDED = "refunded"
@@ -79,6 +82,8 @@ class Booking:
     supplier_reference: str | None = None
     new_total: Money | None = None
     """The price that waits for the traveller's consent, until `expires_at`."""
+    last_failure: Decline | None = None
+    """Why the last attempt to pay was declined, as long as the booking is to be paid."""
     travelers: tuple[Traveller, ...] = field(default=())
 
     @classmethod
@@ -93,6 +98,7 @@ class Booking:
             total=Money(row["amount"], row["currency"]),
             new_total=Money(row["new_amount"], row["currency"]) if row["new_amount"] is not None else None,
             contact=Contact(row["contact_email"], row["contact_phone"]),
+            last_failure=Decline.from_json(row["last_failure"]),
             travelers=travelers,
             **{name: row[name] for name in same.split()},
         )

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from hub.audit import Audit
+from hub.bookings.declines import Decline
 from hub.bookings.model import Booking, BookingStatus, PaymentStatus
 from hub.bookings.work import BookingConfirmed, BookingEnded, PriceRisen, ReleasePayment
 from hub.core.clock import Clock
@@ -106,3 +107,6 @@ class Store:
 
     async def set_payment_status(self, tx: Tx, booking_id: UUID, status: PaymentStatus) -> None:
         await tx.execute(SQL.set_payment_status, booking_id, status, self.clock.now())
+
+    async def set_last_failure(self, tx: Tx, booking_id: UUID, decline: Decline) -> None:
+        await tx.execute(SQL.set_last_failure, booking_id, decline.as_json(), self.clock.now())

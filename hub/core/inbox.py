@@ -87,6 +87,7 @@ class WebhookEvent:
     type: str
     payload: dict[str, Any]
     received_at: datetime
+    occurred_at: datetime | None = None
 
     async def concerns(self, tx: Tx, booking_id: UUID) -> None:
         """Writes the event into that booking's story."""
@@ -255,7 +256,7 @@ class Inbox:
 
 
 def _event(row: Any) -> WebhookEvent:
-    names = "id provider event_id type payload received_at".split()
+    names = "id provider event_id type payload received_at occurred_at".split()
     return WebhookEvent(**{name: row[name] for name in names})
 
 

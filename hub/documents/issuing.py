@@ -46,9 +46,11 @@ class Invoices:
 
     @job
     async def issue(self, work: IssueInvoice) -> None:
-        """Nothing where nothing has been taken, or the invoice is there already."""
+        """Nothing where less than the amount has been taken, or the invoice is there already."""
         async with self.db.transaction() as tx:
             trade = await self._open(tx, work.payment_id)
+            if trade.payment["captured"] < trade.payment["amount"]:
+                return
             with about(booking_id=trade.booking.id):
                 await self._invoice(tx, trade)
 

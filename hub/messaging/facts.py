@@ -18,7 +18,7 @@ from hub.messaging.model import Message
 from hub.messaging.plan_facts import PLAN_READY, PlanFacts
 from hub.messaging.unsendable import Unsendable
 from hub.payments.ledger import SQL as PAYMENTS
-from hub.payments.ledger import Payment
+from hub.payments.model import Payment
 
 SQL = named_queries("messaging")
 

@@ -10,16 +10,20 @@ from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx
-from hub.core.errors import Conflict, Gone, HubError, ProviderError
+from hub.core.errors import Conflict, Gone, HubError, ProviderError, ProviderPermanent
 from hub.core.money import Money
 from hub.identity import Caller
 from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, AmountNotSupported, CreationRefused, Gateways, Intent
 from hub.payments.intents import Intents, never_created
-from hub.payments.ledger import SQL, Ledger, Payment
+from hub.payments.ledger import ENDED_WITHOUT_MONEY, SQL, Ledger
+from hub.payments.model import Payment
 
 _OPEN = frozenset({
     PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN,
 })  # fmt: skip
+
+_TRIES = 3
+"""How many payments one request begins, when each intent turns out to be canceled at the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +51,22 @@ class Cashier:
         `amount` (minor units) and `currency` are what the traveller believes to pay. Raises Conflict when that is not
         the hub's own price or the booking is not to be paid, Gone when its time is over, Invalid for a provider that
         is not on, AmountNotSupported. Another provider than before, or a page, gives its place to it while nothing is
-        held.
+        held; so does an intent that has been canceled at the provider.
         """
         with about(booking_id=booking_id):
             self.gateways.named(provider)
             await self.look(booking_id, caller.id)
-            payment = await self._open(caller, booking_id, (amount, currency), provider)
-            try:
-                intent = await self.intents.of(payment)
-            except CreationRefused as refused:
-                raise await self.close_refused(payment, refused) from refused
-            async with self.db.transaction() as tx:
-                return await self.ledger.settle(tx, payment.id, intent), intent
+            for _ in range(_TRIES):
+                payment = await self._open(caller, booking_id, (amount, currency), provider)
+                try:
+                    intent = await self.intents.of(payment)
+                except CreationRefused as refused:
+                    raise await self.close_refused(payment, refused) from refused
+                async with self.db.transaction() as tx:
+                    settled = await self.ledger.settle(tx, payment.id, intent)
+                if settled.status not in ENDED_WITHOUT_MONEY:  # an intent that was canceled outside cannot be paid
+                    return settled, intent
+            raise ProviderPermanent(payment.provider, "cancels every new payment", provider_code="intent_canceled")
 
     async def close_refused(self, payment: Payment, refused: CreationRefused) -> HubError:
         """Ends a payment that exists nowhere but here, so that the next attempt is a new one; the error to raise."""

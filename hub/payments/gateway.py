@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 from uuid import UUID
 
-from hub.bookings import PaymentStatus
+from hub.bookings import Decline, PaymentStatus
 from hub.core.charge_limits import ChargeLimits, refusal_of
 from hub.core.errors import Conflict, FieldError, Invalid, ProviderPermanent
 from hub.core.money import Money
@@ -117,16 +117,33 @@ class Intent:
     payment_id: UUID | None
     amount: Money
     status: PaymentStatus
+    """Once something is captured: as `captured_status` has it."""
     captured: int = 0
     refunded: int = 0
     client_secret: str | None = field(default=None, repr=False)
     approval_url: str | None = None
     """Where the traveller says yes, for a provider that asks them on a page of its own."""
-    failure: str | None = None
+    failure: Decline | None = None
+    held: bool = False
+    """Whether a part of the amount is still held beside what has been captured."""
     refunds: tuple[RefundSeen, ...] | None = None
     disputes: tuple[DisputeSeen, ...] = ()
     fee: Money | None = None
     """What the provider keeps, in the currency in which it settles."""
+
+    @property
+    def makes_sense(self) -> bool:
+        """Not when more has come back than was captured."""
+        return 0 <= self.refunded <= self.captured
+
+
+def captured_status(amount: int, captured: int, refunded: int) -> PaymentStatus:
+    """How a payment of `amount` stands of which something was captured. Minor units of one currency."""
+    if refunded >= captured:
+        return PaymentStatus.REFUNDED
+    if captured < amount:
+        return PaymentStatus.PARTIALLY_CAPTURED
+    return PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.PAID
 
 
 class Gateway(Protocol):
@@ -145,21 +162,33 @@ class Gateway(Protocol):
         """The intent that a webhook's payload is about, or the page; None when it is about none."""
         ...
 
+    def is_approval(self, event: dict[str, Any]) -> bool:
+        """Whether a webhook's payload says that the traveler has agreed to pay, at a provider that asks them."""
+        ...
+
     async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str: ...
 
     async def forget_customer(self, payment_customer_id: str, key: str) -> None:
         """Deletes what the provider knows of the person. Succeeds when that has been done already."""
         ...
 
-    async def create(self, request: IntentRequest, key: str) -> Intent: ...
+    async def create(self, request: IntentRequest, key: str) -> Intent:
+        """Made once under its key. Asked again it is the same intent, as it is by then."""
+        ...
 
-    async def read(self, intent_id: str) -> Intent:
-        """As it is now. Of a page: the intent that it was paid with, else one without id: unpaid, or released."""
+    async def read(self, intent_id: str, attempt: int = 0) -> Intent:
+        """As it is now. Of a page: the intent that it was paid with, else one without id: unpaid, or released.
+
+        `attempt` is part of the idempotency key where reading an approved intent holds its money: a provider answers
+        a key that was declined with that very decline, whatever the traveler has changed since.
+        """
         ...
 
     async def capture(self, intent_id: str, key: str) -> Intent: ...
 
-    async def cancel(self, intent_id: str, key: str) -> Intent: ...
+    async def cancel(self, intent_id: str, key: str) -> Intent:
+        """Lets go of all that is held, also of the rest beside a part that was captured."""
+        ...
 
     async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen: ...
 

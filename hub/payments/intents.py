@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hub.bookings import Booking, PaymentStatus
+from hub.bookings import Booking, Decline, PaymentStatus
 from hub.bookings.store import Store
 from hub.core.db import Database
 from hub.core.errors import ProviderPermanent
 from hub.customers import Customer, Customers
 from hub.payments.gateway import CheckoutPage, CreationRefused, Gateway, Gateways, Intent, IntentRequest, PageRequest
-from hub.payments.ledger import SQL, Payment
+from hub.payments.ledger import SQL
+from hub.payments.model import Payment
 
 _LAPSED = frozenset({"INVALID_RESOURCE_ID"})
 """PayPal forgets an order that nobody has approved within hours."""
@@ -75,7 +76,7 @@ class Intents:
     async def close(self, payment: Payment) -> Intent:
         """Closes the page; what was paid there in the meantime shows in the intent. Raises ProviderPermanent."""
         page = await self.page(payment)
-        await self.gateways.pages_of(payment.provider).close_page(page.id, key=f"payment:{payment.id}:close")
+        await self.gateways.pages_of(payment.provider).close_page(page.id, key=payment.key("close"))
         return await self.gateways.of(payment.provider).read(page.id)
 
     async def look(self, payment: Payment) -> Intent | None:
@@ -90,7 +91,7 @@ class Intents:
         if name is None and payment.page is not None:
             name = (await self._page(payment))["page_id"]
         try:
-            return await self.gateways.of(payment.provider).read(name or "")
+            return await self.gateways.of(payment.provider).read(name or "", payment.attempt)
         except ProviderPermanent as error:
             if error.provider_code not in _LAPSED or payment.status not in _NOTHING_HELD:
                 raise
@@ -118,4 +119,5 @@ class Intents:
 
 def never_created(payment: Payment, refused: CreationRefused) -> Intent:
     """The state of a payment whose intent the provider refused to create."""
-    return Intent("", payment.id, payment.amount, PaymentStatus.FAILED, failure=refused.provider_code or refused.code)
+    decline = Decline(refused.provider_code or refused.code)
+    return Intent("", payment.id, payment.amount, PaymentStatus.FAILED, failure=decline)

@@ -1,11 +1,7 @@
 """The one place where a payment changes."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Self
 from uuid import UUID
-
-from asyncpg import Record
 
 from hub.attention import Attention
 from hub.audit import Audit
@@ -16,9 +12,11 @@ from hub.core.context import current
 from hub.core.db import Tx, named_queries
 from hub.core.jobs import Job, Jobs
 from hub.core.money import Money
+from hub.payments.attempts import Attempts
 from hub.payments.books import SQL as BOOKS
-from hub.payments.books import Books, Owner
-from hub.payments.gateway import DisputeSeen, Intent, RefundSeen
+from hub.payments.books import Books
+from hub.payments.gateway import DisputeSeen, Intent, RefundSeen, captured_status
+from hub.payments.model import Payment
 from hub.payments.work import IssueCreditNote, IssueInvoice
 
 SQL = named_queries("payments")
@@ -29,15 +27,18 @@ _RANK = {
     PaymentStatus.REQUIRES_ACTION: 0,
     PaymentStatus.PROCESSING: 0,
     PaymentStatus.AUTHORISED: 1,
-    PaymentStatus.PAID: 2,
-    PaymentStatus.PARTIALLY_REFUNDED: 3,
-    PaymentStatus.REFUNDED: 4,
-    PaymentStatus.RELEASED: 5,
-    PaymentStatus.FAILED: 5,
+    PaymentStatus.PARTIALLY_CAPTURED: 2,
+    PaymentStatus.PAID: 3,
+    PaymentStatus.PARTIALLY_REFUNDED: 4,
+    PaymentStatus.REFUNDED: 5,
+    PaymentStatus.RELEASED: 6,
+    PaymentStatus.FAILED: 6,
 }
-TAKEN = frozenset({PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
-_OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
-_NOTHING_HELD = _OVER | {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION}
+TAKEN = frozenset({
+    PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED,
+})  # fmt: skip
+ENDED_WITHOUT_MONEY = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
+_NOTHING_HELD = ENDED_WITHOUT_MONEY | {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION}
 ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELLED, BookingStatus.EXPIRED})
 _REFUND_RANK = {"pending": 0, "succeeded": 1, "failed": 2}
 _DISPUTE_RANK = {"open": 0, "won": 1, "lost": 1}
@@ -65,50 +66,6 @@ class PaymentRefunded(Job, kind="payment.refunded"):
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """`captured`, `refunded` and `disputed` in minor units. `superseded_at`: another has taken its place.
-
-    `page`: it is paid on a page of the provider's, a `session` or a `link`; its intent is known once it has been.
-    """
-
-    id: UUID
-    booking_id: UUID
-    customer_id: UUID
-    provider: str
-    intent_id: str | None
-    status: PaymentStatus
-    amount: Money
-    captured: int
-    refunded: int
-    failure: str | None
-    created_at: datetime
-    updated_at: datetime
-    disputed: int = 0
-    fee: int | None = None
-    superseded_at: datetime | None = None
-    page: str | None = None
-
-    @classmethod
-    def from_row(cls, row: Record) -> Self:
-        same = (
-            "id booking_id customer_id provider intent_id captured refunded failure created_at updated_at disputed fee "
-            "superseded_at page"
-        )
-        return cls(
-            status=PaymentStatus(row["status"]),
-            amount=Money(row["amount"], row["currency"]),
-            **{name: row[name] for name in same.split()},
-        )
-
-    @property
-    def owner(self) -> Owner:
-        return Owner(self.id, self.booking_id, self.customer_id, self.provider)
-
-    def money(self, amount: int) -> Money:
-        return Money(amount, self.amount.currency)
-
-
-@dataclass(frozen=True, slots=True)
 class _Standing:
     """As much of a booking as its money has to know."""
 
@@ -123,10 +80,8 @@ def may_move(was: PaymentStatus, to: PaymentStatus) -> bool:
 
 def status_of(was: PaymentStatus, intent: Intent, captured: int, refunded: int) -> PaymentStatus:
     """Where the payment stands now. Once money is taken its refunds say so: a refund may fail, and then it is paid."""
-    if captured and was not in _OVER:
-        if not refunded:
-            return PaymentStatus.PAID
-        return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
+    if captured and was not in ENDED_WITHOUT_MONEY:
+        return captured_status(intent.amount.amount, captured, refunded)
     return intent.status if may_move(was, intent.status) else was
 
 
@@ -145,12 +100,17 @@ class Ledger:
     clock: Clock
     ids: Ids
 
+    @property
+    def attempts(self) -> Attempts:
+        return Attempts(self.bookings, self.audit, self.clock)
+
     async def settle(self, tx: Tx, payment_id: UUID, intent: Intent) -> Payment:
         """Takes over what the provider says, and starts what follows from it, in this transaction."""
         booking, payment = await self._both(tx, payment_id)
-        if intent.amount != payment.amount:
+        if intent.amount != payment.amount or not intent.makes_sense:
             await self._mismatch(tx, payment, intent)
             return payment
+        payment = await self.attempts.record_decline(tx, payment, intent)
         if mere_attempt(payment, intent):
             await tx.execute(SQL.touch, payment.id, self.clock.now())
             return payment
@@ -178,6 +138,7 @@ class Ledger:
         """The payment as it stands then. Most news is none, and costs nothing but a look."""
         captured = max(payment.captured, intent.captured)
         await self._captured(tx, payment, intent, captured)
+        await self._compare_captured(tx, payment, captured)
         refunded, disputed = await self._returned(tx, payment, intent)
         became = status_of(payment.status, intent, captured, refunded)
         changed = (became, captured, refunded, disputed)
@@ -197,15 +158,30 @@ class Ledger:
         held = payment.status is PaymentStatus.AUTHORISED
         taken = captured - payment.captured
         if taken:
-            if not held:
-                await self.books.post(tx, payment.owner, "authorise", payment.money(taken), intent.id)
+            on_hold = payment.amount.amount if held else 0
+            await self.books.post(tx, payment.owner, "authorise", payment.money(max(0, taken - on_hold)), intent.id)
             await self.books.post(tx, payment.owner, "capture", payment.money(taken), intent.id)
-            rest = payment.amount.amount - taken if held else 0
-            await self.books.post(tx, payment.owner, "release", payment.money(rest), intent.id)
+            await self.books.post(tx, payment.owner, "release", payment.money(max(0, on_hold - taken)), intent.id)
         elif intent.status is PaymentStatus.AUTHORISED and may_move(payment.status, PaymentStatus.AUTHORISED):
             await self.books.post(tx, payment.owner, "authorise", payment.amount, intent.id)
-        elif held and intent.status in _OVER:
+        elif held and intent.status in ENDED_WITHOUT_MONEY:
             await self.books.post(tx, payment.owner, "release", payment.amount, intent.id)
+
+    async def _compare_captured(self, tx: Tx, payment: Payment, captured: int) -> None:
+        """Another sum than the amount was captured outside the hub: a person has to look at it."""
+        if captured == payment.captured:
+            return
+        if captured != payment.amount.amount:
+            shown = {"price": payment.amount.display, "captured": payment.money(captured).display}
+            await self.audit.record(
+                tx, "payment.capture_mismatch", customer_id=payment.customer_id, booking_id=payment.booking_id, **shown
+            )
+            await self.attention.ask(
+                tx, "capture_mismatch", booking_id=payment.booking_id, payment_id=payment.id, **shown
+            )
+        elif payment.captured:
+            note = "The rest of the amount has been captured."
+            await self.attention.settled(tx, "capture_mismatch", payment.booking_id, note)
 
     async def _returned(self, tx: Tx, payment: Payment, intent: Intent) -> tuple[int, int]:
         """What has come back in all: by the refunds where they are told, else by the sum, which only grows.
@@ -283,10 +259,11 @@ class Ledger:
     ) -> None:
         became, captured, refunded, disputed = changed
         now, context = self.clock.now(), current()
-        await tx.execute(SQL.settle, payment.id, became, captured, refunded, intent.failure, now, disputed)
+        failure = intent.failure.reason if intent.failure else None
+        await tx.execute(SQL.settle, payment.id, became, captured, refunded, now, disputed)
         await tx.execute(
             BOOKS.log, payment.id, now, context.actor, context.request_id, payment.status, became, captured, refunded,
-            disputed, intent.failure,
+            disputed, failure,
         )  # fmt: skip
         if payment.superseded_at is None:
             await self.bookings.set_payment_status(tx, payment.booking_id, became)
@@ -296,13 +273,13 @@ class Ledger:
             customer_id=payment.customer_id,
             booking_id=payment.booking_id,
             was=payment.status,
-            **({"failure": intent.failure} if intent.failure else {}),
+            **({"failure": failure} if failure else {}),
         )
         await self._announce(tx, payment, captured, refunded)
 
     async def _announce(self, tx: Tx, payment: Payment, captured: int, refunded: int) -> None:
         about = {"booking_id": payment.booking_id, "payment_id": payment.id}
-        if captured > payment.captured:
+        if captured > payment.captured and captured >= payment.amount.amount:
             await self._enqueue(tx, PaymentCaptured(**about), f"payment:{payment.id}:captured")
             await self._enqueue(tx, IssueInvoice(payment_id=payment.id), f"payment:{payment.id}:invoice")
         if refunded > payment.refunded:
@@ -318,6 +295,8 @@ class Ledger:
                 because = "price_changed" if payment.superseded_at else f"booking_{booking.status}"
                 back = ReleasePayment(booking_id=booking.id, because=because)
                 await self._enqueue(tx, back, f"booking:{booking.id}:release")
+        elif intent.status in TAKEN and not payment.is_covered:
+            return  # less than the price: nothing is ordered or confirmed for it
         elif booking.status is BookingStatus.ORDERED and intent.status in TAKEN:
             # Also when it has gone back meanwhile: the ticket is there, and what is to become of it a person decides.
             await self.bookings.confirm(tx, booking.id)

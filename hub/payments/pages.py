@@ -15,8 +15,9 @@ from hub.core.errors import Conflict
 from hub.identity import Caller
 from hub.payments.cashier import Cashier
 from hub.payments.gateway import CreationRefused
-from hub.payments.ledger import SQL, Payment
+from hub.payments.ledger import SQL
 from hub.payments.links import Returns
+from hub.payments.model import Payment
 
 _WAITING = frozenset({PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION})
 

@@ -15,7 +15,8 @@ from hub.core.errors import Conflict, FieldError, Invalid, NotFound, ProviderPer
 from hub.core.jobs import Job, every, job
 from hub.core.money import Money
 from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, Gateways
-from hub.payments.ledger import SQL, Ledger, Payment
+from hub.payments.ledger import SQL, Ledger
+from hub.payments.model import Payment
 
 STRANDED = timedelta(seconds=60)
 

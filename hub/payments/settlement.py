@@ -18,12 +18,13 @@ from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Job, Retry, every, job
 from hub.payments.gateway import CreationRefused, Gateways, Intent
 from hub.payments.intents import Intents, never_created
-from hub.payments.ledger import ENDED, SQL, ClosePage, Ledger, Payment
+from hub.payments.ledger import ENDED, ENDED_WITHOUT_MONEY, SQL, TAKEN, ClosePage, Ledger
+from hub.payments.model import Payment
 from hub.payments.refunds import RefundPayment, Refunds
 
 BY_PEOPLE = frozenset({"retried", "reconciliation"})
 """Reasons of a release that somebody has asked for, who may know that the bank takes it now."""
-_OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
+_TO_REFUND = TAKEN - {PaymentStatus.REFUNDED}
 _TICKETED = frozenset({BookingStatus.ORDERED, BookingStatus.CONFIRMED})
 _ON_ITS_WAY = frozenset({BookingStatus.PENDING, BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN})
 log = structlog.get_logger(__name__)
@@ -49,10 +50,23 @@ class Settlement:
         if intent_id is None:
             return None
         async with self.db.connection() as connection:
-            known = await connection.fetchval(SQL.booking_of_intent, intent_id)
-        with about(booking_id=known):
-            intent = await gateway.read(intent_id)
+            row = await connection.fetchrow(SQL.by_intent, intent_id)
+        payment = Payment.from_row(row) if row else None
+        with about(booking_id=payment.booking_id if payment else None):
+            if payment is not None and gateway.is_approval(event.payload):
+                payment = await self._approved_again(payment, event)
+            intent = await gateway.read(intent_id, payment.attempt if payment else 0)
         return partial(self._apply, intent, event)
+
+    async def _approved_again(self, payment: Payment, event: WebhookEvent) -> Payment:
+        """Approved after a decline, it is another attempt, which is on record before the provider is asked."""
+        declined = payment.last_failure
+        if declined is None or declined.attempt < payment.attempt or declined.at is None:
+            return payment
+        if (event.occurred_at or event.received_at) <= declined.at:
+            return payment
+        async with self.db.transaction() as tx:
+            return await self.ledger.attempts.begin_next(tx, payment)
 
     async def _apply(self, intent: Intent, event: WebhookEvent, tx: Tx) -> None:
         payment_id = await tx.fetchval(SQL.of_intent, intent.id, intent.payment_id)
@@ -134,7 +148,9 @@ class Settlement:
             return
         if intent.status is PaymentStatus.PROCESSING:
             raise Retry(30, "the payment is still being processed by the bank")
-        if intent.status in {PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED}:
+        if intent.status in _TO_REFUND:
+            if intent.held:
+                intent = await self._cancel(payment, intent)
             async with self.db.transaction() as tx:
                 await self.ledger.settle(tx, payment.id, intent)
                 if because in BY_PEOPLE or not await tx.fetchval(SQL.a_refund_has_failed, payment.id):
@@ -147,11 +163,12 @@ class Settlement:
     async def _take(self, payment: Payment, intent: Intent) -> Intent:
         gateway = self.gateways.of(payment.provider)
         try:
-            return await gateway.capture(intent.id, key=f"payment:{payment.id}:capture")
+            return await gateway.capture(intent.id, key=payment.key("capture"))
         except ProviderPermanent:
             # It may have moved between our reading and our asking, as when the supplier has just cancelled the order.
             moved = await gateway.read(intent.id)
             if moved.status is PaymentStatus.AUTHORISED:
+                await self._count_refusal(payment)
                 raise
             return moved
 
@@ -159,10 +176,16 @@ class Settlement:
         try:
             if not intent.id:
                 return await self.intents.close(payment)
-            return await self.gateways.of(payment.provider).cancel(intent.id, key=f"payment:{payment.id}:cancel")
+            return await self.gateways.of(payment.provider).cancel(intent.id, key=payment.key("cancel"))
         except ProviderPermanent as error:
+            await self._count_refusal(payment)
             # It moved between our reading and our asking: look again, with the next attempt.
             raise Retry(2, "the payment moved while it was being released") from error
+
+    async def _count_refusal(self, payment: Payment) -> None:
+        """A refusal is replayed under its key, so the next try has another one."""
+        async with self.db.transaction() as tx:
+            await self.ledger.attempts.begin_next(tx, payment)
 
     async def _news(self, tx: Tx, before: Payment, intent: Intent) -> list[str]:
         after = await self.ledger.settle(tx, before.id, intent)
@@ -223,4 +246,4 @@ def _owes(payment: Payment) -> bool:
     """Whether there is something to give back, or to let go of."""
     if payment.captured:
         return payment.captured > payment.refunded + payment.disputed
-    return payment.status not in _OVER
+    return payment.status not in ENDED_WITHOUT_MONEY

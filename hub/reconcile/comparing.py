@@ -17,7 +17,8 @@ SUMS = frozenset({Kind.CAPTURED, Kind.REFUNDED, Kind.DISPUTED})
 OF_INTENTS = SUMS | {Kind.AMOUNT, Kind.FEE, Kind.STATUS, Kind.INTENT_MISSING}
 _OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
 _MONEY = frozenset({
-    PaymentStatus.AUTHORISED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED,
+    PaymentStatus.AUTHORISED, PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED,
+    PaymentStatus.REFUNDED,
 })  # fmt: skip
 _OPEN = frozenset({PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION})
 
@@ -64,7 +65,7 @@ def left(theirs: Intent) -> int:
 def is_news(ours: Ours, theirs: Intent) -> bool:
     """Whether the ledger has something to take over. What it could not book is none: that is a break."""
     payment = ours.payment
-    if payment.amount != theirs.amount or not _makes_sense(theirs):
+    if payment.amount != theirs.amount or not theirs.makes_sense:
         return False
     seen = {f"{one.id} {one.status}" for one in theirs.refunds or ()}
     return (
@@ -76,10 +77,6 @@ def is_news(ours: Ours, theirs: Intent) -> bool:
         or (payment.status is not theirs.status and not payment.captured and may_move(payment.status, theirs.status))
         or (ours.fee is None and theirs.fee is not None)
     )
-
-
-def _makes_sense(theirs: Intent) -> bool:
-    return 0 <= theirs.refunded <= theirs.captured <= theirs.amount.amount
 
 
 def gap(ours: Ours, theirs: Intent) -> int:

@@ -57,7 +57,13 @@ where id = $1 and status = any ($3::text[])
 returning *;
 
 -- name: set_payment_status
-update bookings set payment_status = $2, updated_at = $3 where id = $1;
+-- Once the money is held or taken, an earlier decline is of no interest to the booking any more.
+update bookings set payment_status = $2, updated_at = $3,
+    last_failure = case when $2 in ('authorised', 'paid') then null else last_failure end
+where id = $1;
+
+-- name: set_last_failure
+update bookings set last_failure = $2, updated_at = $3 where id = $1;
 
 -- name: set_supplier_reference
 update bookings set supplier_reference = $2, updated_at = $3 where id = $1;
@@ -74,7 +80,7 @@ returning *;
 -- name: due_to_expire
 select id from bookings
 where expires_at <= $1 and (
-    (status = 'pending' and payment_status in ('unpaid', 'requires_action', 'failed', 'released'))
+    (status = 'pending' and payment_status not in ('processing', 'unknown', 'authorised', 'paid'))
     or status = 'awaiting_consent')
 order by expires_at limit 100;
 
@@ -105,10 +111,15 @@ returning booking_id;
 update supplier_orders set lease_until = $2 where booking_id = $1;
 
 -- name: stranded
--- Paid for and not finished: a job was lost, a process died, or a supplier left us in the dark.
+-- Paid for and not finished: a job was lost, a process died, or a supplier left us in the dark. Ordered and captured
+-- below the amount is for people.
 select b.id from bookings b join supplier_orders o on o.booking_id = b.id
 where (b.status in ('ordering', 'order_unknown', 'ordered')
        or (b.status = 'pending' and b.payment_status in ('authorised', 'paid')))
   and (o.lease_until is null or o.lease_until <= $1)
   and b.updated_at <= $2
+  and not (b.status = 'ordered' and exists (
+    select 1 from payments p
+    where p.booking_id = b.id and p.superseded_at is null and p.captured > 0 and p.captured < p.amount
+  ))
 order by b.updated_at limit 100;

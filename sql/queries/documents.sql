@@ -40,9 +40,10 @@ returning *;
 
 -- name: overdue
 -- Money that has moved since $1 without its paper: an invoice is missing, a credit note, or what takes one back.
--- What is on its way to the traveller has not arrived.
+-- What is on its way to the traveller has not arrived. A capture below the amount has no invoice until it is whole, or
+-- given back.
 select id, returned, credited from (
-    select p.id, p.updated_at,
+    select p.id, p.updated_at, p.captured >= p.amount as is_covered,
         p.refunded - coalesce((
             select sum(r.amount) from refunds r
             where r.payment_id = p.id and r.status = 'pending' and r.provider_refund_id is not null), 0)::bigint as returned,
@@ -52,7 +53,7 @@ select id, returned, credited from (
         exists (select 1 from invoices i where i.payment_id = p.id) as invoiced
     from payments p where p.captured > 0 and p.updated_at > $1
 ) as moved
-where not invoiced or returned <> credited
+where (is_covered and not invoiced) or returned <> credited
 order by updated_at limit 100;
 
 -- name: forget_buyers

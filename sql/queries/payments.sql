@@ -23,8 +23,8 @@ select * from payments where id = $1 for update;
 -- By the intent, else by the payment named in its metadata: a webhook may be faster than our own answer.
 select id from payments where intent_id = $1 or (intent_id is null and id = $2);
 
--- name: booking_of_intent
-select booking_id from payments where intent_id = $1;
+-- name: by_intent
+select * from payments where intent_id = $1;
 
 -- name: booking_of
 select booking_id from payments where id = $1;
@@ -45,8 +45,13 @@ update payment_pages set page_id = coalesce(page_id, $2), url = coalesce(url, $3
 where payment_id = $1 returning *;
 
 -- name: settle
-update payments set status = $2, captured = $3, refunded = $4, failure = $5, updated_at = $6, disputed = $7
-where id = $1;
+update payments set status = $2, captured = $3, refunded = $4, updated_at = $5, disputed = $6 where id = $1;
+
+-- name: set_last_failure
+update payments set last_failure = $2, updated_at = $3 where id = $1;
+
+-- name: set_attempt
+update payments set attempt = greatest(attempt, $2) where id = $1;
 
 -- name: touch
 update payments set updated_at = $2 where id = $1;

@@ -30,7 +30,7 @@ select jsonb_build_object('amount', paid, 'currency', currency) as paid,
 from customer_spend order by currency;
 
 -- name: export_bookings
-select id, reference, status, failure, payment_status,
+select id, reference, status, failure, last_failure, payment_status,
        jsonb_build_object('amount', amount, 'currency', currency) as total,
        itinerary, contact_email, contact_phone, notes, supplier, supplier_reference, offer_id, sandbox,
        created_at, updated_at, expires_at, confirmed_at
@@ -48,7 +48,7 @@ select id, booking_id, provider, intent_id as provider_payment_id, status,
        jsonb_build_object('amount', captured, 'currency', currency) as captured,
        jsonb_build_object('amount', refunded, 'currency', currency) as refunded,
        jsonb_build_object('amount', disputed, 'currency', currency) as disputed,
-       page, failure, superseded_at, created_at, updated_at
+       page, last_failure, superseded_at, created_at, updated_at
 from payments order by created_at, id;
 
 -- name: export_transactions
@@ -127,7 +127,7 @@ where b.customer_id = $1 and (
     or exists (
         select 1 from payments p where p.booking_id = b.id and (
             p.status in ('unpaid', 'requires_action', 'processing', 'unknown', 'authorised')
-            or (p.status in ('paid', 'partially_refunded') and b.status <> 'confirmed')
+            or (p.status in ('partially_captured', 'paid', 'partially_refunded') and b.status <> 'confirmed')
             or exists (select 1 from refunds r where r.payment_id = p.id and r.status = 'pending'))))
 order by b.created_at, b.id;
 

@@ -134,7 +134,7 @@ union all
 select 'money_without_booking', p.id::text, p.booking_id, p.id,
        jsonb_build_object('left', p.captured - p.refunded - p.disputed, 'currency', p.currency, 'booking', b.status)
 from payments p join bookings b on b.id = p.booking_id
-where p.status in ('paid', 'partially_refunded') and p.captured - p.refunded - p.disputed > 0
+where p.status in ('partially_captured', 'paid', 'partially_refunded') and p.captured - p.refunded - p.disputed > 0
   and ((b.status in ('failed', 'cancelled', 'expired') and b.updated_at <= $1) or p.superseded_at <= $1)
   and not exists (
     select 1 from refunds r where r.payment_id = p.id and r.status = 'pending' and r.provider_refund_id is null

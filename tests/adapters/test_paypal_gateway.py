@@ -84,11 +84,13 @@ async def test_nothing_is_held_before_the_buyer_says_yes(shop: Shop) -> None:
 
 async def test_a_declined_card_is_for_the_buyer_to_mend(shop: Shop) -> None:
     declined = await shop.held("declined")
-    assert (declined.status, declined.failure) == (PaymentStatus.REQUIRES_ACTION, "INSTRUMENT_DECLINED")
+    assert (declined.status, declined.failure.code) == (PaymentStatus.REQUIRES_ACTION, "INSTRUMENT_DECLINED")
     assert declined.approval_url == f"{shop.shell.base}/paypal/checkoutnow?token={declined.id}"
     assert (await shop.gateway.read(declined.id)).status is PaymentStatus.UNPAID
     await shop.approve(declined.id)
-    assert (await shop.gateway.read(declined.id)).status is PaymentStatus.AUTHORISED
+    replayed = await shop.gateway.read(declined.id)
+    assert (replayed.status, replayed.failure.attempt) == (PaymentStatus.REQUIRES_ACTION, 0)
+    assert (await shop.gateway.read(declined.id, attempt=1)).status is PaymentStatus.AUTHORISED
 
 
 @pytest.mark.parametrize(

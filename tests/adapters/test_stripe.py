@@ -68,6 +68,20 @@ def test_refunds_are_counted_of_what_was_taken(refunded: int, status: PaymentSta
     assert (found.status, found.captured, found.refunded) == (status, 1000, refunded)
 
 
+@pytest.mark.parametrize("captured", [300, 700])
+def test_the_rest_of_a_hold_that_was_captured_in_part_is_no_refund(captured: int):
+    """Stripe books it as a refund of the charge, which is on no balance."""
+    released = {"id": "re_1", "amount": 1000 - captured, "status": "succeeded", "balance_transaction": None}
+    made = {"id": "re_2", "amount": 100, "status": "succeeded", "balance_transaction": "txn_1"}
+    charge = {"amount": 1000, "amount_captured": captured, "amount_refunded": 1100 - captured}
+    whole = charge | {"refunds": {"data": [made, released]}}
+    found = intent_from(wire(amount_received=captured, latest_charge=whole))
+    assert (found.status, found.captured, found.refunded) == (PaymentStatus.PARTIALLY_CAPTURED, captured, 100)
+    assert [refund.id for refund in found.refunds or ()] == ["re_2"]
+    untold = charge | {"refunds": {"data": [made]}}
+    assert intent_from(wire(amount_received=captured, latest_charge=untold)).refunds is None
+
+
 def test_what_was_held_and_never_taken_is_no_refund():
     charge = {"amount": 1000, "amount_captured": 0, "amount_refunded": 1000}
     found = intent_from(wire(status="canceled", latest_charge=charge))

@@ -122,6 +122,37 @@ async def test_another_sum_than_ours_confirms_nothing_and_is_a_matter_for_people
         assert await tx.fetchval("select array_agg(kind) from attention") == ["payment_mismatch"]
 
 
+async def captured_matters(db: Database) -> list[str]:
+    async with db.transaction() as tx:
+        rows = await tx.fetch("select kind from attention where kind = 'capture_mismatch' and resolved_at is null")
+        return [row["kind"] for row in rows]
+
+
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("part", [PRICE // 5, PRICE - 1, PRICE + 1, PRICE * 2])
+async def test_another_sum_than_the_price_was_captured(db: Database, ledger: Ledger, part: int, held: bool):
+    key = await payment(db)
+    status = PaymentStatus.PARTIALLY_CAPTURED if part < PRICE else PaymentStatus.PAID
+    before = [said(PaymentStatus.AUTHORISED)] if held else []
+    found = await settled(db, ledger, key, *before, said(status, part), said(status, part))
+    assert (found["status"], found["captured"], found["refunded"]) == (status, part, 0)
+    assert (found["balances"]["taken"], await captured_matters(db)) == (part, ["capture_mismatch"])
+
+
+async def test_the_rest_is_captured_and_the_matter_is_settled(db: Database, ledger: Ledger):
+    key, part = await payment(db), said(PaymentStatus.PARTIALLY_CAPTURED, 2_000)
+    found = await settled(db, ledger, key, said(PaymentStatus.AUTHORISED), part, said(PaymentStatus.PAID, PRICE))
+    assert (found["status"], found["balances"]["taken"], await captured_matters(db)) == ("paid", PRICE, [])
+
+
+async def test_more_back_than_was_captured_is_for_people_and_stops_nothing(db: Database, ledger: Ledger):
+    key = await payment(db)
+    found = await settled(db, ledger, key, said(PaymentStatus.PAID, 2_000, refunded=4_000))
+    assert (found["status"], found["captured"]) == ("unpaid", 0)
+    async with db.transaction() as tx:
+        assert await tx.fetchval("select array_agg(kind) from attention") == ["payment_mismatch"]
+
+
 async def test_the_database_refuses_what_does_not_balance(db: Database, ledger: Ledger):
     key = await payment(db)
     await settled(db, ledger, key, said(PaymentStatus.AUTHORISED))
@@ -156,9 +187,9 @@ REFUND = st.builds(
     st.sampled_from(["pending", "succeeded", "failed"]),
 )
 NEWS = st.builds(
-    lambda status, refunds, dispute: said(
+    lambda status, captured, refunds, dispute: said(
         status,
-        PRICE if status is PaymentStatus.PAID else 0,
+        captured if status is PaymentStatus.PAID else 0,
         refunds=tuple({one.id: one for one in refunds}.values()) if status is PaymentStatus.PAID else (),
         disputes=(DisputeSeen("du", 1_000, dispute),) if dispute and status is PaymentStatus.PAID else (),
     ),
@@ -166,6 +197,7 @@ NEWS = st.builds(
         PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.AUTHORISED,
         PaymentStatus.PAID, PaymentStatus.RELEASED, PaymentStatus.FAILED,
     ]),
+    st.sampled_from([PRICE, PRICE, PRICE - 500, PRICE + 500]),
     st.lists(REFUND, max_size=3),
     st.sampled_from([None, "open", "won", "lost"]),
 )  # fmt: skip

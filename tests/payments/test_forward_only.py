@@ -5,7 +5,10 @@ from hub.bookings import PaymentStatus
 from hub.payments.ledger import may_move
 
 OPEN = {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN}
-HELD_OR_TAKEN = [PaymentStatus.AUTHORISED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED]
+HELD_OR_TAKEN = [
+    PaymentStatus.AUTHORISED, PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED,
+    PaymentStatus.REFUNDED,
+]  # fmt: skip
 
 
 @given(st.lists(st.sampled_from(list(PaymentStatus)), max_size=30))

@@ -93,12 +93,13 @@ async def test_a_request_id_in_flight_is_busy(merchant: Merchant) -> None:
     assert sorted(status for status, _ in both) == [201, 409]
 
 
-async def test_what_was_refused_is_not_remembered(merchant: Merchant) -> None:
+async def test_a_refusal_is_replayed_under_its_request_id(merchant: Merchant) -> None:
     order = await merchant.order()
     path = f"{ORDERS}/{order['id']}/authorize"
     assert await merchant.issue("POST", path, {}, PayPal_Request_Id="a1") == (422, "ORDER_NOT_APPROVED")
     await merchant.good("POST", "/_/paypal/approve", {"order": order["id"]})
-    assert (await merchant.good("POST", path, {}, PayPal_Request_Id="a1"))["status"] == "COMPLETED"
+    assert await merchant.issue("POST", path, {}, PayPal_Request_Id="a1") == (422, "ORDER_NOT_APPROVED")
+    assert (await merchant.good("POST", path, {}, PayPal_Request_Id="a2"))["status"] == "COMPLETED"
 
 
 async def test_nothing_is_done_without_a_good_token(merchant: Merchant) -> None:

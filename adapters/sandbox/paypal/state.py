@@ -27,10 +27,12 @@ FUNDINGS = ("good", "declined", "denied", "review", "echeck", "bounced", "slow_r
 
 @dataclass(slots=True)
 class Remembered:
-    """What a request made, kept under its PayPal-Request-Id."""
+    """What a request made, or how it was refused, kept under its PayPal-Request-Id."""
 
     fingerprint: tuple[str, str]
     thing: Object
+    refusal: tuple[int, str, str, str, str] | None = None
+    """What `Refused` is made of."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from adapters.sandbox.paypal.errors import Refused, Unauthorised, malformed
 from adapters.sandbox.paypal.state import Account, Object, Remembered, account_of
 from adapters.sandbox.world import World
 
+_REFUSED = 422
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -88,9 +89,7 @@ async def _answer(request: web.Request, account: Account, endpoint: Endpoint) ->
     if thing is None:
         if request.method != "GET":
             await _think(account, call)
-        thing = endpoint.act(call)
-        if call.key is not None:
-            account.remembered[call.key] = Remembered(mark, thing)
+        thing = _executed(endpoint, call, mark)
     return _response(request, endpoint, thing, status)
 
 
@@ -105,8 +104,21 @@ def _json(raw: bytes, request: web.Request) -> Any:
         raise malformed("MALFORMED_REQUEST_JSON") from None
 
 
+def _executed(endpoint: Endpoint, call: Call, mark: tuple[str, str]) -> Object:
+    """Raises Refused. A business refusal (422) is remembered as well, and so is what the request made."""
+    try:
+        thing = endpoint.act(call)
+    except Refused as error:
+        if call.key is not None and error.status == _REFUSED:
+            call.account.remembered[call.key] = Remembered(mark, {}, error.facts)
+        raise
+    if call.key is not None:
+        call.account.remembered[call.key] = Remembered(mark, thing)
+    return thing
+
+
 def _remembered(account: Account, key: str | None, mark: tuple[str, str]) -> Object | None:
-    """What the request has made before, as it is now. What was refused is not remembered."""
+    """What the request has made before, as it is now. Raises Refused as the first time, however things stand now."""
     if key is None:
         return None
     if key in account.in_flight:
@@ -114,6 +126,8 @@ def _remembered(account: Account, key: str | None, mark: tuple[str, str]) -> Obj
     found = account.remembered.get(key)
     if found is not None and found.fingerprint != mark:
         raise Refused(422, "PAYPAL_REQUEST_ID_PREVIOUSLY_USED")
+    if found is not None and found.refusal is not None:
+        raise Refused(*found.refusal)
     return found.thing if found else None
 
 
