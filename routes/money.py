@@ -119,6 +119,7 @@ class MatterOut(ApiModel):
     resolved_at: datetime | None
     resolved_by: str | None
     note: str | None
+    subject: str | None = Field(description="of `row_failed`: the sweep and the row that it cannot process")
 
     @classmethod
     def of(cls, one: Matter) -> Self:

@@ -314,7 +314,8 @@ CREATE TABLE public.attention (
     since timestamp with time zone NOT NULL,
     resolved_at timestamp with time zone,
     resolved_by text,
-    note text
+    note text,
+    subject text
 );
 
 CREATE TABLE public.audit_logs (
@@ -885,6 +886,20 @@ CREATE TABLE public.refunds (
     CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
 );
 
+CREATE TABLE public.row_failures (
+    sweep text NOT NULL,
+    row_id text NOT NULL,
+    booking_id uuid,
+    payment_id uuid,
+    failures integer DEFAULT 1 NOT NULL,
+    error text NOT NULL,
+    transient boolean NOT NULL,
+    first_failed_at timestamp with time zone NOT NULL,
+    last_failed_at timestamp with time zone NOT NULL,
+    retry_at timestamp with time zone NOT NULL,
+    CONSTRAINT row_failures_failures_check CHECK ((failures > 0))
+);
+
 CREATE TABLE public.schedules (
     name text NOT NULL,
     next_run timestamp with time zone NOT NULL
@@ -1256,6 +1271,9 @@ ALTER TABLE ONLY public.refunds
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_provider_refund_id_key UNIQUE (provider_refund_id);
 
+ALTER TABLE ONLY public.row_failures
+    ADD CONSTRAINT row_failures_pkey PRIMARY KEY (sweep, row_id);
+
 ALTER TABLE ONLY public.schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
@@ -1322,7 +1340,7 @@ CREATE INDEX ai_spending_plan ON public.ai_spending USING btree (plan_id) WHERE 
 
 CREATE INDEX ai_spending_user ON public.ai_spending USING btree (user_id, at DESC) WHERE (user_id IS NOT NULL);
 
-CREATE UNIQUE INDEX attention_open ON public.attention USING btree (kind, COALESCE(booking_id, payment_id)) WHERE (resolved_at IS NULL);
+CREATE UNIQUE INDEX attention_open ON public.attention USING btree (kind, COALESCE(subject, (booking_id)::text, (payment_id)::text)) WHERE (resolved_at IS NULL);
 
 CREATE INDEX audit_logs_booking ON public.audit_logs USING btree (booking_id, id) WHERE (booking_id IS NOT NULL);
 
@@ -1777,6 +1795,8 @@ ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.refresh_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.row_failures ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.schedules ENABLE ROW LEVEL SECURITY;
 

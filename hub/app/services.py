@@ -216,7 +216,7 @@ def _reconciliation(have: Resources, wired: Adapters, ledger: Ledger, intents: I
         db=db,
         accounts=Accounts(db, ledger, intents, gateways, breaks, clock),
         orders=Orders(db, breaks, clock, wired.suppliers),
-        news=News(inbox),
+        news=News(db, inbox, clock),
         standing=Standing(db, breaks, clock),
         mending=Mending(db, ledger, gateways, breaks),
         breaks=breaks,

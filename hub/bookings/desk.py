@@ -4,6 +4,8 @@ from dataclasses import astuple, dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from asyncpg import Record
+
 from hub.audit import Audit
 from hub.bookings.model import HELD, Booking, BookingStatus, NewBooking, PaymentStatus
 from hub.bookings.store import SQL, Store
@@ -12,6 +14,7 @@ from hub.core.clock import Clock, Ids
 from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, FieldError, Invalid, Unavailable
 from hub.core.jobs import every
+from hub.core.rows import RowKey, Sweep
 from hub.flights import FlightQuery, Flights, StoredOffer, Traveller, offer_to_json, query_to_json
 from hub.identity import Caller
 
@@ -93,23 +96,27 @@ class Bookings:
         """Ends the bookings that nobody has paid for in time."""
         async with self.db.transaction() as tx:
             due = await tx.fetch(SQL.due_to_expire, self.clock.now())
-        for row in due:
-            async with self.db.transaction() as tx:
-                booking = await self.store.find(tx, row["id"], lock=True)
-                if booking.status is BookingStatus.AWAITING_CONSENT and booking.expires_at <= self.clock.now():
-                    await self.store.end(tx, booking, BookingStatus.FAILED, failure="price_changed")
-                elif booking.status is BookingStatus.PENDING and booking.payment_status not in _MAY_BE_ORDERED:
-                    await self.store.end(tx, booking, BookingStatus.EXPIRED)
+        await Sweep("bookings.expire", self.db, self.clock).process(due, self._expire, key=_booking_key)
+
+    async def _expire(self, row: Record) -> None:
+        async with self.db.transaction() as tx:
+            booking = await self.store.find(tx, row["id"], lock=True)
+            if booking.status is BookingStatus.AWAITING_CONSENT and booking.expires_at <= self.clock.now():
+                await self.store.end(tx, booking, BookingStatus.FAILED, failure="price_changed")
+            elif booking.status is BookingStatus.PENDING and booking.payment_status not in _MAY_BE_ORDERED:
+                await self.store.end(tx, booking, BookingStatus.EXPIRED)
 
     @every(10)
     async def rescue(self) -> None:
         """Wakes every paid booking that stands still: a job lost, a process killed, a supplier that fell silent."""
         now = self.clock.now()
         async with self.db.transaction() as tx:
-            for row in await tx.fetch(SQL.stranded, now, now - timedelta(seconds=10)):
-                await self.store.jobs.enqueue(
-                    tx, FulfilBooking(booking_id=row["id"]), key=f"booking:{row['id']}:fulfil"
-                )
+            rows = await tx.fetch(SQL.stranded, now, now - timedelta(seconds=10))
+        await Sweep("bookings.rescue", self.db, self.clock).process(rows, self._wake, key=_booking_key)
+
+    async def _wake(self, row: Record) -> None:
+        async with self.db.transaction() as tx:
+            await self.store.jobs.enqueue(tx, FulfilBooking(booking_id=row["id"]), key=f"booking:{row['id']}:fulfil")
 
     async def _known(self, tx: Tx, caller: Caller, wanted: NewBooking) -> Booking | None:
         """The booking that this very request made before, when its answer was lost."""
@@ -182,3 +189,7 @@ def _cannot_cancel(booking: Booking) -> Conflict:
             "The booking is being ordered at this moment; try again shortly.", code="booking_in_progress", retry_after=5
         )
     return Conflict(f"The booking is {booking.status}.", code="booking_ended")
+
+
+def _booking_key(row: Record) -> RowKey:
+    return RowKey(str(row["id"]), booking_id=row["id"])

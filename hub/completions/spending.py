@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import structlog
+from asyncpg import Record
 
 from hub.completions.errors import BudgetSpent, Scope
 from hub.completions.events import Attempt, Spender
@@ -17,6 +18,7 @@ from hub.completions.model import Usage
 from hub.core.clock import Clock
 from hub.core.db import Database, named_queries
 from hub.core.jobs import every
+from hub.core.rows import RowKey, Sweep
 
 SQL = named_queries("completions")
 MARGIN = 60.0
@@ -102,10 +104,14 @@ class Spending:
         """Reservations that a process has left behind count at their worst: nobody knows what they have cost."""
         async with self.db.connection() as tx:
             overdue = await tx.fetch(SQL.overdue, self.clock.now())
-        for row in overdue:  # each by itself: one transaction would hold the budgets of many at once
-            await self._end(row["id"], "lapsed", Bill(row["reserved"], "lapsed", Usage(0, 0, estimated=True)))
-        if overdue:
-            log.warning("spending.lapsed", count=len(overdue))
+        sweep = Sweep("spending.lapse", self.db, self.clock)
+        failures = await sweep.process(overdue, self._lapse, key=lambda row: RowKey(str(row["id"])))
+        if len(overdue) > len(failures):
+            log.warning("spending.lapsed", count=len(overdue) - len(failures))
+
+    async def _lapse(self, row: Record) -> None:
+        """Each in a transaction of its own: one for all would hold the budgets of many at once."""
+        await self._end(row["id"], "lapsed", Bill(row["reserved"], "lapsed", Usage(0, 0, estimated=True)))
 
     async def report(self, since: date, until: date, group: Group) -> Report:
         """Both days belong to it."""

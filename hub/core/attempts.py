@@ -179,8 +179,11 @@ def _is_cut_off() -> bool:
 
 
 def said(error: Exception) -> str:
-    """What may be kept of an error: our own sentences, and of foreign ones only the kind."""
-    return f"{error.code}: {error.detail}"[:500] if isinstance(error, HubError) else type(error).__name__
+    """What may be kept of an error: our own sentences; of foreign ones only the class, and the constraint it broke."""
+    if isinstance(error, HubError):
+        return f"{error.code}: {error.detail}"[:500]
+    constraint = getattr(error, "constraint_name", None)
+    return f"{type(error).__name__} {constraint}" if constraint else type(error).__name__
 
 
 def unexpected(error: Exception) -> Exception | None:

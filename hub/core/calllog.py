@@ -9,10 +9,12 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from hub.core.clock import Clock
 from hub.core.db import Database, named_queries
+from hub.core.rows import process_all
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,7 @@ class CallLog:
     """Takes records at once and writes them every `interval` seconds, at most `batch` in a transaction.
 
     While the database is away up to `capacity` records wait; then the oldest are dropped and counted in `dropped`.
+    A record that the database refuses is left out and counted in `unwritable`.
     Who starts it stops it: stop() writes what is left.
     """
 
@@ -64,6 +67,7 @@ class CallLog:
         self._failing = False
         self._query = named_queries("provider_calls").add_call
         self.dropped = 0
+        self.unwritable = 0
 
     @property
     def waiting(self) -> int:
@@ -110,13 +114,25 @@ class CallLog:
         async with self._writing:
             calls = list(islice(self._waiting, self._batch))
             dropped = self.dropped
-            async with asyncio.timeout(WRITE_TIMEOUT), self._db.transaction() as tx:
-                await tx.executemany(self._query, [astuple(call) for call in calls])
+            async with asyncio.timeout(WRITE_TIMEOUT):
+                await self._write(calls)
             # What was pushed out of the queue meanwhile was at its head: among those written, so not lost at all.
             pushed_out = min(len(calls), self.dropped - dropped)
             self.dropped -= pushed_out
             for _ in range(len(calls) - pushed_out):
                 self._waiting.popleft()
+
+    async def _write(self, calls: list[CallRecord]) -> None:
+        """All in one transaction; where one of them cannot be stored, each by itself, and that one is dropped."""
+        try:
+            async with self._db.transaction() as tx:
+                await tx.executemany(self._query, [astuple(call) for call in calls])
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            if len(calls) > 1:
+                await process_all(calls, lambda call: self._write([call]))
+                return
+            self.unwritable += 1
+            log.warning("call_log.record_dropped", operation=calls[0].operation, error=type(error).__name__)
 
     @contextmanager
     def _noticing(self) -> Iterator[None]:

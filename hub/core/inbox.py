@@ -21,6 +21,7 @@ from hub.core.context import about, current
 from hub.core.db import Database, Tx, named_queries
 from hub.core.errors import BadRequest, NotFound, Unavailable
 from hub.core.jobs import Job, Jobs, every, job
+from hub.core.rows import RowKey, Sweep
 from hub.core.together import Together
 
 SQL = named_queries("inbox")
@@ -232,8 +233,13 @@ class Inbox:
         before = self._clock.now() - STRANDED_AFTER
         async with self._db.transaction() as tx:
             await tx.execute(SQL.give_up, before)
-            for row in await tx.fetch(SQL.stranded, before):
-                await self._jobs.enqueue(tx, ProcessEvent(event=row["id"]), key=f"webhook:{row['id']}")
+            rows = await tx.fetch(SQL.stranded, before)
+        sweep = Sweep("inbox.enqueue", self._db, self._clock)
+        await sweep.process(rows, self._enqueue, key=lambda row: RowKey(str(row["id"])))
+
+    async def _enqueue(self, row: asyncpg.Record) -> None:
+        async with self._db.transaction() as tx:
+            await self._jobs.enqueue(tx, ProcessEvent(event=row["id"]), key=f"webhook:{row['id']}")
 
     async def list(self, *, provider: str | None = None, status: str | None = None, limit: int = 50) -> list[Any]:
         async with self._db.transaction() as tx:

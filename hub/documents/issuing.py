@@ -17,6 +17,7 @@ from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx, named_queries
 from hub.core.jobs import Jobs, every, job
+from hub.core.rows import RowKey, Sweep
 from hub.customers import Customers
 from hub.documents.journey import Journey
 from hub.documents.model import Invoice, Kind, Seller, number_of
@@ -72,15 +73,19 @@ class Invoices:
         """Money without its paper gets one; buyers who have been erased go, once the law does not ask for them."""
         async with self.db.transaction() as tx:
             await tx.execute(SQL.forget_buyers)
-            for row in await tx.fetch(SQL.overdue, self.clock.now() - LOOK_BACK):
-                payment_id, returned = row["id"], row["returned"]
-                if returned != row["credited"]:
-                    credit = IssueCreditNote(payment_id=payment_id, refunded=returned)
-                    await self.jobs.enqueue(tx, credit, key=f"payment:{payment_id}:credit:{returned}")
-                else:
-                    await self.jobs.enqueue(
-                        tx, IssueInvoice(payment_id=payment_id), key=f"payment:{payment_id}:invoice"
-                    )
+        async with self.db.transaction() as tx:
+            rows = await tx.fetch(SQL.overdue, self.clock.now() - LOOK_BACK)
+        sweep = Sweep("invoices.enqueue", self.db, self.clock)
+        await sweep.process(rows, self._enqueue, key=lambda row: RowKey(str(row["id"]), payment_id=row["id"]))
+
+    async def _enqueue(self, row: Record) -> None:
+        payment_id, returned = row["id"], row["returned"]
+        async with self.db.transaction() as tx:
+            if returned != row["credited"]:
+                credit = IssueCreditNote(payment_id=payment_id, refunded=returned)
+                await self.jobs.enqueue(tx, credit, key=f"payment:{payment_id}:credit:{returned}")
+            else:
+                await self.jobs.enqueue(tx, IssueInvoice(payment_id=payment_id), key=f"payment:{payment_id}:invoice")
 
     async def _open(self, tx: Tx, payment_id: UUID) -> "_Trade":
         """Holds customer, booking and payment in the order in which everybody takes them."""

@@ -8,12 +8,22 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
+import structlog
 
 from hub.core.cache import Cache, Cached, Loaded
 from hub.core.charge_limits import ChargePolicy
 from hub.core.clock import Clock, Ids
 from hub.core.db import Database, named_queries
-from hub.core.errors import FieldError, Gone, Invalid, NotFound, ProviderError, ProviderPermanent, ProviderTimeout
+from hub.core.errors import (
+    FieldError,
+    Gone,
+    Invalid,
+    NotFound,
+    ProviderError,
+    ProviderPermanent,
+    ProviderTimeout,
+    ProviderTransient,
+)
 from hub.core.jobs import every
 from hub.core.money import Money
 from hub.flights.checks import check_query
@@ -23,6 +33,8 @@ from hub.flights.ranking import wanted
 from hub.flights.snapshot import offer_from_json, offer_to_json, public_offer, query_from_json, query_to_json
 from hub.locations import Locations
 from hub.resilience.deadline import detached, within
+
+log = structlog.get_logger(__name__)
 
 SQL = named_queries("flights")
 BOOKABLE = timedelta(minutes=5)
@@ -193,6 +205,9 @@ class Flights:
             failed = error
         except TimeoutError:
             failed = ProviderTimeout(supplier.name)
+        except Exception:  # an answer that nobody has foreseen takes no other supplier's offers away
+            log.exception("flights.answer_unreadable", supplier=supplier.name)
+            failed = ProviderTransient(supplier.name, "The answer could not be read.")
         return _Heard(supplier.name, round((self.clock.monotonic() - started) * 1000), offers, failed)
 
     async def _keep(self, search_id: UUID, query: FlightQuery, offers: list[FlightOffer], now: datetime) -> None:

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+from asyncpg import Record
+
 from hub.audit import Audit
 from hub.bookings.calendar import itinerary_ics
 from hub.core.clock import Clock
@@ -14,6 +16,7 @@ from hub.core.db import Database, Tx
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Job, Jobs, Retry, every, job
+from hub.core.rows import RowKey, Sweep
 from hub.messaging.facts import SQL, Facts
 from hub.messaging.model import RANK, Attachment, Delivery, Email, Mailer, Message, Text, Texter
 from hub.messaging.templates import Templates
@@ -158,8 +161,13 @@ class Outbox:
     async def sweep(self) -> None:
         """Messages written and not sent, with no job left to do it."""
         async with self.db.transaction() as tx:
-            for row in await tx.fetch(SQL.waiting, self.clock.now() - timedelta(seconds=60)):
-                await self.jobs.enqueue(tx, SendMessage(message_id=row["id"]), key=row["fact"])
+            rows = await tx.fetch(SQL.waiting, self.clock.now() - timedelta(seconds=60))
+        sweep = Sweep("messages.enqueue", self.db, self.clock)
+        await sweep.process(rows, self._enqueue, key=lambda row: RowKey(str(row["id"])))
+
+    async def _enqueue(self, row: Record) -> None:
+        async with self.db.transaction() as tx:
+            await self.jobs.enqueue(tx, SendMessage(message_id=row["id"]), key=row["fact"])
 
 
 def _on(adapter: T | None, name: str) -> T:

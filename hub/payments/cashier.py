@@ -10,8 +10,9 @@ from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx
-from hub.core.errors import Conflict, Gone, HubError, ProviderError, ProviderPermanent
+from hub.core.errors import Conflict, Gone, HubError, ProviderPermanent
 from hub.core.money import Money
+from hub.core.rows import RowKey, Sweep
 from hub.identity import Caller
 from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, AmountNotSupported, CreationRefused, Gateways, Intent
 from hub.payments.intents import Intents, never_created
@@ -101,13 +102,13 @@ class Cashier:
 
     async def of_booking(self, caller: Caller, booking_id: UUID) -> list[Payment]:
         """All payments of a booking. An open one is first looked up at the provider: the browser may be back from
-        a bank's page before any webhook is.
+        a bank's page before any webhook is. One that cannot be looked up or settled is shown as it is on record.
         """
         with about(booking_id=booking_id):
             payments = await self._list(caller, booking_id)
             waiting = [one for one in payments if one.status in _OPEN and (one.intent_id or one.page)]
-            for one in waiting:
-                await self._refresh(one)
+            sweep = Sweep("payments.refresh", self.db, self.clock, waits=False)
+            await sweep.process(waiting, self._refresh, key=lambda one: RowKey(str(one.id), booking_id, one.id))
             return await self._list(caller, booking_id) if waiting else payments
 
     async def look(self, booking_id: UUID, subject: UUID | None = None) -> None:
@@ -131,10 +132,7 @@ class Cashier:
             return [Payment.from_row(row) for row in await tx.fetch(SQL.of_booking, booking_id)]
 
     async def _refresh(self, payment: Payment) -> None:
-        try:
-            intent = await self.intents.look(payment)
-        except ProviderError:
-            return  # what is on record is still true of when it was recorded; the sweep asks again
+        intent = await self.intents.look(payment)
         if intent is not None:
             async with self.db.transaction() as tx:
                 await self.ledger.settle(tx, payment.id, intent)

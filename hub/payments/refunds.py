@@ -14,6 +14,7 @@ from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, FieldError, Invalid, NotFound, ProviderPermanent
 from hub.core.jobs import Job, every, job
 from hub.core.money import Money
+from hub.core.rows import RowKey, Sweep
 from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, Gateways
 from hub.payments.ledger import SQL, Ledger
 from hub.payments.model import Payment
@@ -129,8 +130,13 @@ class Refunds:
     async def sweep(self) -> None:
         """Refunds asked for that no job carries out any more."""
         async with self.db.transaction() as tx:
-            for row in await tx.fetch(SQL.pending_refunds, self.clock.now() - STRANDED):
-                await self.ledger.jobs.enqueue(tx, RefundPayment(refund_id=row["id"]), key=f"refund:{row['id']}")
+            rows = await tx.fetch(SQL.pending_refunds, self.clock.now() - STRANDED)
+        sweep = Sweep("refunds.enqueue", self.db, self.clock)
+        await sweep.process(rows, self._enqueue, key=lambda row: RowKey(str(row["id"])))
+
+    async def _enqueue(self, row: Record) -> None:
+        async with self.db.transaction() as tx:
+            await self.ledger.jobs.enqueue(tx, RefundPayment(refund_id=row["id"]), key=f"refund:{row['id']}")
 
 
 def _checked(amount: Money | None, payment: Payment, left: int) -> int:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-import structlog
+from asyncpg import Record
 
 from hub.bookings import Booking, BookingStatus, CapturePayment, FulfilBooking, PaymentStatus, ReleasePayment
 from hub.bookings.model import HELD
@@ -13,9 +13,10 @@ from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx
-from hub.core.errors import Conflict, NotFound, ProviderError, ProviderPermanent
+from hub.core.errors import Conflict, NotFound, ProviderPermanent
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Job, Retry, every, job
+from hub.core.rows import RowKey, Sweep, process_all
 from hub.payments.gateway import CreationRefused, Gateways, Intent
 from hub.payments.intents import Intents, never_created
 from hub.payments.ledger import ENDED, ENDED_WITHOUT_MONEY, SQL, TAKEN, ClosePage, Ledger
@@ -27,7 +28,6 @@ BY_PEOPLE = frozenset({"retried", "reconciliation"})
 _TO_REFUND = TAKEN - {PaymentStatus.REFUNDED}
 _TICKETED = frozenset({BookingStatus.ORDERED, BookingStatus.CONFIRMED})
 _ON_ITS_WAY = frozenset({BookingStatus.PENDING, BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN})
-log = structlog.get_logger(__name__)
 SWEEP_AFTER = timedelta(seconds=60)
 """An open payment that has not moved for so long is looked up, in case its webhook was lost."""
 
@@ -94,8 +94,8 @@ class Settlement:
     async def release(self, work: ReleasePayment) -> None:
         """Gives back what is held or taken. Raises Retry while the provider itself does not know yet."""
         with about(booking_id=work.booking_id):
-            for payment in await self._due_back(work.booking_id):
-                await self._give_back(payment, work.because)
+            due_back = await self._due_back(work.booking_id)
+            await process_all(due_back, lambda payment: self._give_back(payment, work.because))
 
     async def retry(self, payment_id: UUID) -> tuple[Payment, list[str]]:
         """For staff: reads the provider, and asks once more for whatever stands still. Returns what has been done.
@@ -131,12 +131,12 @@ class Settlement:
         """Events that never came: every payment that has stood open for a while is read and settled."""
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.take_open, self.clock.now(), self.clock.now() - SWEEP_AFTER)
-        for payment in map(Payment.from_row, rows):
-            with about(booking_id=payment.booking_id):
-                try:
-                    await self._settle(payment.id, await self.intents.read(payment))
-                except ProviderError as error:  # the others need not wait for it
-                    log.warning("payment.read_failed", provider=error.provider, code=error.code)
+        await Sweep("payments.settle", self.db, self.clock).process(rows, self._look_up, key=_payment_key)
+
+    async def _look_up(self, row: Record) -> None:
+        payment = Payment.from_row(row)
+        with about(booking_id=payment.booking_id):
+            await self._settle(payment.id, await self.intents.read(payment))
 
     async def _give_back(self, payment: Payment, because: str) -> None:
         try:
@@ -240,6 +240,10 @@ class Settlement:
             booking = await self.bookings.find(tx, booking_id)
             payments = [Payment.from_row(row) for row in await tx.fetch(SQL.of_booking, booking_id)]
         return [one for one in payments if booking.status in ENDED or one.superseded_at is not None]
+
+
+def _payment_key(row: Record) -> RowKey:
+    return RowKey(str(row["id"]), booking_id=row["booking_id"], payment_id=row["id"])
 
 
 def _owes(payment: Payment) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path, PureWindowsPath
 from typing import Any, Protocol, Self
@@ -17,8 +18,9 @@ from asyncpg import Record
 from hub.audit import Audit
 from hub.core.clock import Clock, Ids
 from hub.core.db import Database, Tx, named_queries
-from hub.core.errors import Conflict, NotFound, ProviderError, ProviderPermanent, TooLarge, Unavailable
+from hub.core.errors import Conflict, NotFound, ProviderPermanent, TooLarge, Unavailable
 from hub.core.jobs import every
+from hub.core.rows import RowKey, Sweep
 from hub.identity import Caller
 from hub.plans.faces.words import plain
 from hub.plans.washer import Washed, Washer, refused
@@ -139,16 +141,16 @@ class Attachments:
         now = self.clock.now()
         async with self.db.transaction() as tx:
             keys = [row["key"] for row in await tx.fetch(SQL.due_files, now, _PAGE)]
-        for key in keys:
-            try:
-                await self.files.remove(key)
-            except ProviderError as error:
-                log.warning("attachment.remove_failed", store=self.files.name, code=error.code)
-                query, until = SQL.put_off, now + _AGAIN
-            else:
-                query, until = SQL.forget_file, now
-            async with self.db.transaction() as tx:
-                await tx.execute(query, key, until)
+        sweep = Sweep("attachments.remove", self.db, self.clock)
+        await sweep.process(keys, partial(self._remove_file, now), key=RowKey)
+
+    async def _remove_file(self, now: datetime, key: str) -> None:
+        """Put off before it is tried: files that cannot be removed do not take the place of others in the next run."""
+        async with self.db.transaction() as tx:
+            await tx.execute(SQL.put_off, key, now + _AGAIN)
+        await self.files.remove(key)
+        async with self.db.transaction() as tx:
+            await tx.execute(SQL.forget_file, key, now + _AGAIN)
 
     async def _keep(self, caller: Caller, plan_id: UUID, file: tuple[str, bytes], washed: Washed) -> Attachment:
         """First it is written down that the file may be nobody's, then it is stored, then it is somebody's."""

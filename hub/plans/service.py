@@ -8,10 +8,12 @@ from hashlib import sha256
 from uuid import UUID
 
 import orjson
+from asyncpg import Record
 
 from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, FieldError, Gone, HubError, Invalid, NotFound, TooManyRequests, Unavailable
 from hub.core.jobs import every, job
+from hub.core.rows import RowKey, Sweep
 from hub.identity import Caller
 from hub.plans.asked import cache_key, check_request, fold, request_to_json, words_asked
 from hub.plans.editing import too_many
@@ -156,11 +158,14 @@ class Plans:
         """What nobody goes on with has failed, and keeps what there is of it."""
         now = self.store.clock.now()
         async with self.db.transaction() as tx:
-            stale = [Kept.from_row(row) for row in await tx.fetch(SQL.stale, now, now - STALE)]
-        for one in stale:
-            leased = await self.making.take(one)
-            if leased is not None:
-                await self.making.abandon(leased, Abandoned())
+            stale = await tx.fetch(SQL.stale, now, now - STALE)
+        sweep = Sweep("plans.abandon", self.db, self.store.clock)
+        await sweep.process(stale, self._abandon, key=lambda row: RowKey(str(row["id"])))
+
+    async def _abandon(self, row: Record) -> None:
+        leased = await self.making.take(Kept.from_row(row))
+        if leased is not None:
+            await self.making.abandon(leased, Abandoned())
 
     @every(3600)
     async def forget_events(self) -> None:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from asyncpg import Record
+
 from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.db import Database, Tx
 from hub.core.errors import NotFound, ProviderError
 from hub.core.jobs import Jobs, every, job
+from hub.core.rows import RowKey, Sweep
 from hub.identity import Caller, Identity, IdentityProvider
 from hub.payments import Gateway
 from hub.privacy.activity import Act, told
@@ -102,8 +105,13 @@ class Privacy:
     async def sweep(self) -> None:
         """Who was erased is forgotten in the end, however long a provider was away."""
         async with self.db.transaction() as tx:
-            for row in await tx.fetch(SQL.not_forgotten, self.provider.name, self.gateway is not None):
-                await self._enqueue_forgetting(tx, row["id"])
+            rows = await tx.fetch(SQL.not_forgotten, self.provider.name, self.gateway is not None)
+        sweep = Sweep("privacy.enqueue", self.db, self.clock)
+        await sweep.process(rows, self._forget_later, key=lambda row: RowKey(str(row["id"])))
+
+    async def _forget_later(self, row: Record) -> None:
+        async with self.db.transaction() as tx:
+            await self._enqueue_forgetting(tx, row["id"])
 
     async def _forget_payer(self, customer_id: UUID, known_as: str | None) -> None:
         if self.gateway is None or known_as is None:

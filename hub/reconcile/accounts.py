@@ -1,16 +1,19 @@
 """The accounts at the payment providers beside the books: intents, refunds, disputes, fees, and the balance."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 from uuid import UUID
+
+from asyncpg import Record
 
 from hub.core.clock import Clock
 from hub.core.context import about
 from hub.core.db import Database
 from hub.core.errors import ProviderPermanent
+from hub.core.rows import RowKey, Sweep
 from hub.payments import Gateway, Gateways, Intent, Ledger, Movement, Payment, Statements
 from hub.payments.intents import Intents
 from hub.reconcile.breaks import SQL, Breaks
@@ -25,7 +28,9 @@ from hub.reconcile.comparing import (
     may_be_written_off,
     stray,
 )
-from hub.reconcile.model import Found, Kind, Look, Report, count
+from hub.reconcile.model import Break, Found, Kind, Look, Report, count, note_failures
+
+T = TypeVar("T")
 
 MISSING = 404
 STRAYS = frozenset({Kind.STRAY_INTENT, Kind.SECOND_INTENT})
@@ -90,18 +95,43 @@ class Accounts:
         return min(since, first or since)
 
     async def _ledger(self, intents: Iterable[str], payments: Iterable[UUID] = ()) -> list[Ours]:
+        """Those that can be read; the others are recorded as failed rows."""
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.ledger, list(intents), list(payments))
-        return [Ours.from_row(row) for row in rows]
+        ours: list[Ours] = []
+
+        async def read(row: Record) -> None:
+            ours.append(Ours.from_row(row))
+
+        await self._sweep("ledger").process(rows, read, key=_row_key)
+        return ours
 
     async def _listed(self, turn: Round) -> None:
         known = await self._known(turn.listed)
-        for theirs in turn.listed:
+
+        async def compare(theirs: Intent) -> None:
             ours = known[theirs.id]
             if _is_its_own(ours, theirs):
                 await self._one(ours, theirs, turn)
             else:
                 _stray(ours, theirs, turn)
+
+        await self._each(turn, "intents", turn.listed, compare, lambda theirs: _intent_key(theirs, known[theirs.id]))
+
+    async def _each(
+        self,
+        turn: Round,
+        name: str,
+        rows: Iterable[T],
+        handle: Callable[[T], Awaitable[None]],
+        key: Callable[[T], RowKey],
+    ) -> None:
+        """Processes the rows in isolation; those that fail are noted in the report."""
+        failures = await self._sweep(name).process(rows, handle, key)
+        note_failures(turn.report, "accounts", turn.gateway.name, failures)
+
+    def _sweep(self, name: str) -> Sweep:
+        return Sweep(f"reconcile.{name}", self.db, self.clock, waits=False)
 
     async def _known(self, listed: list[Intent]) -> dict[str, Ours | None]:
         """By the intent where the books know it, else by the mark that it carries."""
@@ -157,10 +187,13 @@ class Accounts:
             rows = await tx.fetch(SQL.of_provider, name, turn.since, kinds, sorted(have), not lists, ONE_BY_ONE)
         wanted = await self._ledger({one.intent_id for one in turn.moved} - have, [row["id"] for row in rows])
         count(turn.report.looked_at, "payments_read", len(wanted))
-        for ours in wanted:
+
+        async def compare(ours: Ours) -> None:
             theirs = await self._read(ours.payment, turn)
             if theirs is not None:
                 await self._one(ours, theirs, turn)
+
+        await self._each(turn, "intents", wanted, compare, lambda ours: _payment_key(ours.payment))
 
     async def _read(self, payment: Payment, turn: Round) -> Intent | None:
         """None where the provider has no such intent, which is a break."""
@@ -178,9 +211,13 @@ class Accounts:
     async def _strays(self, turn: Round) -> None:
         """Those of this window, and once more those that are on record from before."""
         have = {one.id for one in turn.listed}
-        for old in await self.breaks.open(STRAYS):
-            if old.subject not in have and old.theirs["provider"] == turn.gateway.name:
+        known = [old for old in await self.breaks.open(STRAYS) if old.subject not in have]
+
+        async def look_again(old: Break) -> None:
+            if old.theirs["provider"] == turn.gateway.name:
                 await self._look_again(old.subject, turn)
+
+        await self._each(turn, "strays", known, look_again, lambda old: RowKey(old.subject))
         await self.breaks.keep(turn.looked(STRAYS), turn.report)
 
     async def _look_again(self, intent_id: str, turn: Round) -> None:
@@ -201,15 +238,19 @@ class Accounts:
         """Fees beyond that of the charge, such as a dispute's, booked under the line's own number: once."""
         extra = [one for one in turn.moved if not one.takes and one.fee.amount > 0]
         known = {one.payment.intent_id: one.payment for one in await self._ledger({it.intent_id for it in extra})}
-        for line in extra:
+
+        async def book_fee(line: Movement) -> None:
             payment = known.get(line.intent_id)
             if payment is None:
-                continue
+                return
             async with self.db.transaction() as tx:
                 await self.ledger.locked(tx, payment.id)
-                if not await tx.fetchval(SQL.fee_booked, payment.id, line.id):
-                    await self.ledger.books.post(tx, payment.owner, "fee", line.fee, line.id)
-                    count(turn.report.mended, "fees_booked")
+                if await tx.fetchval(SQL.fee_booked, payment.id, line.id):
+                    return
+                await self.ledger.books.post(tx, payment.owner, "fee", line.fee, line.id)
+            count(turn.report.mended, "fees_booked")
+
+        await self._each(turn, "fees", extra, book_fee, lambda line: RowKey(line.id))
 
     async def _balance(self, turn: Round) -> None:
         """The provider's own sums, of payments that began in this window: all their lines are in it."""
@@ -217,12 +258,28 @@ class Accounts:
         for one in turn.moved:
             lines[one.intent_id].append(one)
         seen = Round(turn.gateway, turn.since, turn.began, turn.report)
-        for ours in await self._ledger(one.id for one in turn.listed if one.id in lines):
+
+        async def compare(ours: Ours) -> None:
             if ours.payment.updated_at <= turn.began:
                 mine = lines[str(ours.payment.intent_id)]
                 seen.saw(ours.payment.id, balance_differs(ours, mine))
                 _add(turn, ours, mine)
+
+        rows = await self._ledger(one.id for one in turn.listed if one.id in lines)
+        await self._each(turn, "balances", rows, compare, lambda ours: _payment_key(ours.payment))
         await self.breaks.keep(seen.looked(frozenset({Kind.BALANCE})), turn.report)
+
+
+def _row_key(row: Record) -> RowKey:
+    return RowKey(str(row["id"]), row["booking_id"], row["id"])
+
+
+def _payment_key(payment: Payment) -> RowKey:
+    return RowKey(str(payment.id), payment.booking_id, payment.id)
+
+
+def _intent_key(theirs: Intent, ours: Ours | None) -> RowKey:
+    return _payment_key(ours.payment) if ours is not None else RowKey(theirs.id)
 
 
 def _is_its_own(ours: Ours | None, theirs: Intent) -> TypeGuard[Ours]:

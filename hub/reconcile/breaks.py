@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+from asyncpg import Record
 
 from hub.attention import Attention
 from hub.core.clock import Clock, Ids
 from hub.core.context import current
 from hub.core.db import Database, Tx, named_queries
 from hub.core.errors import NotFound
-from hub.reconcile.model import FOR_PEOPLE, PROPOSALS, Break, Found, Kind, Look, Report, count
+from hub.core.rows import RowKey, Sweep
+from hub.reconcile.model import FOR_PEOPLE, PROPOSALS, Break, Found, Kind, Look, Report, count, note_failures
 
 SQL = named_queries("reconcile")
 
@@ -24,15 +28,24 @@ class Breaks:
 
     async def keep(self, look: Look, report: Report) -> None:
         """Takes over what a part has found, and closes what it has looked for and not found again."""
-        now = self.clock.now()
+        sweep = Sweep("reconcile.breaks", self.db, self.clock, waits=False)
+        failures = await sweep.process(look.found, partial(self._keep_one, report), key=_found_key)
+        subjects = None if look.subjects is None else sorted(look.subjects)
+        kinds, names = [one.kind for one in look.found], [one.subject for one in look.found]
         async with self.db.transaction() as tx:
-            for one in look.found:
-                if await self._see(tx, one, now):
-                    count(report.new, one.kind)
-            subjects = None if look.subjects is None else sorted(look.subjects)
-            kinds, names = [one.kind for one in look.found], [one.subject for one in look.found]
-            rows = await tx.fetch(SQL.gone, sorted(look.kinds), subjects, now, kinds, names)
-            await self._closed(tx, rows, report, "No later run has found it.")
+            rows = await tx.fetch(SQL.gone, sorted(look.kinds), subjects, kinds, names)
+        closing = await sweep.process(rows, partial(self._close_gone, report), key=lambda row: RowKey(str(row["id"])))
+        note_failures(report, "breaks", "hub", [*failures, *closing])
+
+    async def _keep_one(self, report: Report, one: Found) -> None:
+        async with self.db.transaction() as tx:
+            is_new = await self._see(tx, one, self.clock.now())
+        count(report.new, one.kind, int(is_new))
+
+    async def _close_gone(self, report: Report, row: Record) -> None:
+        async with self.db.transaction() as tx:
+            closed = await tx.fetch(SQL.close_gone, row["id"], self.clock.now())
+            await self._closed(tx, closed, report, "No later run has found it.")
 
     async def _see(self, tx: Tx, one: Found, now: datetime) -> bool:
         """True for a new one. Nothing is written about what a person has accepted."""
@@ -89,6 +102,10 @@ class Breaks:
             if subject is not None and not await tx.fetchval(SQL.still_open, row["kind"], subject):
                 await self.attention.settled(tx, row["kind"], subject, note)
         return Break(**row)
+
+
+def _found_key(one: Found) -> RowKey:
+    return RowKey(f"{one.kind}:{one.subject}", one.booking_id, one.payment_id)
 
 
 def _facts(one: Found) -> tuple[Any, ...]:

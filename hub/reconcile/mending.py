@@ -12,11 +12,12 @@ from hub.core.db import Database, Tx
 from hub.core.errors import ProviderError
 from hub.core.jobs import Job
 from hub.core.money import Money
+from hub.core.rows import RowKey, Sweep
 from hub.payments import Gateways, Ledger
 from hub.payments.ledger import ENDED
 from hub.payments.refunds import RefundPayment
 from hub.reconcile.breaks import Breaks
-from hub.reconcile.model import Break, Kind, Note, Report, count
+from hub.reconcile.model import Break, Kind, Note, Report, count, note_failures
 
 log = structlog.get_logger(__name__)
 GONE = frozenset({"cancelled", "refused"})
@@ -42,14 +43,20 @@ class Mending:
             Kind.BOOKING_WITHOUT_TICKET: self._end,
             Kind.SECOND_INTENT: self._let_go,
         }
-        for one in await self.breaks.open(frozenset(acts)):
+
+        async def carry_out(one: Break) -> None:
             with about(booking_id=one.booking_id):
-                try:
-                    done = await acts[Kind(one.kind)](one)
-                except ProviderError as error:
-                    report.notes.append(Note("mending", error.provider, error.code, error.detail))
-                else:
-                    count(report.mended, one.kind, int(done))
+                done = await acts[Kind(one.kind)](one)
+            count(report.mended, one.kind, int(done))
+
+        sweep = Sweep("reconcile.mend", self.db, self.breaks.clock, waits=False)
+        failures = await sweep.process(await self.breaks.open(frozenset(acts)), carry_out, key=_break_key)
+        for failure in failures:
+            error = failure.error
+            if isinstance(error, ProviderError):
+                report.notes.append(Note("mending", error.provider, error.code, error.detail))
+            else:
+                note_failures(report, "mending", "hub", [failure])
 
     async def _give_back(self, one: Break) -> bool:
         booking_id = _booking(one)
@@ -107,6 +114,10 @@ class Mending:
 
     async def _ask(self, tx: Tx, work: Job, key: str) -> None:
         await self.ledger.jobs.enqueue(tx, work, key=key)
+
+
+def _break_key(one: Break) -> RowKey:
+    return RowKey(str(one.id), one.booking_id, one.payment_id)
 
 
 def _booking(one: Break) -> UUID:

@@ -1,6 +1,6 @@
 """What can differ, how much of a difference is let go, and what a run tells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,10 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from hub.core.attempts import said
+from hub.core.errors import HubError
 from hub.core.money import decimals
+from hub.core.rows import RowFailure, is_transient
 
 
 class Kind(StrEnum):
@@ -150,7 +153,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A part of the run that could not be done, and why."""
+    """A part of the run that could not be done, or one row of it (`row_failed`), and why."""
 
     part: str
     provider: str
@@ -184,6 +187,19 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"clean": self.clean}
+
+
+MOST_NOTES = 20
+ROW_FAILED = "row_failed"
+"""The code of a note about one row. Others stand for a part that could not be done, or a provider that is away."""
+
+
+def note_failures(report: Report, part: str, provider: str, failures: Sequence[RowFailure[Any]]) -> None:
+    """Adds a note for each row that could not be compared; of very many only the first."""
+    for failure in failures[:MOST_NOTES]:
+        error = failure.error
+        code = error.code if isinstance(error, HubError) and is_transient(error) else ROW_FAILED
+        report.notes.append(Note(part, provider, code, f"{failure.key.id}: {said(error)}"))
 
 
 def count(into: dict[str, int], name: str, by: int = 1) -> None:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hub.core.inbox import Inbox
+from hub.core.clock import Clock
+from hub.core.db import Database
+from hub.core.inbox import Inbox, VerifiedEvent
+from hub.core.rows import RowKey, Sweep
 from hub.payments import Statements
-from hub.reconcile.model import Report, count
+from hub.reconcile.model import Report, count, note_failures
 
 GIVEN_UP = timedelta(days=3)
 """How long before the window an event may have begun that nobody has taken: providers try for so long."""
@@ -13,7 +16,9 @@ GIVEN_UP = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class News:
+    db: Database
     inbox: Inbox
+    clock: Clock
 
     async def fetch(self, source: Statements, since: datetime, until: datetime, report: Report) -> None:
         """Those up to `until`: younger ones may still be on their way. Raises ProviderError."""
@@ -21,7 +26,12 @@ class News:
         found = {one.event_id: one for one in (*late, *await source.events(since))}
         count(report.looked_at, "events", len(found))
         unknown = await self.inbox.unknown(source.name, list(found))
-        for event in sorted(found.values(), key=lambda one: one.occurred_at or until):
-            due = event.occurred_at is None or event.occurred_at <= until
-            if due and event.event_id in unknown and await self.inbox.take(source.name, event):
-                count(report.mended, "events_fed")
+        due = [one for one in found.values() if one.event_id in unknown and (one.occurred_at or until) <= until]
+
+        async def feed(event: VerifiedEvent) -> None:
+            count(report.mended, "events_fed", int(await self.inbox.take(source.name, event)))
+
+        sweep = Sweep("reconcile.events", self.db, self.clock, waits=False)
+        due.sort(key=lambda event: event.occurred_at or until)
+        failures = await sweep.process(due, feed, key=lambda event: RowKey(f"{source.name}:{event.event_id}"))
+        note_failures(report, "events", source.name, failures)

@@ -11,11 +11,12 @@ from asyncpg import Record
 
 from hub.core.clock import Clock
 from hub.core.db import Database
-from hub.core.errors import ProviderError, ProviderPermanent
+from hub.core.errors import ProviderPermanent
 from hub.core.money import Money
+from hub.core.rows import RowKey, Sweep, is_transient
 from hub.flights import OrderState, PlacedOrder
 from hub.reconcile.breaks import SQL, Breaks
-from hub.reconcile.model import Found, Kind, Look, Report, count
+from hub.reconcile.model import Found, Kind, Look, Report, count, note_failures
 
 OF_ORDERS = frozenset({
     Kind.TICKET_WITHOUT_BOOKING, Kind.BOOKING_WITHOUT_TICKET, Kind.ORDER_MISSING, Kind.ORDER_UNCLEAR, Kind.PRICE,
@@ -45,37 +46,49 @@ class Orders:
     async def compare(self, supplier: str, since: datetime, limit: int, report: Report, *, again: bool) -> None:
         """At most so many orders; `again` also those that have been looked at since they changed.
 
-        Raises ProviderError when the supplier cannot be asked; what it has answered by then is kept.
+        Raises ProviderError when the supplier answers none of several; what it has answered by then is kept.
         """
         facts = (supplier, since, self.clock.now(), again, sorted(OF_ORDERS), limit)
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.orders_due, *facts)
         for start in range(0, len(rows), AT_ONCE):
-            await self._some(self.suppliers[supplier], rows[start : start + AT_ONCE], report)
+            await self._compare_batch(supplier, rows[start : start + AT_ONCE], report)
 
-    async def _some(self, desk: Reader, rows: Sequence[Record], report: Report) -> None:
-        asked = self.clock.now()
-        answers = await asyncio.gather(*(_state(desk, row) for row in rows))
-        told = [(row, one) for row, one in zip(rows, answers, strict=True) if not isinstance(one, ProviderError)]
-        found = tuple(one for row, state in told for one in compare(row, state))
-        subjects = frozenset(str(row["booking_id"]) for row, _ in told)
-        await self.breaks.keep(Look(OF_ORDERS, found, subjects), report)
+    async def _compare_batch(self, supplier: str, rows: Sequence[Record], report: Report) -> None:
+        """Orders that could not be read or compared go to the end of the queue too, and are noted in the report."""
+        asked, desk = self.clock.now(), self.suppliers[supplier]
+        answers = await asyncio.gather(*(_state(desk, row) for row in rows), return_exceptions=True)
+        states = {row["booking_id"]: answer for row, answer in zip(rows, answers, strict=True)}
+
+        async def compare_order(row: Record) -> None:
+            state = states[row["booking_id"]]
+            if isinstance(state, BaseException):
+                raise state
+            found = tuple(compare(row, state))
+            await self.breaks.keep(Look(OF_ORDERS, found, frozenset({str(row["booking_id"])})), report)
+            count(report.looked_at, "orders")
+
+        sweep = Sweep("reconcile.orders", self.db, self.clock, waits=False)
+        failures = await sweep.process(rows, compare_order, key=_order_key)
         async with self.db.transaction() as tx:
-            await tx.execute(SQL.checked, [row["booking_id"] for row, _ in told], asked)
-        count(report.looked_at, "orders", len(told))
-        failed = next((one for one in answers if isinstance(one, ProviderError)), None)
-        if failed is not None:
-            raise failed
+            await tx.execute(SQL.checked, [row["booking_id"] for row in rows], asked)
+        note_failures(report, "orders", supplier, failures)
+        if len(rows) > 1 and len(failures) == len(rows) and all(is_transient(one.error) for one in failures):
+            raise failures[0].error
 
 
-async def _state(desk: Reader, row: Record) -> OrderState | ProviderError | None:
-    """None for an order that the supplier does not know."""
+async def _state(desk: Reader, row: Record) -> OrderState | None:
+    """None for an order that the supplier does not know. Raises ProviderError."""
     try:
         return await desk.read(PlacedOrder(**row["placed"]))
     except ProviderPermanent as error:
-        return None if error.provider_status == MISSING else error
-    except ProviderError as error:
-        return error
+        if error.provider_status == MISSING:
+            return None
+        raise
+
+
+def _order_key(row: Record) -> RowKey:
+    return RowKey(str(row["booking_id"]), booking_id=row["booking_id"])
 
 
 def compare(row: Any, state: OrderState | None) -> list[Found]:

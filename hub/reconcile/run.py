@@ -10,9 +10,10 @@ from uuid import UUID
 
 import structlog
 
+from hub.core.attempts import said, unexpected
 from hub.core.clock import Clock, Ids
 from hub.core.db import Database
-from hub.core.errors import Conflict, ProviderError
+from hub.core.errors import Conflict, HubError, Unavailable
 from hub.core.jobs import every
 from hub.payments import Statements
 from hub.reconcile.accounts import FURTHEST, Accounts
@@ -104,9 +105,9 @@ class Reconciliation:
             for name in self.orders.suppliers:
                 work = self.orders.compare(name, since, limit, report, again=on_command)
                 await _part("orders", name, work, report)
-            await self.standing.look(since, report)
+            await _part("standing", "hub", self.standing.look(since, report), report)
             if mend:
-                await self.mending.mend(report)
+                await _part("mending", "hub", self.mending.mend(report), report)
             report.open = await self.breaks.open_by_kind()
             report.ended_at = self.clock.now()
             async with self.db.transaction() as tx:
@@ -146,9 +147,12 @@ class Reconciliation:
 
 
 async def _part(part: str, provider: str, work: Awaitable[None], report: Report) -> None:
-    """A provider that is away ends its own part, and is told in the report."""
+    """A part that fails leaves the others their turn, and is noted in the report. Raises Unavailable: no database."""
     try:
         await work
-    except ProviderError as error:
-        log.warning("reconciliation.part_failed", part=part, provider=provider, code=error.code)
-        report.notes.append(Note(part, provider, error.code, error.detail))
+    except Unavailable:
+        raise
+    except Exception as error:  # a mistake of ours in one part is no reason to compare nothing
+        code = error.code if isinstance(error, HubError) else HubError.code
+        log.warning("reconciliation.part_failed", part=part, provider=provider, code=code, exc_info=unexpected(error))
+        report.notes.append(Note(part, provider, code, error.detail if isinstance(error, HubError) else said(error)))

@@ -6,10 +6,11 @@ from typing import Any
 
 from hub.core.clock import Clock
 from hub.core.db import Database, Tx
+from hub.core.rows import RowKey, Sweep
 from hub.payments import books
 from hub.payments.books import Imbalance
 from hub.reconcile.breaks import SQL, Breaks
-from hub.reconcile.model import Found, Kind, Look, Report, count
+from hub.reconcile.model import Found, Kind, Look, Report, count, note_failures
 
 STANDING = frozenset({
     Kind.STUCK, Kind.HOLD_EXPIRING, Kind.REFUND_STUCK, Kind.MONEY_WITHOUT_BOOKING, Kind.REFUNDED_WITH_TICKET,
@@ -31,7 +32,15 @@ class Standing:
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.standing, now - SOON, now - OPEN, now - HELD)
             unbalanced = await books.check(tx, None if wrong else since)
-            bad = [await _belonging(tx, one) for one in unbalanced]
+        bad: list[Found] = []
+
+        async def describe(one: Imbalance) -> None:
+            async with self.db.transaction() as tx:
+                bad.append(await _belonging(tx, one))
+
+        sweep = Sweep("reconcile.books", self.db, self.clock, waits=False)
+        failures = await sweep.process(unbalanced, describe, key=lambda one: RowKey(f"{one.rule}:{one.subject}"))
+        note_failures(report, "standing", "hub", failures)
         await self.breaks.keep(Look(STANDING, tuple(_standing(row) for row in rows)), report)
         await self.breaks.keep(Look(frozenset({Kind.BOOKS}), tuple(bad)), report)
         count(report.looked_at, "standing", len(rows))

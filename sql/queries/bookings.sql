@@ -82,6 +82,8 @@ select id from bookings
 where expires_at <= $1 and (
     (status = 'pending' and payment_status not in ('processing', 'unknown', 'authorised', 'paid'))
     or status = 'awaiting_consent')
+  and not exists (
+    select from row_failures f where f.sweep = 'bookings.expire' and f.row_id = bookings.id::text and f.retry_at > $1)
 order by expires_at limit 100;
 
 -- name: order_of
@@ -113,6 +115,8 @@ update supplier_orders set lease_until = $2 where booking_id = $1;
 -- name: stranded
 -- Paid for and not finished: a job was lost, a process died, or a supplier left us in the dark. Ordered and captured
 -- below the amount is for people.
+-- Those that have a job,
+-- or one that was held a moment ago, are left out: they would take the place of others.
 select b.id from bookings b join supplier_orders o on o.booking_id = b.id
 where (b.status in ('ordering', 'order_unknown', 'ordered')
        or (b.status = 'pending' and b.payment_status in ('authorised', 'paid')))
@@ -122,4 +126,7 @@ where (b.status in ('ordering', 'order_unknown', 'ordered')
     select 1 from payments p
     where p.booking_id = b.id and p.superseded_at is null and p.captured > 0 and p.captured < p.amount
   ))
+  and not exists (
+    select from pgqueuer j where j.headers ->> 'key' = 'booking:' || b.id || ':fulfil'
+        and (j.status in ('queued', 'picked') or j.updated > clock_timestamp() - interval '5 minutes'))
 order by b.updated_at limit 100;

@@ -6,7 +6,10 @@ select ai_reserve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 select ai_settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: overdue
-select id, reserved from ai_spending where status = 'reserved' and lapses_at < $1 order by lapses_at limit 500;
+select s.id, s.reserved from ai_spending s where s.status = 'reserved' and s.lapses_at < $1
+  and not exists (
+    select from row_failures f where f.sweep = 'spending.lapse' and f.row_id = s.id::text and f.retry_at > $1)
+order by s.lapses_at limit 500;
 
 -- name: usage
 -- $3: day, model, user or purpose. What is not settled yet has no model.

@@ -53,7 +53,12 @@ select id, returned, credited from (
         exists (select 1 from invoices i where i.payment_id = p.id) as invoiced
     from payments p where p.captured > 0 and p.updated_at > $1
 ) as moved
-where (is_covered and not invoiced) or returned <> credited
+where ((is_covered and not invoiced) or returned <> credited)
+  and not exists (
+    select from pgqueuer j
+    where j.headers ->> 'key' = 'payment:' || moved.id
+            || case when returned <> credited then ':credit:' || returned else ':invoice' end
+        and (j.status in ('queued', 'picked') or j.updated > clock_timestamp() - interval '5 minutes'))
 order by updated_at limit 100;
 
 -- name: forget_buyers

@@ -68,4 +68,8 @@ insert into suppressions (channel, address, reason, created_at) values ($1, lowe
 select exists (select 1 from suppressions where channel = $1 and address = lower($2));
 
 -- name: waiting
-select id, fact from messages where status in ('queued', 'sending') and updated_at <= $1 order by updated_at limit 100;
+select m.id, m.fact from messages m where m.status in ('queued', 'sending') and m.updated_at <= $1
+  and not exists (
+    select from pgqueuer j where j.headers ->> 'key' = m.fact
+        and (j.status in ('queued', 'picked') or j.updated > clock_timestamp() - interval '5 minutes'))
+order by m.updated_at limit 100;

@@ -131,8 +131,11 @@ select * from refunds where id = $1;
 
 -- name: pending_refunds
 -- Asked for and not yet known to the provider.
-select id from refunds where status = 'pending' and provider_refund_id is null and updated_at <= $1
-order by created_at limit 100;
+select r.id from refunds r where r.status = 'pending' and r.provider_refund_id is null and r.updated_at <= $1
+  and not exists (
+    select from pgqueuer j where j.headers ->> 'key' = 'refund:' || r.id
+        and (j.status in ('queued', 'picked') or j.updated > clock_timestamp() - interval '5 minutes'))
+order by r.created_at limit 100;
 
 -- name: fail_refund
 update refunds set status = 'failed', failure = $2, updated_at = $3 where id = $1 and status = 'pending' returning id;

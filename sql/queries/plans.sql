@@ -178,6 +178,8 @@ select name, email, phone from customers where id = $1;
 -- Nobody is making it, and nobody has come back for it.
 select * from trip_plans
 where status = 'making' and (lease is null or lease_until <= $1) and updated_at <= $2
+  and not exists (
+    select from row_failures f where f.sweep = 'plans.abandon' and f.row_id = trip_plans.id::text and f.retry_at > $1)
 order by updated_at limit 100;
 
 -- name: sweep_events

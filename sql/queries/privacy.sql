@@ -255,6 +255,9 @@ where c.erased_at is not null and (
     or not exists (
         select 1 from audit_logs a
         where a.customer_id = c.id and a.action = 'customer.forgotten' and a.data ->> 'provider' = $1))
+  and not exists (
+    select from pgqueuer j where j.headers ->> 'key' = 'customer:' || c.id || ':forget'
+        and (j.status in ('queued', 'picked') or j.updated > clock_timestamp() - interval '5 minutes'))
 order by c.erased_at limit 100;
 
 -- name: marks

@@ -27,8 +27,10 @@ select id, since, started_at, ended_at, report from reconciliations where report
 order by started_at desc limit 1;
 
 -- name: last_whole
--- The last in which nothing had to be left out.
-select max(started_at) from reconciliations where report -> 'notes' = '[]'::jsonb;
+-- The last in which nothing had to be left out but single rows, which every run looks at again until they succeed.
+select max(started_at) from reconciliations
+where report is not null
+  and not exists (select from jsonb_array_elements(report -> 'notes') n where n ->> 'code' <> 'row_failed');
 
 -- name: upsert
 -- One that a person has closed over the very same facts stays closed.
@@ -44,12 +46,15 @@ returning id, (xmax = 0) as new;
 
 -- name: gone
 -- Open ones of these kinds and subjects that are not among those just found.
-update breaks b set closed_at = $3, closed_because = 'gone'
+select b.id, b.booking_id, b.payment_id from breaks b
 where b.closed_at is null and b.kind = any ($1::text[]) and ($2::text[] is null or b.subject = any ($2))
   and not exists (
-    select 1 from unnest($4::text[], $5::text[]) as f (kind, subject) where f.kind = b.kind and f.subject = b.subject
-  )
-returning b.kind, b.booking_id, b.payment_id;
+    select 1 from unnest($3::text[], $4::text[]) as f (kind, subject) where f.kind = b.kind and f.subject = b.subject
+  );
+
+-- name: close_gone
+update breaks set closed_at = $2, closed_because = 'gone' where id = $1 and closed_at is null
+returning kind, booking_id, payment_id;
 
 -- name: write_down
 -- A break that is made good in the same transaction.
@@ -95,12 +100,13 @@ from payments p join bookings b on b.id = p.booking_id
 where p.intent_id = any ($1::text[]) or p.id = any ($2::uuid[]);
 
 -- name: of_provider
--- What a provider is asked for one by one: it changed in this window, or a break of it is open. Ids come with their
--- intents; $4 leaves out what has been listed.
+-- What a provider is asked for one by one: it changed in this window, a break of it is open, or it could not be compared
+-- the last time. Ids come with their intents; $4 leaves out what has been listed.
 select p.id, p.intent_id from payments p
 where p.provider = $1 and p.intent_id is not null and not p.intent_id = any ($4::text[])
   and ((p.updated_at >= $2 and $5) or (p.created_at >= $2 and not $5)
-       or exists (select 1 from breaks k where k.payment_id = p.id and k.closed_at is null and k.kind = any ($3::text[])))
+       or exists (select 1 from breaks k where k.payment_id = p.id and k.closed_at is null and k.kind = any ($3::text[]))
+       or exists (select 1 from row_failures f where f.payment_id = p.id and f.sweep = 'reconcile.intents'))
 order by p.updated_at desc limit $6;
 
 -- name: first_of
@@ -162,7 +168,8 @@ order by p.superseded_at nulls first, p.created_at desc limit 1;
 
 -- name: orders_due
 -- Orders whose supplier is to be asked: their booking has changed since they were last looked at; confirmed ones that
--- are still to be flown once a day; those with an open break once an hour ($4: all of these, now).
+-- are still to be flown once a day; those with an open break, and those that could not be compared, once an hour
+-- ($4: all of these, now). The day of departure is compared as text: a cast would fail for all over one unreadable row.
 select o.booking_id, o.supplier, o.placed, o.order_id, b.status, b.reference, b.amount, b.currency
 from supplier_orders o join bookings b on b.id = o.booking_id
 where o.placed is not null and b.status in ('ordered', 'confirmed', 'failed', 'cancelled', 'expired')
@@ -170,9 +177,11 @@ where o.placed is not null and b.status in ('ordered', 'confirmed', 'failed', 'c
   and (
     (b.updated_at >= $2 and ($4 or o.checked_at is null or o.checked_at <= b.updated_at))
     or ((o.checked_at is null or o.checked_at <= $3::timestamptz - interval '1 day') and b.status = 'confirmed'
-        and (b.itinerary #>> '{slices,-1,segments,-1,departs_at}')::timestamptz >= $3)
-    or (($4 or o.checked_at is null or o.checked_at <= $3::timestamptz - interval '1 hour') and exists (
-        select 1 from breaks k where k.closed_at is null and k.booking_id = o.booking_id and k.kind = any ($5::text[])))
+        and b.itinerary #>> '{slices,-1,segments,-1,departs_at}' >= to_char($3::timestamptz at time zone 'UTC', 'YYYY-MM-DD'))
+    or (($4 or o.checked_at is null or o.checked_at <= $3::timestamptz - interval '1 hour') and (exists (
+        select 1 from breaks k where k.closed_at is null and k.booking_id = o.booking_id and k.kind = any ($5::text[]))
+        or exists (
+        select 1 from row_failures f where f.sweep = 'reconcile.orders' and f.row_id = o.booking_id::text)))
   )
 order by o.checked_at nulls first, o.booking_id limit $6;
 

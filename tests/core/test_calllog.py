@@ -1,5 +1,6 @@
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -7,7 +8,7 @@ import pytest
 
 from hub.core.calllog import CallLog, CallRecord
 from hub.core.clock import SystemClock
-from hub.core.db import named_queries
+from hub.core.db import Database, named_queries
 from hub.core.errors import Unavailable
 
 QUERIES = named_queries("provider_calls")
@@ -160,3 +161,18 @@ async def test_travellers_do_not_see_calls(db):
     with pytest.raises(Exception, match="permission denied"):
         async with db.transaction(uuid4()) as tx:
             await tx.fetch("select * from provider_calls")
+
+
+async def test_a_record_that_cannot_be_stored_does_not_hold_up_the_others(db: Database):
+    calls = CallLog(db, SystemClock(), interval=0.01)
+    calls.start()
+    calls.record(replace(record(), operation="first"))
+    calls.record(replace(record(), operation="a NUL \x00 inside"))
+    calls.record(replace(record(), operation="last"))
+    await calls.stop()
+    assert (calls.waiting, calls.dropped, calls.unwritable) == (0, 0, 1)
+    async with db.transaction() as tx:
+        assert await tx.fetchval("select array_agg(operation order by operation) from provider_calls") == [
+            "first",
+            "last",
+        ]

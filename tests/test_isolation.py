@@ -1,0 +1,112 @@
+"""One row that cannot be processed never stops the others.
+
+A CHECK violation once ended a sweep, and the bookings behind it starved: so every loop that awaits goes through
+`hub.core.rows`, or is listed here with its reason.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from tests.test_architecture import modules, tree
+
+LOOPS = {
+    # One unit of work: all of it, or nothing.
+    "hub.identity.lockout.cleared": "one attempt's counters, in the caller's transaction",
+    "hub.identity.lockout.withdrawn": "one attempt's counters, in the caller's transaction",
+    "hub.messaging.announcements._tell": "the messages of one fact",
+    "hub.payments.ledger._returned": "the refunds and disputes of one payment",
+    "hub.payments.settlement.retry": "what staff ask for of one payment",
+    "hub.plans.ending.tell": "the events of one plan, in their order",
+    "hub.plans.making.make": "the events of one plan, in their order",
+    "hub.privacy.desk._forgotten": "the follow-up jobs of one erasure",
+    "hub.privacy.erasure.anonymise": "one erasure: half of one would be worse than none",
+    "hub.privacy.export.read_all": "one archive, as of one moment",
+    "hub.bookings.desk.page": "one page, as of one moment",
+    "hub.reconcile.breaks._closed": "the breaks that one transaction has closed",
+    # Tries of one thing, one after the other.
+    "hub.bookings.desk._insert": "references, until one is free",
+    "hub.completions.chain.run": "models, until one answers",
+    "hub.core.attempts._record": "tries to write down one outcome",
+    "hub.core.cache_shared.alone": "looks for one answer",
+    "hub.identity.second_factor._is_code": "time steps of one code",
+    "hub.plans.planning._mended": "repairs of one plan",
+    # Isolated in their own way.
+    "hub.core.rows.process": "the mechanism itself",
+    "hub.core.rows.process_all": "the mechanism itself",
+    "hub.core.together._written": "a group that failed is written one by one, and each caller hears of its own",
+    "hub.core.db.codecs": "at the start of one connection",
+    "hub.core.cache_shared.invalidate": "an entry whose tag is not stamped expires by itself",
+    "hub.plans.attachments._spool": "the chunks of one file",
+    "hub.plans.evaluate.run": "a command on somebody's terminal",
+    "hub.reconcile.orders.compare": "batches, whose rows are isolated",
+    "hub.reconcile.run._run": "providers, each a part that may fail",
+}
+WITHOUT_ROWS = {
+    "hub.core.idempotency.clean": "one delete",
+    "hub.flights.service.sweep": "one delete",
+    "hub.identity.accounts.forget": "two deletes",
+    "hub.identity.lockout.forget": "one delete",
+    "hub.identity.staff.forget": "one delete",
+    "hub.plans.service.forget_events": "one delete",
+    "hub.reconcile.run.sweep": "a run, whose parts and rows are isolated",
+}
+"""Schedules that read no rows to process one by one."""
+
+AWAITING = (ast.Await, ast.AsyncWith, ast.AsyncFor)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
+
+
+def coroutines() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
+    for name, path in modules("hub").items():
+        if not name.startswith(("hub.torture", "hub.cli")):
+            for node in ast.walk(tree(path)):
+                if isinstance(node, ast.AsyncFunctionDef):
+                    yield f"{name}.{node.name}", node
+
+
+def awaits_in_a_loop(function: ast.AsyncFunctionDef) -> bool:
+    for node in ast.walk(function):
+        if isinstance(node, ast.For | ast.AsyncFor):
+            repeated: list[ast.AST] = list(node.body)
+        elif isinstance(node, COMPREHENSIONS):
+            repeated = [node.elt]
+        elif isinstance(node, ast.DictComp):
+            repeated = [node.key, node.value]
+        else:
+            continue
+        if any(isinstance(inner, AWAITING) for part in repeated for inner in ast.walk(part)):
+            return True
+    return False
+
+
+def is_schedule(function: ast.AsyncFunctionDef) -> bool:
+    calls = [one for one in function.decorator_list if isinstance(one, ast.Call)]
+    return any(isinstance(one.func, ast.Name) and one.func.id == "every" for one in calls)
+
+
+def processes_rows(function: ast.AsyncFunctionDef) -> bool:
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    return "Sweep" in names
+
+
+def test_every_loop_over_rows_isolates_them_or_says_why_not():
+    loops = {name for name, function in coroutines() if awaits_in_a_loop(function)}
+    assert loops - LOOPS.keys() == set(), "use hub.core.rows, or give the reason here"
+    assert LOOPS.keys() - loops == set(), "there is no such loop any more"
+
+
+def test_every_schedule_isolates_its_rows_or_has_none():
+    schedules = {name: processes_rows(function) for name, function in coroutines() if is_schedule(function)}
+    assert {name for name, isolates in schedules.items() if not isolates} == set(WITHOUT_ROWS)
+    assert len(schedules) >= len(WITHOUT_ROWS) + 10
+
+
+def test_the_rule_notices_a_sweep_that_forgets_it():
+    source = (
+        "async def forgetful(self):\n    for row in rows:\n        await self.handle(row)\n\n"
+        "async def comprehensive(self):\n    return [await self.handle(row) for row in rows]\n\n"
+        "async def isolated(self):\n    await Sweep('a', db, clock).process(rows, self.handle, key=str)\n"
+    )
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.AsyncFunctionDef)]
+    assert [awaits_in_a_loop(one) for one in functions] == [True, True, False]
+    assert [processes_rows(one) for one in functions] == [False, False, True]
