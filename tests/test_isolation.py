@@ -35,6 +35,7 @@ LOOPS = {
     "hub.core.rows.process_all": "the mechanism itself",
     "hub.core.together._written": "a group that failed is written one by one, and each caller hears of its own",
     "hub.core.db.codecs": "at the start of one connection",
+    "hub.core.notices._listen": "the channels of one connection",
     "hub.core.cache_shared.invalidate": "an entry whose tag is not stamped expires by itself",
     "hub.plans.attachments._spool": "the chunks of one file",
     "hub.plans.evaluate.run": "a command on somebody's terminal",
