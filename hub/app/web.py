@@ -35,6 +35,7 @@ from routes.gate import RATES, Gate
 from routes.hot import HOT, HotPath
 from routes.identity import IdentityRoutes
 from routes.keys import KeyRoutes
+from routes.locations import LocationRoutes
 from routes.middleware import Drain, Edge
 from routes.money import MoneyRoutes
 from routes.openai_gate import OpenAIGate, unrouted_problem
@@ -65,6 +66,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         CustomerRoutes(made.customers),
         PrivacyRoutes(made.privacy, people.security.confirm_password),
         flights,
+        LocationRoutes(made.locations),
         BookingRoutes(made.bookings, made.stories),
         DocumentRoutes(made.papers.documents),
         AttachmentRoutes(made.attachments),
@@ -123,7 +125,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         },
         max_body=settings.max_body,
     )
-    flights = FlightRoutes(made.flights, made.locations, partial(gate.count, "search"))
+    flights = FlightRoutes(made.flights, partial(gate.count, "search"))
     typed = api(made, flights, settings)
     typed.add(_system(have, typed, checks(have, jobs), drain))
     typed.install(app, gate, for_openai=_for_models(gate, made, settings))
@@ -204,7 +206,7 @@ def openapi(settings: Settings) -> dict[str, Any]:
         settings, SystemClock(), random.SystemRandom(), nothing, nothing, nothing, new_registry(), AsyncExitStack()
     )
     made = services(have)
-    return api(made, FlightRoutes(made.flights, made.locations), settings).openapi()
+    return api(made, FlightRoutes(made.flights), settings).openapi()
 
 
 class _Nothing:

@@ -22,6 +22,7 @@ The status and the stable `code` sit on the class, the docstring is the default 
 hold a secret or personal data: `detail` and `errors` are shown to the caller as they are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -31,16 +32,19 @@ class FieldError:
     """One wrong field: `pointer` is a JSON pointer into the body, or `/query/name`, `/path/name`, `/header/name`.
 
     `suggestion` is the name that was probably meant, where the field is unknown.
+    `choices` are values that would be right, where there are a few: each a flat object that describes it.
     """
 
     pointer: str
     code: str
     message: str
     suggestion: str | None = None
+    choices: tuple[Mapping[str, str], ...] = ()
 
-    def as_dict(self) -> dict[str, str]:
-        shown = {"pointer": self.pointer, "code": self.code, "message": self.message}
-        return shown if self.suggestion is None else {**shown, "suggestion": self.suggestion}
+    def as_dict(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {"pointer": self.pointer, "code": self.code, "message": self.message}
+        shown |= {"suggestion": self.suggestion} if self.suggestion is not None else {}
+        return shown | ({"choices": list(self.choices)} if self.choices else {})
 
 
 class HubError(Exception):

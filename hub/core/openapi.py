@@ -72,7 +72,15 @@ _FIELD_ERROR: dict[str, Any] = {
     "description": "`pointer` is a JSON pointer into the body, or `/query/name`, `/path/name`, `/header/name`.",
     "type": "object",
     "required": ["pointer", "code", "message"],
-    "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
+    "properties": {
+        **{name: {"type": "string"} for name in ("pointer", "code", "message")},
+        "suggestion": {"type": "string", "description": "the name that was probably meant"},
+        "choices": {
+            "type": "array",
+            "description": "values that would be right, each with what describes it",
+            "items": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    },
 }
 _SHARED = {"Problem": _PROBLEM, "FieldError": _FIELD_ERROR}
 _HEADERS: dict[str, Any] = {

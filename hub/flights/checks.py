@@ -22,13 +22,16 @@ def check_query(query: FlightQuery, locations: Locations, now: datetime, where: 
 
 
 def _places(query: FlightQuery, locations: Locations) -> list[tuple[str, str, str]]:
-    found = [
-        (name, "unknown_location", "is not the IATA code of an airport or city")
-        for name, code in (("origin", query.origin), ("destination", query.destination))
-        if locations.find(code) is None
-    ]
+    found = []
+    for name, code in (("origin", query.origin), ("destination", query.destination)):
+        if locations.find(code) is None:
+            found.append((name, "unknown_location", "is not the IATA code of an airport or city"))
+        elif locations.is_closed(code):
+            found.append((name, "airport_closed", "has no flights any more; search for its city"))
     if query.origin == query.destination:
         found.append(("destination", "same_place", "is the same as the origin"))
+    elif locations.same_city(query.origin, query.destination):
+        found.append(("destination", "same_city", "is in the same city as the origin"))
     return found
 
 

@@ -13,9 +13,8 @@ from hub.core.clock import Clock
 from hub.core.errors import FieldError, HubError, Invalid, ProviderError, Unavailable
 from hub.core.money import Money
 from hub.flights.model import FlightOffer, FlightQuery, Segment, Slice
-from hub.locations import Location, Locations
+from hub.locations import Location, Locations, Match, country_name
 from hub.plans import almanac, gazetteer
-from hub.plans.asked import fold
 from hub.plans.checks.frame import legs
 from hub.plans.gazetteer import City
 from hub.plans.model import Activity, Ground, PlanRequest
@@ -24,7 +23,6 @@ from hub.resilience.deadline import within
 PATIENCE = 8.0
 """Seconds that a supplier has: who waits for a plan would rather have one without it."""
 HANDFUL = 6
-_CODE = 3
 _SERIOUS = {"/origin": "/origin", "/adults": "/adults", "/infants": "/infants"}
 """What a search refuses because the request is wrong, not because nobody flies."""
 
@@ -86,42 +84,61 @@ class Grounding:
         )
 
     def place(self, text: str) -> Place:
-        """By name or code: `Lisbon`, `LIS`, `Lisbon, Portugal`. Raises Invalid."""
+        """By name or code: `Lisbon`, `LIS`, `Lisbon, Portugal`, `Lissabon`.
+
+        Raises Invalid at /destination: `ambiguous_place` with the choices where it may be several places,
+        `unknown_place` with what is called nearly so where it is none.
+        """
+        known = self._known(text)
+        if known is not None:
+            return known
+        resolution = self.locations.resolve(text)
+        if resolution.place is not None:
+            return _place(resolution.place.location, self._city_of(resolution.place.location))
+        if resolution.choices:
+            choices = self._choices(resolution.choices)
+            wrong = FieldError("/destination", "ambiguous_place", "may be several places: choose one", choices=choices)
+            raise Invalid("There are several places of this name.", code=wrong.code, errors=(wrong,))
+        nearly = self._choices(resolution.suggestions)
+        raise Invalid(errors=(FieldError("/destination", "unknown_place", "is no place known here", choices=nearly),))
+
+    def _known(self, text: str) -> Place | None:
+        """A city that the gazetteer describes, by one of its own names."""
         head, *rest = (part.strip() for part in text.split(","))
-        country = next((found for one in reversed(rest) if (found := gazetteer.country_named(one))), None)
-        place = self._known(head, country) or self._by_code(head, country) or self._by_name(head, country)
-        if place is None:
-            raise Invalid(errors=(FieldError("/destination", "unknown_place", "is no city that is known here"),))
-        return place
-
-    def _known(self, head: str, country: str | None) -> Place | None:
+        country = next((code for one in reversed(rest) if (code := gazetteer.country_named(one))), None)
         city = gazetteer.named(head)
-        if city is None or country not in {None, city.country}:
+        if city is None or (rest and country != city.country):
             return None
-        found = self.locations.find(city.fly)
-        return _place(found, city) if found is not None else None
+        location = self.locations.find(city.fly)
+        return _place(location, city) if location is not None else None
 
-    def _by_code(self, head: str, country: str | None) -> Place | None:
-        found = self.locations.find(head.upper()) if len(head) == _CODE and head.isascii() else None
-        if found is None or country not in {None, found.country}:
-            return None
-        return _place(found, self._city_of(found))
+    def _city_of(self, location: Location) -> City | None:
+        """The gazetteer's city of this name, or of this airport or metropolitan area."""
+        city = gazetteer.named(location.name)
+        if city is not None and city.country == location.country:
+            return city
+        return self._city_served_by(location.code) if location.type == "airport" else None
 
-    def _by_name(self, head: str, country: str | None) -> Place | None:
-        """Every word of it has to be there: `Lisb` is no city."""
-        wanted = set(fold(head).split())
-        for one in self.locations.search(head, limit=20) if wanted else ():
-            if country in {None, one.country} and wanted <= {*fold(one.city).split(), *fold(one.name).split()}:
-                return _place(one, self._city_of(one))
-        return None
-
-    def _city_of(self, found: Location) -> City | None:
-        """An airport's city, where something is known of it."""
-        for code, city in gazetteer.cities().items():
-            area = self.locations.find(code)
-            if found.code == code or (area is not None and found.code in area.airports):
+    def _city_served_by(self, code: str) -> City | None:
+        for city in gazetteer.cities().values():
+            area = self.locations.find(city.code)
+            if code == city.code or (area is not None and code in area.airports):
                 return city
         return None
+
+    def _choices(self, matches: Sequence[Match]) -> tuple[dict[str, str], ...]:
+        """Each with the text that names it alone, to be sent as the destination."""
+        return tuple(
+            {
+                "destination": self.locations.unique_name(match),
+                "name": match.location.name,
+                "region": match.location.region,
+                "country": match.location.country,
+                "country_name": country_name(match.location.country),
+                "code": match.location.code,
+            }
+            for match in matches
+        )
 
     async def _flights(self, place: Place, request: PlanRequest) -> tuple[list[FlightOffer], list[str]]:
         if request.origin is None:

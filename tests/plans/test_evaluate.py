@@ -49,7 +49,7 @@ async def test_it_counts_what_is_feasible_before_and_after_the_repair(grounding)
 
 
 async def test_what_goes_wrong_is_an_outcome_too(grounding):
-    report = await evaluated(grounding, Chain([NoModel()]), REQUEST, request(destination="Atlantis"))
+    report = await evaluated(grounding, Chain([NoModel()]), REQUEST, request(destination="Xanadu"))
     assert [(one.planner, one.feasible, one.error) for one in report.outcomes] == [
         ("built-in", True, ""), ("", False, "invalid"),
     ]  # fmt: skip

@@ -56,7 +56,7 @@ def ground_of(locations):
         ("Lisbon, Portugal", ("Lisbon", "PT", "LIS")), ("LHR", ("London", "GB", "LON")),
         ("Wien", ("Vienna", "AT", "VIE")),
         ("Kyoto", ("Kyoto", "JP", "OSA")), ("Venice, Italy", ("Venice", "IT", "VCE")), ("Bali", ("Bali", "ID", "DPS")),
-        ("Tromsø", ("Tromsø", "NO", "TOS")), ("san josé, costa rica", ("San Jose", "CR", "SJO")),
+        ("Tromsø", ("Tromsø", "NO", "TOS")), ("san josé, costa rica", ("San José", "CR", "SJO")),
     ],
 )  # fmt: skip
 def test_a_place_is_found_by_name_or_code(locations, text, found):
@@ -64,11 +64,51 @@ def test_a_place_is_found_by_name_or_code(locations, text, found):
     assert (place.name, place.country, place.code) == found
 
 
-@pytest.mark.parametrize("text", ["Atlantis", "Lisb", "", ",", "ZZZ", "Lisbon, Japan", "<script>"])
+@pytest.mark.parametrize("text", ["Xanadu", "Lisb", "", ",", "ZZZ", "Lisbon, Japan", "<script>"])
 async def test_a_place_that_nobody_knows_is_refused(ground_of, text):
     with pytest.raises(Invalid) as refused:
         await ground_of(request(destination=text))
     assert [(one.pointer, one.code) for one in refused.value.errors] == [("/destination", "unknown_place")]
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("Malta", "MT"), ("Kos", "GR"), ("Goa", "IN"), ("Naples", "IT"), ("Petra", "JO"), ("Lourdes", "FR"),
+        ("Oxford", "GB"), ("Alexandria", "EG"), ("Mailand", "IT"), ("東京", "JP"), ("Москва", "RU"), ("Neapel", "IT"),
+        ("Paris, Texas", "US"), ("paris texas", "US"), ("Sicily", "IT"), ("Tuscany", "IT"), ("Cancun", "MX"),
+    ],
+)  # fmt: skip
+async def test_a_destination_by_its_common_name_is_in_the_right_country(ground_of, text, country):
+    ground = await ground_of(request(destination=text, origin=None))
+    assert ground.country == country
+    assert ground.code
+
+
+@pytest.mark.parametrize(
+    ("text", "countries"),
+    [
+        ("Georgia", {"GE", "US"}), ("Cordoba", {"AR", "ES"}), ("Valencia", {"ES", "VE"}),
+        ("Merida", {"MX", "VE", "ES"}),
+        ("France", {"FR"}), ("GOA", {"IN", "IT"}), ("Hyderabad", {"IN", "PK"}),
+    ],
+)  # fmt: skip
+async def test_a_destination_that_may_be_several_places_is_asked_back(ground_of, text, countries):
+    with pytest.raises(Invalid) as refused:
+        await ground_of(request(destination=text, origin=None))
+    (error,) = refused.value.errors
+    assert (refused.value.code, error.pointer, error.code) == ("ambiguous_place", "/destination", "ambiguous_place")
+    assert {one["country"] for one in error.choices} == countries
+    for one in error.choices:
+        if one["name"] not in {"Georgia", "Genova / Sestri Cristoforo Colombo Airport"}:
+            assert (await ground_of(request(destination=one["destination"], origin=None))).country == one["country"]
+
+
+async def test_a_misspelled_destination_is_refused_with_what_was_probably_meant(ground_of):
+    with pytest.raises(Invalid) as refused:
+        await ground_of(request(destination="Barcelna", origin=None))
+    (error,) = refused.value.errors
+    assert (error.code, error.choices[0]["destination"]) == ("unknown_place", "Barcelona, ES")
 
 
 async def test_flights_are_asked_for_the_party_and_the_dates(ground_of):

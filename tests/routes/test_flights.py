@@ -40,7 +40,7 @@ async def client(db, clock, kiwi, locations):
         {"kiwi": kiwi}, locations, cache, db, clock, Ids(clock), ttl=300, deadline=25, sandboxed=frozenset({"kiwi"})
     )
     api, app, metrics = Api(), web.Application(), HttpMetrics(new_registry())
-    routes = FlightRoutes(flights, locations)
+    routes = FlightRoutes(flights)
     api.add(routes)
     api.install(app, Gate(no_one, clock, metrics=metrics))
     Edge(clock, Ids(clock), metrics, Drain()).install(app)
@@ -162,19 +162,6 @@ async def test_an_expired_offer_is_410_and_an_unknown_one_404(client, clock, off
     clock.move(minutes=31)
     gone = await client.get(f"/api/flights/offers/{offer['id']}")
     assert (gone.status, (await gone.json())["code"]) == (410, "offer_expired")
-
-
-async def test_places_are_found_by_name(client):
-    found = (await (await client.get("/api/locations", params={"q": "são paulo", "limit": "2"})).json())["locations"]
-    assert [one["code"] for one in found] == ["SAO", "GRU"]
-    assert (found[0]["type"], found[0]["country"]) == ("city", "BR")
-
-
-@pytest.mark.parametrize(
-    "params", [{}, {"q": ""}, {"q": "x" * 81}, {"q": "a", "limit": "0"}, {"q": "a", "limit": "51"}]
-)
-async def test_a_question_for_places_that_is_none(client, params):
-    assert (await client.get("/api/locations", params=params)).status == 422
 
 
 async def test_many_at_once_are_one_call_to_the_supplier(client, kiwi):
