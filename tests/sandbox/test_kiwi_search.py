@@ -224,3 +224,8 @@ async def test_answers_are_gzipped_for_who_can_read_that(desk: Desk):
     query = {"fly_from": "LHR", "fly_to": "JFK", "date_from": DAY}
     answer = await desk.client.get("/kiwi/v2/search", params=query, headers=desk.headers)
     assert answer.headers["Content-Encoding"] == "gzip"
+
+
+async def test_nothing_is_sold_between_the_airports_of_a_city(desk):
+    for origin, destination in (("LHR", "LGW"), ("LON", "LHR"), ("JFK", "EWR")):
+        assert await desk.search(origin, destination) == []

@@ -152,7 +152,8 @@ def _chain(seed: int, first: Flight, points: list[Airport], last_wait: timedelta
 
 
 def _nearest(airport: Airport, but: set[Airport]) -> Airport:
-    return min((one for one in directory().major if one not in but), key=lambda one: distance_km(airport, one))
+    elsewhere = (one for one in directory().major if one not in but and one.city_code != airport.city_code)
+    return min(elsewhere, key=lambda one: distance_km(airport, one))
 
 
 @lru_cache(maxsize=4096)

@@ -52,7 +52,9 @@ def found(asked: Asked, query: SearchQuery) -> list[Found]:
 def _all(asked: Asked, query: SearchQuery) -> Iterator[Found]:
     if not query.aircraft:
         return
-    pairs = [(one, other) for one in query.origins for other in query.destinations if one is not other]
+    pairs = [
+        (one, other) for one in query.origins for other in query.destinations if one.city_code != other.city_code
+    ]  # nobody flies from one airport of a city to another
     pairs = sorted(pairs, key=_larger_first)[:PAIRS]
     best = BEST if len(pairs) < 3 else BEST - 2
     for origin, destination in pairs:
