@@ -11,6 +11,7 @@ COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH HUB_HOST=0.0.0.0 HUB_DATA_DIR=/home/hub/data PYTHONUNBUFFERED=1
 USER hub
 WORKDIR /home/hub
+RUN mkdir data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]

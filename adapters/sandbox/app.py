@@ -9,6 +9,7 @@ from aiohttp import web
 
 from adapters.sandbox import captcha, control, faults, kiwi, oidc, openai, paypal, resend, s3, stripe, supabase, twilio
 from adapters.sandbox.callbacks import Deliverer
+from adapters.sandbox.storage import StorageInUse
 from adapters.sandbox.world import SandboxConfig, World
 
 WORLD: web.AppKey[World] = web.AppKey("world", World)
@@ -23,20 +24,25 @@ _log = logging.getLogger(__name__)
 def create_app(config: SandboxConfig) -> web.Application:
     """A sandbox, not yet listening. The same seed plays the same offers.
 
-    Ids are new each time: a hub outlives its sandbox, and remembers the ids of the one before.
+    Ids are new each time: a hub outlives the state of its sandbox, and remembers the ids of the one before.
     """
-    deliverer = Deliverer(config.callback_delay, config.callback_retry)
-    world = World(config, deliverer.post)
-    deliverer.now = world.now
-    app = web.Application(middlewares=[_providers(world), _errors], client_max_size=LARGEST)
+    world = World(config)
+    deliverer = Deliverer(world, config.callback_delay, config.callback_retry)
+    world.send = deliverer.post
+    world.parts["deliveries"] = deliverer
+    app = web.Application(middlewares=[_providers(world), _errors, _saved(world)], client_max_size=LARGEST)
     app[WORLD] = world
 
-    async def deliver(_: web.Application) -> AsyncIterator[None]:
+    async def run(_: web.Application) -> AsyncIterator[None]:
+        if config.storage is not None:
+            world.open_storage(config.storage)
         await deliverer.start()
         yield
         await deliverer.stop()
+        world.stop_timers()
+        world.close_storage()
 
-    app.cleanup_ctx.append(deliver)
+    app.cleanup_ctx.append(run)
     control.setup(app, world, deliverer)
     for emulator in (kiwi, stripe, paypal, resend, twilio, oidc, captcha, supabase, openai, s3):
         emulator.setup(app, world)
@@ -44,9 +50,13 @@ def create_app(config: SandboxConfig) -> web.Application:
 
 
 async def serve(config: SandboxConfig, host: str, port: int) -> web.AppRunner:
-    """Listening. `runner.cleanup()` ends it. Raises OSError when the port is taken."""
+    """Listening. `runner.cleanup()` ends it. Raises OSError when the port is taken, StorageInUse when the file is."""
     runner = web.AppRunner(create_app(config), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
+    try:
+        await runner.setup()
+    except StorageInUse:
+        await runner.cleanup()
+        raise
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
@@ -73,6 +83,18 @@ def _providers(world: World) -> Any:
             call["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
 
     return provider
+
+
+def _saved(world: World) -> Any:
+    @web.middleware
+    async def saved(request: web.Request, handler: faults.Handler) -> web.StreamResponse:
+        """What a request has changed is written before it is answered, and before any fault spoils the answer."""
+        try:
+            return await handler(request)
+        finally:
+            world.save()
+
+    return saved
 
 
 @web.middleware

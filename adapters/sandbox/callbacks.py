@@ -1,16 +1,17 @@
 """Delivers webhooks as the providers do: signed anew for each attempt, repeated until they are taken, in any order."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from adapters.sandbox.world import Callback
+from adapters.sandbox.codec import TRANSIENT
+from adapters.sandbox.tables import Table
+from adapters.sandbox.world import Callback, World
 
 KEPT = 2000
 """Deliveries remembered."""
@@ -18,10 +19,6 @@ AT_ONCE = 32
 """Attempts in flight; the rest wait, so that a hub that hangs does not use up the sandbox's sockets."""
 LONGEST = 15.0
 """Seconds that one attempt may take."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -60,20 +57,30 @@ class Delivery:
 class Deliverer:
     """`post` sends from now on; what is held waits for `release`, what is dropped is sent by `again` alone."""
 
-    delay: float
-    retry: tuple[float, ...]
-    now: Callable[[], datetime] = _utc_now
-    deliveries: list[Delivery] = field(default_factory=list)
+    types: ClassVar[tuple[type, ...]] = (Delivery,)
+
+    world: World = field(metadata=TRANSIENT)
+    delay: float = field(metadata=TRANSIENT)
+    retry: tuple[float, ...] = field(metadata=TRANSIENT)
+    deliveries: Table[int, Delivery] = field(default_factory=Table)
     holding: set[str] = field(default_factory=set)
     dropping: set[str] = field(default_factory=set)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    _session: aiohttp.ClientSession | None = None
-    _count: int = 0
+    count: int = 0
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, metadata=TRANSIENT)
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), metadata=TRANSIENT)
+    _session: aiohttp.ClientSession | None = field(default=None, metadata=TRANSIENT)
 
     async def start(self) -> None:
+        """Goes on with what an earlier process has not delivered."""
         timeout = aiohttp.ClientTimeout(total=LONGEST)
         self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        for delivery in self.listed():
+            if not delivery.done and not self._kept_back(delivery):
+                self._begin(delivery, self.delay)
+
+    def listed(self) -> list[Delivery]:
+        """The latest last."""
+        return list(self.deliveries.values())
 
     async def stop(self) -> None:
         for task in list(self._tasks):
@@ -83,26 +90,26 @@ class Deliverer:
             await self._session.close()
 
     def post(self, callback: Callback) -> None:
-        self._count += 1
-        delivery = Delivery(self._count, callback, self.now())
-        self.deliveries.append(delivery)
-        del self.deliveries[:-KEPT]
+        self.count += 1
+        delivery = self.deliveries[self.count] = Delivery(self.count, callback, self.world.now())
+        while len(self.deliveries) > KEPT:
+            del self.deliveries[next(iter(self.deliveries))]
         if not self._kept_back(delivery):
             self._begin(delivery, self.delay)
 
     def again(self, number: int) -> bool:
         """Delivers one once more, taken, held or lost. False when there is no such delivery."""
-        for delivery in self.deliveries:
-            if delivery.number == number:
-                delivery.held = delivery.lost = False
-                self._begin(delivery, 0.0, forced=True)
-                return True
-        return False
+        delivery = self.deliveries.get(number)
+        if delivery is None:
+            return False
+        delivery.held = delivery.lost = False
+        self._begin(delivery, 0.0, forced=True)
+        return True
 
     def release(self, provider: str | None, *, backwards: bool = False) -> int:
         """Sends what was held, the latest first if asked to, and holds no longer. How many were waiting."""
         self.holding -= {provider} if provider else set(self.holding)
-        waiting = [one for one in self.deliveries if one.held and provider in {None, one.provider}]
+        waiting = [one for one in self.listed() if one.held and provider in {None, one.provider}]
         for place, delivery in enumerate(reversed(waiting) if backwards else waiting):
             delivery.held = False
             self._begin(delivery, 0.01 * place)
@@ -114,7 +121,7 @@ class Deliverer:
         self.deliveries.clear()
         self.holding.clear()
         self.dropping.clear()
-        self._count = 0
+        self.count = 0
 
     def _begin(self, delivery: Delivery, delay: float, *, forced: bool = False) -> None:
         task = asyncio.get_running_loop().create_task(self._deliver(delivery, delay, forced=forced))
@@ -142,17 +149,23 @@ class Deliverer:
             status = None
             with suppress(aiohttp.ClientError, TimeoutError, OSError):
                 status = await self._send(delivery.callback)
-        delivery.status = status
         taken = status is not None and 200 <= status < 300
+        delivery.status = status
         if taken and not delivery.done:
             delivery.done = True
-            delivery.callback.taken()
+            self.world.acknowledge(delivery.callback)
+        self._note(delivery)
         return taken
+
+    def _note(self, delivery: Delivery) -> None:
+        """Saves it, unless it has been forgotten."""
+        if self.deliveries.get(delivery.number) is delivery:
+            self.world.save()
 
     async def _send(self, callback: Callback) -> int:
         if self._session is None:
             raise RuntimeError("the deliverer has not been started")
-        headers = {"Content-Type": "application/json", **callback.sign(self.now())}
+        headers = {"Content-Type": "application/json", **self.world.sign(callback, self.world.now())}
         asking = self._session.post(callback.url, data=callback.body, headers=headers, allow_redirects=False)
         async with asking as answer:
             await answer.read()

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox.world import World
+from adapters.sandbox.world import Emulator, World
 
 PASSES = "1x0000000000000000000000000000000AA"
 FAILS = "2x0000000000000000000000000000000AA"
@@ -28,6 +28,7 @@ class State:
 
 def setup(app: web.Application, world: World) -> None:
     """Cloudflare's own path begins with /turnstile, so that one is there with and without the sandbox's prefix."""
+    world.register(Emulator("captcha", lambda _: State()))
     captcha = Captcha(world)
     app.router.add_post("/turnstile/v0/siteverify", captcha.turnstile)
     app.router.add_post("/turnstile/turnstile/v0/siteverify", captcha.turnstile)
@@ -86,9 +87,7 @@ class Captcha:
 
     def _is_spent(self, kind: str, token: str) -> bool:
         """Whether it has been here before; it has, from now on. The vendors' dummy tokens are never spent."""
-        state = self._world.providers.get("captcha")
-        if not isinstance(state, State):
-            state = self._world.providers["captcha"] = State()
+        state = self._world.state("captcha", State)
         mark = f"{kind} {token}"
         if mark in state.spent:
             return True

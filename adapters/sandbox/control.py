@@ -87,7 +87,7 @@ class Control:
         return self._list(request, "Faults", self._world.faults)
 
     async def callbacks(self, request: web.Request) -> web.Response:
-        return self._list(request, "Webhooks", [one.as_json() for one in self._deliverer.deliveries])
+        return self._list(request, "Webhooks", [one.as_json() for one in self._deliverer.listed()])
 
     async def mail(self, request: web.Request) -> web.Response:
         """One mail as its reader sees it, or as JSON; `?raw` is the HTML itself, which may run nothing.
@@ -144,10 +144,8 @@ class Control:
 
     async def reset(self, request: web.Request) -> web.Response:
         """As on the first day, but for the ids: no id is ever given twice."""
-        world = self._world
         self._deliverer.forget()
-        for one in (world.calls, world.faults, world.mailbox, world.messages, world.providers):
-            one.clear()
+        self._world.reset()
         return self._done(request, {"reset": True})
 
     def _lists(self) -> dict[str, Any]:
@@ -156,7 +154,7 @@ class Control:
             "mailbox": world.mailbox[:-21:-1],
             "messages": world.messages[:-21:-1],
             "calls": world.calls[:-41:-1],
-            "callbacks": [one.as_json() for one in deliverer.deliveries[:-41:-1]],
+            "callbacks": [one.as_json() for one in deliverer.listed()[:-41:-1]],
             "faults": world.faults,
             "holding": sorted(deliverer.holding),
             "dropping": sorted(deliverer.dropping),

@@ -20,9 +20,11 @@ from uuid import UUID
 
 from aiohttp import web
 
+from adapters.sandbox.codec import TRANSIENT
 from adapters.sandbox.emails import Refused, read_email
+from adapters.sandbox.tables import Table
 from adapters.sandbox.wire import Wrong, number, read_input, whole
-from adapters.sandbox.world import Callback, World
+from adapters.sandbox.world import Callback, Emulator, World
 
 KEY_LIFE = timedelta(hours=24)
 BATCH = 100
@@ -72,8 +74,8 @@ class State:
     per_second: int = 1000
     daily_quota: int | None = None
     latency: float = 0.0
-    keys: dict[str, Kept] = field(default_factory=dict)
-    recent: deque[float] = field(default_factory=deque)
+    keys: Table[str, Kept] = field(default_factory=Table)
+    recent: deque[float] = field(default_factory=deque, metadata=TRANSIENT)
     sent: int = 0
 
     @property
@@ -82,6 +84,7 @@ class State:
 
 
 def setup(app: web.Application, world: World) -> None:
+    world.register(Emulator("resend", lambda _: State(), (Kept,), sign=_sign, restore=_drop_unanswered))
     emulator = Resend(world)
     app.router.add_post("/resend/emails", emulator.answered(emulator.send))
     app.router.add_post("/resend/emails/batch", emulator.answered(emulator.batch))
@@ -97,10 +100,7 @@ class Resend:
 
     @property
     def _state(self) -> State:
-        found = self._world.providers.get("resend")
-        if not isinstance(found, State):
-            found = self._world.providers["resend"] = State()
-        return found
+        return self._world.state("resend", State)
 
     def answered(self, handle: Handle) -> Callable[[web.Request], Awaitable[web.Response]]:
         """Authorisation, the rate limit and its headers, and errors as Resend words them."""
@@ -204,7 +204,7 @@ class Resend:
         ident = str(UUID(int=self._world.random.getrandbits(128), version=4))
         fate = _fate([*email["to"], *email["cc"], *email["bcc"]])
         mail = {"id": ident, **email, "time": self._world.now().isoformat(), "status": fate[-1]}
-        self._world.mailbox.append(mail)
+        self._world.post_mail(mail)
         for status in fate:
             self._report(status, mail)
         return ident
@@ -222,14 +222,7 @@ class Resend:
         body = json.dumps({"type": kind, "created_at": now, "data": data}).encode()
         ident = "msg_" + base64.b32encode(self._world.random.randbytes(15)).decode().lower()
         url = f"{self._world.config.callback_base}/webhooks/resend"
-        self._world.send(Callback("resend", url, body, lambda at: self._sign(ident, body, at), kind))
-
-    def _sign(self, ident: str, body: bytes, now: datetime) -> dict[str, str]:
-        stamp = str(int(now.timestamp()))
-        secret = base64.b64decode(self._world.config.resend_webhook_secret.removeprefix("whsec_"))
-        mark = hmac.new(secret, f"{ident}.{stamp}.".encode() + body, hashlib.sha256).digest()
-        signature = "v1," + base64.b64encode(mark).decode()
-        return {"svix-id": ident, "svix-timestamp": stamp, "svix-signature": signature}
+        self._world.send(Callback("resend", url, body, kind, ident))
 
     def _count(self) -> None:
         now, state = time.monotonic(), self._state
@@ -244,6 +237,20 @@ class Resend:
         state = self._state
         left = max(0, state.per_second - len(state.recent))
         return {"ratelimit-limit": str(state.per_second), "ratelimit-remaining": str(left), "ratelimit-reset": "1"}
+
+
+def _sign(world: World, callback: Callback, now: datetime) -> dict[str, str]:
+    stamp = str(int(now.timestamp()))
+    secret = base64.b64decode(world.config.resend_webhook_secret.removeprefix("whsec_"))
+    mark = hmac.new(secret, f"{callback.ident}.{stamp}.".encode() + callback.body, hashlib.sha256).digest()
+    signature = "v1," + base64.b64encode(mark).decode()
+    return {"svix-id": callback.ident, "svix-timestamp": stamp, "svix-signature": signature}
+
+
+def _drop_unanswered(_: World, state: State) -> None:
+    """A request that was in flight when the sandbox ended was never executed."""
+    for key in [key for key, kept in state.keys.items() if kept.answer is None]:
+        del state.keys[key]
 
 
 def _check_limits(given: dict[str, Any]) -> None:

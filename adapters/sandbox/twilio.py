@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from adapters.sandbox.numbers import Refused, check, look_up, segments
+from adapters.sandbox.tables import Table
 from adapters.sandbox.wire import Wrong, read_input, whole
-from adapters.sandbox.world import Callback, World
+from adapters.sandbox.world import Callback, Emulator, World
 
 _PATHS: dict[str, tuple[str, ...]] = {
     "queued": (),
@@ -44,11 +45,12 @@ class Message:
 class State:
     """`script` holds outcomes for coming messages: {status, error_code, to, times}."""
 
-    messages: list[Message] = field(default_factory=list)
+    messages: Table[str, Message] = field(default_factory=Table)
     script: list[dict[str, Any]] = field(default_factory=list)
 
 
 def setup(app: web.Application, world: World) -> None:
+    world.register(Emulator("twilio", lambda _: State(), (Message,), restore=_list_messages))
     emulator = Twilio(world)
     account = "/twilio/2010-04-01/Accounts/{account}"
     app.router.add_get(f"{account}.json", emulator.answered(emulator.account))
@@ -66,10 +68,7 @@ class Twilio:
 
     @property
     def _state(self) -> State:
-        found = self._world.providers.get("twilio")
-        if not isinstance(found, State):
-            found = self._world.providers["twilio"] = State()
-        return found
+        return self._world.state("twilio", State)
 
     def answered(self, handle: Handle, status: int = 200) -> Callable[[web.Request], Awaitable[web.Response]]:
         """Authorisation, and errors as Twilio words them."""
@@ -103,7 +102,7 @@ class Twilio:
         check(to, sender, service, body, has_content=bool(media or form.get("ContentSid")))
         message = self._message(request.match_info["account"], to, sender, body)
         message.wire.update(messaging_service_sid=service or None, num_media=str(len(media)))
-        self._state.messages.append(message)
+        self._state.messages[message.wire["sid"]] = message
         self._world.messages.append(message.shown)
         answer = dict(message.wire)
         self._travel(message, str(form.get("StatusCallback", "")))
@@ -114,7 +113,7 @@ class Twilio:
         query = request.query
         size, page = min(_number(query.get("PageSize"), 50, 1), 1000), _number(query.get("Page"), 0, 0)
         wanted = _wanted(query)
-        found = [one.wire for one in reversed(self._state.messages) if wanted(one)]
+        found = [one.wire for one in reversed(self._state.messages.values()) if wanted(one)]
         start, end = page * size, min(len(found), (page + 1) * size)
         kept = [(name, value) for name, value in query.items() if name not in {"Page", "PageToken", "PageSize"}]
 
@@ -135,10 +134,11 @@ class Twilio:
         }
 
     async def show(self, request: web.Request) -> dict[str, Any]:
-        for one in self._state.messages:
-            if one.wire["sid"] == request.match_info["sid"]:
-                return one.wire
-        raise _not_found(request)
+        message = self._state.messages.get(request.match_info["sid"])
+        if message is None:
+            raise _not_found(request)
+        wire: dict[str, Any] = message.wire
+        return wire
 
     async def lookup(self, request: web.Request) -> dict[str, Any]:
         return look_up(request.match_info["number"], request.query.get("CountryCode"))
@@ -225,7 +225,11 @@ class Twilio:
             "X-Twilio-Signature": _signature(self._world.config.twilio_auth_token, url, form),
             "I-Twilio-Idempotency-Token": self._world.random.randbytes(16).hex(),
         }
-        self._world.send(Callback("twilio", url, urlencode(form).encode(), lambda _: headers, f"message.{status}"))
+        self._world.send(Callback("twilio", url, urlencode(form).encode(), f"message.{status}", wire["sid"], headers))
+
+
+def _list_messages(world: World, state: State) -> None:
+    world.messages[:] = [message.shown for message in state.messages.values()]
 
 
 def _signature(token: str, url: str, form: dict[str, str]) -> str:

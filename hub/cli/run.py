@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 import adapters
 from adapters.sandbox.app import serve as serve_sandbox
+from adapters.sandbox.storage import FILE, StorageInUse, erase_file
 from adapters.sandbox.world import SandboxConfig
 from hub import app as root
 from hub.core.log import configure
@@ -36,7 +37,10 @@ log = structlog.get_logger(__name__)
 def register(app: typer.Typer) -> None:
     app.command()(serve)
     app.command()(worker)
-    app.command()(sandbox)
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(sandbox)
+    group.command("reset")(reset_sandbox)
+    app.add_typer(group, name="sandbox")
 
 
 def serve(
@@ -54,11 +58,36 @@ def worker() -> None:
 
 
 def sandbox(
+    context: typer.Context,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     seed: Annotated[int, typer.Option(help="the same seed plays the same offers")] = 1,
 ) -> None:
     """Run the sandbox of the providers alone, so that it outlives a hub that is killed."""
-    run_loop(_sandbox(prepared(), host, seed))
+    if context.invoked_subcommand is None:
+        run_loop(_sandbox(prepared(), host, seed))
+
+
+def reset_sandbox() -> None:
+    """Empty the sandbox: payments, bookings, accounts and mails of all providers. It may be running."""
+    settings = prepared()
+    if asyncio.run(_reset_running(settings)):
+        typer.echo(f"The sandbox at {settings.sandbox_base} is empty.")
+        return
+    try:
+        erased = erase_file(settings.data_dir / FILE)
+    except StorageInUse as error:
+        raise SettingsError(f"HUB_DATA_DIR: {error}") from error
+    typer.echo("The stored state of the sandbox is empty." if erased else "There is no stored state of a sandbox.")
+
+
+async def _reset_running(settings: Settings) -> bool:
+    """False when this hub's sandbox is not running."""
+    if await sandbox_serves(settings.sandbox_base) != settings.own_url:
+        return False
+    url = f"{settings.sandbox_base}/_/reset"
+    async with aiohttp.ClientSession() as session, session.post(url) as answer:
+        answer.raise_for_status()
+    return True
 
 
 def prepared() -> Settings:
@@ -157,7 +186,12 @@ def sandbox_port(settings: Settings) -> int:
 
 
 def sandbox_config(settings: Settings, seed: int = 1) -> SandboxConfig:
-    return SandboxConfig(callback_base=settings.own_url, public_base=settings.sandbox_base, seed=seed)
+    return SandboxConfig(
+        callback_base=settings.own_url,
+        public_base=settings.sandbox_base,
+        seed=seed,
+        storage=settings.data_dir / FILE,
+    )
 
 
 @asynccontextmanager
@@ -186,6 +220,8 @@ async def sandbox_running(settings: Settings) -> AsyncIterator[None]:
 async def _start_sandbox(settings: Settings, host: str, seed: int = 1) -> web.AppRunner:
     try:
         return await serve_sandbox(sandbox_config(settings, seed), host, sandbox_port(settings))
+    except StorageInUse as error:
+        raise SettingsError(f"HUB_DATA_DIR: {error}") from error
     except OSError as error:
         if error.errno not in {EADDRINUSE, EACCES}:
             raise

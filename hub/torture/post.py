@@ -32,6 +32,8 @@ class Post:
     serve: Serve
     now: Callable[[], datetime]
     spawn: Callable[[Any], Any]
+    sign: Callable[[Callback, datetime], dict[str, str]]
+    acknowledge: Callable[[Callback], None]
     count: int = 0
     underway: int = 0
     delivered: int = 0
@@ -85,14 +87,14 @@ class Post:
                 with suppress(Down, HubError):
                     await self.serve(lambda services: self._receive(services, callback))
                     self.delivered += 1
-                    callback.taken()
+                    self.acknowledge(callback)
                     return
         finally:
             self.underway -= 1
 
     async def _receive(self, services: Any, callback: Callback) -> None:
         path = urlsplit(callback.url).path.split("/")
-        headers = CIMultiDict({"Content-Type": "application/json", **callback.sign(self.now())})
+        headers = CIMultiDict({"Content-Type": "application/json", **self.sign(callback, self.now())})
         token = path[3] if len(path) > 3 else None  # noqa: PLR2004 (/webhooks/kiwi/<token>)
         source = services.sources[callback.provider]
         with about(actor=f"provider:{callback.provider}"):

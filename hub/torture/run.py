@@ -51,7 +51,7 @@ class Run:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._parties = [party(plan.seed, who) for who in range(2)]
         self.report = Report(plan)
-        self._post = Post(plan, self.serve, stage.clock.now, self._spawn)
+        self._post = Post(plan, self.serve, stage.clock.now, self._spawn, stage.world.sign, stage.world.acknowledge)
         self._acts = Acts(stage, self.serve, self._parties, self._note)
 
     def _note(self, text: str) -> None:

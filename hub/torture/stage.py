@@ -131,8 +131,7 @@ class Stage:
     def reset(self, seed: int) -> None:
         """As on the first day: whatever is made by chance is made anew, and the same for the same seed."""
         world = self.world
-        for some in (world.calls, world.faults, world.mailbox, world.messages, world.providers):
-            some.clear()
+        world.reset()
         world.random = Random(f"world:{seed}")  # noqa: S311
         self.turns.chance = Random(f"turns:{seed}")  # noqa: S311
         self.loop.rewind()

@@ -126,7 +126,7 @@ async def test_the_emulators_hooks_and_rows_are_what_is_described_here() -> None
         source = SupabaseWebhooks([project.world.config.supabase_webhook_secret], project.world.now)
         (headers, body), callback = project.got[-1], project.sent[-1]
         hook = source.verify(RawWebhook({name.lower(): one for name, one in headers.items()}, body, ""))
-        change = source.verify(RawWebhook(callback.sign(project.world.now()), callback.body, ""))
+        change = source.verify(RawWebhook(project.world.sign(callback, project.world.now()), callback.body, ""))
         assert (hook.type, change.type) == ("hook.send_email", "users.INSERT")
         assert hook.payload["user"]["id"] == change.payload["record"]["id"]
         assert "$2a$" in callback.body.decode()

@@ -4,15 +4,19 @@ import asyncio
 import os
 import socket
 import sys
+from asyncio.subprocess import DEVNULL
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from adapters.sandbox.app import serve as serve_sandbox
+from adapters.sandbox.storage import FILE
 from adapters.sandbox.world import SandboxConfig
 from hub import __version__
 from tests.fixtures.running import free_port
+from tests.sandbox.shell import KEY, MAIL, until
 
 
 @pytest.fixture
@@ -80,3 +84,58 @@ async def test_the_command_prints_its_version_and_offers_completion(tmp_path: Pa
     assert await hub(tmp_path, "--version") == (0, [f"travel-hub {__version__}"])
     status, lines = await hub(tmp_path, "--help")
     assert (status, any("--install-completion" in line for line in lines)) == (0, True)
+
+
+async def test_the_sandbox_is_emptied_by_command(tmp_path: Path):
+    """While it is stopped its file is emptied; while it is running it is asked; another's file is left alone."""
+    file, port, hub_port = tmp_path / FILE, free_port(), free_port()
+    config = SandboxConfig(callback_base=f"http://127.0.0.1:{hub_port}", storage=file)
+    variables = {"HUB_PORT": str(hub_port), "HUB_SANDBOX_PORT": str(port)}
+    runner = await serve_sandbox(config, "127.0.0.1", port)
+    await _send_mail(port)
+    status, lines = await hub(tmp_path, "sandbox", "reset", **variables | {"HUB_SANDBOX_PORT": str(free_port())})
+    assert (status, lines[0].partition(":")[2].split(":")[0].strip()) == (2, "HUB_DATA_DIR")
+    assert await _mails(port) == 1
+    await hub(tmp_path, "sandbox", "reset", **variables)
+    assert await _mails(port) == 0
+    await _send_mail(port)
+    await runner.cleanup()
+    assert (await hub(tmp_path, "sandbox", "reset", **variables))[0] == 0
+    runner = await serve_sandbox(config, "127.0.0.1", port)
+    assert await _mails(port) == 0
+    await runner.cleanup()
+
+
+async def test_the_sandbox_of_a_hub_that_was_killed_goes_on(tmp_path: Path):
+    port, variables = free_port(), {"HUB_DATA_DIR": str(tmp_path), "HUB_PORT": str(free_port())}
+    for mails in (1, 2):
+        environment = {**os.environ, **variables, "HUB_SANDBOX_PORT": str(port)}
+        command = (sys.executable, "-m", "hub", "sandbox")
+        process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environment, stderr=DEVNULL)
+        await until(lambda: _listens(port), 30)
+        await _send_mail(port)
+        assert await _mails(port) == mails
+        process.kill()
+        await process.wait()
+
+
+async def _send_mail(port: int) -> None:
+    url = f"http://127.0.0.1:{port}/resend/emails"
+    async with aiohttp.ClientSession() as session, session.post(url, json=MAIL, headers=KEY) as answer:
+        assert answer.status == 200
+
+
+async def _mails(port: int) -> int:
+    url = f"http://127.0.0.1:{port}/_/mailbox"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return len(await answer.json())
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True

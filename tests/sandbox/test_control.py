@@ -153,4 +153,4 @@ async def test_a_webhook_that_never_was_is_not_resent(shell: Shell, number: str)
 
 
 async def test_it_says_that_it_is_a_sandbox_and_well(shell: Shell) -> None:
-    assert await shell.control("GET", "health") == {"status": "ok", "sandbox": True}
+    assert await shell.control("GET", "health") == {"status": "ok", "sandbox": True, "callback_base": shell.hub.base}

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from adapters.sandbox.app import serve
 from adapters.sandbox.callbacks import Deliverer
-from adapters.sandbox.world import Callback, SandboxConfig
+from adapters.sandbox.world import Callback, Emulator, SandboxConfig, World
 from tests.sandbox.shell import KEY, Shell, open_shell, until
 
 
@@ -112,17 +112,17 @@ async def test_a_webhook_is_repeated_until_it_is_taken(shell: Shell) -> None:
 
 
 async def test_a_webhook_outlives_a_hub_that_is_down() -> None:
-    taken: list[int] = []
-    deliverer = Deliverer(0, (0.05, 0.1, 0.2, 0.4))
+    taken: list[str] = []
+    deliverer = Deliverer(_world(taken), 0, (0.05, 0.1, 0.2, 0.4))
     async with _hub_that_is_down() as (url, start):
         await deliverer.start()
-        deliverer.post(Callback("kiwi", f"{url}/webhooks/kiwi", b"{}", lambda _: {}, "x", lambda: taken.append(1)))
-        await until(lambda: deliverer.deliveries[0].attempts >= 1)
-        assert deliverer.deliveries[0].status is None
+        deliverer.post(Callback("kiwi", f"{url}/webhooks/kiwi", b"{}", "x"))
+        await until(lambda: deliverer.deliveries[1].attempts >= 1)
+        assert deliverer.deliveries[1].status is None
         await start()
-        await until(lambda: deliverer.deliveries[0].done)
+        await until(lambda: deliverer.deliveries[1].done)
         await deliverer.stop()
-    assert taken == [1]
+    assert taken == ["x"]
 
 
 async def test_held_webhooks_wait_and_come_in_any_order(shell: Shell) -> None:
@@ -175,11 +175,11 @@ async def test_no_more_than_some_attempts_are_in_flight(monkeypatch: pytest.Monk
         now -= 1
         return 204
 
-    deliverer = Deliverer(0, ())
+    deliverer = Deliverer(_world(), 0, ())
     monkeypatch.setattr(Deliverer, "_send", lambda _, callback: send(callback))
     for _ in range(100):
-        deliverer.post(Callback("kiwi", "http://hub.test/", b"", lambda _: {}, "x"))
-    await until(lambda: all(one.done for one in deliverer.deliveries))
+        deliverer.post(Callback("kiwi", "http://hub.test/", b"", "x"))
+    await until(lambda: all(one.done for one in deliverer.listed()))
     assert most == 32
 
 
@@ -195,12 +195,20 @@ async def test_a_reset_begins_again(shell: Shell) -> None:
 
 
 async def test_leaving_ends_what_is_still_being_delivered() -> None:
-    deliverer = Deliverer(60, ())
+    deliverer = Deliverer(_world(), 60, ())
     await deliverer.start()
-    deliverer.post(Callback("kiwi", "http://hub.test/", b"", lambda _: {}, "x"))
+    deliverer.post(Callback("kiwi", "http://hub.test/", b"", "x"))
     async with asyncio.timeout(1):
         await deliverer.stop()
-    assert not deliverer.deliveries[0].done
+    assert not deliverer.deliveries[1].done
+
+
+def _world(acknowledged: list[str] | None = None) -> World:
+    """Without emulators, but for one that notes the labels of what is acknowledged."""
+    world = World(SandboxConfig("http://hub.test"), lambda _: None)
+    note = [] if acknowledged is None else acknowledged
+    world.register(Emulator("kiwi", dict, acknowledge=lambda _, callback: note.append(callback.label)))
+    return world
 
 
 async def _delivered(shell: Shell, count: int) -> bool:

@@ -38,9 +38,9 @@ def says(status: int, body: Any = None, **headers: str) -> Answer:
     return answer
 
 
-def opened(callback: Callback) -> Any:
+def opened(project: Project, callback: Callback) -> Any:
     """The event of a database webhook, its signature checked."""
-    return Webhook(SECRET).verify(callback.body, callback.sign(now()))
+    return Webhook(SECRET).verify(callback.body, project.world.sign(callback, now()))
 
 
 async def sign_up(project: Project) -> tuple[int, str, str]:
@@ -145,7 +145,7 @@ async def test_rows_are_told_as_the_table_has_them(project: Project) -> None:
     user = await project.ok("POST", "signup", email=ADA, password=PASSWORD)
     (callback,) = project.sent
     assert callback.url == f"{project.hub}/webhooks/supabase"
-    event = opened(callback)
+    event = opened(project, callback)
     assert (event["type"], event["table"], event["schema"], event["old_record"]) == ("INSERT", "users", "auth", None)
     row = event["record"]
     assert (row["id"], row["email"], row["raw_user_meta_data"]) == (user["id"], ADA, {})
@@ -158,12 +158,12 @@ async def test_a_life_is_told_in_order(project: Project) -> None:
     user = await project.ok("POST", "signup", email=ADA, password=PASSWORD)
     await project.ok("POST", "verify", type="signup", token_hash=project.mark)
     await project.admin("DELETE", f"/{user['id']}")
-    events = [opened(one) for one in project.sent]
+    events = [opened(project, one) for one in project.sent]
     assert [one["type"] for one in events] == ["INSERT", "UPDATE", "DELETE"]
     assert events[1]["old_record"] == events[0]["record"]
     assert events[1]["record"]["email_confirmed_at"]
     assert (events[2]["record"], events[2]["old_record"]) == (None, events[1]["record"])
-    assert len({one.sign(now())["webhook-id"] for one in project.sent}) == 3
+    assert len({project.world.sign(one, now())["webhook-id"] for one in project.sent}) == 3
 
 
 async def test_what_was_not_changed_is_not_told(project: Project) -> None:
@@ -174,7 +174,7 @@ async def test_what_was_not_changed_is_not_told(project: Project) -> None:
     await project.refresh(granted["refresh_token"])
     await project.ok("GET", "user", bearer=granted["access_token"])
     (callback,) = project.sent  # the time of the sign-in
-    event = opened(callback)
+    event = opened(project, callback)
     assert (event["type"], event["old_record"]["last_sign_in_at"]) == ("UPDATE", None)
 
 

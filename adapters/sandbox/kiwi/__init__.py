@@ -35,20 +35,25 @@ from aiohttp import web
 from adapters.sandbox.kiwi.booking import Bookings
 from adapters.sandbox.kiwi.check import Checks
 from adapters.sandbox.kiwi.control import Control
+from adapters.sandbox.kiwi.fares import Fare, Party
 from adapters.sandbox.kiwi.locations import Locations
 from adapters.sandbox.kiwi.manage import Manage
 from adapters.sandbox.kiwi.search import Search
-from adapters.sandbox.kiwi.state import state
-from adapters.sandbox.world import World
+from adapters.sandbox.kiwi.state import NAME, Booking, Check, Kiwi, Scripted
+from adapters.sandbox.kiwi.ticketing import settle
+from adapters.sandbox.kiwi.tokens import Offered, Stretch
+from adapters.sandbox.world import Emulator, World
+
+_EMULATOR = Emulator(
+    name=NAME,
+    create=lambda _: Kiwi(),
+    types=(Booking, Check, Fare, Offered, Party, Scripted, Stretch),
+    actions={"settle": settle},
+)
 
 
 def setup(app: web.Application, world: World) -> None:
     """Adds the routes under /kiwi and /_/kiwi. State lives in `world.providers["kiwi"]`."""
+    world.register(_EMULATOR)
     for part in (Search(world), Locations(world), Checks(world), Bookings(world), Manage(world), Control(world)):
         app.add_routes(part.routes())
-
-    async def stop(_app: web.Application) -> None:
-        for timer in state(world).timers:
-            timer.cancel()
-
-    app.on_cleanup.append(stop)

@@ -66,7 +66,7 @@ class Bookings:
     def _open(self, check: Check, offered: Offered, passengers: list[dict[str, Any]], currency: str) -> Booking:
         """Numbers depend on the time as well, so that a sandbox that was restarted does not give them out again."""
         world, kiwi = self._world, state(self._world)
-        now, nth, seed = world.now(), next(kiwi.ids), world.config.seed
+        now, nth, seed = world.now(), kiwi.next_id(), world.config.seed
         ident = 100_000_000 + number(seed, "booking", nth, now) % 900_000_000
         secret = digest(seed, "auth", nth, now)
         first = passengers[0]

@@ -56,7 +56,7 @@ class Checks:
 def _begin(world: World, kiwi: Kiwi, token: str, session_id: str) -> Check:
     """The script is read here: what it says holds for the whole session."""
     told: dict[str, Any] = kiwi.take("check") or {}
-    ident = digest(world.config.seed, "session", next(kiwi.ids), world.now())
+    ident = digest(world.config.seed, "session", kiwi.next_id(), world.now())
     session_id = session_id or f"{ident[:8]}-{ident[8:12]}-{ident[12:16]}-{ident[16:20]}-{ident[20:]}"
     check = Check(
         session_id=session_id,

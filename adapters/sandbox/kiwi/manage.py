@@ -29,7 +29,7 @@ class Manage:
 
     async def grant(self, _request: web.Request) -> web.StreamResponse:
         kiwi, now = state(self._world), self._world.now()
-        token = digest(self._world.config.seed, "grant", next(kiwi.ids), now)
+        token = digest(self._world.config.seed, "grant", kiwi.next_id(), now)
         kiwi.grants[token] = now
         return reply({"authorization_token": token})
 

@@ -1,13 +1,11 @@
 """What the emulator remembers, in `world.providers["kiwi"]`. Made anew after a reset."""
 
-import asyncio
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from adapters.sandbox.kiwi.tokens import Offered
+from adapters.sandbox.tables import Table
 from adapters.sandbox.world import World
 
 NAME = "kiwi"
@@ -62,12 +60,15 @@ class Scripted:
 @dataclass(slots=True)
 class Kiwi:
     script: list[Scripted] = field(default_factory=list)
-    checks: dict[str, Check] = field(default_factory=dict)
-    bookings: dict[int, Booking] = field(default_factory=dict)
-    grants: dict[str, datetime] = field(default_factory=dict)
+    checks: Table[str, Check] = field(default_factory=Table)
+    bookings: Table[int, Booking] = field(default_factory=Table)
+    grants: Table[str, datetime] = field(default_factory=Table)
     """Authorization tokens of the manage API and when they were given."""
-    timers: set[asyncio.TimerHandle] = field(default_factory=set)
-    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    ids_given: int = 0
+
+    def next_id(self) -> int:
+        self.ids_given += 1
+        return self.ids_given
 
     def take(self, outcome: str) -> Any:
         """The next scripted value of that kind; None when there is none."""
@@ -81,7 +82,4 @@ class Kiwi:
 
 
 def state(world: World) -> Kiwi:
-    found = world.providers.get(NAME)
-    if not isinstance(found, Kiwi):
-        found = world.providers[NAME] = Kiwi()
-    return found
+    return world.state(NAME, Kiwi)

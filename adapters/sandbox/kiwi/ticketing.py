@@ -1,7 +1,5 @@
 """From a paid booking to tickets, and what the hub is told on the way."""
 
-import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 
 import orjson
@@ -33,12 +31,13 @@ def pay(world: World, booking: Booking) -> None:
     move(world, booking, "received")
     outcome = state(world).take("ticketing") or "confirmed"
     if outcome != "never":
-        _later(world, lambda: _settle(world, booking, outcome))
+        world.schedule(world.config.callback_delay, NAME, "settle", booking.id, outcome)
 
 
-def _settle(world: World, booking: Booking, outcome: str) -> None:
-    """Not when the booking has meanwhile been cancelled, nor when the world has been reset."""
-    if booking.status == "received" and state(world).bookings.get(booking.id) is booking:
+def settle(world: World, booking_id: int, outcome: str) -> None:
+    """Not when the booking has meanwhile been cancelled."""
+    booking = state(world).bookings[booking_id]
+    if booking.status == "received":
         move(world, booking, outcome)
 
 
@@ -53,7 +52,6 @@ def move(world: World, booking: Booking, status: str) -> None:
             provider=NAME,
             url=f"{world.config.callback_base}/webhooks/kiwi/{world.config.kiwi_webhook_token}",
             body=_told(world, booking, status),
-            sign=lambda _now: {},
             label=f"{status} {booking.id}",
         )
     )
@@ -78,14 +76,3 @@ def _told(world: World, booking: Booking, status: str) -> bytes:
             "e_tickets": booking.e_tickets,
         }
     )
-
-
-def _later(world: World, act: Callable[[], None]) -> None:
-    timers = state(world).timers
-
-    def run() -> None:
-        timers.discard(timer)
-        act()
-
-    timer = asyncio.get_running_loop().call_later(world.config.callback_delay, run)
-    timers.add(timer)

@@ -9,10 +9,14 @@ from adapters.sandbox.oidc.authorize import Authorize
 from adapters.sandbox.oidc.documents import Documents
 from adapters.sandbox.oidc.exchange import Exchange
 from adapters.sandbox.oidc.logout import Logout
-from adapters.sandbox.world import World
+from adapters.sandbox.oidc.state import Code, Key, Person, Refresh, Session, State, new_key
+from adapters.sandbox.world import Emulator, World
+
+_EMULATOR = Emulator("oidc", lambda _: State([new_key("ES256")]), (Code, Key, Person, Refresh, Session))
 
 
 def setup(app: web.Application, world: World) -> None:
+    world.register(_EMULATOR)
     documents, authorize, exchange, logout = Documents(world), Authorize(world), Exchange(world), Logout(world)
     app.router.add_get("/oidc/.well-known/openid-configuration", documents.discovery)
     app.router.add_get("/oidc/jwks", documents.jwks)

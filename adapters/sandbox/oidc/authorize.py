@@ -88,7 +88,7 @@ class Authorize:
         session = Session(sid, person, asked.get("client_id"), asked.get("scope"), int(now.timestamp()))
         state.sessions[sid] = session
         state.codes[code] = Code(
-            session,
+            sid,
             redirect_uri=asked.get("redirect_uri"),
             challenge=asked.get("code_challenge"),
             nonce=asked.given.get("nonce"),

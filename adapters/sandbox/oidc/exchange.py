@@ -14,6 +14,7 @@ from adapters.sandbox.oidc.state import (
     API,
     REFRESH_LIFE,
     TOKEN_LIFE,
+    Refresh,
     Session,
     b64,
     clients_of,
@@ -87,11 +88,13 @@ class Exchange:
     def _by_code(self, client_id: str, form: Form) -> dict[str, Any]:
         """A code is good for one try. Used again, it also ends what it has given (RFC 6749, 4.1.2)."""
         text, verifier = form.need("code"), form.need("code_verifier")
-        code = state_of(self._world).codes.get(text)
-        if code is None or code.session.client_id != client_id:
+        state = state_of(self._world)
+        code = state.codes.get(text)
+        session = state.sessions[code.sid] if code is not None else None
+        if code is None or session is None or session.client_id != client_id:
             raise Refused("invalid_grant", "The code is not valid.")
         if code.used:
-            code.session.ended = True
+            session.ended = True
             raise Refused("invalid_grant", "The code has been used.")
         code.used = True
         if self._world.now() >= code.expires_at:
@@ -100,17 +103,19 @@ class Exchange:
             raise Refused("invalid_grant", "The redirect_uri is not the one the code was asked for.")
         if not _VERIFIER.fullmatch(verifier) or not hmac.compare_digest(_challenge(verifier), code.challenge):
             raise Refused("invalid_grant", "PKCE verification failed.")
-        return self._tokens(code.session, {"nonce": code.nonce} if code.nonce else {})
+        return self._tokens(session, {"nonce": code.nonce} if code.nonce else {})
 
     def _by_refresh(self, client_id: str, form: Form) -> dict[str, Any]:
         """Each refresh token is good once; used twice, it ends the session."""
         text = form.need("refresh_token")
-        session, ends_at = state_of(self._world).refreshes.get(text, (None, None))
-        if session is None or ends_at is None or session.client_id != client_id:
+        state = state_of(self._world)
+        refresh = state.refreshes.get(text)
+        session = state.sessions[refresh.sid] if refresh is not None else None
+        if refresh is None or session is None or session.client_id != client_id:
             raise Refused("invalid_grant", "The refresh token is not valid.")
         if session.refresh != text:
             session.ended = True
-        if session.ended or self._world.now() >= ends_at:
+        if session.ended or self._world.now() >= refresh.expires_at:
             raise Refused("invalid_grant", "The session is not active.")
         return self._tokens(session, {})
 
@@ -130,7 +135,7 @@ class Exchange:
         half = b64(_at_hash(state.keys[-1].algorithm, access))
         mine = {"aud": session.client_id, "auth_time": session.auth_time, "at_hash": half}
         session.refresh = self._token(24)
-        state.refreshes[session.refresh] = (session, now + REFRESH_LIFE)
+        state.refreshes[session.refresh] = Refresh(session.sid, now + REFRESH_LIFE)
         return {
             "access_token": access,
             "token_type": "Bearer",

@@ -14,6 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from adapters.sandbox.tables import Table
 from adapters.sandbox.world import World
 
 CODE_LIFE = timedelta(seconds=60)
@@ -80,12 +81,20 @@ class Session:
 
 @dataclass(slots=True)
 class Code:
-    session: Session
+    sid: str
     redirect_uri: str
     challenge: str
     nonce: str | None
     expires_at: datetime
     used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh token that was given, of the session `sid`."""
+
+    sid: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +110,13 @@ class State:
     """The last of `keys` signs; all of them are published."""
 
     keys: list[Key]
-    codes: dict[str, Code] = field(default_factory=dict)
-    sessions: dict[str, Session] = field(default_factory=dict)
-    refreshes: dict[str, tuple[Session, datetime]] = field(default_factory=dict)
+    codes: Table[str, Code] = field(default_factory=Table)
+    sessions: Table[str, Session] = field(default_factory=Table)
+    refreshes: Table[str, Refresh] = field(default_factory=Table)
 
 
 def state_of(world: World) -> State:
-    found = world.providers.get("oidc")
-    if not isinstance(found, State):
-        found = world.providers["oidc"] = State([new_key("ES256")])
-    return found
+    return world.state("oidc", State)
 
 
 def issuer_of(world: World) -> str:

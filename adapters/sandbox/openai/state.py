@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.sandbox.codec import TRANSIENT
+from adapters.sandbox.tables import Table
 from adapters.sandbox.world import World
 
 KEPT = 1000
@@ -13,14 +15,14 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class Account:
-    world: World
+    world: World = field(metadata=TRANSIENT)
     delay_ms: float = 0.0
     """Between two pieces of a stream."""
     piece_tokens: int = 4
     """Tokens in a piece; the API sends one or a few."""
-    responses: dict[str, Record] = field(default_factory=dict)
+    responses: Table[str, Record] = field(default_factory=Table)
     """Stored responses, each as `{"document", "messages"}`."""
-    calls: list[Record] = field(default_factory=list)
+    calls: list[Record] = field(default_factory=list, metadata=TRANSIENT)
     rules: list[Record] = field(default_factory=list)
     """Faults by control call, the first that fits strikes."""
     numbered: int = 0
@@ -59,7 +61,4 @@ class Account:
 
 
 def account_of(world: World) -> Account:
-    found = world.providers.get("openai")
-    if not isinstance(found, Account):
-        found = world.providers["openai"] = Account(world)
-    return found
+    return world.state("openai", Account)

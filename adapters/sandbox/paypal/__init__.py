@@ -3,11 +3,13 @@
 from aiohttp import web
 
 from adapters.sandbox.paypal import control, disputes, notifications, orders, payments, refunds
+from adapters.sandbox.paypal.authority import Signer
 from adapters.sandbox.paypal.notifications import Certificates
 from adapters.sandbox.paypal.pages import Pages
+from adapters.sandbox.paypal.state import Account, Remembered, acknowledge, restore, sign
 from adapters.sandbox.paypal.tokens import Tokens
 from adapters.sandbox.paypal.wire import Endpoint, brief, handler
-from adapters.sandbox.world import World
+from adapters.sandbox.world import Emulator, World
 
 _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "v2/checkout/orders", Endpoint(orders.create, 201, 200, orders.short)),
@@ -26,10 +28,25 @@ _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "v1/customer/disputes/{id}", Endpoint(disputes.retrieve)),
     ("POST", "v1/notifications/verify-webhook-signature", Endpoint(notifications.verify)),
 )
+_EMULATOR = Emulator(
+    name="paypal",
+    create=Account,
+    types=(Remembered, Signer),
+    actions={
+        "cleared": payments.cleared,
+        "refund_done": refunds.refund_done,
+        "refund_failed": refunds.refund_failed,
+        "reviewed": payments.reviewed,
+    },
+    sign=sign,
+    acknowledge=acknowledge,
+    restore=restore,
+)
 
 
 def setup(app: web.Application, world: World) -> None:
     """Adds the API and the buyer's page under /paypal/, and the controls under /_/paypal/."""
+    world.register(_EMULATOR)
     for method, path, endpoint in _ENDPOINTS:
         app.router.add_route(method, f"/paypal/{path}", handler(world, endpoint))
     app.router.add_post("/paypal/v1/oauth2/token", Tokens(world).issue)

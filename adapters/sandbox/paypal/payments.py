@@ -5,8 +5,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from adapters.sandbox.paypal.errors import unprocessable
 from adapters.sandbox.paypal.money import WHOLE, read_amount, value, written
-from adapters.sandbox.paypal.state import PAYEE, Account, Object, link, stamp
+from adapters.sandbox.paypal.state import PAYEE, Account, Object, account_of, link, stamp
 from adapters.sandbox.paypal.wire import Call, fields, text
+from adapters.sandbox.world import World
 
 HELD_FOR = timedelta(days=29)
 CAPTURES = 10
@@ -37,11 +38,13 @@ def authorise(account: Account, order: Object, unit: Object) -> Object:
         _told(account, held)
     elif held["status"] == "PENDING":
         held["status_details"] = {"reason": "PENDING_REVIEW"}
-        account.later(lambda: _reviewed(account, held))
+        account.later("reviewed", held["id"])
     return held
 
 
-def _reviewed(account: Account, held: Object) -> None:
+def reviewed(world: World, authorization_id: str) -> None:
+    account = account_of(world)
+    held = account.find("authorization", authorization_id)
     if held["status"] == "PENDING":
         held.pop("status_details", None)
         _become(account, held, "CREATED")
@@ -119,10 +122,12 @@ def _clear(account: Account, made: Object) -> None:
         return
     made |= {"status": "PENDING", "status_details": {"reason": "ECHECK"}}
     account.emit("PAYMENT.CAPTURE.PENDING", "capture", made, f"Payment pending for {_said(made)}")
-    account.later(lambda: _cleared(account, made, good=funding == "echeck"))
+    account.later("cleared", made["id"], funding)
 
 
-def _cleared(account: Account, made: Object, *, good: bool) -> None:
+def cleared(world: World, capture_id: str, funding: str) -> None:
+    account = account_of(world)
+    made, good = account.find("capture", capture_id), funding == "echeck"
     made.pop("status_details", None)
     _become(account, made, "COMPLETED" if good else "DECLINED")
     kind, word = ("COMPLETED", "completed") if good else ("DENIED", "denied")

@@ -4,8 +4,9 @@ from decimal import Decimal
 
 from adapters.sandbox.paypal.errors import unprocessable
 from adapters.sandbox.paypal.money import read_amount, value, written
-from adapters.sandbox.paypal.state import Account, Object, link
+from adapters.sandbox.paypal.state import Account, Object, account_of, link
 from adapters.sandbox.paypal.wire import Call, fields, text
+from adapters.sandbox.world import World
 
 _COUNTED = ("COMPLETED", "PENDING")
 _CHARGEBACK = {"reason": "CHARGEBACK"}
@@ -133,10 +134,10 @@ def _come_through(account: Account, taken: Object, made: Object) -> None:
     match account.funding(taken):
         case "slow_refund":
             _wait(account, taken, made)
-            account.later(lambda: _done(account, taken, made))
+            account.later("refund_done", made["id"], taken["id"])
         case "failed_refund":
             _wait(account, taken, made)
-            account.later(lambda: _failed(account, taken, made))
+            account.later("refund_failed", made["id"], taken["id"])
         case _:
             _done(account, taken, made)
 
@@ -155,8 +156,15 @@ def _done(account: Account, taken: Object, made: Object) -> None:
     account.emit("PAYMENT.CAPTURE.REFUNDED", "refund", made, f"A {said} capture payment was refunded")
 
 
-def _failed(account: Account, taken: Object, made: Object) -> None:
+def refund_done(world: World, refund_id: str, capture_id: str) -> None:
+    account = account_of(world)
+    _done(account, account.find("capture", capture_id), account.find("refund", refund_id))
+
+
+def refund_failed(world: World, refund_id: str, capture_id: str) -> None:
     """The money stays with the merchant."""
+    account = account_of(world)
+    taken, made = account.find("capture", capture_id), account.find("refund", refund_id)
     made |= {"status": "FAILED", "update_time": account.now()}
     _count(account, taken)
     account.emit("PAYMENT.REFUND.FAILED", "refund", made, "A refund has failed")

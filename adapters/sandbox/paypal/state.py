@@ -1,17 +1,16 @@
 """One merchant's account at PayPal: its objects by kind, what is remembered, and what happens a little later."""
 
-import asyncio
 import json
-from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from adapters.sandbox.codec import TRANSIENT
 from adapters.sandbox.paypal import authority
 from adapters.sandbox.paypal.authority import Signer
 from adapters.sandbox.paypal.errors import not_found
+from adapters.sandbox.tables import Table, Tables
 from adapters.sandbox.world import Callback, World
 
 Object = dict[str, Any]
@@ -39,21 +38,21 @@ class Remembered:
 class Account:
     """`thinking` is how long a write is in flight, `settling` how long what comes by itself takes; both seconds."""
 
-    world: World
+    world: World = field(metadata=TRANSIENT)
     thinking: float = 0.005
     settling: float = 0.3
-    tables: defaultdict[str, dict[str, Object]] = field(default_factory=lambda: defaultdict(dict))
-    fundings: dict[str, str] = field(default_factory=dict)
+    tables: Tables[Object] = field(default_factory=Tables)
+    fundings: Table[str, str] = field(default_factory=Table)
     """By order: `good`, `declined` at the authorisation, `denied` after it, `review` before it; captures that are an
     `echeck` or a `bounced` one; refunds that are slow or fail."""
-    contexts: dict[str, Object] = field(default_factory=dict)
+    contexts: Table[str, Object] = field(default_factory=Table)
     """By order: its experience_context, which PayPal never shows again."""
-    tokens: dict[str, datetime] = field(default_factory=dict)
-    remembered: dict[str, Remembered] = field(default_factory=dict)
-    in_flight: set[str] = field(default_factory=set)
-    bodies: dict[str, bytes] = field(default_factory=dict)
+    tokens: Table[str, datetime] = field(default_factory=Table)
+    remembered: Table[str, Remembered] = field(default_factory=Table)
+    in_flight: set[str] = field(default_factory=set, metadata=TRANSIENT)
+    bodies: Table[str, bytes] = field(default_factory=Table)
     undelivered: set[str] = field(default_factory=set)
-    signers: dict[str, Signer] = field(default_factory=dict)
+    signers: Table[str, Signer] = field(default_factory=Table)
 
     @property
     def base(self) -> str:
@@ -93,14 +92,9 @@ class Account:
     def funding(self, thing: Object) -> str:
         return self.fundings.get(self.order_of(thing)["id"], "good")
 
-    def later(self, act: Callable[[], None]) -> None:
-        """Runs `act` when it is settled, unless the sandbox was reset meanwhile."""
-
-        def run() -> None:
-            if self.world.providers.get("paypal") is self:
-                act()
-
-        asyncio.get_running_loop().call_later(self.settling, run)
+    def later(self, action: str, *arguments: str) -> None:
+        """Calls an action (see __init__.py) with ids when the matter is settled."""
+        self.world.schedule(self.settling, "paypal", action, *arguments)
 
     def signer(self) -> Signer:
         """The newest certificate; a new one in its last month."""
@@ -135,24 +129,38 @@ class Account:
 
     def send(self, event_id: str) -> None:
         """Hands the event's very bytes to the deliverer. The transmission keeps its id through all attempts."""
-        body, config, transmission = self.bodies[event_id], self.world.config, self.uuid()
+        headers = {"PAYPAL-TRANSMISSION-ID": self.uuid(), "User-Agent": "PayPal/AUHD-214.0"}
+        url = f"{self.world.config.callback_base}/webhooks/paypal"
+        self.world.send(Callback("paypal", url, self.bodies[event_id], event_id, event_id, headers))
 
-        def headers(now: datetime) -> dict[str, str]:
-            with_key, at = self.signer(), stamp(now)
-            text = authority.message(transmission, at, config.paypal_webhook_id, body)
-            return {
-                "PAYPAL-TRANSMISSION-ID": transmission,
-                "PAYPAL-TRANSMISSION-TIME": at,
-                "PAYPAL-TRANSMISSION-SIG": authority.sign(with_key.key, text),
-                "PAYPAL-CERT-URL": f"{self.base}/v1/notifications/certs/{with_key.id}",
-                "PAYPAL-AUTH-ALGO": "SHA256withRSA",
-                "PAYPAL-AUTH-VERSION": "v2",
-                "User-Agent": "PayPal/AUHD-214.0",
-            }
 
-        url = f"{config.callback_base}/webhooks/paypal"
-        taken = lambda: self.undelivered.discard(event_id)  # noqa: E731 (a name for what is passed on)
-        self.world.send(Callback("paypal", url, body, headers, event_id, taken))
+def sign(world: World, callback: Callback, now: datetime) -> dict[str, str]:
+    account = account_of(world)
+    with_key, at = account.signer(), stamp(now)
+    transmission = callback.headers["PAYPAL-TRANSMISSION-ID"]
+    text = authority.message(transmission, at, world.config.paypal_webhook_id, callback.body)
+    return {
+        "PAYPAL-TRANSMISSION-TIME": at,
+        "PAYPAL-TRANSMISSION-SIG": authority.sign(with_key.key, text),
+        "PAYPAL-CERT-URL": f"{account.base}/v1/notifications/certs/{with_key.id}",
+        "PAYPAL-AUTH-ALGO": "SHA256withRSA",
+        "PAYPAL-AUTH-VERSION": "v2",
+    }
+
+
+def acknowledge(world: World, callback: Callback) -> None:
+    account_of(world).undelivered.discard(callback.ident)
+
+
+def restore(_: World, account: Account) -> None:
+    """An order shows the very objects that were made of it, and so does what is remembered under a request's id."""
+    by_id = {ident: thing for table in account.tables.values() for ident, thing in table.items()}
+    for order in account.tables["order"].values():
+        for payments in (unit["payments"] for unit in order["purchase_units"] if "payments" in unit):
+            for kind, things in payments.items():
+                payments[kind] = [by_id[thing["id"]] for thing in things]
+    for kept in account.remembered.values():
+        kept.thing = by_id.get(kept.thing["id"], kept.thing)
 
 
 def stamp(at: datetime) -> str:
@@ -165,7 +173,4 @@ def link(href: str, rel: str, method: str = "GET") -> Object:
 
 def account_of(world: World) -> Account:
     """The account's state; made anew after a reset."""
-    found = world.providers.get("paypal")
-    if not isinstance(found, Account):
-        found = world.providers["paypal"] = Account(world)
-    return found
+    return world.state("paypal", Account)

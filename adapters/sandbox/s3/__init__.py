@@ -12,7 +12,8 @@ from typing import Any
 from aiohttp import web
 
 from adapters.sandbox.s3.signature import Denied, check
-from adapters.sandbox.world import World
+from adapters.sandbox.tables import Table
+from adapters.sandbox.world import Emulator, World
 
 ACCESS_KEY_ID = "sandbox-access-key"
 SECRET_ACCESS_KEY = "sandbox-secret-key"  # noqa: S105 (nobody's)
@@ -33,11 +34,12 @@ class Held:
 
 @dataclass(slots=True)
 class State:
-    objects: dict[str, Held] = field(default_factory=dict)
+    objects: Table[str, Held] = field(default_factory=Table)
 
 
 def setup(app: web.Application, world: World) -> None:
     """Under /storage, and what is held under /_/storage."""
+    world.register(Emulator("s3", lambda _: State(), (Held,)))
     s3 = S3(world)
     app.router.add_route("*", f"{PREFIX}/{{bucket}}", s3.bucket)
     app.router.add_route("*", f"{PREFIX}/{{bucket}}/{{key:.+}}", s3.object)
@@ -50,10 +52,7 @@ class S3:
 
     @property
     def _state(self) -> State:
-        state = self._world.providers.get("s3")
-        if not isinstance(state, State):
-            state = self._world.providers["s3"] = State()
-        return state
+        return self._world.state("s3", State)
 
     async def listed(self, request: web.Request) -> web.Response:
         found = [

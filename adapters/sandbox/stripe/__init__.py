@@ -5,6 +5,7 @@ from aiohttp import web
 from adapters.sandbox.stripe import (
     charges,
     checkout,
+    confirming,
     control,
     customers,
     disputes,
@@ -15,10 +16,12 @@ from adapters.sandbox.stripe import (
     refunds,
     settling,
 )
+from adapters.sandbox.stripe.cards import Card, Decline
 from adapters.sandbox.stripe.errors import Refused
 from adapters.sandbox.stripe.pages import Pages
+from adapters.sandbox.stripe.state import Remembered, Stripe, sign, stripe_of
 from adapters.sandbox.stripe.wire import CORS, Call, Endpoint, handler
-from adapters.sandbox.world import World
+from adapters.sandbox.world import Emulator, World
 
 _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "customers", customers.create),
@@ -66,10 +69,28 @@ _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "events/{id}", events.retrieve),
 )
 _PUBLISHABLE: tuple[Endpoint, ...] = (intents.retrieve, intents.confirm, methods.create)
+_EMULATOR = Emulator(
+    name="stripe",
+    create=Stripe,
+    types=(Card, Decline, Remembered),
+    actions={
+        "arrived": checkout.arrived,
+        "book_late": confirming.book_late,
+        "decide_dispute": disputes.decide,
+        "debited": confirming.debited,
+        "dispute_late": confirming.dispute_late,
+        "expire": checkout.expire_late,
+        "refund_done": refunds.come_through,
+        "refund_failed": refunds.fail,
+    },
+    sign=sign,
+    acknowledge=lambda world, callback: stripe_of(world).delivered(callback.ident),
+)
 
 
 def setup(app: web.Application, world: World) -> None:
     """Adds the API under /stripe/v1/, Stripe's pages under /stripe/, and the controls under /_/stripe/."""
+    world.register(_EMULATOR)
     for method, path, endpoint in _ENDPOINTS:
         handle = handler(world, endpoint, publishable=endpoint in _PUBLISHABLE)
         app.router.add_route(method, f"/stripe/v1/{path}", handle)

@@ -7,8 +7,9 @@ from adapters.sandbox.stripe.errors import invalid, missing_param, no_such
 from adapters.sandbox.stripe.items import read_items, total_of
 from adapters.sandbox.stripe.listing import page
 from adapters.sandbox.stripe.params import Params
-from adapters.sandbox.stripe.state import Object, Stripe
+from adapters.sandbox.stripe.state import Object, Stripe, stripe_of
 from adapters.sandbox.stripe.wire import Call
+from adapters.sandbox.world import World
 
 _DAY = 24 * 3600
 _TAKEN = (
@@ -38,7 +39,7 @@ def opened(stripe: Stripe, facts: Object, items: list[Object], wanted: Object) -
     session = stripe.save(_blank(stripe, facts))
     stripe.line_items[session["id"]] = items
     stripe.wanted[session["id"]] = wanted
-    stripe.later(lambda: expire(stripe, session), session["expires_at"] - stripe.now())
+    stripe.later("expire", session["id"], seconds=session["expires_at"] - stripe.now())
     return session
 
 
@@ -88,6 +89,11 @@ def expire(stripe: Stripe, session: Object) -> None:
     if intent is not None:
         settling.end(stripe, intent, "automatic")
     stripe.emit("checkout.session.expired", session)
+
+
+def expire_late(world: World, session_id: str) -> None:
+    stripe = stripe_of(world)
+    expire(stripe, stripe.find("checkout.session", session_id))
 
 
 def pay(stripe: Stripe, session: Object, name: str, back: str) -> Object:
@@ -147,15 +153,18 @@ def settle(stripe: Stripe, session: Object) -> None:
     paid = intent["status"] == "succeeded"
     _count(stripe, session["payment_link"])
     if intent["status"] == "processing":
-        stripe.afterwards[intent["id"]] = lambda: _arrived(stripe, session, intent)
+        stripe.awaiting[intent["id"]] = session["id"]
     session |= {"status": "complete", "payment_status": "paid" if paid else "unpaid", "url": None}
     email = session["customer_email"]
     session["customer_details"] = dict.fromkeys(_DETAILS) | {"email": email, "tax_exempt": "none", "tax_ids": []}
     stripe.emit("checkout.session.completed", session)
 
 
-def _arrived(stripe: Stripe, session: Object, intent: Object) -> None:
-    """The bank has said how it went with a debit."""
+def arrived(world: World, session_id: str) -> None:
+    """The bank has answered about a debit."""
+    stripe = stripe_of(world)
+    session = stripe.find("checkout.session", session_id)
+    intent = stripe.find("payment_intent", session["payment_intent"])
     if intent["status"] == "succeeded":
         session["payment_status"] = "paid"
     how = "succeeded" if intent["status"] == "succeeded" else "failed"

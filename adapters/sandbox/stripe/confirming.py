@@ -5,7 +5,8 @@ from dataclasses import asdict
 from adapters.sandbox.stripe import charges, disputes
 from adapters.sandbox.stripe.cards import Card, Decline
 from adapters.sandbox.stripe.errors import Refused
-from adapters.sandbox.stripe.state import Object, Stripe
+from adapters.sandbox.stripe.state import Object, Stripe, stripe_of
+from adapters.sandbox.world import World
 
 _UNAUTHENTICATED = Decline(
     "payment_intent_authentication_failure",
@@ -108,18 +109,22 @@ def succeed(stripe: Stripe, intent: Object, made: Object, kind: str) -> None:
     stripe.emit(kind, made)
     stripe.emit("payment_intent.succeeded", intent)
     if late:
-        stripe.later(lambda: _book_late(stripe, made))
-    card = stripe.cards[made["payment_method"]]
-    if card.dispute is not None:
-        stripe.later(lambda: _dispute_late(stripe, made, card))
+        stripe.later("book_late", made["id"])
+    if stripe.cards[made["payment_method"]].dispute is not None:
+        stripe.later("dispute_late", made["id"])
 
 
-def _book_late(stripe: Stripe, made: Object) -> None:
+def book_late(world: World, charge_id: str) -> None:
+    stripe = stripe_of(world)
+    made = stripe.find("charge", charge_id)
     charges.book(stripe, made)
     stripe.emit("charge.updated", made, {"balance_transaction": None})
 
 
-def _dispute_late(stripe: Stripe, made: Object, card: Card) -> None:
+def dispute_late(world: World, charge_id: str) -> None:
+    stripe = stripe_of(world)
+    made = stripe.find("charge", charge_id)
+    card = stripe.cards[made["payment_method"]]
     if not made["disputed"]:
         disputes.open_for(stripe, made, card.dispute or "fraudulent", inquiry=card.inquiry)
 
@@ -169,10 +174,14 @@ def _debit(stripe: Stripe, intent: Object, method: Object) -> None:
     intent |= {"status": "processing", "latest_charge": made["id"]}
     stripe.emit("charge.pending", made)
     stripe.emit("payment_intent.processing", intent)
-    stripe.later(lambda: _debited(stripe, intent, method, made))
+    stripe.later("debited", intent["id"], method["id"], made["id"])
 
 
-def _debited(stripe: Stripe, intent: Object, method: Object, made: Object) -> None:
+def debited(world: World, intent_id: str, method_id: str, charge_id: str) -> None:
+    """The bank has answered about a debit."""
+    stripe = stripe_of(world)
+    intent, made = stripe.find("payment_intent", intent_id), stripe.find("charge", charge_id)
+    method = stripe.find("payment_method", method_id)
     if intent["status"] != "processing":
         return
     decline = stripe.cards[method["id"]].decline
@@ -184,4 +193,6 @@ def _debited(stripe: Stripe, intent: Object, method: Object, made: Object) -> No
     else:
         made |= {"status": "succeeded", "paid": True, "amount_captured": made["amount"]}
         succeed(stripe, intent, made, "charge.succeeded")
-    stripe.afterwards.pop(intent["id"], lambda: None)()
+    session_id = stripe.awaiting.pop(intent_id, None)
+    if session_id is not None:
+        world.run("stripe", "arrived", session_id)

@@ -7,14 +7,13 @@
 An inquiry (`warning_*`) moves no money. docs.stripe.com/disputes/how-disputes-work
 """
 
-from collections.abc import Callable
-
 from adapters.sandbox.stripe import charges
 from adapters.sandbox.stripe.errors import Refused, invalid
 from adapters.sandbox.stripe.listing import page
 from adapters.sandbox.stripe.money import read_currency_code
-from adapters.sandbox.stripe.state import Object, Stripe
+from adapters.sandbox.stripe.state import Object, Stripe, stripe_of
 from adapters.sandbox.stripe.wire import Call
+from adapters.sandbox.world import World
 
 FEE = 1500
 _DAYS = 7 * 24 * 3600
@@ -57,9 +56,9 @@ def update(call: Call) -> Object:
         dispute["evidence_details"]["submission_count"] += 1
         dispute["evidence_details"]["submission_method"] = "manual"
     call.stripe.emit("charge.dispute.updated", dispute)
-    act = _DECIDED_BY.get(evidence.get("uncategorized_text") or "")
-    if act and submit:
-        call.stripe.later(lambda: act(call.stripe, dispute))
+    outcome = _DECIDED_BY.get(evidence.get("uncategorized_text") or "")
+    if outcome and submit:
+        call.stripe.later("decide_dispute", dispute["id"], outcome)
     return dispute
 
 
@@ -143,6 +142,16 @@ def reopen(stripe: Stripe, dispute: Object) -> None:
         stripe.emit("charge.dispute.funds_withdrawn", dispute)
 
 
+def decide(world: World, dispute_id: str, outcome: str) -> None:
+    """`won`, `lost`, or `escalated` from an inquiry to a chargeback."""
+    stripe = stripe_of(world)
+    dispute = stripe.find("dispute", dispute_id)
+    if outcome == "escalated":
+        escalate(stripe, dispute)
+    else:
+        close(stripe, dispute, outcome)
+
+
 def close(stripe: Stripe, dispute: Object, outcome: str) -> None:
     """`won` brings the money back, `lost` leaves it with the customer; an inquiry is only closed.
 
@@ -161,11 +170,7 @@ def close(stripe: Stripe, dispute: Object, outcome: str) -> None:
         stripe.emit("charge.dispute.funds_reinstated", dispute)
 
 
-_DECIDED_BY: dict[str, Callable[[Stripe, Object], None]] = {
-    "winning_evidence": lambda stripe, dispute: close(stripe, dispute, "won"),
-    "losing_evidence": lambda stripe, dispute: close(stripe, dispute, "lost"),
-    "escalate_inquiry_evidence": escalate,
-}
+_DECIDED_BY = {"winning_evidence": "won", "losing_evidence": "lost", "escalate_inquiry_evidence": "escalated"}
 
 
 def _withdraw(stripe: Stripe, dispute: Object, fee: int = FEE) -> None:

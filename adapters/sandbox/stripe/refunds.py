@@ -1,13 +1,12 @@
 """Refunds, which come through at once, after a while, or not at all."""
 
-from functools import partial
-
 from adapters.sandbox.stripe import charges, disputes
 from adapters.sandbox.stripe.errors import Refused, invalid, missing_param
 from adapters.sandbox.stripe.listing import page
 from adapters.sandbox.stripe.money import check_step, written
-from adapters.sandbox.stripe.state import Object, Stripe
+from adapters.sandbox.stripe.state import Object, Stripe, stripe_of
 from adapters.sandbox.stripe.wire import Call
+from adapters.sandbox.world import World
 
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
@@ -80,9 +79,9 @@ def make(stripe: Stripe, charge: Object, amount: int | None, reason: str | None,
     stripe.emit("refund.created", refund)
     stripe.emit("charge.refunded", charge)
     if behaviour == "pending":
-        stripe.later(lambda: _come_through(stripe, refund))
+        stripe.later("refund_done", refund["id"])
     elif behaviour == "fails":
-        stripe.later(lambda: _fail(stripe, refund, charge))
+        stripe.later("refund_failed", refund["id"])
     return refund
 
 
@@ -101,7 +100,7 @@ def _end_inquiries(stripe: Stripe, charge: Object) -> None:
     """Once everything is refunded an inquiry comes to nothing."""
     for dispute in disputes.of_charge(stripe, charge):
         if charge["refunded"] and disputes.is_inquiry(dispute):
-            stripe.later(partial(disputes.close, stripe, dispute, "won"))
+            stripe.later("decide_dispute", dispute["id"], "won")
 
 
 def _checked(stripe: Stripe, charge: Object, amount: int | None, left: int) -> int:
@@ -129,13 +128,18 @@ def _count(charge: Object, amount: int) -> None:
     charge["refunded"] = charge["amount_refunded"] >= charge["amount"]
 
 
-def _come_through(stripe: Stripe, refund: Object) -> None:
+def come_through(world: World, refund_id: str) -> None:
+    stripe = stripe_of(world)
+    refund = stripe.find("refund", refund_id)
     refund["status"] = "succeeded"
     _changed(stripe, refund, {"status": "pending"})
 
 
-def _fail(stripe: Stripe, refund: Object, charge: Object) -> None:
+def fail(world: World, refund_id: str) -> None:
     """The bank sends the money back: the charge counts as not refunded again."""
+    stripe = stripe_of(world)
+    refund = stripe.find("refund", refund_id)
+    charge = stripe.find("charge", refund["charge"])
     refund |= {"status": "failed", "failure_reason": "expired_or_canceled_card"}
     _count(charge, -refund["amount"])
     back = charges.entry(stripe, refund, "refund_failure", refund["amount"])

@@ -1,16 +1,15 @@
 """One sandbox account: its objects by kind, the remembered answers, and what happens a little later."""
 
-import asyncio
 import json
-from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from adapters.sandbox.codec import TRANSIENT
 from adapters.sandbox.stripe import signature
 from adapters.sandbox.stripe.cards import Card
 from adapters.sandbox.stripe.errors import no_such
+from adapters.sandbox.tables import Table, Tables
 from adapters.sandbox.world import Callback, World
 
 API_VERSION = "2026-10-28.endive"
@@ -47,26 +46,26 @@ class Remembered:
 class Stripe:
     """`thinking` is how long a write is in flight, `settling` how long what comes by itself takes; both seconds."""
 
-    world: World
+    world: World = field(metadata=TRANSIENT)
     thinking: float = 0.005
     settling: float = 0.3
-    tables: defaultdict[str, dict[str, Object]] = field(default_factory=lambda: defaultdict(dict))
-    cards: dict[str, Card] = field(default_factory=dict)
+    tables: Tables[Object] = field(default_factory=Tables)
+    cards: Table[str, Card] = field(default_factory=Table)
     """How each payment method behaves, by its id."""
-    line_items: dict[str, list[Object]] = field(default_factory=dict)
-    wanted: dict[str, Object] = field(default_factory=dict)
+    line_items: Table[str, list[Object]] = field(default_factory=Table)
+    wanted: Table[str, Object] = field(default_factory=Table)
     """What the intent of a checkout session will be made with, by the session's id."""
     authenticated: set[tuple[str, str]] = field(default_factory=set)
     """Intents whose customer has passed 3-D Secure, with the payment method that it was passed for."""
-    return_urls: dict[str, str] = field(default_factory=dict)
+    return_urls: Table[str, str] = field(default_factory=Table)
     """Where an intent's customer comes back to, by the intent's id."""
-    afterwards: dict[str, Callable[[], None]] = field(default_factory=dict)
-    """What follows when the bank has answered about an intent in hand, by the intent's id."""
-    answers: dict[str, Remembered] = field(default_factory=dict)
-    in_flight: set[str] = field(default_factory=set)
-    bodies: dict[str, bytes] = field(default_factory=dict)
+    awaiting: Table[str, str] = field(default_factory=Table)
+    """Sessions that wait for the bank's answer about an intent in hand, by the intent's id."""
+    answers: Table[str, Remembered] = field(default_factory=Table)
+    in_flight: set[str] = field(default_factory=set, metadata=TRANSIENT)
+    bodies: Table[str, bytes] = field(default_factory=Table)
     undelivered: set[str] = field(default_factory=set)
-    request: Object = field(default_factory=lambda: {"id": None, "idempotency_key": None})
+    request: Object = field(default_factory=lambda: {"id": None, "idempotency_key": None}, metadata=TRANSIENT)
     """The request being executed (executing never awaits), as events name their cause."""
 
     def now(self) -> int:
@@ -91,14 +90,9 @@ class Stripe:
         kind = _PREFIX.get(name.split("_", 1)[0])
         return self.tables[kind].get(name) if kind else None
 
-    def later(self, act: Callable[[], None], seconds: float | None = None) -> None:
-        """Runs `act` when its time has come, unless the sandbox was reset meanwhile."""
-
-        def run() -> None:
-            if self.world.providers.get("stripe") is self:
-                act()
-
-        asyncio.get_running_loop().call_later(self.settling if seconds is None else seconds, run)
+    def later(self, action: str, *arguments: str, seconds: float | None = None) -> None:
+        """Calls an action (see __init__.py) with ids when its time has come."""
+        self.world.schedule(self.settling if seconds is None else seconds, "stripe", action, *arguments)
 
     def emit(self, kind: str, thing: Object, previous: Object | None = None) -> None:
         """Notes an event with the object as it is now, and sends it."""
@@ -123,20 +117,9 @@ class Stripe:
 
     def send(self, event_id: str) -> None:
         """Hands the event's very bytes to the deliverer, to be signed anew for each attempt."""
-        body, config = self.bodies[event_id], self.world.config
-        self.world.send(
-            Callback(
-                provider="stripe",
-                url=f"{config.callback_base}/webhooks/stripe",
-                body=body,
-                sign=lambda now: {
-                    "Stripe-Signature": signature.header(body, config.stripe_webhook_secret, now),
-                    "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-                },
-                label=event_id,
-                taken=lambda: self.delivered(event_id),
-            )
-        )
+        url = f"{self.world.config.callback_base}/webhooks/stripe"
+        headers = {"User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)"}
+        self.world.send(Callback("stripe", url, self.bodies[event_id], event_id, event_id, headers))
 
     def delivered(self, event_id: str) -> None:
         self.undelivered.discard(event_id)
@@ -150,7 +133,8 @@ class Stripe:
 
 def stripe_of(world: World) -> Stripe:
     """The account's state; made anew after a reset."""
-    found = world.providers.get("stripe")
-    if not isinstance(found, Stripe):
-        found = world.providers["stripe"] = Stripe(world)
-    return found
+    return world.state("stripe", Stripe)
+
+
+def sign(world: World, callback: Callback, at: datetime) -> dict[str, str]:
+    return {"Stripe-Signature": signature.header(callback.body, world.config.stripe_webhook_secret, at)}

@@ -4,8 +4,12 @@ from aiohttp import web
 
 from adapters.sandbox.supabase import account, admin, control, general, grants, signup, verify
 from adapters.sandbox.supabase.hooks import Hooks
+from adapters.sandbox.supabase.sessions import Session
+from adapters.sandbox.supabase.signing import Key, Keyring
+from adapters.sandbox.supabase.state import Settings, new_project, sign
+from adapters.sandbox.supabase.users import User
 from adapters.sandbox.supabase.wire import Endpoint, handler
-from adapters.sandbox.world import World
+from adapters.sandbox.world import Emulator, World
 
 _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "signup", signup.signup),
@@ -28,9 +32,11 @@ _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
 )
 _OPEN: tuple[Endpoint, ...] = (verify.by_link, general.jwks)
 """Reached without a key: by a click in a mail, and by whoever checks tokens."""
+_EMULATOR = Emulator("supabase", new_project, (Key, Keyring, Session, Settings, User), sign=sign)
 
 
 def setup(app: web.Application, world: World) -> None:
+    world.register(_EMULATOR)
     hooks = Hooks()
     app.cleanup_ctx.append(hooks.running)
     for method, path, endpoint in _ENDPOINTS:

@@ -118,6 +118,5 @@ def _tell(project: Project, row: Record | None, before: Record | None) -> None:
     kind = "INSERT" if before is None else "UPDATE" if row is not None else "DELETE"
     event = {"type": kind, "table": "users", "schema": "auth", "record": row, "old_record": before}
     body, ident, config = json.dumps(event).encode(), project.new_id(), project.world.config
-    secret, url = config.supabase_webhook_secret, f"{config.callback_base}/webhooks/supabase"
-    label = f"auth.users {kind}"
-    project.world.send(Callback("supabase", url, body, lambda at: signature.headers(ident, body, secret, at), label))
+    url = f"{config.callback_base}/webhooks/supabase"
+    project.world.send(Callback("supabase", url, body, f"auth.users {kind}", ident))

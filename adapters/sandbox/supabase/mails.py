@@ -84,7 +84,7 @@ def _post(call: Call, user: User, action: str, link: str) -> None:
     mail: Record = {"id": call.project.new_id(), "to": [user.email], "cc": [], "bcc": [], "reply_to": []}
     mail |= {"from": FROM, "subject": subject, "html": html, "text": None, "attachments": [], "tags": []}
     mail |= {"time": call.project.now().isoformat(), "status": "delivered"}
-    call.project.world.mailbox.append(mail)
+    call.project.world.post_mail(mail)
 
 
 def _written(target: str) -> str:

@@ -5,11 +5,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from adapters.sandbox.codec import TRANSIENT
+from adapters.sandbox.supabase import signature
 from adapters.sandbox.supabase.errors import unexpected
 from adapters.sandbox.supabase.sessions import Session
 from adapters.sandbox.supabase.signing import Keyring
 from adapters.sandbox.supabase.users import AUDIENCE, Record, User
-from adapters.sandbox.world import World
+from adapters.sandbox.tables import Table
+from adapters.sandbox.world import Callback, World
 
 TOKEN_LIFE = 3600
 """Seconds that an access token is good for."""
@@ -41,17 +44,17 @@ class Settings:
 
 @dataclass(slots=True)
 class Project:
-    world: World
+    world: World = field(metadata=TRANSIENT)
     keys: Keyring
     settings: Settings = field(default_factory=Settings)
-    users: dict[str, User] = field(default_factory=dict)
-    sessions: dict[str, Session] = field(default_factory=dict)
-    arriving: set[str] = field(default_factory=set)
+    users: Table[str, User] = field(default_factory=Table)
+    sessions: Table[str, Session] = field(default_factory=Table)
+    arriving: set[str] = field(default_factory=set, metadata=TRANSIENT)
     """Addresses that are being signed up."""
     mailed: list[datetime] = field(default_factory=list)
     touched: dict[str, None] = field(default_factory=dict)
     """Ids of users whose rows have changed and were not told yet, in order."""
-    told: dict[str, Record] = field(default_factory=dict)
+    told: Table[str, Record] = field(default_factory=Table)
     """Each user's row as it was told last."""
 
     @property
@@ -84,7 +87,7 @@ class Project:
     def touch(self, user: User) -> None:
         """A change of the row. One that is not in the table yet is told when it comes in."""
         user.updated_at = self.now()
-        if user.id in self.users:
+        if self.users.get(user.id) is not None:
             self.touched[user.id] = None
 
     def remove(self, user: User) -> None:
@@ -146,8 +149,12 @@ def token_hash(address: str, otp: str) -> str:
 
 
 def project_of(world: World) -> Project:
-    found = world.providers.get("supabase")
-    if not isinstance(found, Project):
-        keys = Keyring(world.config.seed, world.config.supabase_jwt_secret)
-        found = world.providers["supabase"] = Project(world, keys)
-    return found
+    return world.state("supabase", Project)
+
+
+def new_project(world: World) -> Project:
+    return Project(world, Keyring(world.config.seed, world.config.supabase_jwt_secret))
+
+
+def sign(world: World, callback: Callback, at: datetime) -> dict[str, str]:
+    return signature.headers(callback.ident, callback.body, world.config.supabase_webhook_secret, at)
