@@ -59,6 +59,11 @@ class BookingIn(ApiModel):
     offer_id: str = Field(min_length=1, max_length=100)
     travelers: list[TravelerIn] = Field(min_length=1, max_length=9)
     contact: ContactIn
+    allow_duplicate: bool = Field(
+        default=False,
+        description="book travelers again who are on the same flight with another booking of yours; otherwise that is "
+        "a 409 `duplicate_booking` with `booking_id` and `booking_reference` of the first",
+    )
 
 
 class ContactPatch(ApiModel):
@@ -148,6 +153,7 @@ class BookingRoutes:
             travelers=tuple(one.to_domain() for one in body.travelers),
             contact=Contact(body.contact.email, body.contact.phone),
             idempotency_key=call.idempotency_key,
+            allow_duplicate=body.allow_duplicate,
         )
         return BookingOut.of(await self._bookings.create(call.who, wanted))
 

@@ -87,6 +87,11 @@ class RefundIn(ApiModel):
     amount: int | None = Field(default=None, gt=0, le=10**12, description="minor units")
     currency: Currency | None = None
     reason: Annotated[str, StringConstraints(min_length=3, max_length=200)]
+    confirmation: Annotated[str, StringConstraints(max_length=128)] | None = Field(
+        default=None,
+        description="from a 409 `refund_repeated`: gives the same amount back once more. Not asked for with an "
+        "Idempotency-Key",
+    )
 
 
 class RefundOut(ApiModel):
@@ -159,14 +164,21 @@ class MoneyRoutes:
 
     @post("/api/payments/refund", status=201, who=MOVE_MONEY, idempotent=True, tags=TAGS)
     async def refund(self, call: Call, body: RefundIn) -> RefundOut:
-        """Give money back, all of it or a part; never more than was taken, whoever asks at the same time."""
+        """Give money back, all of it or a part; never more than was taken, whoever asks at the same time.
+
+        Without an Idempotency-Key the same part within ten minutes is a 409 `refund_repeated` with a `confirmation`.
+        """
         payment = body.payment_id or (body.booking_id and await self._overview.payment_of(body.booking_id))
         if payment is None:
             raise Invalid(errors=(FieldError("/payment_id", "missing", "a payment_id or a booking_id"),))
         if (body.amount is None) != (body.currency is None):
             raise Invalid(errors=(FieldError("/currency", "missing", "amount and currency go together"),))
         amount = Money(body.amount, body.currency) if body.amount is not None and body.currency else None
-        return RefundOut.of(await self._refunds.ask(payment, amount=amount, reason=body.reason))
+        keyed = call.idempotency_key is not None
+        refund = await self._refunds.ask(
+            payment, amount=amount, reason=body.reason, keyed=keyed, confirmation=body.confirmation
+        )
+        return RefundOut.of(refund)
 
     @get("/api/payments/refunds", who=READ_MONEY, tags=TAGS)
     async def refunds(self, call: Call, query: RefundQuery) -> list[RefundOut]:

@@ -46,6 +46,8 @@ def problem(error: HubError, request_id: str) -> web.Response:
         body["errors"] = [one.as_dict() for one in error.errors]
     if isinstance(error, ProviderError):
         body["provider"] = error.provider
+    else:
+        body |= error.extra
     return web.Response(body=orjson.dumps(body), status=error.status, headers=_headers(error))
 
 

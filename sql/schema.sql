@@ -582,6 +582,8 @@ CREATE TABLE public.messages (
     token_id uuid,
     session_id uuid,
     plan_id uuid,
+    amount bigint,
+    CONSTRAINT messages_amount_check CHECK ((amount > 0)),
     CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'whatsapp'::text]))),
     CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'suppressed'::text])))
 );

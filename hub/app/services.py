@@ -113,7 +113,7 @@ def services(have: Resources) -> Services:
     store = Store(jobs, audit, clock)
     bookings = Bookings(db, store, flights, audit, clock, ids, timedelta(seconds=settings.payment_window))
     attention = Attention(db, audit, clock, ids)
-    money = _payments(have, wired, Desk(store, customers, attention, inbox))
+    money = _payments(have, wired, Desk(store, customers, attention, inbox, vault))
     if money is not None:
         for name in wired.gateways:
             inbox.on(name, money.settlement.on_event)
@@ -186,6 +186,7 @@ class Desk:
     customers: Customers
     attention: Attention
     inbox: Inbox
+    vault: Vault
 
 
 def _payments(have: Resources, wired: Adapters, by: Desk) -> MoneyDesk | None:
@@ -196,7 +197,7 @@ def _payments(have: Resources, wired: Adapters, by: Desk) -> MoneyDesk | None:
     db, clock, ids, store = have.db, have.clock, by.attention.ids, by.store
     ledger = Ledger(store, store.jobs, store.audit, Books(clock, ids), by.attention, clock, ids)
     intents = Intents(db, store, by.customers, gateways)
-    refunds = Refunds(db, ledger, gateways, clock, ids)
+    refunds = Refunds(db, ledger, gateways, clock, ids, by.vault)
     window = timedelta(seconds=have.settings.payment_window)
     cashier = Cashier(db, store, ledger, intents, gateways, clock, ids, window)
     return MoneyDesk(

@@ -7,6 +7,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from hub.audit import Audit
+from hub.bookings.duplicates import check_duplicate
 from hub.bookings.model import HELD, Booking, BookingStatus, NewBooking, PaymentStatus
 from hub.bookings.store import SQL, Store
 from hub.bookings.work import FulfilBooking
@@ -37,11 +38,16 @@ class Bookings:
     async def create(self, caller: Caller, wanted: NewBooking) -> Booking:
         """A pending booking at the hub's own price.
 
-        Raises NotFound or Gone for the offer, Invalid when the travellers are not those of the search.
+        Raises NotFound or Gone for the offer, Invalid when the travellers are not those of the search,
+        DuplicateBooking.
         """
         offer = await self.flights.offer(wanted.offer_id)
         _check_travelers(wanted.travelers, offer.query)
         async with self.db.transaction(caller.id) as tx, tx.as_hub():
+            if (known := await self._known(tx, caller, wanted)) is not None:
+                return known
+            await check_duplicate(tx, self.clock, caller.id, wanted, offer.offer)
+            # Whoever held the lock may have been this very request, sent twice.
             return await self._known(tx, caller, wanted) or await self._insert(tx, caller, wanted, offer)
 
     async def page(self, caller: Caller, *, status: str | None, page: int, page_size: int) -> tuple[list[Booking], int]:

@@ -58,6 +58,8 @@ class NewBooking:
     travelers: tuple[Traveller, ...]
     contact: Contact
     idempotency_key: str | None = None
+    allow_duplicate: bool = False
+    """Also for travelers whom the customer has booked on the same flight already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class FieldError:
 class HubError(Exception):
     """Something went wrong on our side."""
 
+    # `extra` of all but a ProviderError is shown to the caller too: members of the problem document.
+
     status: ClassVar[int] = 500
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"

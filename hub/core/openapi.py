@@ -42,6 +42,12 @@ _PROBLEM: dict[str, Any] = {
         "request_id": {"type": "string"},
         "provider": {"type": "string", "description": "which provider was in trouble"},
         "errors": {"type": "array", "items": {"$ref": _REF.format(model="FieldError")}},
+        "booking_id": {"type": "string", "description": "with `duplicate_booking`: the booking that stands already"},
+        "booking_reference": {"type": "string", "description": "with `duplicate_booking`: its reference"},
+        "confirmation": {
+            "type": "string",
+            "description": "with `refund_repeated`: send it as `confirmation` to give the same amount back once more",
+        },
     },
     "examples": [
         {

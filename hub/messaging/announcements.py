@@ -11,9 +11,17 @@ from hub.core.db import Database, Tx, named_queries
 from hub.core.jobs import Jobs, job
 from hub.messaging.model import Channel
 from hub.messaging.outbox import SendMessage
-from hub.payments.ledger import PaymentCaptured, PaymentRefunded
+from hub.payments.ledger import PaymentCaptured, PaymentRefunded, RefundFailed
 
 SQL = named_queries("messaging")
+
+
+@dataclass(frozen=True, slots=True)
+class _PaymentFact:
+    """Which payment a message is about. `amount`: what it states, in minor units of the payment's currency."""
+
+    id: UUID
+    amount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +54,22 @@ class Announcements:
     @job
     async def captured(self, work: PaymentCaptured) -> None:
         fact = f"payment:{work.payment_id}:receipt"
-        await self._tell(work.booking_id, fact, "payment_receipt", payment_id=work.payment_id)
+        await self._tell(work.booking_id, fact, "payment_receipt", payment=_PaymentFact(work.payment_id))
 
     @job
     async def refunded(self, work: PaymentRefunded) -> None:
-        """One message per sum that has come back: a second webhook of the same refund is the same fact."""
-        fact = f"payment:{work.payment_id}:refund:{work.refunded}"
-        await self._tell(work.booking_id, fact, "payment_refund", payment_id=work.payment_id)
+        """One message per refund: a second webhook of the same refund is the same fact, a second refund is not."""
+        by_sum = f"payment:{work.payment_id}:refund:{work.refunded}"
+        fact = f"refund:{work.refund_id}" if work.refund_id else by_sum
+        about = _PaymentFact(work.payment_id, work.amount)
+        await self._tell(work.booking_id, fact, "payment_refund", payment=about)
+
+    @job
+    async def refund_failed(self, work: RefundFailed) -> None:
+        """After the traveler has been told that the money is on its way."""
+        fact = f"refund:{work.refund_id}:failed"
+        about = _PaymentFact(work.payment_id, work.amount)
+        await self._tell(work.booking_id, fact, "payment_refund_failed", payment=about)
 
     async def _tell(
         self,
@@ -60,24 +77,26 @@ class Announcements:
         fact: str,
         template: str,
         *,
-        payment_id: UUID | None = None,
+        payment: _PaymentFact | None = None,
         channels: tuple[Channel, ...] = ("email",),
     ) -> None:
         with about(booking_id=booking_id):
             async with self.db.transaction() as tx:
                 booking = await self.bookings.find(tx, booking_id)
                 for channel in channels:
-                    await self._write(tx, booking, (f"{fact}:{channel}", template, channel), payment_id)
+                    await self._write(tx, booking, (f"{fact}:{channel}", template, channel), payment)
 
-    async def _write(self, tx: Tx, booking: Booking, what: tuple[str, str, Channel], payment_id: UUID | None) -> None:
+    async def _write(
+        self, tx: Tx, booking: Booking, what: tuple[str, str, Channel], payment: _PaymentFact | None
+    ) -> None:
         fact, template, channel = what
         recipient = booking.contact.email if channel == "email" else booking.contact.phone
         if not recipient:
             return
         new = await tx.fetchval(
             SQL.insert_message,
-            self.ids.uuid(), fact, booking.customer_id, booking.id, payment_id, channel, template, recipient,
-            self.clock.now(),
+            self.ids.uuid(), fact, booking.customer_id, booking.id, payment.id if payment else None, channel, template,
+            recipient, self.clock.now(), payment.amount if payment else None,
         )  # fmt: skip
         if new is not None:
             await self.jobs.enqueue(tx, SendMessage(message_id=new), key=fact)

@@ -10,7 +10,6 @@ from asyncpg import Record
 from hub.bookings.store import Store
 from hub.core.clock import Clock
 from hub.core.db import Tx, named_queries
-from hub.core.money import Money
 from hub.core.vault import Broken, Vault
 from hub.identity.work import Letter
 from hub.messaging.devices import device
@@ -71,7 +70,9 @@ class Facts:
             # that held the payment would stand across their way. What changes after this has a letter of its own.
             payment = Payment.from_row(await tx.fetchrow(PAYMENTS.find, message.payment_id))  # type: ignore[arg-type]
             facts["payment"] = payment
-            facts["refunded"] = Money(payment.refunded, payment.amount.currency)
+            facts["captured"], facts["refunded"] = payment.money(payment.captured), payment.money(payment.refunded)
+            # Messages of before amounts were written down state the total.
+            facts["refund"] = payment.money(message.amount or payment.refunded)
         return facts
 
     async def _of_account(self, tx: Tx, message: Message) -> dict[str, Any]:

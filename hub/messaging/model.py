@@ -94,6 +94,8 @@ class Message:
     """The sign-in that a letter speaks of."""
     plan_id: UUID | None = None
     """The trip plan that it speaks of; None too once that has been deleted."""
+    amount: int | None = None
+    """What a message about one refund states, in minor units of the payment's currency."""
 
     @classmethod
     def from_row(cls, row: Record) -> Self:

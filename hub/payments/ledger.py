@@ -58,11 +58,25 @@ class ClosePage(Job, kind="payment.close_page"):
 
 
 class PaymentRefunded(Job, kind="payment.refunded"):
-    """Tell the traveller what came back."""
+    """Tell the traveler what came back: `amount` in minor units.
+
+    Without `refund_id` the provider has told only what has come back in all, `refunded`, and not by which refunds.
+    """
 
     booking_id: UUID
     payment_id: UUID
-    refunded: int
+    amount: int | None = None
+    refund_id: UUID | None = None
+    refunded: int | None = None
+
+
+class RefundFailed(Job, kind="payment.refund_failed"):
+    """Tell the traveler that a refund that was announced did not arrive. `amount` in minor units."""
+
+    booking_id: UUID
+    payment_id: UUID
+    refund_id: UUID
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +213,11 @@ class Ledger:
         await self.books.post(tx, payment.owner, "refund", payment.money(refunded - payment.refunded), intent.id)
         if refunded > payment.refunded:
             await self._credit(tx, payment, refunded)
+            told = PaymentRefunded(
+                booking_id=payment.booking_id, payment_id=payment.id, refunded=refunded,
+                amount=refunded - payment.refunded,
+            )  # fmt: skip
+            await self._enqueue(tx, told, f"payment:{payment.id}:refunded:{refunded}")
         return refunded, sums["disputed"]  # type: ignore[index]
 
     async def refund_seen(self, tx: Tx, payment: Payment, seen: RefundSeen) -> None:
@@ -217,12 +236,24 @@ class Ledger:
         counted, counts = known and was != "failed", status != "failed"
         if counts and not counted and was != "failed":
             await self.books.post(tx, payment.owner, "refund", payment.money(seen.amount), seen.id)
+            await self._announce_refund(tx, payment, made, seen.amount)
         elif counted and not counts:
             await self.books.post(tx, payment.owner, "refund_failed", payment.money(seen.amount), seen.id)
+            failed = RefundFailed(
+                booking_id=payment.booking_id, payment_id=payment.id, refund_id=made, amount=seen.amount
+            )
+            await self._enqueue(tx, failed, f"refund:{made}:failed")
         if status == "failed" and was != "failed":
             await self._refund_failed(tx, payment, made)
         if (status == "succeeded") != (was == "succeeded"):
             await self._credit(tx, payment, await tx.fetchval(SQL.sum_arrived, payment.id))
+
+    async def _announce_refund(self, tx: Tx, payment: Payment, refund_id: UUID, amount: int) -> None:
+        """One message for each refund, also for a second one of the same amount."""
+        refunded = PaymentRefunded(
+            booking_id=payment.booking_id, payment_id=payment.id, amount=amount, refund_id=refund_id
+        )
+        await self._enqueue(tx, refunded, f"refund:{refund_id}:announced")
 
     async def _refund_failed(self, tx: Tx, payment: Payment, refund_id: UUID) -> None:
         await self.attention.ask(
@@ -275,16 +306,13 @@ class Ledger:
             was=payment.status,
             **({"failure": failure} if failure else {}),
         )
-        await self._announce(tx, payment, captured, refunded)
+        await self._announce(tx, payment, captured)
 
-    async def _announce(self, tx: Tx, payment: Payment, captured: int, refunded: int) -> None:
+    async def _announce(self, tx: Tx, payment: Payment, captured: int) -> None:
         about = {"booking_id": payment.booking_id, "payment_id": payment.id}
         if captured > payment.captured and captured >= payment.amount.amount:
             await self._enqueue(tx, PaymentCaptured(**about), f"payment:{payment.id}:captured")
             await self._enqueue(tx, IssueInvoice(payment_id=payment.id), f"payment:{payment.id}:invoice")
-        if refunded > payment.refunded:
-            told = PaymentRefunded(**about, refunded=refunded)
-            await self._enqueue(tx, told, f"payment:{payment.id}:refunded:{refunded}")
 
     async def _follow(self, tx: Tx, booking: _Standing, payment: Payment, intent: Intent) -> None:
         """What the money's state means for the booking. Runs at every settling, so a lost step is made up for."""

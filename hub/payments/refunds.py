@@ -1,5 +1,6 @@
 """Giving money back: asked for under a lock, carried out by a job, under one key for ever."""
 
+import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -15,11 +16,28 @@ from hub.core.errors import Conflict, FieldError, Invalid, NotFound, ProviderPer
 from hub.core.jobs import Job, every, job
 from hub.core.money import Money
 from hub.core.rows import RowKey, Sweep
+from hub.core.vault import Vault
 from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, Gateways
 from hub.payments.ledger import SQL, Ledger
 from hub.payments.model import Payment
 
 STRANDED = timedelta(seconds=60)
+
+
+REPEATED_WITHIN = timedelta(minutes=10)
+"""Two refunds of the same amount within this time may be one that was asked for twice."""
+
+
+class RefundRepeated(Conflict):
+    """The same amount of this payment has been given back minutes ago."""
+
+    code = "refund_repeated"
+
+    def __init__(self, amount: Money, ago: timedelta, confirmation: str) -> None:
+        minutes = int(ago.total_seconds()) // 60
+        when = f"{minutes} minutes ago" if minutes > 1 else "a moment ago"
+        text = f"{amount.display} of this payment has been given back {when}. Confirm to give it back once more."
+        super().__init__(text, confirmation=confirmation)
 
 
 class RefundPayment(Job, kind="payment.refund", attempts=20):
@@ -54,20 +72,43 @@ class Refunds:
     gateways: Gateways
     clock: Clock
     ids: Ids
+    vault: Vault
 
-    async def ask(self, payment_id: UUID, *, amount: Money | None, reason: str) -> Refund:
+    async def ask(
+        self,
+        payment_id: UUID,
+        *,
+        amount: Money | None,
+        reason: str,
+        keyed: bool = False,
+        confirmation: str | None = None,
+    ) -> Refund:
         """For staff: a part, or the rest when no amount is named.
 
-        Raises NotFound, Conflict `nothing_to_refund` or `refund_exceeds_captured`, Invalid for another currency or an
+        `keyed`: the request bears an idempotency key, so that a repetition is meant. Otherwise a part that was given
+        back minutes ago is given again only with the `confirmation` that RefundRepeated carries. Raises NotFound,
+        Conflict `nothing_to_refund` or `refund_exceeds_captured`, RefundRepeated, Invalid for another currency or an
         amount that the provider cannot give back.
         """
         async with self.db.transaction() as tx:
             if await tx.fetchval(SQL.booking_of, payment_id) is None:
                 raise NotFound("There is no such payment.", code="payment_not_found")
+            if amount is not None and not keyed:
+                await self._check_repeated(tx, payment_id, amount, confirmation)
             refund = await self.request(tx, payment_id, amount=amount, reason=reason)
         if refund is None:
             raise Conflict("Nothing is left to give back.", code="nothing_to_refund")
         return refund
+
+    async def _check_repeated(self, tx: Tx, payment_id: UUID, amount: Money, confirmation: str | None) -> None:
+        """Raises RefundRepeated. A confirmation is good once: it names the refund that it was asked about."""
+        await self.ledger.locked(tx, payment_id)
+        row = await tx.fetchrow(SQL.same_refund, payment_id, amount.amount, self.clock.now() - REPEATED_WITHIN)
+        if row is None:
+            return
+        expected = self.vault.mark("refund_confirmation", f"{payment_id}:{amount.amount}:{row['id']}").hex()
+        if confirmation is None or not hmac.compare_digest(confirmation.encode(), expected.encode()):
+            raise RefundRepeated(amount, self.clock.now() - row["created_at"], expected)
 
     async def request(self, tx: Tx, payment_id: UUID, *, amount: Money | None, reason: str) -> Refund | None:
         """Writes the wish down with its job. None when nothing is left. The payment's lock makes wishes queue up."""

@@ -186,7 +186,7 @@ class Acts:
         for one in payments[-1:]:
             amount = None if share is None else one.money(max(1, int(one.amount.amount * share)))
             with about(actor="staff:torture"):
-                await self._serve(partial(_refund, one.id, amount))
+                await self._serve(partial(_refund, one.id, amount, event.facts.get("keyed", True)))
 
     async def _dispute(self, event: Event) -> None:
         intent = self._intent(self._party(event))
@@ -228,5 +228,5 @@ class Acts:
         return [one for one in every if one.passengers[0]["surname"] == who.surname]
 
 
-async def _refund(payment_id: UUID, amount: Money | None, services: Any) -> None:
-    await services.money.refunds.ask(payment_id, amount=amount, reason="goodwill")
+async def _refund(payment_id: UUID, amount: Money | None, keyed: bool, services: Any) -> None:
+    await services.money.refunds.ask(payment_id, amount=amount, reason="goodwill", keyed=keyed)

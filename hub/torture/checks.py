@@ -1,5 +1,6 @@
 """What has to be true when all is over, by the books of the sandbox and of the hub."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -7,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.sandbox.stripe.state import Object, stripe_of
+from adapters.stripe.wire import from_wire
 from hub.payments import books
 from hub.reconcile.model import FOR_PEOPLE
 from hub.torture.acts import Acts, Party
@@ -173,6 +175,24 @@ def one_message(case: Case) -> str | None:
     return f"{len(case.texts)} texts" if len(case.texts) > 1 else None
 
 
+def refunds_told(case: Case) -> str | None:
+    """Each refund is told once, with its own amount"""
+    captured = {one["id"]: one["currency"].upper() for one in case.charges if one["captured"]}
+    made = Counter(
+        from_wire(one["amount"], captured[one["charge"]]).display for one in case.refunds if one["charge"] in captured
+    )
+    subjects = [one["subject"] for one in case.mails if "Refund for booking" in one["subject"]]
+    announced = Counter(one.rpartition(": ")[2] for one in subjects if "has not arrived" not in one)
+    if announced - made:
+        return f"told {dict(announced)}, refunds {dict(made)}"
+    lasting = Counter(
+        from_wire(one["amount"], captured[one["charge"]]).display
+        for one in case.refunds
+        if one["charge"] in captured and one["status"] in {"succeeded", "pending"}
+    )
+    return f"not told: {dict(lasting - announced)}" if lasting - announced and not case.unheard else None
+
+
 def told(case: Case) -> str | None:
     """Who is confirmed has been told by e-mail and by text"""
     if case.booking["status"] != "confirmed":
@@ -316,9 +336,9 @@ EXPECTED = frozenset({
 """What the world outside can bring about by itself. The others would be the hub's own doing."""
 
 RULES: tuple[Rule, ...] = (
-    one_order, one_capture, one_message, told, money_for_ticket, ticket_for_money, whole_sum, held_for_nothing,
-    came_to_an_end, stays_cancelled, paid_in_time, books_agree, refunds_agree, disputes_agree, booking_shows_payment,
-    no_false_alarm,
+    one_order, one_capture, one_message, refunds_told, told, money_for_ticket, ticket_for_money, whole_sum,
+    held_for_nothing, came_to_an_end, stays_cancelled, paid_in_time, books_agree, refunds_agree, disputes_agree,
+    booking_shows_payment, no_false_alarm,
 )  # fmt: skip
 
 

@@ -199,7 +199,8 @@ def _unheard(dice: Dice) -> list[Event]:
 
 def _staff(dice: Dice) -> list[Event]:
     """A person gives a part back, or all; often with a second click, or a colleague's."""
-    facts = {"who": dice.who, "share": dice.roll.choice((None, 1.0, 0.4, 0.4))}
+    share = dice.roll.choice((None, 1.0, 0.4, 0.4))
+    facts = {"who": dice.who, "share": share, "keyed": dice.roll.random() < 0.5}  # noqa: PLR2004 (else: ask first)
     at = dice.afterwards()
     events = [Event("repay", at, facts)]
     if dice.roll.random() < 0.4:  # noqa: PLR2004

@@ -9,6 +9,35 @@ returning *;
 -- name: find_by_idempotency_key
 select * from bookings where customer_id = $1 and idempotency_key = $2;
 
+-- name: lock_customer
+-- One new booking at a time. Rows that only refer to the customer do not wait for it.
+select id from customers where id = $1 for no key update;
+
+-- name: find_duplicate
+-- The first booking that still stands with one of these travelers on one of these flights.
+with flights as (
+    select * from unnest($2::text[], $3::text[], $4::text[]) as f (carrier, flight_number, departs_on)
+), people as (
+    select * from unnest($5::text[], $6::text[], $7::date[]) as p (given_name, family_name, born_on)
+)
+select b.id, b.reference from bookings b
+where b.customer_id = $1
+    and b.status not in ('failed', 'cancelled', 'expired')
+    and not (b.status = 'pending' and b.expires_at <= $8
+        and b.payment_status in ('unpaid', 'requires_action', 'failed', 'released'))
+    and exists (
+        select from booking_travelers t join people p
+            on lower(t.given_name) = lower(p.given_name) and lower(t.family_name) = lower(p.family_name)
+            and t.born_on = p.born_on
+        where t.booking_id = b.id
+    )
+    and exists (
+        select from jsonb_path_query(b.itinerary, '$.slices[*].segments[*]') as s join flights f
+            on s ->> 'carrier' = f.carrier and ltrim(s ->> 'flight_number', '0') = f.flight_number
+            and left(s ->> 'departs_at', 10) = f.departs_on
+    )
+order by b.created_at limit 1;
+
 -- name: insert_traveler
 insert into booking_travelers (
     booking_id, position, title, gender, given_name, family_name, born_on, nationality, email, phone,

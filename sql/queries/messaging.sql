@@ -1,7 +1,9 @@
 -- name: insert_message
 -- A fact is told once: nothing comes back when it has been written down before.
-insert into messages (id, fact, customer_id, booking_id, payment_id, channel, template, recipient, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+insert into messages (
+    id, fact, customer_id, booking_id, payment_id, channel, template, recipient, created_at, updated_at, amount
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
 on conflict (fact) do nothing
 returning id;
 

@@ -73,6 +73,11 @@ returning *;
 insert into refunds (id, payment_id, amount, currency, reason, created_at, updated_at, requested_by)
 values ($1, $2, $3, $4, $5, $6, $6, $7);
 
+-- name: same_refund
+-- The latest of the same amount since then, whoever asked for it.
+select id, created_at from refunds where payment_id = $1 and amount = $2 and created_at > $3 and status <> 'failed'
+order by created_at desc, id desc limit 1;
+
 -- name: a_refund_has_failed
 select exists (select 1 from refunds where payment_id = $1 and status = 'failed');
 

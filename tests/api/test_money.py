@@ -66,7 +66,9 @@ async def test_a_part_goes_back_and_the_books_balance(running: Running, paid: di
 async def test_twenty_at_once_never_give_back_more_than_was_taken(running: Running, paid: dict[str, Any]):
     price, currency = paid["total"]["amount"], paid["total"]["currency"]
     body = {"booking_id": paid["id"], "amount": price // 7, "currency": currency, "reason": "all at once"}
-    answers = await asyncio.gather(*(running.call("POST", "/api/payments/refund", body) for _ in range(20)))
+    answers = await asyncio.gather(
+        *(running.call("POST", "/api/payments/refund", body, **{"Idempotency-Key": f"{one}"}) for one in range(20))
+    )
     assert sorted(status for status, _ in answers) == [201] * 7 + [409] * 13
 
     async def all_back() -> bool:
