@@ -25,6 +25,7 @@ LOOPS = {
     "hub.reconcile.breaks._closed": "the breaks that one transaction has closed",
     # Tries of one thing, one after the other.
     "hub.bookings.desk._insert": "references, until one is free",
+    "hub.payments.cashier.start": "payments of one booking, until one can be paid",
     "hub.completions.chain.run": "models, until one answers",
     "hub.core.attempts._record": "tries to write down one outcome",
     "hub.core.cache_shared.alone": "looks for one answer",

@@ -143,9 +143,8 @@ update supplier_orders set lease_until = $2 where booking_id = $1;
 
 -- name: stranded
 -- Paid for and not finished: a job was lost, a process died, or a supplier left us in the dark. Ordered and captured
--- below the amount is for people.
--- Those that have a job,
--- or one that was held a moment ago, are left out: they would take the place of others.
+-- below the amount is for people. Those that have a job, or one that was held a moment ago, are left out: they would
+-- take the place of others.
 select b.id from bookings b join supplier_orders o on o.booking_id = b.id
 where (b.status in ('ordering', 'order_unknown', 'ordered')
        or (b.status = 'pending' and b.payment_status in ('authorised', 'paid')))
