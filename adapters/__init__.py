@@ -97,15 +97,19 @@ class _Builder:
         return tuple(one.get_secret_value() for one in section.webhook_secrets)
 
     def kiwi(self) -> tuple[Any, WebhookSource]:
-        from adapters.kiwi import Kiwi, KiwiWebhooks
+        from adapters.kiwi import Contact, Kiwi, KiwiWebhooks
 
         section = self.settings.kiwi
+        contact = Contact(section.contact_email, section.contact_phone)
+        if section.resolved is Mode.SANDBOX:
+            contact = Contact(self.sandbox.kiwi_rules.contact_email, self.sandbox.kiwi_rules.contact_phone)
         supplier = Kiwi(
             self.transport,
             api_key=self.secret(section, "api_key", "sandbox"),
             base_url=self.base_url(section),
             clock=self.clock,
             zone=self.locations.zone,
+            contact=contact,
             poll=0.1 if section.resolved is Mode.SANDBOX else 2.0,
         )
         token = self.secret(section, "webhook_token", self.sandbox.kiwi_webhook_token)

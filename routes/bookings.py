@@ -1,16 +1,17 @@
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from hub.bookings import Booking, Bookings, BookingStatus, Contact, NewBooking, PaymentStatus
+from hub.bookings import Booking, Bookings, BookingStatus, Contact, NewBooking, PaymentStatus, describe_failure
 from hub.bookings.calendar import itinerary_ics
 from hub.core.errors import NotFound
 from hub.flights import Traveller
 from hub.story import Chapter, Stories
 from routes.request import OWN_MONEY, TRAVELLER, ApiModel, Call, Reply, delete, get, patch, post
-from routes.views import Country, Email, LastFailureOut, MoneyOut, Name, Page, PageQuery, Phone
+from routes.views import Country, Email, LastFailureOut, MoneyOut, Page, PageQuery, PersonName, Phone
 
 TAGS = ("bookings",)
 _GENDERS = {"male": "m", "female": "f"}
@@ -32,8 +33,8 @@ class Document(ApiModel):
 class TravelerIn(ApiModel):
     title: Annotated[Literal["mr", "ms", "mrs", "miss", "dr"], BeforeValidator(_title)]
     gender: Annotated[Literal["m", "f"], BeforeValidator(_gender)]
-    given_name: Name
-    family_name: Name
+    given_name: PersonName | None = Field(default=None, description="none: the family name is the only name")
+    family_name: PersonName
     born_on: date = Field(ge=date(1900, 1, 1), examples=["1990-05-17"])
     nationality: Country
     email: Email | None = None
@@ -41,11 +42,12 @@ class TravelerIn(ApiModel):
     document: Document | None = None
 
     def to_domain(self) -> Traveller:
-        same = self.model_dump(exclude={"document"})
+        same = self.model_dump(exclude={"document", "given_name"})
         document = self.document
         return Traveller(
             **same,
-            document_number=document.number if document else None,
+            given_name=self.given_name or "",
+            document_number=document.number.replace(" ", "").upper() if document else None,
             document_expires_on=document.expires_on if document else None,
         )
 
@@ -79,12 +81,28 @@ class BookingPatch(ApiModel):
 class TravelerOut(ApiModel):
     title: str
     gender: str
-    given_name: str
+    given_name: str = Field(description="empty where the family name is the only name")
     family_name: str
     born_on: date
     nationality: str
     email: str | None
     phone: str | None
+
+
+class AirlineReferenceOut(ApiModel):
+    """One ticket: the reference at the airline, and the flights on it as carrier and number."""
+
+    reference: str = Field(examples=["K7NQ4X"])
+    flights: list[str] = Field(examples=[["BA117"]])
+
+
+class BaggageOut(ApiModel):
+    """The bags of one traveler. Null is unknown, never zero."""
+
+    hold: int | None
+    hand: int | None
+    hold_kg: int | None = Field(description="of one bag")
+    hand_kg: int | None
 
 
 class ContactOut(ApiModel):
@@ -103,7 +121,10 @@ class BookingOut(ApiModel):
     last_failure: LastFailureOut | None = Field(
         description="why the last attempt to pay was declined, until the money is held"
     )
+    failure_message: str | None = Field(description="the same in words, with the details that were not accepted")
     supplier_reference: str | None
+    airline_references: list[AirlineReferenceOut] = Field(description="one for each ticket, once it has been issued")
+    baggage: list[BaggageOut] = Field(description="of each traveler, once it has been ordered")
     itinerary: dict[str, Any] = Field(description="the offer as it was booked")
     travelers: list[TravelerOut]
     contact: ContactOut
@@ -125,6 +146,9 @@ class BookingOut(ApiModel):
             total=MoneyOut.of(booking.total),
             new_total=MoneyOut.of(booking.new_total) if booking.new_total is not None else None,
             travelers=[TravelerOut(**{name: getattr(one, name) for name in shown}) for one in booking.travelers],
+            failure_message=describe_failure(booking),
+            airline_references=[AirlineReferenceOut(**one.as_json()) for one in booking.airline_references],
+            baggage=[BaggageOut(**asdict(bags)) for bags in booking.baggage],
             contact=ContactOut(email=booking.contact.email, phone=booking.contact.phone),
             last_failure=LastFailureOut.of(booking.last_failure),
             **{name: getattr(booking, name) for name in same.split()},
@@ -147,7 +171,11 @@ class BookingRoutes:
 
     @post("/api/bookings", status=201, who=OWN_MONEY, idempotent=True, tags=TAGS)
     async def create(self, call: Call, body: BookingIn) -> BookingOut:
-        """Book an offer, at the hub's own price. It is kept until `expires_at` for the payment."""
+        """Book an offer, at the hub's own price. It is kept until `expires_at` for the payment.
+
+        What the offer's check names as `requirements` is enforced, with a pointer for each field. An empty telephone
+        number of the contact is filled with the profile's.
+        """
         wanted = NewBooking(
             offer_id=body.offer_id,
             travelers=tuple(one.to_domain() for one in body.travelers),

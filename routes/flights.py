@@ -1,12 +1,13 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from hub.core.charge_limits import ChargeRefusal
-from hub.flights import Cabin, FlightQuery, Flights
+from hub.flights import Cabin, DocumentNeed, FlightOffer, FlightQuery, Flights, Requirements
 from hub.flights.snapshot import money_json
 from routes.request import ANYONE, ApiModel, Call, Reply, get, post
 from routes.views import Currency, MoneyOut
@@ -93,6 +94,10 @@ class OfferOut(ApiModel):
     stops: int
     duration_s: int
     self_transfer: bool
+    tickets: int | None
+    separate_tickets: bool = Field(
+        description="more than one ticket: a missed flight of one does not protect the others"
+    )
     bags_included: int | None
     refundable: bool | None
     changeable: bool | None
@@ -125,12 +130,67 @@ class SearchOut(ApiModel):
     locations: dict[str, dict[str, str]]
 
 
+class ContactRulesOut(ApiModel):
+    """Digits count with the country code."""
+
+    phone_required: bool
+    phone_min_digits: int
+    phone_max_digits: int
+
+
+class NameRulesOut(ApiModel):
+    pattern: str = Field(description="a regular expression for a given name and a family name")
+    characters: str = Field(description="the same in words")
+    max_length: int
+    mononym_allowed: bool = Field(description="whether a traveler may have a family name only")
+
+
+class DocumentRulesOut(ApiModel):
+    """Passport or identity card."""
+
+    need: DocumentNeed
+    number_pattern: str
+    number_max_length: int
+    valid_on: date = Field(description="the last day of the journey, on which the document must still be valid")
+
+
+class AgeRulesOut(ApiModel):
+    """In whole years."""
+
+    child_from: int = Field(description="younger than this is an infant")
+    adult_from: int = Field(description="younger than this is a child")
+    counted_on: date = Field(description="the day of the last landing, on which the age counts")
+    alone_from: int | None = Field(description="somebody of this age has to travel along; null: nobody has to")
+
+
+class RequirementsOut(ApiModel):
+    """What the supplier asks of the travelers of a booking; `POST /api/bookings` enforces it."""
+
+    contact: ContactRulesOut
+    names: NameRulesOut
+    document: DocumentRulesOut
+    ages: AgeRulesOut
+    nationalities: list[str] = Field(description="ISO 3166-1 alpha-2, and XK")
+
+    @classmethod
+    def of(cls, requirements: Requirements, offer: FlightOffer) -> Self:
+        last = offer.last_landing
+        return cls(
+            contact=ContactRulesOut(**asdict(requirements.contact)),
+            names=NameRulesOut(**asdict(requirements.names)),
+            document=DocumentRulesOut(**asdict(requirements.document), valid_on=last),
+            ages=AgeRulesOut(**asdict(requirements.ages), counted_on=last),
+            nationalities=sorted(requirements.nationalities),
+        )
+
+
 class CheckOut(ApiModel):
     offer: OfferOut
     available: bool
     price_changed: bool
     previous_total: MoneyOut
     total: MoneyOut | None
+    requirements: RequirementsOut | None = Field(description="null when the offer cannot be had any more")
     checked_at: datetime
 
 
@@ -179,15 +239,17 @@ class FlightRoutes:
 
     @get("/api/flights/offers/{offer_id}", who=ANYONE, tags=TAGS, reply=CheckOut)
     async def check(self, call: Call, offer_id: str) -> Reply:
-        """Ask the supplier whether an offer still stands, and at what price."""
+        """Ask the supplier whether an offer still stands, at what price, and what it requires of the travelers."""
         found = await self._flights.check(offer_id)
+        offer, rules = found.stored.offer, found.requirements
         return Reply(
             {
                 "offer": found.stored.public,
                 "available": found.available,
                 "price_changed": found.price_changed,
-                "previous_total": money_json(found.stored.offer.total),
+                "previous_total": money_json(offer.total),
                 "total": money_json(found.total) if found.total else None,
+                "requirements": RequirementsOut.of(rules, offer).model_dump(mode="json") if rules else None,
                 "checked_at": found.checked_at.isoformat(),
             }
         )

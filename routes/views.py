@@ -1,6 +1,7 @@
 """What more than one route shows or reads."""
 
 import re
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
@@ -8,17 +9,30 @@ from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, StringCon
 
 from hub.bookings import Decline
 from hub.core.money import Money
+from hub.core.phones import normalize_phone
 from routes.request import ApiModel
 
 T = TypeVar("T")
 
 
-def _phone(text: str) -> str:
-    digits = re.sub(r"[\s().-]", "", text)
-    digits = f"+{digits[2:]}" if digits.startswith("00") else digits
-    if not re.fullmatch(r"\+[1-9]\d{6,14}", digits, re.ASCII):
-        raise ValueError("a telephone number with its country code, such as +447700900123")
-    return digits
+def _person_name(value: Any) -> Any:
+    """NFC, one kind of space and of apostrophe; what a name cannot hold is refused by `_check_name`."""
+    if not isinstance(value, str):
+        return value
+    text = re.sub(r"[\u2018\u2019\u02bc\u00b4`]", "'", unicodedata.normalize("NFC", value))
+    return re.sub("[ \u00a0\u2000-\u200a\u202f\u3000]+", " ", text).strip()
+
+
+def _check_name(name: str) -> str:
+    """One line of letters of any script, spaces, hyphens, apostrophes and dots: no markup, digits, emoji, nor what
+    cannot be seen.
+    """
+    for character in name:
+        if unicodedata.category(character)[0] not in "LM" and character not in " -'.·":
+            raise ValueError("a name in one line of letters, spaces, hyphens and apostrophes")
+    if not any(unicodedata.category(character)[0] == "L" for character in name):
+        raise ValueError("a name has letters")
+    return name
 
 
 def _lower(value: Any) -> Any:
@@ -29,8 +43,15 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
-Phone = Annotated[str, Field(max_length=40, examples=["+447700900123"]), AfterValidator(_phone)]
+Phone = Annotated[str, Field(max_length=40, examples=["+447700900123"]), AfterValidator(normalize_phone)]
 Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"]), AfterValidator(_lower)]
+PersonName = Annotated[
+    str,
+    BeforeValidator(_person_name),
+    StringConstraints(min_length=1, max_length=80),
+    AfterValidator(_check_name),
+    Field(description="one line of letters, spaces, hyphens and apostrophes", examples=["Ada"]),
+]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Currency = Annotated[str, BeforeValidator(_upper), StringConstraints(pattern=r"^[A-Z]{3}$")]
 Country = Annotated[str, BeforeValidator(_upper), StringConstraints(pattern=r"^[A-Z]{2}$")]

@@ -352,7 +352,8 @@ CREATE TABLE public.booking_travelers (
     email text,
     phone text,
     document_number text,
-    document_expires_on date
+    document_expires_on date,
+    document bytea
 );
 
 CREATE TABLE public.bookings (
@@ -379,6 +380,9 @@ CREATE TABLE public.bookings (
     confirmed_at timestamp with time zone,
     new_amount bigint,
     last_failure jsonb,
+    refusal jsonb DEFAULT '[]'::jsonb NOT NULL,
+    airline_references jsonb DEFAULT '[]'::jsonb NOT NULL,
+    baggage jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT bookings_amount_check CHECK ((amount > 0)),
     CONSTRAINT bookings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT bookings_new_amount_check CHECK ((new_amount > 0)),
@@ -471,7 +475,8 @@ CREATE TABLE public.flight_searches (
     query jsonb NOT NULL,
     offers jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
-    expires_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL,
+    requirements jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
 CREATE TABLE public.idempotency_keys (
@@ -1347,6 +1352,8 @@ CREATE UNIQUE INDEX attention_open ON public.attention USING btree (kind, COALES
 CREATE INDEX audit_logs_booking ON public.audit_logs USING btree (booking_id, id) WHERE (booking_id IS NOT NULL);
 
 CREATE INDEX audit_logs_customer ON public.audit_logs USING btree (customer_id, id) WHERE (customer_id IS NOT NULL);
+
+CREATE INDEX booking_travelers_unsealed ON public.booking_travelers USING btree (booking_id) WHERE ((document_number IS NOT NULL) OR (document_expires_on IS NOT NULL));
 
 CREATE INDEX bookings_changed ON public.bookings USING btree (updated_at);
 

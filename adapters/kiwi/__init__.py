@@ -2,5 +2,6 @@
 
 from adapters.kiwi.client import Kiwi
 from adapters.kiwi.webhooks import KiwiWebhooks
+from adapters.kiwi.wire import Contact
 
-__all__ = ["Kiwi", "KiwiWebhooks"]
+__all__ = ["Contact", "Kiwi", "KiwiWebhooks"]

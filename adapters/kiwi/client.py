@@ -6,9 +6,12 @@ from urllib.parse import quote
 import orjson
 
 from adapters.kiwi import wire
+from adapters.kiwi.baggage import BagsGone, order_data, ordered_bags
+from adapters.kiwi.refusals import read_reasons
+from adapters.kiwi.requirements import read_requirements
 from adapters.transport import Answer, Call, Sender, refusal, unreadable
 from hub.core.clock import Clock
-from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTimeout
+from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderReason, ProviderTimeout
 from hub.core.money import Money
 from hub.flights import FlightOffer, FlightQuery, OrderRequest, OrderState, PlacedOrder, PriceCheck
 from hub.resilience.deadline import bounded
@@ -23,12 +26,23 @@ _WRONG_QUESTION = frozenset({400, 404, 422})
 
 
 class Kiwi:
-    """Search, price check and order desk. `poll` is the pause between two price checks, in seconds (Kiwi: 2 to 3)."""
+    """Search, price check and order desk. `poll` is the pause between two price checks, in seconds (Kiwi: 2 to 3).
+
+    `contact` is given for every passenger in the place of their own address and number.
+    """
 
     name = "kiwi"
 
     def __init__(
-        self, transport: Sender, *, api_key: str, base_url: str, clock: Clock, zone: wire.Zone, poll: float = 2.0
+        self,
+        transport: Sender,
+        *,
+        api_key: str,
+        base_url: str,
+        clock: Clock,
+        zone: wire.Zone,
+        contact: wire.Contact | None = None,
+        poll: float = 2.0,
     ) -> None:
         self._transport = transport
         self._headers = {"apikey": api_key, "Accept": "application/json"}
@@ -36,6 +50,7 @@ class Kiwi:
         self._clock = clock
         self._poll = poll
         self._zone = zone
+        self._contact = contact or wire.Contact()
 
     async def ping(self) -> None:
         """One harmless read, to see whether the key is good."""
@@ -63,7 +78,7 @@ class Kiwi:
                 return PriceCheck(available=False, total=None)
             session = str(document.get("session_id") or params.get("session_id", ""))
             if document.get("flights_checked"):
-                return PriceCheck(available=True, total=_total(document, answer, offer), session=session)
+                return _price_check(document, answer, offer, session)
             if self._clock.monotonic() + self._poll >= ends_at:
                 raise ProviderTimeout("kiwi", "did not finish checking the price")
             params["session_id"] = session
@@ -71,8 +86,11 @@ class Kiwi:
 
     async def place(self, request: OrderRequest) -> PlacedOrder:
         """Freezes the money for it. Nothing is bought before `confirm`; Kiwi lets it lapse by itself."""
-        body = orjson.dumps(wire.save_body(request))
-        answer = await self._send("save_booking", "POST", "/v2/booking/save_booking", body=body)
+        try:
+            body = wire.save_body(request, self._contact)
+        except BagsGone:
+            raise ProviderPermanent("kiwi", "has no such bags any more", provider_code="bags_gone") from None
+        answer = await self._send("save_booking", "POST", "/v2/booking/save_booking", body=orjson.dumps(body))
         document = self._document(answer)
         if document.get("flights_invalid"):
             raise ProviderPermanent("kiwi", "has sold out", provider_code="sold_out")
@@ -84,6 +102,7 @@ class Kiwi:
             order_id=str(document["booking_id"]),
             transaction_id=str(document.get("transaction_id") or ""),
             secret={"auth_token": document.get("auth_token")},
+            baggage=ordered_bags(request.check.order_data, body["baggage"], len(request.travellers)),
         )
 
     async def confirm(self, placed: PlacedOrder) -> None:
@@ -133,7 +152,7 @@ class Kiwi:
     def _document(self, answer: Answer) -> dict[str, Any]:
         """The JSON object of a good answer. Raises what a bad one means."""
         if not answer.ok:
-            raise refusal(answer, code=_code(answer))
+            raise refusal(answer, code=_code(answer), reasons=_reasons(answer))
         try:
             document = answer.json()
         except ValueError as error:
@@ -150,12 +169,31 @@ def _total(document: dict[str, Any], answer: Answer, offer: FlightOffer) -> Mone
         raise unreadable(answer) from error
 
 
+def _price_check(document: dict[str, Any], answer: Answer, offer: FlightOffer, session: str) -> PriceCheck:
+    return PriceCheck(
+        available=True,
+        total=_total(document, answer, offer),
+        session=session,
+        requirements=read_requirements(document),
+        order_data=order_data(document),
+    )
+
+
+def _reasons(answer: Answer) -> tuple[ProviderReason, ...]:
+    try:
+        return read_reasons(answer.json()) if answer.status in _WRONG_QUESTION else ()
+    except ValueError:
+        return ()
+
+
 def _code(answer: Answer) -> str | None:
     """Kiwi has no error codes: these are ours, for the sentences of theirs that matter."""
     if answer.status not in _WRONG_QUESTION:
         return None
     if b"xpired booking token" in answer.body:
         return "offer_gone"
+    if b'"bnum"' in answer.body:
+        return "bags_gone"
     return "currency_not_supported" if b'"curr' in answer.body else None
 
 

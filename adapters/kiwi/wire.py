@@ -6,14 +6,25 @@ check_flights are EUR with a `conversion`; bags cost EUR; a technical stop is a 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, Literal
 
+from adapters.kiwi.baggage import choose_bags
 from hub.core.money import Money
-from hub.flights import Cabin, FlightOffer, FlightQuery, OrderRequest, OrderState, Segment, Slice, Traveller
+from hub.flights import (
+    AirlineReference,
+    Cabin,
+    FlightOffer,
+    FlightQuery,
+    OrderRequest,
+    OrderState,
+    Segment,
+    Slice,
+    Traveller,
+)
 
 LIFE = timedelta(minutes=30)
 """How long a booking token lives. Kiwi does not say it in its answer, so it is assumed from the time of receipt."""
@@ -73,6 +84,7 @@ def _offer(
         directions = 1 if query.return_date is None else 2
         if len(slices) != directions or not isinstance(token, str) or not token or total.amount <= 0:
             return None
+        tickets = _tickets(one)
         return FlightOffer(
             id=str(one.get("id", "")),
             provider="kiwi",
@@ -83,7 +95,9 @@ def _offer(
             expiry_assumed=True,
             bags_included=1 if _free_bag(one) else None,
             self_transfer=bool(one.get("virtual_interlining"))
+            or (tickets or 1) > len(slices)
             or any(segment.self_transfer_before for direction in slices for segment in direction.segments),
+            tickets=tickets,
             seats_left=_seats(one),
             hidden_city=bool(one.get("hidden_city_ticketing")),
             throwaway=bool(one.get("throw_away_ticketing")),
@@ -96,6 +110,12 @@ def _free_bag(one: dict[str, Any]) -> bool:
     """A first bag that costs nothing is included; no price, or any price, says nothing of what is."""
     prices = one.get("bags_price")
     return isinstance(prices, dict) and "1" in prices and prices["1"] == 0
+
+
+def _tickets(one: dict[str, Any]) -> int | None:
+    """`pnr_count`: more of them than directions means that a direction is made of several tickets."""
+    count = one.get("pnr_count")
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
 
 
 def _seats(one: dict[str, Any]) -> int | None:
@@ -168,10 +188,13 @@ def _utc(text: str) -> datetime:
 
 
 def check_params(offer: FlightOffer, query: FlightQuery) -> dict[str, str]:
-    """The query string of GET /v2/booking/check_flights, but for the session."""
+    """The query string of GET /v2/booking/check_flights, but for the session.
+
+    `bnum` is the number of hold bags for each traveler: also one that costs nothing has to be asked for.
+    """
     return {
         "booking_token": offer.provider_ref,
-        "bnum": "0",
+        "bnum": str(offer.bags_included or 0),
         "adults": str(query.adults),
         "children": str(query.children),
         "infants": str(query.infants),
@@ -213,39 +236,55 @@ def _close(one: Money, other: Money) -> bool:
     return difference < 1 or difference <= other.major * ROUNDING
 
 
-def save_body(request: OrderRequest) -> dict[str, Any]:
-    """What POST /v2/booking/save_booking wants to know."""
-    last = request.query.return_date or request.query.departure_date
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What every passenger is given as e-mail address and telephone number; None: the travelers' own.
+
+    Live, Kiwi wants the address of the deposit account and a telephone number of the agency.
+    """
+
+    email: str | None = None
+    phone: str | None = None
+
+
+def save_body(request: OrderRequest, contact: Contact) -> dict[str, Any]:
+    """What POST /v2/booking/save_booking wants to know. Raises BagsGone for bags that cannot be had any more."""
     return {
         "lang": "en",
         "locale": "en",
         "booking_token": request.offer.provider_ref,
-        "session_id": request.session,
+        "session_id": request.check.session,
         "currency": request.offer.total.currency,
-        "passengers": [
-            _passenger(one, one.kind_on(last), request.contact_email, request.contact_phone)
-            for one in request.travellers
-        ],
-        "baggage": [],
+        "passengers": [_passenger(one, request, contact) for one in request.travellers],
+        "baggage": choose_bags(request.check.order_data, kinds(request), request.offer.bags_included or 0),
     }
 
 
-def _passenger(one: Traveller, kind: str, email: str, phone: str | None) -> dict[str, Any]:
+def kinds(request: OrderRequest) -> list[str]:
+    """adult, child or infant, for each traveler."""
+    last, ages = request.offer.last_landing, request.check.requirements.ages
+    return [one.kind_on(last, ages) for one in request.travellers]
+
+
+def _passenger(one: Traveller, request: OrderRequest, contact: Contact) -> dict[str, Any]:
+    """Kiwi wants two names: who has only one has it twice, as airlines print it."""
+    ages, document = request.check.requirements.ages, request.check.requirements.document.need != "none"
+    expires_on = one.document_expires_on if document else None
     return {
-        "name": one.given_name,
+        "name": one.given_name or one.family_name,
         "surname": one.family_name,
         "title": "Mr" if one.gender == "m" else "Ms",
         "birthday": one.born_on.isoformat(),
         "nationality": one.nationality,
-        "category": kind,
-        "cardno": one.document_number,
-        "expiration": one.document_expires_on.isoformat() if one.document_expires_on else None,
-        "email": one.email or email,
-        "phone": one.phone or phone or "",
+        "category": one.kind_on(request.offer.last_landing, ages),
+        "cardno": one.document_number if document else None,
+        "expiration": expires_on.isoformat() if expires_on else None,
+        "email": contact.email or one.email or request.contact_email,
+        "phone": contact.phone or one.phone or request.contact_phone or "",
     }
 
 
-_STATES: dict[str, Literal["placed", "confirmed", "cancelled", "refused"]] = {
+_STATES: dict[str, Literal["placed", "confirmed", "cancelled", "refused", "unknown"]] = {
     "open": "placed",
     "received": "confirmed",
     "confirmed": "confirmed",
@@ -263,9 +302,29 @@ def order_state(document: dict[str, Any]) -> OrderState:
 
     A word of theirs that is new to us is unknown, neither good nor bad.
     """
-    pnr = document.get("pnr")
+    references = tuple(_references(document))
+    pnr = document.get("pnr") or (references[0].reference if references else None)
     total = _charged(document.get("price"))
-    return OrderState(_STATES.get(str(document.get("status")), "unknown"), str(pnr) if pnr else None, total)
+    status = _STATES.get(str(document.get("status")), "unknown")
+    return OrderState(status, str(pnr) if pnr else None, total, references)
+
+
+def _references(document: dict[str, Any]) -> Iterator[AirlineReference]:
+    """Each reference once, with the flights that carry it; then those that Kiwi lists and no flight carries."""
+    flights: dict[str, list[str]] = {}
+    for row in _objects(document.get("flights")):
+        if isinstance(reference := row.get("reservation_number"), str) and reference:
+            flights.setdefault(reference, []).append(f"{row.get('airline') or ''}{row.get('flight_no') or ''}")
+    listed = document.get("pnrs")
+    for reference in listed if isinstance(listed, list) else [document.get("pnr")]:
+        if isinstance(reference, str) and reference:
+            flights.setdefault(reference, [])
+    for reference, names in flights.items():
+        yield AirlineReference(reference, tuple(name for name in dict.fromkeys(names) if name))
+
+
+def _objects(rows: Any) -> list[dict[str, Any]]:
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _charged(price: Any) -> Money | None:

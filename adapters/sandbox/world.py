@@ -21,6 +21,26 @@ MAILS = 2000
 
 
 @dataclass(frozen=True, slots=True)
+class KiwiRules:
+    """What Kiwi's save_booking insists on.
+
+    Only comments in public wrappers say so, hence each rule can be relaxed here. The defaults are the strict reading.
+    """
+
+    contact_email: str | None = "deposit@agency.example"
+    """The e-mail address of the deposit account, which an adult passenger must have; None allows any."""
+    contact_phone: str = "+442079460018"
+    """What the agency gives as its telephone number; the emulator does not compare it."""
+    bags_for_everybody: bool = True
+    """One hold_bag and one hand_bag combination for every passenger, also for none."""
+    latin_names: bool = True
+    document_need: int = 1
+    """0 none, 1 optional, 2 needed with the booking."""
+    adult_threshold: int = 16
+    """The age in years from which somebody may travel alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxConfig:
     """`callback_base` is where the hub listens: webhooks go to `{callback_base}/webhooks/{provider}`.
 
@@ -31,6 +51,7 @@ class SandboxConfig:
     public_base: str = "http://127.0.0.1:8081"
     seed: int = 1
     kiwi_webhook_token: str = "sandbox-kiwi-token"  # noqa: S105
+    kiwi_rules: KiwiRules = KiwiRules()
     stripe_webhook_secret: str = "whsec_sandboxsandboxsandboxsandbox"  # noqa: S105
     resend_webhook_secret: str = "whsec_c2FuZGJveHNhbmRib3hzYW5kYm94"  # noqa: S105
     twilio_account_sid: str = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"

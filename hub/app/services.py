@@ -15,7 +15,7 @@ from hub.app.resources import Resources
 from hub.attention import Attention
 from hub.audit import Audit
 from hub.backoffice import Backoffice
-from hub.bookings import Bookings, Fulfilment
+from hub.bookings import Bookings, Fulfilment, TravelDocuments
 from hub.bookings.store import Store
 from hub.completions import Completions
 from hub.core.charge_limits import ChargePolicy
@@ -61,6 +61,7 @@ class Services:
     completions: Completions | None
     bookings: Bookings
     fulfilment: Fulfilment
+    travel_documents: TravelDocuments
     money: MoneyDesk | None
     attention: Attention
     announcements: Announcements
@@ -81,7 +82,15 @@ class Services:
     @property
     def workers(self) -> list[object]:
         """Those that have jobs or schedules."""
-        found = (self.inbox, self.idempotency, *self.people.workers, self.flights, self.bookings, self.fulfilment)
+        found: tuple[object, ...] = (
+            self.inbox,
+            self.idempotency,
+            *self.people.workers,
+            self.flights,
+            self.bookings,
+            self.fulfilment,
+        )
+        found += (self.travel_documents,)
         desk = self.money
         money: tuple[object, ...] = (desk.settlement, desk.refunds, desk.reconciliation) if desk is not None else ()
         money += (self.completions.spending,) if self.completions is not None else ()
@@ -111,13 +120,15 @@ def services(have: Resources) -> Services:
     customers = Customers(db, audit, clock, ids)
     flights = _flights(have, wired, locations, ids)
     store = Store(jobs, audit, clock)
-    bookings = Bookings(db, store, flights, audit, clock, ids, timedelta(seconds=settings.payment_window))
+    documents = TravelDocuments(db, clock, vault)
+    window = timedelta(seconds=settings.payment_window)
+    bookings = Bookings(db, store, flights, audit, clock, ids, window, customers, documents)
     attention = Attention(db, audit, clock, ids)
     money = _payments(have, wired, Desk(store, customers, attention, inbox, vault))
     if money is not None:
         for name in wired.gateways:
             inbox.on(name, money.settlement.on_event)
-    fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers, _charges(wired))
+    fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers, documents, _charges(wired))
     for supplier in wired.suppliers:
         inbox.on(supplier, fulfilment.on_event)
     language = completions(have, wired, ids)
@@ -134,13 +145,14 @@ def services(have: Resources) -> Services:
         completions=language,
         bookings=bookings,
         fulfilment=fulfilment,
+        travel_documents=documents,
         money=money,
         attention=attention,
         announcements=Announcements(db, store, jobs, clock, ids),
         letters=Letters(db, jobs, clock, ids),
         outbox=outbox,
         stories=Stories(db, store),
-        privacy=Privacy(db, audit, jobs, clock, wired.gateways.get("stripe"), found.provider),
+        privacy=Privacy(db, audit, jobs, clock, wired.gateways.get("stripe"), found.provider, documents),
         papers=printed,
         attachments=attachments(have, wired.files, audit, ids),
         plan_letters=PlanLetters(db, jobs, clock, ids),

@@ -19,6 +19,8 @@ from hub.bookings.declines import Decline
 from hub.bookings.desk import Bookings
 from hub.bookings.fulfilment import Fulfilment
 from hub.bookings.model import Booking, BookingStatus, Contact, NewBooking, PaymentStatus
+from hub.bookings.refusal import describe_failure
+from hub.bookings.travel_documents import TravelDocuments
 from hub.bookings.work import (
     BookingChanged,
     BookingConfirmed,
@@ -45,4 +47,6 @@ __all__ = [
     "PaymentStatus",
     "PriceRisen",
     "ReleasePayment",
+    "TravelDocuments",
+    "describe_failure",
 ]

@@ -1,6 +1,6 @@
 """The counter: what a traveller does with bookings."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,13 +10,15 @@ from hub.audit import Audit
 from hub.bookings.duplicates import check_duplicate
 from hub.bookings.model import HELD, Booking, BookingStatus, NewBooking, PaymentStatus
 from hub.bookings.store import SQL, Store
+from hub.bookings.travel_documents import TravelDocuments
 from hub.bookings.work import FulfilBooking
 from hub.core.clock import Clock, Ids
 from hub.core.db import Database, Tx
-from hub.core.errors import Conflict, FieldError, Invalid, Unavailable
+from hub.core.errors import Conflict, Unavailable
 from hub.core.jobs import every
 from hub.core.rows import RowKey, Sweep
-from hub.flights import FlightQuery, Flights, StoredOffer, Traveller, offer_to_json, query_to_json
+from hub.customers import Customers
+from hub.flights import Flights, Party, StoredOffer, Traveller, check_party, offer_to_json, query_to_json
 from hub.identity import Caller
 
 _REFERENCE_TRIES = 5
@@ -34,15 +36,24 @@ class Bookings:
     clock: Clock
     ids: Ids
     payment_window: timedelta
+    customers: Customers
+    documents: TravelDocuments
 
     async def create(self, caller: Caller, wanted: NewBooking) -> Booking:
         """A pending booking at the hub's own price.
 
-        Raises NotFound or Gone for the offer, Invalid when the travellers are not those of the search,
-        DuplicateBooking.
+        An empty telephone number of the contact is filled with the profile's. Raises NotFound or Gone for the offer,
+        Invalid for everything that its supplier would refuse, ProviderError when the supplier has to be asked what it
+        requires and cannot be, DuplicateBooking.
         """
-        offer = await self.flights.offer(wanted.offer_id)
-        _check_travelers(wanted.travelers, offer.query)
+        async with self.db.transaction(caller.id) as tx, tx.as_hub():
+            if (known := await self._known(tx, caller, wanted)) is not None:
+                return known
+            wanted = await self._with_phone(tx, caller, wanted)
+        bookable = await self.flights.find_bookable(wanted.offer_id)
+        offer = bookable.stored
+        party = Party(wanted.travelers, wanted.contact.phone)
+        check_party(bookable.requirements, party, offer.offer, offer.query, self.clock.now().date())
         async with self.db.transaction(caller.id) as tx, tx.as_hub():
             if (known := await self._known(tx, caller, wanted)) is not None:
                 return known
@@ -124,6 +135,12 @@ class Bookings:
         async with self.db.transaction() as tx:
             await self.store.jobs.enqueue(tx, FulfilBooking(booking_id=row["id"]), key=f"booking:{row['id']}:fulfil")
 
+    async def _with_phone(self, tx: Tx, caller: Caller, wanted: NewBooking) -> NewBooking:
+        if wanted.contact.phone is not None:
+            return wanted
+        customer = await self.customers.find(tx, caller.id)
+        return replace(wanted, contact=replace(wanted.contact, phone=customer.phone))
+
     async def _known(self, tx: Tx, caller: Caller, wanted: NewBooking) -> Booking | None:
         """The booking that this very request made before, when its answer was lost."""
         if wanted.idempotency_key is None:
@@ -145,7 +162,7 @@ class Bookings:
                 break
         else:
             raise Unavailable("No free booking reference was found.", retry_after=1)
-        await tx.executemany(SQL.insert_traveler, _traveler_rows(booking_id, wanted.travelers))
+        await tx.executemany(SQL.insert_traveler, self._traveler_rows(booking_id, wanted.travelers))
         await tx.execute(
             SQL.insert_order,
             booking_id,
@@ -159,34 +176,20 @@ class Bookings:
         )
         return Booking.from_row(row, wanted.travelers)
 
-
-def _traveler_rows(booking_id: UUID, travelers: tuple[Traveller, ...]) -> list[tuple[object, ...]]:
-    """In the order of the columns, which is the order of Traveller's fields."""
-    return [(booking_id, position, *astuple(one)) for position, one in enumerate(travelers)]
+    def _traveler_rows(self, booking_id: UUID, travelers: tuple[Traveller, ...]) -> list[tuple[object, ...]]:
+        """In the order of the columns; the document is sealed."""
+        return [
+            (
+                booking_id, position, one.title, one.gender, one.given_name, one.family_name, one.born_on,
+                one.nationality, one.email, one.phone, self.documents.seal(booking_id, position, one),
+            )
+            for position, one in enumerate(travelers)
+        ]  # fmt: skip
 
 
 def _given(email: str | None, phone: str | None, notes: str | None) -> list[str]:
     fields = {"contact.email": email, "contact.phone": phone, "notes": notes}
     return [name for name, value in fields.items() if value is not None]
-
-
-def _check_travelers(travelers: tuple[Traveller, ...], query: FlightQuery) -> None:
-    """The party must be the one that was priced: as many, and each of the age that was said."""
-    wanted = query.adults + query.children + query.infants
-    if len(travelers) != wanted:
-        text = f"The offer is for {wanted} travellers, not {len(travelers)}."
-        raise Invalid(text, code="wrong_party", errors=(FieldError("/travelers", "wrong_party", text),))
-    last = query.return_date or query.departure_date
-    found = {"adult": 0, "child": 0, "infant": 0}
-    for one in travelers:
-        found[one.kind_on(last)] += 1
-    if found != {"adult": query.adults, "child": query.children, "infant": query.infants}:
-        text = (
-            f"The offer is for {query.adults} adults, {query.children} children (2 to 11) and {query.infants} infants"
-            f" (under 2) at the end of the journey; by their dates of birth the travellers are"
-            f" {found['adult']}, {found['child']} and {found['infant']}."
-        )
-        raise Invalid(text, code="wrong_party", errors=(FieldError("/travelers", "wrong_ages", text),))
 
 
 def _cannot_cancel(booking: Booking) -> Conflict:

@@ -8,7 +8,7 @@ what it has instead of asking for it again.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,22 +17,28 @@ from uuid import UUID
 from hub.attention import Attention
 from hub.bookings.model import HELD, Booking, BookingStatus
 from hub.bookings.store import SQL, Store
+from hub.bookings.travel_documents import TravelDocuments
 from hub.bookings.work import BookingChanged, CapturePayment, FulfilBooking
 from hub.core.charge_limits import ChargePolicy
 from hub.core.clock import Clock
 from hub.core.context import about
 from hub.core.db import Database, Tx
-from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
+from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderReason, ProviderTransient
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Retry, job
 from hub.core.money import Money
+from hub.core.vault import Broken
 from hub.flights import (
+    AirlineReference,
     FlightOffer,
     FlightQuery,
     OrderRequest,
     OrderState,
+    Party,
     PlacedOrder,
     PriceCheck,
+    Traveller,
+    find_violations,
     offer_from_json,
     query_from_json,
 )
@@ -69,6 +75,7 @@ class Fulfilment:
     clock: Clock
     suppliers: dict[str, Any]
     """By name; each is a PriceChecker and an OrderDesk."""
+    documents: TravelDocuments
     charges: ChargePolicy = field(default_factory=ChargePolicy)
     """What can be charged here: a price that has risen is asked for as it can be charged."""
 
@@ -89,7 +96,7 @@ class Fulfilment:
         if row is None or row["placed"] is None:
             return None
         with about(booking_id=row["booking_id"]):
-            state = await self.suppliers[event.provider].read(PlacedOrder(**row["placed"]))
+            state = await self.suppliers[event.provider].read(PlacedOrder.from_json(row["placed"]))
         return partial(self._hear, row["booking_id"], state, event)
 
     async def _hear(self, booking_id: UUID, state: OrderState, event: WebhookEvent, tx: Tx) -> None:
@@ -100,14 +107,22 @@ class Fulfilment:
             await self.store.jobs.enqueue(tx, FulfilBooking(booking_id=booking_id), key=f"booking:{booking_id}:fulfil")
         elif state.status in {"cancelled", "refused"}:
             await self.store.end(tx, booking, BookingStatus.CANCELLED, failure="supplier_cancelled")
-        elif state.pnr and state.pnr != booking.supplier_reference:
-            await tx.execute(SQL.set_supplier_reference, booking_id, state.pnr, self.clock.now())
+        else:
+            await self._keep_references(tx, booking, state)
         if event.type == SCHEDULE_CHANGED and booking.status is BookingStatus.CONFIRMED:
             await self.store.audit.record(
                 tx, "booking.schedule_changed", customer_id=booking.customer_id, booking_id=booking_id
             )
             told = BookingChanged(booking_id=booking_id, event=event.id)
             await self.store.jobs.enqueue(tx, told, key=f"booking:{booking_id}:changed:{event.id}")
+
+    async def _keep_references(self, tx: Tx, booking: Booking, state: OrderState) -> None:
+        """Tickets are issued some time after the order: their references come with the supplier's news."""
+        now = self.clock.now()
+        if state.pnr and state.pnr != booking.supplier_reference:
+            await tx.execute(SQL.set_supplier_reference, booking.id, state.pnr, now)
+        if state.references:
+            await tx.execute(SQL.set_airline_references, booking.id, _as_json(state.references), now)
 
     async def _take(self, booking_id: UUID) -> Order | None:
         """The order, leased; None when there is nothing to do."""
@@ -127,7 +142,7 @@ class Fulfilment:
                 offer_from_json(row["offer"]),
                 query_from_json(row["query"]),
                 row["state"],
-                PlacedOrder(**row["placed"]) if row["placed"] else None,
+                PlacedOrder.from_json(row["placed"]) if row["placed"] else None,
                 row["unknown_since"],
             )
 
@@ -166,7 +181,7 @@ class Fulfilment:
         try:
             check = await self._supplier(order).check(order.offer, order.query)
         except ProviderPermanent as error:
-            await self._fail(order, error.provider_code or "offer_gone")
+            await self._fail(order, error.provider_code or "offer_gone", refusal=error.reasons)
             return
         except ProviderTransient as error:
             await self._wait_or_fail(order, error)
@@ -175,8 +190,24 @@ class Fulfilment:
             await self._ask_consent(order, check.total)
         elif why:
             await self._fail(order, why)
+        else:
+            await self._order(order, check)
+
+    async def _order(self, order: Order, check: PriceCheck) -> None:
+        """Orders, unless the supplier has come to ask for what the booking does not have."""
+        try:
+            async with self.db.transaction() as tx:
+                travelers = await self.documents.load_travelers(tx, order.booking)
+        except Broken:
+            await self._fail(order, "documents_unreadable")
+            return
+        party = Party(travelers, order.booking.contact.phone)
+        violations = find_violations(check.requirements, party, order.offer, self.clock.now().date())
+        if violations:
+            refusal = tuple(ProviderReason(error.code, error.message, error.pointer) for error in violations)
+            await self._fail(order, "requirements_not_met", refusal=refusal)
         elif (started := await self._start(order)) is not None:
-            await self._place(started, check)
+            await self._place(started, check, travelers)
 
     async def _ask_consent(self, order: Order, price: Money) -> None:
         """To the new price as it can be charged. One that no payment provider charges ends the booking."""
@@ -208,12 +239,12 @@ class Fulfilment:
             await self._set(tx, order, "placing")
         return replace(order, booking=moved, state="placing")
 
-    async def _place(self, order: Order, check: PriceCheck) -> None:
+    async def _place(self, order: Order, check: PriceCheck, travelers: tuple[Traveller, ...]) -> None:
         request = OrderRequest(
             offer=order.offer,
             query=order.query,
-            session=check.session,
-            travellers=order.booking.travelers,
+            check=check,
+            travellers=travelers,
             contact_email=order.booking.contact.email,
             contact_phone=order.booking.contact.phone,
         )
@@ -226,13 +257,14 @@ class Fulfilment:
             if error.provider_code == "price_changed" and self.clock.now() <= order.booking.expires_at + PATIENCE:
                 await self._put_back(order)
                 raise Retry(2, "the price has risen between the question and the order") from error
-            await self._fail(order, error.provider_code or "order_refused", state="refused")
+            await self._fail(order, error.provider_code or "order_refused", state="refused", refusal=error.reasons)
             return
         except ProviderTransient as error:
             await self._put_back(order)
             raise Retry(error.retry_after or 5, "the supplier is not available") from error
         async with self.db.transaction() as tx:
             await self._set(tx, order, "placed", placed, was=("placing",))
+            await tx.execute(SQL.set_baggage, order.booking.id, [asdict(bags) for bags in placed.baggage])
         await self._confirm(order, placed)
 
     async def _put_back(self, order: Order) -> None:
@@ -250,13 +282,14 @@ class Fulfilment:
             await self._lost(order)
             return
         except ProviderPermanent as error:
-            await self._find_out(replace(order, placed=placed), refused=error.provider_code or "order_refused")
+            refused = error.provider_code or "order_refused"
+            await self._find_out(replace(order, placed=placed), refused=refused, refusal=error.reasons)
             return
         except ProviderTransient as error:
             async with self.db.transaction() as tx:
                 await self._set(tx, order, "placed")
             raise Retry(error.retry_after or 5, "the supplier is not available") from error
-        await self._ordered(order, placed.order_id)
+        await self._ordered(order, OrderState("confirmed", placed.order_id))
 
     async def _lost(self, order: Order) -> None:
         """The supplier was asked and did not answer. The rescue comes back to it."""
@@ -264,7 +297,9 @@ class Fulfilment:
             await self.store.move(tx, order.booking, BookingStatus.ORDER_UNKNOWN)
             await self._set(tx, order, "unknown")
 
-    async def _find_out(self, order: Order, *, refused: str | None = None) -> None:
+    async def _find_out(
+        self, order: Order, *, refused: str | None = None, refusal: tuple[ProviderReason, ...] = ()
+    ) -> None:
         """Reads what the supplier has, and goes on from there.
 
         An order whose number never reached us was not confirmed by us, so no ticket can come of it: suppliers let an
@@ -279,13 +314,13 @@ class Fulfilment:
             await self._overdue(order)
             raise
         if state.status == "confirmed":
-            await self._ordered(order, state.pnr or order.placed.order_id)
+            await self._ordered(order, replace(state, pnr=state.pnr or order.placed.order_id))
         elif state.status in {"cancelled", "refused"}:
-            await self._fail(order, refused or "order_refused", state="refused")
+            await self._fail(order, refused or "order_refused", state="refused", refusal=refusal)
         elif state.status == "placed" and refused is None:
             await self._confirm(order, order.placed)
         elif state.status == "placed" and refused is not None:
-            await self._fail(order, refused, state="refused")
+            await self._fail(order, refused, state="refused", refusal=refusal)
         else:
             await self._keep_waiting(order)
 
@@ -301,11 +336,11 @@ class Fulfilment:
             async with self.db.transaction() as tx:
                 await self.attention.ask(tx, "order_unknown", booking_id=order.booking.id)
 
-    async def _ordered(self, order: Order, supplier_reference: str) -> None:
+    async def _ordered(self, order: Order, state: OrderState) -> None:
         async with self.db.transaction() as tx:
             await self._set(tx, order, "confirmed")
             await self._found_out(tx, order, "the supplier has confirmed the order")
-            await tx.execute(SQL.set_supplier_reference, order.booking.id, supplier_reference, self.clock.now())
+            await self._keep_references(tx, order.booking, state)
             if await self.store.move(tx, order.booking, BookingStatus.ORDERED):
                 await self._ask_for_capture(tx, order.booking)
 
@@ -316,12 +351,18 @@ class Fulfilment:
     async def _ask_for_capture(self, tx: Tx, booking: Booking) -> None:
         await self.store.jobs.enqueue(tx, CapturePayment(booking_id=booking.id), key=f"booking:{booking.id}:capture")
 
-    async def _fail(self, order: Order, why: str, *, state: str | None = None) -> None:
+    async def _fail(
+        self, order: Order, why: str, *, state: str | None = None, refusal: tuple[ProviderReason, ...] = ()
+    ) -> None:
+        """What a supplier refuses in spite of the checks before it is a rule that the hub does not know: for people."""
+        booking = order.booking
         async with self.db.transaction() as tx:
             if state:
                 await self._set(tx, order, state)
             await self._found_out(tx, order, why)
-            await self.store.end(tx, order.booking, BookingStatus.FAILED, failure=why)
+            if await self.store.end(tx, booking, BookingStatus.FAILED, failure=why, refusal=refusal) and refusal:
+                reasons = [asdict(reason) for reason in refusal]
+                await self.attention.ask(tx, "order_refused", booking_id=booking.id, failure=why, reasons=reasons)
 
     async def _set(
         self, tx: Tx, order: Order, state: str, placed: PlacedOrder | None = None, *, was: tuple[str, ...] = ()
@@ -335,6 +376,10 @@ class Fulfilment:
 
     def _supplier(self, order: Order) -> Any:
         return self.suppliers[order.booking.supplier]
+
+
+def _as_json(references: tuple[AirlineReference, ...]) -> list[dict[str, Any]]:
+    return [reference.as_json() for reference in references]
 
 
 def _needs_work(booking: Booking) -> bool:

@@ -7,8 +7,9 @@ from uuid import UUID
 from asyncpg import Record
 
 from hub.bookings.declines import Decline
+from hub.core.errors import ProviderReason
 from hub.core.money import Money
-from hub.flights import Traveller
+from hub.flights import AirlineReference, Baggage, Traveller
 
 
 class BookingStatus(StrEnum):
@@ -87,6 +88,13 @@ class Booking:
     last_failure: Decline | None = None
     """Why the last attempt to pay was declined, as long as the booking is to be paid."""
     travelers: tuple[Traveller, ...] = field(default=())
+    """Without their travel documents, which are sealed."""
+    airline_references: tuple[AirlineReference, ...] = ()
+    """One for each ticket, as soon as the supplier has told them."""
+    baggage: tuple[Baggage, ...] = ()
+    """What was ordered, of each traveler in their order; empty before the order."""
+    refusal: tuple[ProviderReason, ...] = field(default=(), repr=False)
+    """Why the supplier has refused the order, in its own words; for staff only."""
 
     @classmethod
     def from_row(cls, row: Record, travelers: tuple[Traveller, ...] = ()) -> Self:
@@ -102,5 +110,10 @@ class Booking:
             contact=Contact(row["contact_email"], row["contact_phone"]),
             last_failure=Decline.from_json(row["last_failure"]),
             travelers=travelers,
+            airline_references=tuple(
+                AirlineReference(ticket["reference"], tuple(ticket["flights"])) for ticket in row["airline_references"]
+            ),
+            baggage=tuple(Baggage(**bags) for bags in row["baggage"]),
+            refusal=tuple(ProviderReason(**reason) for reason in row["refusal"]),
             **{name: row[name] for name in same.split()},
         )

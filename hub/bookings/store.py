@@ -1,6 +1,6 @@
 """Rows in and out: what the two flows of bookings share."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from hub.bookings.model import Booking, BookingStatus, PaymentStatus
 from hub.bookings.work import BookingConfirmed, BookingEnded, PriceRisen, ReleasePayment
 from hub.core.clock import Clock
 from hub.core.db import Tx, named_queries
-from hub.core.errors import Conflict, NotFound
+from hub.core.errors import Conflict, NotFound, ProviderReason
 from hub.core.jobs import Jobs
 from hub.core.money import Money
 from hub.flights import Traveller
@@ -44,11 +44,8 @@ class Store:
         return Booking.from_row(row, await self.travelers(tx, booking_id))
 
     async def travelers(self, tx: Tx, booking_id: UUID) -> tuple[Traveller, ...]:
-        rows = await tx.fetch(SQL.travelers, booking_id)
-        return tuple(
-            Traveller(**{name: value for name, value in row.items() if name not in {"booking_id", "position"}})
-            for row in rows
-        )
+        """Without their documents: see `TravelDocuments`."""
+        return tuple(Traveller(**row) for row in await tx.fetch(SQL.travelers, booking_id))
 
     async def move(self, tx: Tx, booking: Booking, to: BookingStatus, *, failure: str | None = None) -> Booking | None:
         """The booking in its new state, or None when it is no longer where it may come from."""
@@ -67,10 +64,23 @@ class Store:
         )
         return Booking.from_row(row, booking.travelers)
 
-    async def end(self, tx: Tx, booking: Booking, how: BookingStatus, *, failure: str | None = None) -> Booking | None:
-        """Failed, cancelled or expired: the money goes back and the traveller is told, once."""
+    async def end(
+        self,
+        tx: Tx,
+        booking: Booking,
+        how: BookingStatus,
+        *,
+        failure: str | None = None,
+        refusal: tuple[ProviderReason, ...] = (),
+    ) -> Booking | None:
+        """Failed, cancelled or expired: the money goes back and the traveller is told, once.
+
+        `refusal` is kept on the booking: what the supplier found wrong.
+        """
         ended = await self.move(tx, booking, how, failure=failure)
         if ended is not None:
+            if refusal:
+                await tx.execute(SQL.set_refusal, booking.id, [asdict(reason) for reason in refusal])
             await self.jobs.enqueue(
                 tx, ReleasePayment(booking_id=booking.id, because=failure or how), key=f"booking:{booking.id}:release"
             )

@@ -23,7 +23,7 @@ hold a secret or personal data: `detail` and `errors` are shown to the caller as
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 
@@ -45,6 +45,19 @@ class FieldError:
         shown: dict[str, Any] = {"pointer": self.pointer, "code": self.code, "message": self.message}
         shown |= {"suggestion": self.suggestion} if self.suggestion is not None else {}
         return shown | ({"choices": list(self.choices)} if self.choices else {})
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReason:
+    """One thing that a provider found wrong with a request, in its own words.
+
+    The words may repeat what was sent, names and numbers of documents included: they are kept where personal data may
+    be, and are never logged, audited or put into an answer. `pointer` is the value's place in the hub's own request.
+    """
+
+    param: str
+    message: str = field(repr=False)
+    pointer: str | None = None
 
 
 class HubError(Exception):
@@ -156,7 +169,8 @@ class Unavailable(HubError):
 class ProviderError(HubError):
     """A provider could not do what was asked.
 
-    `provider_code` is the provider's own stable error code where it has one; `provider_status` its HTTP status.
+    `provider_code` is the provider's own stable error code where it has one; `provider_status` its HTTP status;
+    `reasons` what it found wrong, in its own words.
     """
 
     status = 502
@@ -172,6 +186,7 @@ class ProviderError(HubError):
         provider_status: int | None = None,
         retry_after: float | None = None,
         code: str | None = None,
+        reasons: tuple[ProviderReason, ...] = (),
         **extra: Any,
     ) -> None:
         text = detail or (type(self).__doc__ or "").strip().splitlines()[0]
@@ -179,6 +194,7 @@ class ProviderError(HubError):
         self.provider = provider
         self.provider_code = provider_code
         self.provider_status = provider_status
+        self.reasons = reasons
 
 
 class ProviderPermanent(ProviderError):

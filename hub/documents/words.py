@@ -94,7 +94,7 @@ def _buyer(buyer: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _travellers(people: tuple[Traveller, ...]) -> dict[str, Any] | None:
-    names = [f"{one.given_name} {one.family_name}" for one in people]
+    names = [one.full_name for one in people]
     return {"name": names[0], "lines": names[1:]} if names else None
 
 

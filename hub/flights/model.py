@@ -2,9 +2,10 @@
 
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from hub.core.money import Money
+from hub.flights.requirements import AgeRules, Requirements
 
 Cabin = Literal["economy", "premium_economy", "business", "first"]
 
@@ -80,6 +81,8 @@ class FlightOffer:
     seats_left: int | None = None
     hidden_city: bool = False
     throwaway: bool = False
+    tickets: int | None = None
+    """How many tickets it is sold as, each with a reference of its own."""
     alternates: tuple[str, ...] = ()
     """Other suppliers that sell the same product, for the same or more."""
     supplier_total: Money | None = None
@@ -87,14 +90,42 @@ class FlightOffer:
     payment_providers: tuple[str, ...] = ()
     """The payment providers that can charge `total`. Empty: no payments are taken here."""
 
+    @property
+    def separate_tickets(self) -> bool:
+        """Whether it is certainly more than one ticket: a missed flight of one does not protect the others."""
+        return self.self_transfer or (self.tickets or 1) > 1
+
+    @property
+    def first_departure(self) -> date:
+        """The local day on which the journey begins."""
+        return self.slices[0].segments[0].departs_at.date()
+
+    @property
+    def last_landing(self) -> date:
+        """The latest local day of a landing. A flight over the date line can land a day before the one that fed it."""
+        return max(segment.arrives_at.date() for part in self.slices for segment in part.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Baggage:
+    """The bags of one traveler. None means unknown, never zero."""
+
+    hold: int | None = None
+    hand: int | None = None
+    hold_kg: int | None = None
+    """Of one bag."""
+    hand_kg: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class PriceCheck:
-    """What the supplier says of an offer now. `session` is what its order call wants back."""
+    """What the supplier says of an offer now. `session` and `order_data` are what its order call wants back."""
 
     available: bool
     total: Money | None
     session: str | None = None
+    requirements: Requirements = field(default_factory=Requirements)
+    order_data: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 class FlightSearch(Protocol):
@@ -115,7 +146,10 @@ class PriceChecker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Traveller:
-    """A person who flies. `title` is mr, ms, mrs, miss or dr; `gender` m or f; `nationality` ISO 3166 alpha-2."""
+    """A person who flies. `title` is mr, ms, mrs, miss or dr; `gender` m or f; `nationality` ISO 3166 alpha-2 or XK.
+
+    Who has only one name has it as `family_name`, and an empty `given_name`.
+    """
 
     title: str
     gender: str
@@ -125,24 +159,32 @@ class Traveller:
     nationality: str
     email: str | None = None
     phone: str | None = None
-    document_number: str | None = None
-    document_expires_on: date | None = None
+    document_number: str | None = field(default=None, repr=False)
+    document_expires_on: date | None = field(default=None, repr=False)
 
-    def kind_on(self, day: date) -> Literal["adult", "child", "infant"]:
-        """What suppliers count the traveller as on that day: infant under 2, child under 12."""
-        years = day.year - self.born_on.year - ((day.month, day.day) < (self.born_on.month, self.born_on.day))
-        if years < 2:  # noqa: PLR2004
+    @property
+    def full_name(self) -> str:
+        return f"{self.given_name} {self.family_name}".strip()
+
+    def age_on(self, day: date) -> int:
+        """In whole years; negative before the birth."""
+        return day.year - self.born_on.year - ((day.month, day.day) < (self.born_on.month, self.born_on.day))
+
+    def kind_on(self, day: date, ages: AgeRules) -> Literal["adult", "child", "infant"]:
+        """What suppliers count the traveler as on that day."""
+        years = self.age_on(day)
+        if years < ages.child_from:
             return "infant"
-        return "child" if years < 12 else "adult"  # noqa: PLR2004
+        return "child" if years < ages.adult_from else "adult"
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a supplier needs to book. `session` comes from the price check."""
+    """What a supplier needs to book. `check` is the price check that came right before."""
 
     offer: FlightOffer
     query: FlightQuery
-    session: str | None
+    check: PriceCheck
     travellers: tuple[Traveller, ...] = field(repr=False)
     contact_email: str = field(repr=False)
     contact_phone: str | None = field(default=None, repr=False)
@@ -150,14 +192,37 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order that the supplier has taken down. `secret` is what its later calls ask for."""
+    """An order that the supplier has taken down. `secret` is what its later calls ask for.
+
+    `baggage` is what was ordered, for each traveler in their order; empty where the supplier does not say.
+    """
 
     order_id: str
     transaction_id: str | None = None
     secret: dict[str, Any] = field(default_factory=dict, repr=False)
+    baggage: tuple[Baggage, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        bags = tuple(Baggage(**bag) for bag in stored.get("baggage", ()))
+        return cls(**stored | {"baggage": bags})
+
+
+@dataclass(frozen=True, slots=True)
+class AirlineReference:
+    """The airline's reference of one ticket (PNR), and the flights on it as carrier and number (`BA117`).
+
+    `flights` is empty where the supplier does not say which they are.
+    """
+
+    reference: str
+    flights: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"reference": self.reference, "flights": list(self.flights)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +233,8 @@ class OrderState:
     pnr: str | None = None
     total: Money | None = None
     """What the supplier charges for it, where it says so."""
+    references: tuple[AirlineReference, ...] = ()
+    """One for each ticket that has been issued."""
 
 
 class OrderDesk(Protocol):

@@ -46,7 +46,7 @@ def product(offer: FlightOffer) -> tuple[Any, ...]:
         )
         for direction in offer.slices
     )  # fmt: skip
-    return flights, offer.bags_included, offer.self_transfer, offer.total.currency
+    return flights, offer.bags_included, offer.self_transfer, offer.separate_tickets, offer.total.currency
 
 
 def _within_stops(offer: FlightOffer, query: FlightQuery) -> bool:

@@ -30,6 +30,7 @@ from hub.flights.checks import check_query
 from hub.flights.model import FlightOffer, FlightQuery, FlightSearch, StoredOffer
 from hub.flights.pricing import PricedOffers, price_check, price_offers
 from hub.flights.ranking import wanted
+from hub.flights.requirements import Requirements, requirements_from_json, requirements_to_json
 from hub.flights.snapshot import offer_from_json, offer_to_json, public_offer, query_from_json, query_to_json
 from hub.locations import Locations
 from hub.resilience.deadline import detached, within
@@ -58,10 +59,20 @@ class LiveCheck:
     available: bool
     total: Money | None
     checked_at: datetime
+    requirements: Requirements | None = None
+    """What an order has to say of its travelers; None when it cannot be had any more."""
 
     @property
     def price_changed(self) -> bool:
         return self.total is not None and self.total != self.stored.offer.total
+
+
+@dataclass(frozen=True, slots=True)
+class BookableOffer:
+    """An offer, and what its supplier asks of an order for it."""
+
+    stored: StoredOffer
+    requirements: Requirements
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +170,35 @@ class Flights:
         except ProviderPermanent as error:
             if error.provider_code == "offer_gone":
                 raise Gone("The offer has expired; search again.", code="offer_expired") from error
+            if error.provider_code == "bags_gone":
+                raise Gone("The bags of this offer cannot be had any more; search again.", code="bags_gone") from error
             raise
         priced = price_check(found, self.charges)
-        return LiveCheck(stored, priced.available, priced.total, self.clock.now())
+        if not priced.available:
+            return LiveCheck(stored, available=False, total=None, checked_at=self.clock.now())
+        await self._keep_requirements(offer_id, found.requirements)
+        return LiveCheck(stored, priced.available, priced.total, self.clock.now(), found.requirements)
+
+    async def find_bookable(self, offer_id: str) -> BookableOffer:
+        """The offer with its requirements: those of its last check, else the supplier is asked now.
+
+        Raises what `check` raises, and Gone when the supplier has sold it meanwhile.
+        """
+        stored = await self.offer(offer_id)
+        search_id, number = _parse(offer_id)
+        async with self.db.connection() as connection:
+            kept = await connection.fetchval(SQL.requirements, search_id, str(number))
+        if kept is not None:
+            return BookableOffer(stored, requirements_from_json(kept))
+        checked = await self.check(offer_id)
+        if checked.requirements is None:
+            raise Gone("The offer has been sold meanwhile; search again.", code="sold_out")
+        return BookableOffer(stored, checked.requirements)
+
+    async def _keep_requirements(self, offer_id: str, requirements: Requirements) -> None:
+        search_id, number = _parse(offer_id)
+        async with self.db.connection() as connection:
+            await connection.execute(SQL.keep_requirements, search_id, str(number), requirements_to_json(requirements))
 
     @every(600)
     async def sweep(self) -> None:

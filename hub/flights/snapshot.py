@@ -46,6 +46,8 @@ def public_offer(offer: FlightOffer, *, sandbox: bool) -> dict[str, Any]:
         "stops": max(len(one.segments) - 1 for one in offer.slices),
         "duration_s": sum(one.duration_s for one in offer.slices),
         "self_transfer": offer.self_transfer,
+        "tickets": offer.tickets,
+        "separate_tickets": offer.separate_tickets,
         "bags_included": offer.bags_included,
         "refundable": offer.refundable,
         "changeable": offer.changeable,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from hub.bookings import describe_failure
 from hub.bookings.store import Store
 from hub.core.clock import Clock
 from hub.core.db import Tx, named_queries
@@ -64,7 +65,8 @@ class Facts:
             return await self.plans.of(tx, message)
         facts: dict[str, Any] = {}
         if message.booking_id:
-            facts["booking"] = await self.bookings.find(tx, message.booking_id)
+            booking = await self.bookings.find(tx, message.booking_id)
+            facts |= {"booking": booking, "failure_message": describe_failure(booking)}
         if message.payment_id:
             # Only looked at, and so not locked: whoever moves money locks the booking before its payment, and a letter
             # that held the payment would stand across their way. What changes after this has a letter of its own.

@@ -8,6 +8,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from hub.audit import Audit
+from hub.bookings import TravelDocuments
 from hub.core.clock import Clock
 from hub.core.db import Database, Tx
 from hub.core.errors import NotFound, ProviderError
@@ -42,6 +43,7 @@ class Privacy:
     clock: Clock
     gateway: Gateway | None
     provider: IdentityProvider
+    documents: TravelDocuments
 
     async def export(self, caller: Caller) -> Export:
         """All of the caller's data and only theirs: row-level security chooses. Raises NotFound after an erasure."""
@@ -49,6 +51,7 @@ class Privacy:
             kinds = await read_all(tx)
             if not kinds["profile"]:
                 raise NotFound("This account does not exist any more.", code="customer_not_found")
+            kinds["travelers"] = [self.documents.reveal(row) for row in kinds["travelers"]]
             counts = {kind: len(rows) for kind, rows in kinds.items() if rows}
             await self.audit.record(tx, "customer.exported", customer_id=caller.id, entries=counts)
         return Export(caller.id, self.clock.now(), kinds)

@@ -80,7 +80,7 @@ class Orders:
 async def _state(desk: Reader, row: Record) -> OrderState | None:
     """None for an order that the supplier does not know. Raises ProviderError."""
     try:
-        return await desk.read(PlacedOrder(**row["placed"]))
+        return await desk.read(PlacedOrder.from_json(row["placed"]))
     except ProviderPermanent as error:
         if error.provider_status == MISSING:
             return None

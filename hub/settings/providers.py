@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from hub.core.phones import normalize_phone
 from hub.settings.models import ModelRoutes
 from hub.settings.sections import Mode, Names, OptionalSection, ProviderSection, Secrets, WebAddress
 
@@ -15,12 +16,18 @@ class KiwiSettings(ProviderSection):
     model_config = SettingsConfigDict(env_prefix="KIWI_")
     name = "kiwi"
     credential = "api_key"
-    alone = ("webhook_token",)
+    alone = ("webhook_token", "contact_email", "contact_phone")
 
     base_url: WebAddress = "https://api.tequila.kiwi.com"
     api_key: SecretStr | None = None
     webhook_token: SecretStr | None = Field(
         default=None, description="unguessable last part of the callback address given to Kiwi"
+    )
+    contact_email: str | None = Field(
+        default=None, description="of Kiwi's deposit account, given for every passenger; unset: the travelers' own"
+    )
+    contact_phone: Annotated[str, AfterValidator(normalize_phone)] | None = Field(
+        default=None, description="of the agency, given for every passenger"
     )
 
 

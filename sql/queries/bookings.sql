@@ -40,9 +40,8 @@ order by b.created_at limit 1;
 
 -- name: insert_traveler
 insert into booking_travelers (
-    booking_id, position, title, gender, given_name, family_name, born_on, nationality, email, phone,
-    document_number, document_expires_on
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+    booking_id, position, title, gender, given_name, family_name, born_on, nationality, email, phone, document
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: insert_order
 insert into supplier_orders (booking_id, supplier, offer, query, updated_at) values ($1, $2, $3, $4, $5);
@@ -64,7 +63,23 @@ limit $2 offset $3;
 select count(*) from bookings where ($1::text is null or status = $1);
 
 -- name: travelers
-select * from booking_travelers where booking_id = $1 order by position;
+select title, gender, given_name, family_name, born_on, nationality, email, phone
+from booking_travelers where booking_id = $1 order by position;
+
+-- name: documents
+-- Sealed; in the clear only what an earlier version has stored and nobody has sealed yet.
+select booking_id, position, document, document_number, document_expires_on
+from booking_travelers
+where booking_id = $1 and (document is not null or document_number is not null or document_expires_on is not null);
+
+-- name: unsealed_documents
+select booking_id, position, document_number, document_expires_on from booking_travelers
+where document_number is not null or document_expires_on is not null
+limit $1;
+
+-- name: seal_document
+update booking_travelers set document = $3, document_number = null, document_expires_on = null
+where booking_id = $1 and position = $2 and (document_number is not null or document_expires_on is not null);
 
 -- name: patch
 update bookings set
@@ -96,6 +111,15 @@ update bookings set last_failure = $2, updated_at = $3 where id = $1;
 
 -- name: set_supplier_reference
 update bookings set supplier_reference = $2, updated_at = $3 where id = $1;
+
+-- name: set_airline_references
+update bookings set airline_references = $2, updated_at = $3 where id = $1 and airline_references <> $2;
+
+-- name: set_baggage
+update bookings set baggage = $2 where id = $1;
+
+-- name: set_refusal
+update bookings set refusal = $2 where id = $1;
 
 -- name: set_new_price
 update bookings set new_amount = $2, expires_at = $3, updated_at = $4 where id = $1;

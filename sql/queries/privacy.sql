@@ -32,13 +32,13 @@ from customer_spend order by currency;
 -- name: export_bookings
 select id, reference, status, failure, last_failure, payment_status,
        jsonb_build_object('amount', amount, 'currency', currency) as total,
-       itinerary, contact_email, contact_phone, notes, supplier, supplier_reference, offer_id, sandbox,
-       created_at, updated_at, expires_at, confirmed_at
+       itinerary, contact_email, contact_phone, notes, supplier, supplier_reference, airline_references,
+       baggage, refusal, offer_id, sandbox, created_at, updated_at, expires_at, confirmed_at
 from bookings order by created_at, id;
 
 -- name: export_booking_travelers
 select b.reference as booking_reference, t.booking_id, t.position, t.title, t.gender, t.given_name, t.family_name,
-       t.born_on, t.nationality, t.email, t.phone, t.document_number, t.document_expires_on
+       t.born_on, t.nationality, t.email, t.phone, t.document, t.document_number, t.document_expires_on
 from booking_travelers t join bookings b on b.id = t.booking_id
 order by b.created_at, b.id, t.position;
 
@@ -155,7 +155,7 @@ update message_reports set detail = null where detail is not null and message_id
 -- name: erase_booking_travelers
 update booking_travelers set
     title = '', gender = '', given_name = 'Erased', family_name = 'Erased', born_on = '1900-01-01', nationality = 'XX',
-    email = null, phone = null, document_number = null, document_expires_on = null
+    email = null, phone = null, document = null, document_number = null, document_expires_on = null
 where booking_id in (select id from bookings where customer_id = $1);
 
 -- name: erase_attention
@@ -187,7 +187,9 @@ where p.id = g.payment_id and p.customer_id = $1;
 
 -- name: erase_bookings
 -- An empty address is one to which nothing is written.
-update bookings set contact_email = '', contact_phone = null, notes = null, idempotency_key = null where customer_id = $1;
+update bookings set
+    contact_email = '', contact_phone = null, notes = null, idempotency_key = null, refusal = '[]'
+where customer_id = $1;
 
 -- name: erase_trip_plans
 -- With their versions, their making, what they stand on and what was put beside them.

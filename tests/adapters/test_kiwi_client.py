@@ -9,19 +9,31 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.kiwi import Kiwi
+from adapters.kiwi import Contact, Kiwi
 from adapters.sandbox import kiwi as emulator
-from adapters.sandbox.world import SandboxConfig, World
+from adapters.sandbox.world import KiwiRules, SandboxConfig, World
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTimeout, ProviderTransient
 from hub.core.money import Money
-from hub.flights import FlightOffer, FlightQuery, OrderRequest, PlacedOrder, PriceCheck, Segment, Slice, Traveller
+from hub.flights import (
+    Baggage,
+    FlightOffer,
+    FlightQuery,
+    OrderRequest,
+    PlacedOrder,
+    PriceCheck,
+    Segment,
+    Slice,
+    Traveller,
+)
 from hub.locations import Locations
 from hub.resilience.deadline import within
 from hub.resilience.policy import Policy
 from hub.resilience.retry import Backoff
+from tests.fixtures.running import until
 
+RULES = KiwiRules()
 TODAY = datetime.now(UTC).date()
 QUERY = FlightQuery("LHR", "JFK", TODAY + timedelta(days=40), adults=1, currency="USD")
 TRAVELLER = Traveller("ms", "f", "Ada", "Lovelace", date(1990, 12, 10), "GB", "ada@example.com", "+441632960000")
@@ -37,7 +49,8 @@ OFFER = FlightOffer(
     NOON,
     expiry_assumed=True,
 )
-ORDER = OrderRequest(OFFER, QUERY, "session", (TRAVELLER,), "ada@example.com", "+441632960000")
+CHECK = PriceCheck(available=True, total=OFFER.total, session="session")
+ORDER = OrderRequest(OFFER, QUERY, CHECK, (TRAVELLER,), "ada@example.com", "+441632960000")
 
 
 @asynccontextmanager
@@ -51,6 +64,7 @@ async def connected(app, records, **settings):
     ):
         base = str(server.make_url(settings.pop("prefix", ""))).rstrip("/")
         given = {"api_key": "key-of-mine", "clock": SystemClock(), "zone": Locations().zone, "poll": 0.01}
+        given["contact"] = Contact(RULES.contact_email, RULES.contact_phone)
         yield Kiwi(transport, base_url=base, **given | settings)
 
 
@@ -122,7 +136,7 @@ def bookings(world):
 async def order(kiwi, **changes):
     offer = (await kiwi.search(QUERY))[0]
     check = await kiwi.check(offer, QUERY)
-    return replace(ORDER, offer=offer, session=check.session, **changes)
+    return replace(ORDER, offer=offer, check=check, **changes)
 
 
 async def test_a_whole_order(kiwi, world):
@@ -213,6 +227,74 @@ async def test_passengers_that_kiwi_refuses(kiwi):
     with pytest.raises(ProviderPermanent) as refused:
         await kiwi.place(request)
     assert refused.value.provider_status == 422
+    [reason] = refused.value.reasons
+    assert (reason.param, reason.pointer) == ("passengers.0.nationality", "/travelers/0/nationality")
+    assert reason.message == "Not a valid country code."
+
+
+async def test_a_promised_bag_is_ordered_for_everybody_who_has_a_seat(kiwi, world):
+    query = replace(QUERY, adults=2, infants=1)
+    infant = replace(TRAVELLER, born_on=TODAY - timedelta(days=90), given_name="Anne")
+    offer = next(one for one in await kiwi.search(query) if one.bags_included)
+    check = await kiwi.check(offer, query)
+    assert check.total == offer.total, "it is free"
+    people = (TRAVELLER, replace(TRAVELLER, given_name="Grace"), infant)
+    placed = await kiwi.place(replace(ORDER, offer=offer, query=query, check=check, travellers=people))
+    [booking] = bookings(world)
+    assert [one["hold_bags"] for one in booking.passengers] == [1, 1, 0]
+    assert [one["hand_bags"] for one in booking.passengers] == [1, 1, 0]
+    assert placed.baggage == (Baggage(1, 1, 23, 8), Baggage(1, 1, 23, 8), Baggage(0, 0))
+
+
+async def test_without_a_promise_the_combination_without_a_bag_is_ordered(kiwi, world):
+    offer = next(one for one in await kiwi.search(QUERY) if not one.bags_included)
+    placed = await kiwi.place(replace(ORDER, offer=offer, check=await kiwi.check(offer, QUERY)))
+    assert [one["hold_bags"] for one in bookings(world)[0].passengers] == [0]
+    assert placed.baggage[0].hold == 0
+
+
+async def test_bags_that_cannot_be_had_any_more_are_not_quietly_left_out(kiwi, world):
+    offer = next(one for one in await kiwi.search(QUERY) if not one.bags_included)
+    check = await kiwi.check(offer, QUERY)
+    promised = replace(offer, bags_included=7)
+    with pytest.raises(ProviderPermanent) as gone:
+        await kiwi.place(replace(ORDER, offer=promised, check=check))
+    assert gone.value.provider_code == "bags_gone"
+    with pytest.raises(ProviderPermanent) as gone:
+        await kiwi.check(promised, QUERY)
+    assert gone.value.provider_code == "bags_gone"
+    assert bookings(world) == []
+
+
+async def test_the_check_says_what_an_order_requires(kiwi, world):
+    offer = (await kiwi.search(QUERY))[0]
+    found = (await kiwi.check(offer, QUERY)).requirements
+    assert (found.document.need, found.ages.alone_from, found.contact.phone_required) == ("optional", 16, True)
+    script(world, document_need=2, adult_threshold=18)
+    found = (await kiwi.check(offer, QUERY)).requirements
+    assert (found.document.need, found.ages.alone_from) == ("required", 18)
+
+
+async def test_a_mononym_and_a_name_with_marks_are_accepted(kiwi, world):
+    people = (replace(TRAVELLER, given_name="", family_name="Nguyễn"),)
+    await kiwi.place(await order(kiwi, travellers=people))
+    [passenger] = bookings(world)[0].passengers
+    assert (passenger["name"], passenger["surname"]) == ("Nguyễn", "Nguyễn")
+
+
+async def test_each_ticket_of_an_order_has_its_reference_and_its_flights(kiwi, world):
+    offer = next(one for one in await kiwi.search(QUERY) if (one.tickets or 1) > 1)
+    placed = await kiwi.place(replace(ORDER, offer=offer, check=await kiwi.check(offer, QUERY)))
+    await kiwi.confirm(placed)
+
+    async def issued():
+        state = await kiwi.read(placed)
+        return state if len(state.references) == offer.tickets else None
+
+    state = await until(issued)
+    flights = [f"{one.carrier}{one.flight_number}" for part in offer.slices for one in part.segments]
+    assert [flight for one in state.references for flight in one.flights] == flights
+    assert state.pnr == state.references[0].reference
 
 
 async def test_a_refused_confirmation(kiwi, world):

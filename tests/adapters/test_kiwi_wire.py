@@ -1,5 +1,6 @@
 import copy
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -14,12 +15,13 @@ from adapters.sandbox.kiwi.places import directory
 from adapters.sandbox.kiwi.query import parse
 from adapters.sandbox.kiwi.search import found
 from hub.core.money import Money
-from hub.flights import FlightQuery, OrderRequest, Traveller
+from hub.flights import DocumentRules, FlightQuery, OrderRequest, PriceCheck, Requirements, Traveller
 from hub.locations import Locations
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 QUERY = FlightQuery("SGN", "BCN", date(2026, 7, 1), return_date=date(2026, 7, 10), adults=2, infants=1)
 PLACES = Locations()
+CHECK = PriceCheck(available=True, total=None, session="s-1")
 
 
 def leg(origin, destination, flight, local, utc, **fields):
@@ -214,12 +216,82 @@ def test_the_passengers_of_an_order():
     )
     infant = Traveller("mr", "m", "Bảo", "Nguyễn", date(2025, 2, 3), "VN")
     [offer] = convert()
-    body = wire.save_body(OrderRequest(offer, QUERY, "s-1", (traveller, infant), "a@example.com", "+84900000000"))
+    order = OrderRequest(offer, QUERY, CHECK, (traveller, infant), "a@example.com", "+84900000000")
+    body = wire.save_body(order, wire.Contact())
     first, second = body["passengers"]
     assert (body["booking_token"], body["session_id"], body["baggage"]) == ("token-1", "s-1", [])
     assert (first["name"], first["title"], first["birthday"], first["category"]) == ("Ánh", "Ms", "1990-02-03", "adult")
     assert (first["email"], first["phone"], first["cardno"]) == ("a@example.com", "+84901234567", "C123")
     assert (second["category"], second["phone"], second["expiration"]) == ("infant", "+84900000000", None)
+    agency = wire.save_body(order, wire.Contact("deposit@example.com", "+442079460018"))["passengers"]
+    assert {(one["email"], one["phone"]) for one in agency} == {("deposit@example.com", "+442079460018")}
+
+
+def test_ages_count_on_the_local_day_of_the_last_landing():
+    [offer] = convert()
+    assert offer.last_landing == date(2026, 7, 11), "SGN, the day after the flight back took off"
+    twelve = Traveller("ms", "f", "Anh", "Nguyen", date(2014, 7, 11), "VN")
+    body = wire.save_body(OrderRequest(offer, QUERY, CHECK, (twelve,), "a@example.com"), wire.Contact())
+    assert body["passengers"][0]["category"] == "adult"
+
+
+def test_a_document_that_is_not_needed_is_not_sent():
+    [offer] = convert()
+    check = replace(CHECK, requirements=Requirements(document=DocumentRules(need="none")))
+    person = Traveller("ms", "f", "Anh", "Nguyen", date(1990, 7, 11), "VN", None, None, "C123", date(2030, 1, 1))
+    body = wire.save_body(OrderRequest(offer, QUERY, check, (person,), "a@example.com"), wire.Contact())
+    assert (body["passengers"][0]["cardno"], body["passengers"][0]["expiration"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "self_transfer", "separate"),
+    [
+        ({"pnr_count": 1}, False, False),
+        ({"pnr_count": 2}, False, True),
+        ({"pnr_count": 3}, True, True),
+        ({}, False, False),
+        ({"pnr_count": "many"}, False, False),
+        ({"virtual_interlining": True}, True, True),
+    ],
+)
+def test_separate_tickets_are_told_also_without_the_flag_of_virtual_interlining(changes, self_transfer, separate):
+    """Two tickets for two directions need no transfer; three certainly do."""
+    answer = document()
+    answer["data"][0]["route"][1] |= {"vi_connection": False, "bags_recheck_required": False}
+    del answer["data"][0]["virtual_interlining"]
+    answer["data"][0] |= changes
+    [offer] = wire.offers(answer, QUERY, NOW, PLACES.zone)
+    assert (offer.self_transfer, offer.separate_tickets) == (self_transfer, separate)
+
+
+def test_a_bag_that_costs_nothing_is_asked_for_in_the_check():
+    [free], [unknown] = convert(bags_price={"1": 0}), convert()
+    assert [wire.check_params(one, QUERY)["bnum"] for one in (free, unknown)] == ["1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("said", "references"),
+    [
+        ({"pnrs": ["ABC", "DEF"]}, [("ABC", ()), ("DEF", ())]),
+        ({"pnr": "ABC"}, [("ABC", ())]),
+        ({}, []),
+        ({"pnrs": [None, 7], "flights": [5, {"reservation_number": None}]}, []),
+        (
+            {
+                "pnrs": ["ABC"],
+                "flights": [
+                    {"airline": "BA", "flight_no": 1, "reservation_number": "ABC"},
+                    {"airline": "BA", "flight_no": 2, "reservation_number": "ABC"},
+                    {"airline": "VY", "flight_no": 3, "reservation_number": "XYZ"},
+                ],
+            },
+            [("ABC", ("BA1", "BA2")), ("XYZ", ("VY3",))],
+        ),
+    ],
+)
+def test_the_references_of_an_order(said, references):
+    state = wire.order_state({"status": "confirmed"} | said)
+    assert [(one.reference, one.flights) for one in state.references] == references
 
 
 @pytest.mark.parametrize(

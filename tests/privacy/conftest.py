@@ -3,10 +3,14 @@ from typing import Any
 import pytest
 
 from hub.audit import Audit
+from hub.bookings import TravelDocuments
 from hub.core.db import Database
 from hub.core.jobs import Jobs
+from hub.core.vault import Vault
 from hub.privacy import Privacy
 from tests.privacy.people import ADA, BEN, Clock, Gateway, Keeper, insert, rows_of
+
+VAULT = Vault(["s" * 32])
 
 
 @pytest.fixture
@@ -29,4 +33,4 @@ def keeper() -> Keeper:
 @pytest.fixture
 def privacy(db: Database, gateway: Any, keeper: Any) -> Privacy:
     clock: Any = Clock()
-    return Privacy(db, Audit(clock), Jobs(), clock, gateway, keeper)
+    return Privacy(db, Audit(clock), Jobs(), clock, gateway, keeper, TravelDocuments(db, clock, VAULT))

@@ -64,9 +64,12 @@ class Desk:
             answer = await self.check(token, session_id=answer["session_id"], **params)
         return answer
 
-    async def save(self, token: str, session: str, passengers: Any = None, status: int = 200) -> Any:
-        body = {"lang": "en", "locale": "en-GB", "booking_token": token, "session_id": session, "baggage": []}
+    async def save(
+        self, token: str, session: str, passengers: Any = None, status: int = 200, baggage: Any = None
+    ) -> Any:
+        body = {"lang": "en", "locale": "en-GB", "booking_token": token, "session_id": session}
         body["passengers"] = [passenger()] if passengers is None else passengers
+        body["baggage"] = no_bags(body["passengers"]) if baggage is None else baggage
         return await self.post("/v2/booking/save_booking", body, status)
 
     async def booked(self) -> Any:
@@ -85,6 +88,21 @@ class Desk:
         return [orjson.loads(one.body) for one in self.sent]
 
 
+def no_bags(passengers: Any) -> list[dict[str, Any]]:
+    """No hold bag for anybody, and the hand bag that everybody but an infant has."""
+    infants = [place for place, one in enumerate(passengers) if one["category"] == "infant"]
+    seated = [place for place, one in enumerate(passengers) if one["category"] != "infant"]
+    return [
+        bags("hold_bag", 0, list(range(len(passengers)))),
+        bags("hand_bag", 1, seated),
+        bags("hand_bag", 0, infants),
+    ]
+
+
+def bags(category: str, count: int, passengers: list[int]) -> dict[str, Any]:
+    return {"combination": {"category": category, "indices": [0] * count}, "passengers": passengers}
+
+
 def passenger(**but: Any) -> dict[str, Any]:
     return {
         "name": "Ada",
@@ -95,7 +113,7 @@ def passenger(**but: Any) -> dict[str, Any]:
         "category": "adult",
         "cardno": "D25845822",
         "expiration": "2031-12-10",
-        "email": "ada@example.com",
+        "email": "deposit@agency.example",
         "phone": "+447700900123",
     } | but
 

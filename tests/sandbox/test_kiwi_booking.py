@@ -3,7 +3,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.sandbox.kiwi_desk import START, Desk, open_desk, passenger
+from adapters.sandbox.world import KiwiRules
+from tests.sandbox.kiwi_desk import START, Desk, bags, open_desk, passenger
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ async def test_saving_twice_makes_two_bookings(desk: Desk):
 
 
 async def test_a_self_transfer_has_two_references(desk: Desk):
-    token = next(one for one in await desk.search() if one["virtual_interlining"])["booking_token"]
+    token = next(one for one in await desk.search() if one.get("virtual_interlining"))["booking_token"]
     await desk.confirm(await desk.save(token, (await desk.checked(token))["session_id"]))
     await until_told(desk, 2)
     assert len(set(desk.told()[1]["pnrs"])) == 2
@@ -122,6 +123,9 @@ async def test_a_session_that_is_not_checked_cannot_be_saved(desk: Desk):
     ("field", "value"),
     [
         ("name", ""),
+        ("name", "Мария"),
+        ("surname", "O.Brien"),
+        ("surname", "Smith 2"),
         ("surname", None),
         ("surname", "x" * 61),
         ("title", "Dr"),
@@ -134,6 +138,10 @@ async def test_a_session_that_is_not_checked_cannot_be_saved(desk: Desk):
         ("expiration", "2027-03-01"),
         ("email", "nobody"),
         ("phone", "07700 900123"),
+        ("phone", "0044770090012"),
+        ("phone", "+1234567"),
+        ("cardno", "A" * 21),
+        ("birthday", "2027-01-12"),
     ],
 )
 async def test_every_field_of_a_passenger_is_looked_at(desk: Desk, field, value):
@@ -170,12 +178,91 @@ async def test_bodies_that_are_no_booking_are_refused(desk: Desk, body):
     assert answer.status == 400
 
 
-@pytest.mark.parametrize("baggage", [5, [5], [{"combination": {}, "passengers": [1]}], [{"passengers": [0]}]])
-async def test_baggage_must_belong_to_passengers(desk: Desk, baggage):
+@pytest.mark.parametrize(
+    "baggage",
+    [
+        5,
+        [5],
+        [{"combination": {}, "passengers": [1]}],
+        [{"passengers": [0]}],
+        [],
+        [bags("hold_bag", 0, [0])],
+        [bags("hold_bag", 0, [1]), bags("hand_bag", 1, [0])],
+        [bags("hold_bag", 0, [0, 0]), bags("hand_bag", 1, [0])],
+        [bags("hold_bag", 9, [0]), bags("hand_bag", 1, [0])],
+        [bags("hold_bag", 0, [0]), bags("hand_bag", 0, [0])],
+    ],
+)
+async def test_every_passenger_has_one_offered_combination_of_each_kind(desk: Desk, baggage):
     token = (await desk.search())[0]["booking_token"]
     session = (await desk.checked(token))["session_id"]
-    body = {"booking_token": token, "session_id": session, "passengers": [passenger()], "baggage": baggage}
-    await desk.post("/v2/booking/save_booking", body, 422)
+    answer = await desk.save(token, session, baggage=baggage, status=422)
+    assert answer["message"][0]["param"].startswith("baggage")
+    assert await desk.bookings() == []
+
+
+async def test_a_hold_bag_must_have_been_asked_for_in_the_check(desk: Desk):
+    token = (await desk.search())[0]["booking_token"]
+    with_bag = [bags("hold_bag", 1, [0]), bags("hand_bag", 1, [0])]
+    session = (await desk.checked(token, bnum=0))["session_id"]
+    await desk.save(token, session, baggage=with_bag, status=422)
+    session = (await desk.checked(token, bnum=1))["session_id"]
+    await desk.save(token, session, baggage=with_bag)
+    (booking,) = await desk.bookings()
+    assert (booking["hold_bags"], booking["hand_bags"]) == ([1], [1])
+
+
+async def test_the_strict_rules_can_be_relaxed():
+    rules = KiwiRules(contact_email=None, bags_for_everybody=False, latin_names=False, adult_threshold=0)
+    young = passenger(name="Аня", email="anna@example.com", birthday="2013-05-04")
+    async with open_desk(kiwi_rules=rules) as desk:
+        token = (await desk.search())[0]["booking_token"]
+        session = (await desk.checked(token))["session_id"]
+        await desk.save(token, session, [young], baggage=[])
+        assert (await desk.bookings())[0]["hold_bags"] == [0]
+
+
+async def test_the_oldest_passenger_is_old_enough_to_travel_alone(desk: Desk):
+    token = (await desk.search())[0]["booking_token"]
+    answer = await desk.checked(token)
+    assert answer["adult_threshold"] == 16
+    refused = await desk.save(token, answer["session_id"], [passenger(birthday="2011-03-18")], status=422)
+    assert refused["message"] == [{"param": "passengers", "errors": ["Nobody is 16 or older."]}]
+    await desk.save(token, answer["session_id"], [passenger(birthday="2011-03-17")])
+
+
+async def test_a_document_can_be_needed_with_the_booking(desk: Desk):
+    await desk.next(document_need=2)
+    token = (await desk.search())[0]["booking_token"]
+    answer = await desk.checked(token)
+    assert answer["document_options"]["document_need"] == 2
+    without = passenger(cardno=None, expiration=None)
+    refused = await desk.save(token, answer["session_id"], [without], status=422)
+    assert {one["param"] for one in refused["message"]} == {"passengers.0.cardno", "passengers.0.expiration"}
+    await desk.save(token, answer["session_id"], [passenger()])
+
+
+@pytest.mark.parametrize("nationality", ["PS", "XK", "VA", "PR"])
+async def test_nationalities_without_an_airport_or_an_iso_entry_are_nationalities(desk: Desk, nationality: str):
+    token = (await desk.search())[0]["booking_token"]
+    await desk.save(token, (await desk.checked(token))["session_id"], [passenger(nationality=nationality)])
+
+
+async def test_the_contact_is_the_deposit_account(desk: Desk):
+    token = (await desk.search())[0]["booking_token"]
+    session = (await desk.checked(token))["session_id"]
+    refused = await desk.save(token, session, [passenger(email="ada@example.com")], status=422)
+    assert refused["message"][0]["param"] == "passengers.0.email"
+
+
+async def test_each_ticket_has_a_reservation_number_of_its_own(desk: Desk):
+    token = next(one for one in await desk.search() if one["pnr_count"] > 1)["booking_token"]
+    booking = await desk.save(token, (await desk.checked(token))["session_id"])
+    await desk.confirm(booking)
+    await until_told(desk, 2)
+    desk.headers["KW-Auth-Token"] = booking["auth_token"]
+    read = await desk.get(f"/manage/bookings/{booking['booking_id']}")
+    assert [one["reservation_number"] for one in read["flights"]] == read["pnrs"]
 
 
 async def test_the_vendors_test_mode_marks_the_transaction(desk: Desk):

@@ -100,7 +100,7 @@ async def test_a_session_belongs_to_one_token(desk: Desk, token: str):
 
 
 async def test_the_flights_are_those_of_the_offer(desk: Desk):
-    offer = next(one for one in await desk.search() if one["virtual_interlining"])
+    offer = next(one for one in await desk.search() if one.get("virtual_interlining"))
     answer = await desk.checked(offer["booking_token"])
     times = ("local_departure", "utc_departure", "local_arrival", "utc_arrival")
     assert [{name: row[name] for name in times} for row in answer["flights"]] == [

@@ -19,13 +19,22 @@ Assumed, because nothing public says it:
 - The callback's body: booking_id, status, trigger, timestamp, pnr, pnrs, e_tickets. It carries no signature.
 - 403 for a key that begins with `invalid`; other parameters that will not do are a 422 like that of an unknown place.
 
+Second hand, from comments in public wrappers; strict unless `KiwiRules` relaxes it:
+- every passenger has one hold_bag and one hand_bag combination of check_flights, and `bnum` covers the hold bags;
+- names have Latin letters, spaces, hyphens and apostrophes; telephone numbers a plus and 8 to 15 digits;
+- an adult has the e-mail address of the deposit account, and somebody is `adult_threshold` years old or older;
+- `document_need` 2 wants cardno and expiration of everybody; ages count on the local day of the last landing;
+- one reference for each ticket (`pnr_count`): `reservation_number` of a flight of the manage API says which.
+
 A session of check_flights begins with a call without `session_id` (or with one not seen before) and answers
 `flights_checked: false` once, then true. A search looks at no more than 6 pairs of airports and 12 days.
 
 Control: POST /_/kiwi/next scripts what comes, each for `times` uses (1): for the next session
-{"price_change": {"factor": 1.1}}, {"flights_invalid": true}, {"not_ready_polls": 3}; for the next save
-{"save": "invalid" | "price_change"}; for the next confirmation {"confirm": "timeout" | "timeout_but_done" | "fail"};
-for the tickets of the next paid booking {"ticketing": "sold_out" | "technical_issue" | "security_issue" | "never"}.
+{"price_change": {"factor": 1.1}}, {"flights_invalid": true}, {"not_ready_polls": 3}, {"document_need": 2},
+{"adult_threshold": 18}; for the next save {"save": "invalid" | "price_change"} or
+{"refusal": [{"param": "passengers.0.phone", "errors": ["No."]}]}; for the next confirmation
+{"confirm": "timeout" | "timeout_but_done" | "fail"}; for the tickets of the next paid booking
+{"ticketing": "sold_out" | "technical_issue" | "security_issue" | "never"}.
 GET /_/kiwi/next lists what is left, GET /_/kiwi/bookings the bookings, and POST /_/kiwi/bookings/{id}/status
 {"status": "cancelled"} lets the airline act.
 """

@@ -5,14 +5,15 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox.kiwi.check import checked, sums
+from adapters.sandbox.kiwi.baggage import chosen_bags
+from adapters.sandbox.kiwi.check import adult_threshold, checked, document_need, sums
 from adapters.sandbox.kiwi.dice import digest, number
 from adapters.sandbox.kiwi.fares import RATES
-from adapters.sandbox.kiwi.passengers import validate
+from adapters.sandbox.kiwi.passengers import Rules, validate
 from adapters.sandbox.kiwi.state import Booking, Check, state
 from adapters.sandbox.kiwi.ticketing import pay, status_of
 from adapters.sandbox.kiwi.tokens import Offered, unseal
-from adapters.sandbox.kiwi.wire import bad_request, invalid, json_object, reply, spoken, stamp
+from adapters.sandbox.kiwi.wire import Refusal, bad_request, invalid, json_object, reply, spoken, stamp
 from adapters.sandbox.world import World
 
 PAY_WITHIN = timedelta(minutes=30)
@@ -36,8 +37,13 @@ class Bookings:
         token = _text(body, "booking_token")
         offered = unseal(world.config.seed, token, world.now())
         check = self._checked_session(_text(body, "session_id"), token)
-        passengers = validate(body.get("passengers"), offered)
-        _validate_baggage(body.get("baggage", []), len(passengers))
+        passengers = validate(body.get("passengers"), offered, self._rules(check))
+        bags = chosen_bags(
+            body.get("baggage", []), passengers, offered, check.bags,
+            for_everybody=world.config.kiwi_rules.bags_for_everybody,
+        )  # fmt: skip
+        if (refused := state(world).take("refusal")) is not None:
+            raise Refusal(422, {"message": refused})
         currency = str(body.get("currency", "EUR")).upper()
         if currency not in RATES:
             raise invalid("currency", "Not a valid choice.")
@@ -45,8 +51,22 @@ class Bookings:
         answer = checked(world, check, offered, currency)
         if check.invalid:
             return reply(answer | {"status": "error", "status_code": 200})
-        booking = self._open(check, offered, passengers, currency)
+        named = [
+            one | {"hold_bags": bag.get("hold_bag", 0), "hand_bags": bag.get("hand_bag", 0)}
+            for one, bag in zip(passengers, bags, strict=True)
+        ]
+        booking = self._open(check, offered, named, currency)
         return reply(answer | _saved(booking))
+
+    def _rules(self, check: Check) -> Rules:
+        rules = self._world.config.kiwi_rules
+        return Rules(
+            latin_names=rules.latin_names,
+            document_need=document_need(check, rules),
+            adult_threshold=adult_threshold(check, rules),
+            contact_email=rules.contact_email,
+            today=self._world.now().date(),
+        )
 
     def _checked_session(self, session_id: str, token: str) -> Check:
         check = state(self._world).checks.get(session_id)
@@ -118,18 +138,6 @@ def _text(body: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise invalid(name, "Missing data for required field.")
     return value
-
-
-def _validate_baggage(baggage: Any, passengers: int) -> None:
-    """A list of {combination, passengers: places in the list of passengers}; may be empty."""
-    if not isinstance(baggage, list):
-        raise invalid("baggage", "Not a valid list.")
-    for nth, entry in enumerate(baggage):
-        places = entry.get("passengers") if isinstance(entry, dict) else None
-        if not isinstance(places, list) or not isinstance(entry.get("combination"), dict):
-            raise invalid(f"baggage.{nth}", "Needs combination and passengers.")
-        if not all(isinstance(place, int) and 0 <= place < passengers for place in places):
-            raise invalid(f"baggage.{nth}.passengers", "There is no such passenger.")
 
 
 def _saved(booking: Booking) -> dict[str, Any]:

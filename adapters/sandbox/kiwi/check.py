@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.sandbox.kiwi.baggage import offered_baggage
 from adapters.sandbox.kiwi.carriers import carriers
 from adapters.sandbox.kiwi.dice import digest
 from adapters.sandbox.kiwi.fares import RATES, Party, convert, euros
@@ -12,7 +13,7 @@ from adapters.sandbox.kiwi.query import party, whole
 from adapters.sandbox.kiwi.state import DEFAULT_POLLS, Check, Kiwi, state
 from adapters.sandbox.kiwi.tokens import Offered, Stretch, unseal
 from adapters.sandbox.kiwi.wire import bad_request, invalid, reply, spoken, stamp
-from adapters.sandbox.world import World
+from adapters.sandbox.world import KiwiRules, World
 
 CHILD_FROM, ADULT_FROM = 2, 12  # years
 
@@ -64,6 +65,8 @@ def _begin(world: World, kiwi: Kiwi, token: str, session_id: str) -> Check:
         polls_left=told.get("not_ready_polls", DEFAULT_POLLS),
         factor=told.get("price_change", {}).get("factor", 1.0),
         invalid=told.get("flights_invalid", False),
+        document_need=told.get("document_need"),
+        adult_threshold=told.get("adult_threshold"),
     )
     kiwi.checks[session_id] = check
     return check
@@ -73,6 +76,14 @@ def _same_party(offered: Party, asked: Party) -> None:
     for name in ("adults", "children", "infants"):
         if getattr(offered, name) != getattr(asked, name):
             raise invalid(name, "Does not match the search that the booking token comes from.")
+
+
+def document_need(check: Check, rules: KiwiRules) -> int:
+    return rules.document_need if check.document_need is None else check.document_need
+
+
+def adult_threshold(check: Check, rules: KiwiRules) -> int:
+    return rules.adult_threshold if check.adult_threshold is None else check.adult_threshold
 
 
 def sums(check: Check, offered: Offered) -> dict[str, int]:
@@ -89,7 +100,7 @@ def sums(check: Check, offered: Offered) -> dict[str, int]:
 
 def checked(world: World, check: Check, offered: Offered, currency: str) -> dict[str, Any]:
     """The check fields. Prices are in euros whatever the currency; `conversion` is in the asked one."""
-    cents = sums(check, offered)
+    cents, rules = sums(check, offered), world.config.kiwi_rules
     changed = check.ready and check.factor != 1.0
     converted = {name: convert(amount, currency) for name, amount in cents.items() if name != "total"}
     return {
@@ -108,12 +119,16 @@ def checked(world: World, check: Check, offered: Offered, currency: str) -> dict
         "currency": "EUR",
         "conversion": {"currency": currency, "amount": convert(cents["total"], currency)} | converted,
         "max_passengers": 9,
-        "document_options": {"document_need": 1, "checkin_date": offered.stretches[0].departs - 86_400},
+        "document_options": {
+            "document_need": document_need(check, rules),
+            "checkin_date": offered.stretches[0].departs - 86_400,
+        },
+        "adult_threshold": adult_threshold(check, rules),
         "age_category_thresholds": {"child": CHILD_FROM, "adult": ADULT_FROM},
         "route": [offered.stretches[0].origin, *(one.destination for one in offered.stretches)],
         "transfers": [],
         "flights": [_flight(offered, one) for one in offered.stretches],
-        "baggage": _baggage(offered),
+        "baggage": offered_baggage(offered),
     }
 
 
@@ -151,30 +166,3 @@ def clock(one: Stretch) -> dict[str, str]:
         "local_arrival": stamp(arrives.astimezone(airports[one.destination].zone)),
         "utc_arrival": stamp(arrives),
     }
-
-
-def _baggage(offered: Offered) -> dict[str, Any]:
-    """What can be chosen in save_booking: a combination by its `indices` into the definitions."""
-    groups = ["adult", "child"]
-    holds = [
-        {
-            "indices": [0] * count,
-            "category": "hold_bag",
-            "conditions": {"passenger_groups": groups},
-            "price": _eur(cents),
-        }
-        for count, cents in enumerate((0, *offered.fare.bags))
-    ]
-    hand = {"indices": [0], "category": "hand_bag", "conditions": {"passenger_groups": groups}, "price": _eur(0)}
-    return {
-        "definitions": {
-            "hold_bag": [{"category": "hold_bag", "restrictions": {"weight": 23, "dimensions_sum": 158}}],
-            "hand_bag": [{"category": "personal_item", "restrictions": {"weight": 8, "dimensions_sum": 85}}],
-        },
-        "combinations": {"hold_bag": holds, "hand_bag": [hand]},
-        "notices": [],
-    }
-
-
-def _eur(cents: int) -> dict[str, Any]:
-    return {"currency": "EUR", "amount": euros(cents), "base": euros(cents), "service": 0, "service_flat": 0}

@@ -16,7 +16,7 @@ _OUTCOMES = {
     "save": frozenset({"invalid", "price_change"}),
     "ticketing": _ENDS,
 }
-_CHECKS = frozenset({"price_change", "flights_invalid", "not_ready_polls"})
+_CHECKS = frozenset({"price_change", "flights_invalid", "not_ready_polls", "document_need", "adult_threshold"})
 
 
 class Control:
@@ -69,7 +69,7 @@ def _answered(handler: Handler) -> Handler:
 
 def read_script(body: dict[str, Any]) -> list[Scripted]:
     """One entry for what is said of the check, and one each for save, confirm and ticketing. Raises Refusal 422."""
-    known = _CHECKS | _OUTCOMES.keys() | {"times"}
+    known = _CHECKS | _OUTCOMES.keys() | {"times", "refusal"}
     for name in body:
         if name not in known:
             raise _wrong(name, f"is not one of {', '.join(sorted(known))}")
@@ -77,6 +77,8 @@ def read_script(body: dict[str, Any]) -> list[Scripted]:
     if not _whole(times) or times < 1:
         raise _wrong("times", "a whole number from 1")
     found = [Scripted(name, _outcome(name, body[name]), times) for name in _OUTCOMES if name in body]
+    if "refusal" in body:
+        found.append(Scripted("refusal", _refusal(body["refusal"]), times))
     told = {name: body[name] for name in _CHECKS if name in body}
     if told:
         _validate_check(told)
@@ -92,6 +94,17 @@ def _outcome(name: str, value: Any) -> str:
     return value
 
 
+def _refusal(rows: Any) -> list[dict[str, Any]]:
+    """The field list of a 422 to save_booking."""
+    if not isinstance(rows, list) or not rows or not all(_is_refused_field(row) for row in rows):
+        raise _wrong("refusal", 'a list such as [{"param": "passengers.0.phone", "errors": ["No."]}]')
+    return rows
+
+
+def _is_refused_field(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("param"), str) and isinstance(row.get("errors"), list)
+
+
 def _validate_check(told: dict[str, Any]) -> None:
     change = told.get("price_change", {"factor": 1})
     factor = change.get("factor") if isinstance(change, dict) else None
@@ -99,9 +112,9 @@ def _validate_check(told: dict[str, Any]) -> None:
         raise _wrong("price_change", 'as {"factor": 1.1}, above 0 and at most 100')
     if not isinstance(told.get("flights_invalid", True), bool):
         raise _wrong("flights_invalid", "true or false")
-    polls = told.get("not_ready_polls", 0)
-    if not _whole(polls) or polls < 0:
-        raise _wrong("not_ready_polls", "a whole number from 0")
+    for name, most in (("not_ready_polls", 100_000), ("document_need", 2), ("adult_threshold", 120)):
+        if not _whole(told.get(name, 0)) or not 0 <= told.get(name, 0) <= most:
+            raise _wrong(name, f"a whole number from 0 to {most}")
 
 
 def _whole(value: Any) -> bool:
@@ -125,6 +138,9 @@ def _listed(world: World, booking: Booking) -> dict[str, Any]:
         "total": euros(booking.cents),
         "currency": "EUR",
         "passengers": len(booking.passengers),
+        "hold_bags": [one.get("hold_bags", 0) for one in booking.passengers],
+        "hand_bags": [one.get("hand_bags", 0) for one in booking.passengers],
+        "pnrs": booking.pnrs,
         "pnr": booking.pnrs[0] if booking.pnrs else None,
         "created_at": booking.created_at.isoformat(),
     }

@@ -1,4 +1,4 @@
-"""English names of the countries that have an airport (ISO 3166-1 alpha-2)."""
+"""English names of the countries that have an airport, and the codes of all nationalities (ISO 3166-1 alpha-2)."""
 
 _TABLE = """
 AE United Arab Emirates; AF Afghanistan; AG Antigua & Barbuda; AI Anguilla; AL Albania; AM Armenia; AO Angola;
@@ -36,3 +36,7 @@ Mayotte; ZA South Africa; ZM Zambia; ZW Zimbabwe
 NAMES: dict[str, str] = {}
 for _entry in " ".join(_TABLE.split()).split("; "):
     NAMES[_entry[:2]] = _entry[3:]
+
+_WITHOUT_AIRPORT = "AD AX BV GS HM IO LI MC PN PR PS SJ SM TF TK VA VI".split()
+NATIONALITIES = frozenset({*NAMES, *_WITHOUT_AIRPORT})
+"""XK (Kosovo) is among them, though ISO 3166 does not list it."""

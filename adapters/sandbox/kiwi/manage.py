@@ -9,7 +9,7 @@ from adapters.sandbox.kiwi.check import clock
 from adapters.sandbox.kiwi.dice import digest
 from adapters.sandbox.kiwi.fares import convert, euros
 from adapters.sandbox.kiwi.state import Booking, state
-from adapters.sandbox.kiwi.ticketing import status_of
+from adapters.sandbox.kiwi.ticketing import reservation_number, status_of
 from adapters.sandbox.kiwi.wire import Refusal, reply, spoken, stamp
 from adapters.sandbox.world import World
 
@@ -71,6 +71,7 @@ def _booking(world: World, booking: Booking) -> dict[str, Any]:
         "flights": [
             {"id": one.id, "src": one.origin, "dst": one.destination}
             | {"airline": one.airline, "flight_no": one.number, "return": one.returning}
+            | {"reservation_number": reservation_number(booking, one)}
             | clock(one)
             for one in booking.offered.stretches
         ],

@@ -14,6 +14,8 @@ from adapters.sandbox.kiwi.tokens import Offered, Stretch, seal
 from adapters.sandbox.kiwi.wire import stamp
 
 _BAG = {"hold_width": 52, "hold_height": 78, "hold_length": 28, "hold_dimensions_sum": 158, "hold_weight": 23}
+_WITHOUT_THE_FLAG = 0.2
+"""The part of the answers without `virtual_interlining`: only `pnr_count` tells of separate tickets then."""
 _HAND = {"hand_width": 40, "hand_height": 55, "hand_length": 23, "hand_weight": 8}
 
 
@@ -196,7 +198,10 @@ def offer(asked: Asked, found: Found) -> dict[str, Any]:
         whole["deep_link"] = (
             f"https://www.kiwi.com/deep?from={out.origin.code}&to={out.destination.code}&flightsId={ident}"
         )
-    return _seats_for_all(whole, asked.party) | _flags(found, route, roll.random())
+    whole = _seats_for_all(whole, asked.party) | _flags(found, route, roll.random())
+    if roll.random() < _WITHOUT_THE_FLAG:
+        del whole["virtual_interlining"]
+    return whole
 
 
 def _seats_for_all(whole: dict[str, Any], party: Party) -> dict[str, Any]:

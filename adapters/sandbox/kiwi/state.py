@@ -22,6 +22,9 @@ class Check:
     factor: float = 1.0
     invalid: bool = False
     bags: int = 0
+    document_need: int | None = None
+    adult_threshold: int | None = None
+    """What a script says in the place of the rules."""
 
     @property
     def ready(self) -> bool:
@@ -39,6 +42,7 @@ class Booking:
     session_id: str
     cents: int
     passengers: list[dict[str, Any]]
+    """Each with `hold_bags` and `hand_bags`, as they were ordered."""
     created_at: datetime
     currency: str
     status: str = "open"

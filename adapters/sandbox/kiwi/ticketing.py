@@ -6,6 +6,7 @@ import orjson
 
 from adapters.sandbox.kiwi.dice import dice
 from adapters.sandbox.kiwi.state import NAME, Booking, state
+from adapters.sandbox.kiwi.tokens import Stretch
 from adapters.sandbox.kiwi.wire import stamp
 from adapters.sandbox.world import Callback, World
 
@@ -61,6 +62,13 @@ def _ticket(world: World, booking: Booking) -> None:
     roll = dice(world.config.seed, "tickets", booking.id)
     booking.pnrs = ["".join(roll.choices(_LETTERS, k=6)) for _ in range(booking.offered.tickets)]
     booking.e_tickets = [f"{roll.randint(1, 999):03}-{roll.randrange(10**9, 10**10)}" for _ in booking.passengers]
+
+
+def reservation_number(booking: Booking, stretch: Stretch) -> str | None:
+    """The airline's reference of the ticket that this flight is on; None until it has been issued."""
+    tickets = list(dict.fromkeys(one.ticket for one in booking.offered.stretches))
+    place = tickets.index(stretch.ticket)
+    return booking.pnrs[place] if place < len(booking.pnrs) else None
 
 
 def _told(world: World, booking: Booking, status: str) -> bytes:

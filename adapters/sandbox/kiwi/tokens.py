@@ -33,6 +33,11 @@ class Stretch:
     recheck: bool
 
     @property
+    def ticket(self) -> str:
+        """What the flights of one ticket have in common: the combination that their ids begin with."""
+        return self.id.rpartition("_")[0]
+
+    @property
     def takes_off(self) -> datetime:
         return datetime.fromtimestamp(self.departs, UTC)
 
