@@ -11,9 +11,9 @@ import resend
 from adapters.shims import ResendHTTP, translate
 from adapters.shims.standard_webhooks import signed_event, signing_key
 from adapters.transport import Transport
-from hub.core.errors import BadRequest, Unauthenticated
+from hub.core.errors import BadRequest, ProviderPermanent, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
-from hub.messaging import Delivery, Email
+from hub.messaging import Delivery, Email, SuppressionCause
 
 _REPORTS = {
     "email.sent": "sent",
@@ -23,6 +23,9 @@ _REPORTS = {
     "email.failed": "failed",
     "email.suppressed": "suppressed",
 }
+
+
+_ABOUT_OUR_MAIL = frozenset({"MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected"})
 
 
 class ResendMailer:
@@ -67,9 +70,36 @@ class ResendMailer:
         data, status = event.get("data"), _REPORTS.get(str(event.get("type")))
         if status is None or not isinstance(data, dict) or not isinstance(data.get("email_id"), str):
             return None
-        bounce = data.get("bounce")
-        detail = str(bounce.get("type") or "") if isinstance(bounce, dict) else None
-        return Delivery(data["email_id"], status, detail or None)
+        return Delivery(data["email_id"], status, _detail(data), _cause(status, data))
+
+    def suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:  # noqa: ARG002 (the port's)
+        """Resend refuses requests, not addresses: what is wrong with an address comes as a report."""
+        return None
+
+
+def _detail(data: dict[str, Any]) -> str | None:
+    """`Permanent/General`, `Transient/MailboxFull`, `previous_complaint`: the provider's words for the outcome."""
+    bounce, suppressed, failed = (_part(data, name) for name in ("bounce", "suppressed", "failed"))
+    words = [str(bounce[name]) for name in ("type", "subType") if bounce.get(name)]
+    return "/".join(words) or suppressed.get("reason") or failed.get("reason") or None
+
+
+def _cause(status: str, data: dict[str, Any]) -> SuppressionCause | None:
+    """Only an address that does not exist is suppressed for a bounce: a full mailbox, or what is wrong with our own
+    mail (too large, content refused), says nothing against the address.
+    """
+    if status == "complained" or _part(data, "suppressed").get("reason") == "previous_complaint":
+        return "complaint"
+    if status == "suppressed":
+        return "bounce"
+    bounce = _part(data, "bounce")
+    permanent = status == "bounced" and bounce.get("type") == "Permanent"
+    return "bounce" if permanent and bounce.get("subType") not in _ABOUT_OUR_MAIL else None
+
+
+def _part(data: dict[str, Any], name: str) -> dict[str, Any]:
+    part = data.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 class ResendWebhooks:

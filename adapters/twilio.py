@@ -12,9 +12,9 @@ from twilio.rest import Client
 
 from adapters.shims import TwilioHTTP, translate
 from adapters.transport import Transport
-from hub.core.errors import BadRequest, Unauthenticated
+from hub.core.errors import BadRequest, ProviderPermanent, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
-from hub.messaging import Delivery, Text
+from hub.messaging import Delivery, SuppressionCause, Text
 
 _REPORTS = {
     "sent": "sent",
@@ -23,6 +23,18 @@ _REPORTS = {
     "undelivered": "bounced",
     "failed": "failed",
 }
+
+
+_CAUSES: dict[str, SuppressionCause] = {
+    "21211": "bounce",  # no valid number
+    "21614": "bounce",  # no mobile number
+    "21610": "opt_out",  # answered STOP
+    "30005": "bounce",  # unknown to its network
+    "30006": "bounce",  # a landline, or no route to it
+    "63003": "bounce",  # no WhatsApp account
+    "63014": "opt_out",  # blocked us on WhatsApp
+}
+"""What an error code means for the number. All others pass (30003 switched off, 30008 unknown) or are our own fault."""
 
 
 class TwilioTexter:
@@ -76,7 +88,11 @@ class TwilioTexter:
         sid = event.get("MessageSid")
         if status is None or not isinstance(sid, str):
             return None
-        return Delivery(sid, status, str(event["ErrorCode"]) if event.get("ErrorCode") else None)
+        code = str(event["ErrorCode"]) if event.get("ErrorCode") else None
+        return Delivery(sid, status, code, _CAUSES.get(code or ""))
+
+    def suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
+        return _CAUSES.get(error.provider_code or "")
 
 
 def _address(text: Text) -> str:

@@ -5,7 +5,8 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, StringConstraints
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from hub.bookings import Decline
 from hub.core.money import Money
@@ -35,8 +36,18 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+def _email(value: str) -> str:
+    """An address in the form that mail providers take: lower case, the domain in ASCII (`xn--...`).
+
+    Raises ValueError for one that cannot be delivered to: providers refuse other characters before the @.
+    """
+    try:
+        parts = validate_email(value, check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"not an e-mail address: {error}") from error
+    if not parts.ascii_email:
+        raise ValueError("the part before the @ may only have the letters a to z, digits and . _ % + -")
+    return parts.ascii_email.lower()
 
 
 def _upper(value: Any) -> Any:
@@ -44,7 +55,11 @@ def _upper(value: Any) -> Any:
 
 
 Phone = Annotated[str, Field(max_length=40, examples=["+447700900123"]), AfterValidator(normalize_phone)]
-Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"]), AfterValidator(_lower)]
+Email = Annotated[
+    str,
+    Field(max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "email"}),
+    AfterValidator(_email),
+]
 PersonName = Annotated[
     str,
     BeforeValidator(_person_name),

@@ -1004,7 +1004,10 @@ CREATE TABLE public.suppressions (
     channel text NOT NULL,
     address text NOT NULL,
     reason text NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    detail text,
+    CONSTRAINT suppressions_reason_check CHECK ((reason = ANY (ARRAY['bounce'::text, 'complaint'::text, 'opt_out'::text, 'manual'::text])))
 );
 
 CREATE TABLE public.transaction_audit_logs (
@@ -1315,7 +1318,10 @@ ALTER TABLE ONLY public.supplier_orders
     ADD CONSTRAINT supplier_orders_pkey PRIMARY KEY (booking_id);
 
 ALTER TABLE ONLY public.suppressions
-    ADD CONSTRAINT suppressions_pkey PRIMARY KEY (channel, address);
+    ADD CONSTRAINT suppressions_cause_key UNIQUE (channel, address, reason);
+
+ALTER TABLE ONLY public.suppressions
+    ADD CONSTRAINT suppressions_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.transaction_audit_logs
     ADD CONSTRAINT transaction_audit_logs_pkey PRIMARY KEY (id);

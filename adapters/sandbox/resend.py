@@ -1,7 +1,7 @@
 """Resend's e-mail API: sends, batches, idempotency, limits, and Svix-signed delivery reports.
 
-Addresses play their part, as with Resend's own test addresses: bounced@… bounces, complained@… is delivered and
-then complained about, suppressed@… and failed@… never leave.
+Addresses play their part, as with Resend's own test addresses: bounced@… bounces for good, mailbox-full@… for now,
+complained@… is delivered and then complained about, suppressed@… and failed@… never leave.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ BATCH = 100
 
 _FATES: dict[str, tuple[str, ...]] = {
     "bounced": ("sent", "bounced"),
+    "mailbox-full": ("sent", "bounced"),
     "complained": ("sent", "delivered", "complained"),
     "suppressed": ("suppressed",),
     "failed": ("failed",),
@@ -53,6 +54,15 @@ _REASONS: dict[str, dict[str, Any]] = {
         }
     },
     "failed": {"failed": {"reason": "reached_daily_quota"}},
+}
+
+_FULL: dict[str, Any] = {
+    "bounce": {
+        "message": "The recipient's mailbox is full.",
+        "type": "Transient",
+        "subType": "MailboxFull",
+        "diagnosticCode": ["smtp; 552 5.2.2 mailbox full"],
+    }
 }
 
 Handle = Callable[[web.Request], Awaitable[dict[str, Any]]]
@@ -217,7 +227,7 @@ class Resend:
             "to": mail["to"],
             "subject": mail["subject"],
             "tags": {tag["name"]: tag["value"] for tag in mail["tags"]},
-        } | _REASONS.get(status, {})
+        } | _reason(status, mail)
         kind, now = f"email.{status}", self._world.now().isoformat()
         body = json.dumps({"type": kind, "created_at": now, "data": data}).encode()
         ident = "msg_" + base64.b32encode(self._world.random.randbytes(15)).decode().lower()
@@ -281,6 +291,12 @@ def _json(raw: bytes) -> Any:
         return json.loads(raw)
     except (ValueError, RecursionError):
         raise Refused(400, "validation_error", "The body is not valid JSON.") from None
+
+
+def _reason(status: str, mail: dict[str, Any]) -> dict[str, Any]:
+    """What a report says beside its status."""
+    full = any(address.rpartition("<")[2].startswith("mailbox-full") for address in mail["to"])
+    return _FULL if full and status == "bounced" else _REASONS.get(status, {})
 
 
 def _fate(recipients: list[str]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from hub.core.worker import Worker
 from hub.customers import Customers
 from hub.flights import Flights
 from hub.locations import Locations
-from hub.messaging import Announcements, Facts, Letters, Outbox, PlanLetters, Templates
+from hub.messaging import Announcements, Facts, Letters, Outbox, PlanLetters, Suppressions, Templates
 from hub.payments import Cashier, Gateways, Ledger, Pages, Refunds, Settlement
 from hub.payments.books import Books
 from hub.payments.intents import Intents
@@ -134,7 +134,8 @@ def services(have: Resources) -> Services:
     language = completions(have, wired, ids)
     printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, locations))
     facts = Facts(store, vault, clock, settings.links, plan_facts(settings, wired))
-    outbox = Outbox(db, facts, jobs, audit, clock, Templates(), wired.mailer, wired.texter)
+    suppressions = Suppressions(db, audit, clock)
+    outbox = Outbox(db, facts, jobs, audit, clock, Templates(), suppressions, wired.mailer, wired.texter)
     inbox.on("resend", outbox.on_event)
     inbox.on("twilio", outbox.on_event)
     return Services(

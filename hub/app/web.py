@@ -52,6 +52,7 @@ from routes.signature_failures import SignatureFailures
 from routes.staff import StaffRoutes
 from routes.staff_door import StaffDoor
 from routes.stream_limit import StreamLimit
+from routes.suppressions import SuppressionRoutes
 from routes.system import Check, SystemRoutes
 from routes.webhooks import WebhookRoutes
 
@@ -72,6 +73,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         AttachmentRoutes(made.attachments),
         StaffRoutes(people.staff, made.backoffice),
         KeyRoutes(people.keyring),
+        SuppressionRoutes(made.outbox.suppressions),
     )
     plans = PlanRoutes(made.trips.desk, made.trips.faces, made.ids.clock)
     streams = StreamLimit(settings.streams_per_caller)

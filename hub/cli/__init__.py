@@ -9,7 +9,7 @@ from pydantic_settings import SettingsError as UnreadableSettings
 from rich.console import Console
 
 from hub import __version__
-from hub.cli import demo, money, operate, people, plans, run, torture
+from hub.cli import demo, money, operate, people, plans, run, suppressions, torture
 from hub.core.errors import HubError
 from hub.settings import Settings
 from hub.settings.environment import SettingsError, error_lines
@@ -37,6 +37,7 @@ operate.register(app)
 people.register(app)
 money.register(app)
 plans.register(app)
+suppressions.register(app)
 demo.register(app)
 torture.register(app)
 

@@ -12,15 +12,27 @@ provider's idempotency key.
 from hub.messaging.announcements import Announcements
 from hub.messaging.facts import Facts
 from hub.messaging.letters import Letters
-from hub.messaging.model import Attachment, Delivery, Email, Mailer, Message, Text, Texter
+from hub.messaging.model import (
+    Attachment,
+    Channel,
+    Delivery,
+    Email,
+    Mailer,
+    Message,
+    SuppressionCause,
+    Text,
+    Texter,
+)
 from hub.messaging.outbox import Outbox, SendMessage
 from hub.messaging.plan_facts import PlanFacts
 from hub.messaging.plans import PlanLetters
+from hub.messaging.suppressions import Suppression, SuppressionFilter, Suppressions
 from hub.messaging.templates import Templates
 
 __all__ = [
     "Announcements",
     "Attachment",
+    "Channel",
     "Delivery",
     "Email",
     "Facts",
@@ -31,6 +43,10 @@ __all__ = [
     "PlanFacts",
     "PlanLetters",
     "SendMessage",
+    "Suppression",
+    "SuppressionCause",
+    "SuppressionFilter",
+    "Suppressions",
     "Templates",
     "Text",
     "Texter",

@@ -5,7 +5,12 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from hub.core.errors import ProviderPermanent
+
 Channel = Literal["email", "sms", "whatsapp"]
+
+SuppressionCause = Literal["bounce", "complaint", "opt_out", "manual"]
+"""Why an address gets no more messages; see `hub.messaging.suppressions`."""
 
 RANK = {
     "queued": 0,
@@ -47,11 +52,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A provider's report: `status` is `sent`, `delivered`, `bounced`, `complained` or `failed`."""
+    """A provider's report: `status` is `sent`, `delivered`, `bounced`, `complained`, `failed` or `suppressed`.
+
+    `cause` when the report means that nothing more must be sent to the address. `detail` is the provider's code.
+    """
 
     provider_message_id: str
     status: str
     detail: str | None = None
+    cause: SuppressionCause | None = None
 
 
 class Mailer(Protocol):
@@ -60,6 +69,10 @@ class Mailer(Protocol):
     name: str
 
     async def send(self, email: Email, key: str) -> str: ...
+
+    def suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
+        """Why nothing more must be sent to the address whose message was refused; None when it may be."""
+        ...
 
     def delivery_of(self, event: dict[str, Any]) -> Delivery | None: ...
 
@@ -72,6 +85,10 @@ class Texter(Protocol):
     async def send(self, text: Text) -> str: ...
 
     async def find(self, text: Text, since: datetime) -> str | None: ...
+
+    def suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
+        """Why nothing more must be sent to the number whose message was refused; None when it may be."""
+        ...
 
     def delivery_of(self, event: dict[str, Any]) -> Delivery | None: ...
 

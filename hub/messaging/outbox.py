@@ -19,6 +19,7 @@ from hub.core.jobs import Job, Jobs, Retry, every, job
 from hub.core.rows import RowKey, Sweep
 from hub.messaging.facts import SQL, Facts
 from hub.messaging.model import RANK, Attachment, Delivery, Email, Mailer, Message, Text, Texter
+from hub.messaging.suppressions import Suppressions
 from hub.messaging.templates import Templates
 from hub.messaging.unsendable import Unsendable
 
@@ -44,6 +45,7 @@ class Outbox:
     audit: Audit
     clock: Clock
     templates: Templates
+    suppressions: Suppressions
     mailer: Mailer | None
     texter: Texter | None
 
@@ -58,7 +60,7 @@ class Outbox:
             try:
                 sent = await self._hand_over(message, facts, look_first=was_sending)
             except ProviderPermanent as error:
-                await self._set(message.id, "failed", error=error.provider_code or error.code)
+                await self._refused(message, error)
             except OutcomeUnknown as error:
                 raise Retry(IN_HAND.total_seconds(), "nobody said whether the message went out") from error
             except ProviderTransient:
@@ -67,6 +69,17 @@ class Outbox:
                 raise
             else:
                 await self._set(message.id, "sent", sent=sent)
+
+    async def _refused(self, message: Message, error: ProviderPermanent) -> None:
+        """Records a refusal, and what it says of the address."""
+        adapter = self.mailer if message.channel == "email" else self.texter
+        cause, code = adapter.suppression_cause(error) if adapter else None, error.provider_code or error.code
+        async with self.db.transaction() as tx:
+            if cause is not None:
+                await self.suppressions.add(tx, message.channel, message.recipient, cause, code)
+            row = await tx.fetchrow(SQL.lock, message.id)
+            if row is not None and RANK[row["status"]] < RANK["failed"]:
+                await self._record(tx, Message.from_row(row), "failed", error=code)
 
     async def _hand_over(self, message: Message, facts: dict[str, Any], *, look_first: bool) -> tuple[str, str]:
         if message.channel == "email":
@@ -93,8 +106,9 @@ class Outbox:
             message = Message.from_row(row)
             if message.status == "sending" and self.clock.now() - row["updated_at"] < IN_HAND:
                 raise Retry(IN_HAND.total_seconds(), "another run has this message in hand")
-            if await tx.fetchval(SQL.is_suppressed, message.channel, message.recipient):
-                await self._record(tx, message, "suppressed")
+            cause = await self.suppressions.blocks(tx, message.channel, message.recipient, message.template)
+            if cause is not None:
+                await self._record(tx, message, "suppressed", error=cause)
                 return None
             try:
                 facts = await self.facts.of(tx, message)
@@ -150,8 +164,8 @@ class Outbox:
             return
         message, now = Message.from_row(row), self.clock.now()
         await tx.execute(SQL.insert_report, message_id, delivery.status, delivery.detail, now)
-        if delivery.status in {"bounced", "complained"}:
-            await tx.execute(SQL.suppress, message.channel, message.recipient, delivery.status, now)
+        if delivery.cause is not None:
+            await self.suppressions.add(tx, message.channel, message.recipient, delivery.cause, delivery.detail)
         if RANK[delivery.status] > RANK[message.status]:
             await self._record(tx, message, delivery.status, error=delivery.detail)
         if message.booking_id:

@@ -64,10 +64,26 @@ where id = $1;
 insert into message_reports (message_id, status, detail, at) values ($1, $2, $3, $4) on conflict do nothing;
 
 -- name: suppress
-insert into suppressions (channel, address, reason, created_at) values ($1, lower($2), $3, $4) on conflict do nothing;
+insert into suppressions (channel, address, reason, detail, created_at) values ($1, lower($2), $3, $4, $5)
+on conflict do nothing;
 
--- name: is_suppressed
-select exists (select 1 from suppressions where channel = $1 and address = lower($2));
+-- name: suppression_causes
+select coalesce(array_agg(reason order by created_at), '{}') from suppressions where channel = $1 and address = lower($2);
+
+-- name: list_suppressions
+select *, count(*) over () as total from suppressions
+where ($1::text is null or channel = $1) and ($2::text is null or position(lower($2) in address) > 0)
+order by created_at desc, id limit $3 offset $4;
+
+-- name: count_suppressions
+select count(*) from suppressions
+where ($1::text is null or channel = $1) and ($2::text is null or position(lower($2) in address) > 0);
+
+-- name: lock_suppression
+select * from suppressions where id = $1 for update;
+
+-- name: lift_suppression
+delete from suppressions where id = $1;
 
 -- name: waiting
 select m.id, m.fact from messages m where m.status in ('queued', 'sending') and m.updated_at <= $1

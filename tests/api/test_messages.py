@@ -1,8 +1,11 @@
 """Messages: suppressed where they bounced, late reports ordered, texts and mails as people read them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
+from hub.identity.permissions import Role
 from hub.messaging import Templates
 from hub.messaging.model import RANK
 from tests.fixtures.running import ADA, Running, until
@@ -112,3 +115,68 @@ def test_markup_in_what_people_type_is_only_text():
     rendered = Templates().email("booking_expired", {"booking": booking})
     assert "<b>X" not in rendered.html
     assert "&lt;b&gt;X" in rendered.html
+
+
+async def test_a_full_mailbox_is_no_reason_to_write_no_more(running: Running):
+    await running.register()
+    await confirmed_for(running, "mailbox-full@example.com")
+
+    async def bounced() -> bool:
+        return set(await states(running)) == {"bounced"}
+
+    await until(bounced)
+    assert not await suppressed(running, "mailbox-full@example.com")
+
+
+async def test_somebody_who_complained_can_still_reset_their_password(running: Running):
+    email = await running.register("complained@example.com")
+    await until(lambda: suppressed(running, email))
+    await running.good("POST", "/api/auth/forgot-password", {"email": email})
+    assert await running.link(email, "reset")
+
+
+async def test_staff_see_why_nothing_arrives_and_lift_it(running: Running):
+    await running.register()
+    offer = await running.offer()
+    contact = {"email": "ada@example.com", "phone": "+15005550004"}
+    booking = await running.good(
+        "POST", "/api/bookings", {"offer_id": offer["id"], "travelers": [ADA], "contact": contact}
+    )
+    await running.pay(booking)
+    await until(lambda: suppressed(running, "+15005550004"))
+    manager = await signed_in(running, Role.MANAGER)
+    (entry,) = (await manager.good("GET", "/api/v1/suppressions?channel=sms&q=5550004"))["items"]
+    assert (entry["cause"], entry["detail"]) == ("opt_out", "21610")
+    status, problem = await manager.call("DELETE", f"/api/v1/suppressions/{entry['id']}")
+    assert (status, problem["code"]) == (409, "opted_out")
+    assert (await manager.call("DELETE", f"/api/v1/suppressions/{entry['id']}?consent=true"))[0] == 204
+    assert not await suppressed(running, "+15005550004")
+
+
+async def test_staff_without_the_right_see_the_list_and_do_not_lift(running: Running):
+    member = await signed_in(running, Role.STAFF)
+    assert (await member.call("GET", "/api/v1/suppressions"))[0] == 200
+    assert (await member.call("DELETE", f"/api/v1/suppressions/{uuid4()}"))[0] == 403
+
+
+async def test_an_address_is_taken_as_the_mail_provider_takes_it(running: Running):
+    status, problem = await running.call("POST", "/api/auth/forgot-password", {"email": "jürgen@example.com"})
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/email")
+    done = await running.call("POST", "/api/auth/register", {
+        "email": "Ada@München.de", "password": "correct horse battery", "name": "Ada", "phone": "+447700900123",
+    })  # fmt: skip
+    assert done[0] == 201
+    assert await running.link("ada@xn--mnchen-3ya.de", "verify")
+
+
+async def suppressed(running: Running, address: str) -> bool:
+    async with running.db.transaction() as tx:
+        return bool(await tx.fetchval("select count(*) from suppressions where address = $1", address))
+
+
+async def signed_in(running: Running, role: Role) -> Running:
+    email, password = f"{role}@agency.example", "correct horse battery"
+    await running.made.people.staff.members.add(email, "Mona", (role,), password)
+    body = {"email": email, "password": password}
+    token = (await replace(running, token="").good("POST", "/api/v1/auth/login", body))["token"]
+    return replace(running, token=token)

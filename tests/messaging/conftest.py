@@ -14,7 +14,7 @@ from hub.core.db import Database
 from hub.core.jobs import Jobs
 from hub.core.vault import Vault
 from hub.identity import WriteLetter
-from hub.messaging import Email, Facts, Letters, Outbox, SendMessage, Templates
+from hub.messaging import Email, Facts, Letters, Outbox, SendMessage, Suppressions, Templates
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 LINK = "https://hub.test/account/verify?token=canary-f00d"
@@ -45,6 +45,9 @@ class Mailbox:
         self.sent.append((key, email))
         return f"mail-{len(self.sent)}"
 
+    def suppression_cause(self, error: Exception) -> None:
+        return None
+
     def delivery_of(self, event: dict[str, Any]) -> None:
         return None
 
@@ -59,7 +62,8 @@ class Post:
         store = Store(jobs, audit, self.clock)
         facts = Facts(store, self.vault, self.clock, "https://hub.test/account")
         self.letters = Letters(db, jobs, self.clock, self.ids)
-        self.outbox = Outbox(db, facts, jobs, audit, self.clock, Templates(), self.mailbox, None)
+        suppressions = Suppressions(db, audit, self.clock)
+        self.outbox = Outbox(db, facts, jobs, audit, self.clock, Templates(), suppressions, self.mailbox, None)
 
     async def customer(self, name: str = "Ada Lovelace", email: str = "ada@example.com") -> UUID:
         return await self._insert("customers", email=email, name=name, created_at=self.clock.at)

@@ -88,7 +88,7 @@ def account_of(who: Person) -> list[tuple[str, dict[str, Any]]]:
             | {"status": "done", "response_status": 201, "response_headers": {}, "response_body": secret}
             | {**made, "expires_at": later, "locked_until": NOW},
         ),
-        ("suppressions", {"channel": "email", "address": who.email.lower(), "reason": "bounced", **made}),
+        ("suppressions", {"channel": "email", "address": who.email.lower(), "reason": "bounce", **made}),
         ("audit_logs", {"at": NOW, "actor": "system", "action": "session.started", **owner, **here}),
         (
             "audit_logs",
