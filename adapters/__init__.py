@@ -124,6 +124,7 @@ class _Builder:
             secret_key=self.secret(section, "secret_key", "sk_test_sandbox"),
             publishable_key=self.secret(section, "publishable_key", "pk_test_sandbox"),
             base_url=self.base_url(section),
+            clock=self.clock,
         )
         return gateway, StripeWebhooks(self.secrets(section, self.sandbox.stripe_webhook_secret), self.clock.now)
 

@@ -466,8 +466,11 @@ CREATE TABLE public.disputes (
     due_by timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    booked bigint DEFAULT 0 NOT NULL,
+    seen_at timestamp with time zone,
     CONSTRAINT disputes_amount_check CHECK ((amount >= 0)),
-    CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['open'::text, 'won'::text, 'lost'::text])))
+    CONSTRAINT disputes_booked_check CHECK ((booked >= 0)),
+    CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['inquiry'::text, 'open'::text, 'won'::text, 'lost'::text])))
 );
 
 CREATE TABLE public.flight_searches (
@@ -1047,7 +1050,7 @@ CREATE TABLE public.transactions (
     at timestamp with time zone NOT NULL,
     CONSTRAINT transactions_amount_check CHECK ((amount > 0)),
     CONSTRAINT transactions_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT transactions_kind_check CHECK ((kind = ANY (ARRAY['authorise'::text, 'release'::text, 'capture'::text, 'refund'::text, 'refund_failed'::text, 'dispute'::text, 'dispute_won'::text, 'dispute_lost'::text, 'fee'::text, 'write_off'::text])))
+    CONSTRAINT transactions_kind_check CHECK ((kind = ANY (ARRAY['authorise'::text, 'release'::text, 'capture'::text, 'refund'::text, 'refund_failed'::text, 'dispute'::text, 'dispute_won'::text, 'dispute_lost'::text, 'dispute_reopened'::text, 'fee'::text, 'write_off'::text])))
 );
 
 CREATE TABLE public.trip_plans (

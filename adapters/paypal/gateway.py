@@ -223,7 +223,7 @@ class PayPalGateway:
         return _read(order, tuple(disputes))
 
     async def _disputes(self, capture_id: str) -> list[DisputeSeen]:
-        params = {"disputed_transaction_id": capture_id}
+        params, asked_at = {"disputed_transaction_id": capture_id}, self._clock.now()
         answer = await self._api.answer("disputes.list", "GET", "/v1/customer/disputes", params=params)
         if answer.status == _FORBIDDEN:
             self._tell_blind()
@@ -234,7 +234,7 @@ class PayPalGateway:
         ids = [one["dispute_id"] for one in listed if isinstance(one, dict) and wire.is_id(one.get("dispute_id"))]
         found = [await self._api.ask("disputes.get", "GET", f"/v1/customer/disputes/{ident}") for ident in ids]
         try:
-            return [wire.dispute_of(one) for one in found]
+            return [wire.dispute_of(dispute, asked_at) for dispute in found]
         except (ValueError, TypeError, AttributeError):
             raise ProviderTransient("paypal", "answered disputes.get with something that makes no sense") from None
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -165,7 +166,7 @@ def intent_of(order: dict[str, Any], disputes: tuple[DisputeSeen, ...] = ()) -> 
         raise ValueError("no id")
     amount = _sum(one.get("amount") for one in _units(order))
     captured = _sum((one.get("amount") for one in taken(order)), amount.currency).amount
-    refunds = _without_reversals(_refunds(order), disputes)
+    refunds, disputes = _without_reversals(_refunds(order), disputes, amount.currency)
     refunded = _refunded(order, refunds, amount.currency, disputes)
     return Intent(
         id=str(order["id"]),
@@ -251,16 +252,34 @@ def refund_of(wire: dict[str, Any]) -> RefundSeen:
 
 
 def _without_reversals(
-    refunds: tuple[RefundSeen, ...] | None, disputes: tuple[DisputeSeen, ...]
-) -> tuple[RefundSeen, ...] | None:
-    """The money of a lost dispute may be shown as a refund as well: it went once, with the dispute."""
-    kept = list(refunds or ())
-    for one in disputes:
-        if one.status == "lost":
-            twin = next((it for it in kept if it.refund_id is None and it.amount == one.amount), None)
-            if twin is not None:
-                kept.remove(twin)
-    return None if refunds is None else tuple(kept)
+    refunds: tuple[RefundSeen, ...] | None, disputes: tuple[DisputeSeen, ...], currency: str
+) -> tuple[tuple[RefundSeen, ...] | None, tuple[DisputeSeen, ...]]:
+    """The money of a lost dispute may be shown as a refund as well: it went once, with the dispute.
+
+    So may money that came back when the dispute went into another round: as a refund that was canceled.
+    """
+    rest, told = list(refunds or ()), []
+    for dispute in disputes:
+        if dispute.status == "lost" and (twin := _reversal_of(dispute, rest)) is not None:
+            rest.remove(twin)
+            told.append(replace(dispute, withdrawn=Money(twin.amount, currency)))
+        else:
+            told.append(dispute)
+    if disputes:
+        rest = [refund for refund in rest if not (_is_reversal(refund) and refund.status == "failed")]
+    return None if refunds is None else tuple(rest), tuple(told)
+
+
+def _reversal_of(dispute: DisputeSeen, refunds: list[RefundSeen]) -> RefundSeen | None:
+    """The refund that shows the dispute's money: by its reason, else by the amount. None of ours is."""
+    foreign = [refund for refund in refunds if refund.refund_id is None and refund.status != "failed"]
+    marked = [refund for refund in foreign if _is_reversal(refund)]
+    same = [refund for refund in foreign if refund.amount == dispute.amount.amount]
+    return next(iter(marked or same), None)
+
+
+def _is_reversal(refund: RefundSeen) -> bool:
+    return refund.refund_id is None and refund.reason == "CHARGEBACK"
 
 
 def _refunded(
@@ -277,8 +296,11 @@ def _refunded(
     return _sum((one.get("amount") for one in taken(order) if one.get("status") == "REFUNDED"), currency).amount
 
 
-def dispute_of(wire: dict[str, Any]) -> DisputeSeen:
-    """Of the whole document. What is not decided, or decided in a word that nobody knows, is open."""
+def dispute_of(wire: dict[str, Any], seen_at: datetime | None = None) -> DisputeSeen:
+    """Of the whole document. What is not decided, or decided in a word that nobody knows, is open.
+
+    An inquiry is open too: PayPal keeps the money from its beginning (developer.paypal.com/api/disputes).
+    """
     ident = wire.get("dispute_id")
     if not is_id(ident):
         raise ValueError("no id")
@@ -289,11 +311,12 @@ def dispute_of(wire: dict[str, Any]) -> DisputeSeen:
         status = _OUTCOME.get(str(code), "open")
     reason, due = wire.get("reason"), wire.get("seller_response_due_date")
     return DisputeSeen(
-        str(ident),
-        from_wire(wire.get("dispute_amount")).amount,
-        status,
-        reason if is_word(reason) else None,
-        _time(due),
+        id=str(ident),
+        amount=from_wire(wire.get("dispute_amount")),
+        status=status,
+        reason=reason if is_word(reason) else None,
+        due_by=_time(due),
+        seen_at=seen_at,
     )
 
 

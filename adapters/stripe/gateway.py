@@ -11,8 +11,9 @@ from adapters.shims import StripeHTTP, translate
 from adapters.stripe.charging import charging
 from adapters.stripe.currencies import CHARGE_LIMITS
 from adapters.stripe.pages import StripePages, is_page
-from adapters.stripe.wire import event_of, intent_from, mark, marks, movement_of, refund_of, to_wire
+from adapters.stripe.wire import dispute_of, event_of, intent_from, mark, marks, movement_of, refund_of, to_wire
 from adapters.transport import Transport
+from hub.core.clock import Clock
 from hub.core.errors import ProviderPermanent
 from hub.core.inbox import VerifiedEvent
 from hub.core.money import Money
@@ -23,7 +24,7 @@ _MOVING = [
     *(f"payment_intent.{what}" for what in ("requires_action", "processing", "amount_capturable_updated")),
     *(f"payment_intent.{what}" for what in ("succeeded", "payment_failed", "canceled")),
     *("charge.refunded", "refund.created", "refund.updated", "refund.failed"),
-    *(f"charge.dispute.{what}" for what in ("created", "closed", "funds_withdrawn", "funds_reinstated")),
+    *(f"charge.dispute.{what}" for what in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")),
     *(f"checkout.session.{what}" for what in ("completed", "expired")),
     *(f"checkout.session.async_payment_{what}" for what in ("succeeded", "failed")),
 ]
@@ -37,8 +38,11 @@ class StripeGateway(StripePages):
     keeps_customers = True
     charge_limits = CHARGE_LIMITS
 
-    def __init__(self, transport: Transport, *, secret_key: str, publishable_key: str, base_url: str) -> None:
+    def __init__(
+        self, transport: Transport, *, secret_key: str, publishable_key: str, base_url: str, clock: Clock
+    ) -> None:
         self.publishable_key = publishable_key
+        self._clock = clock
         stripe.enable_telemetry = False
         self._client = stripe.StripeClient(
             secret_key,
@@ -161,9 +165,10 @@ class StripeGateway(StripePages):
         charge = found.get("latest_charge")
         if not isinstance(charge, dict) or not charge.get("disputed"):
             return intent_from(found)
+        asked_at = self._clock.now()
         with translate("stripe"):
             listed = await self._client.v1.disputes.list_async({"payment_intent": found["id"], "limit": 100})
-        return intent_from(found, tuple(one.to_dict() for one in listed.data))
+        return intent_from(found, tuple(dispute_of(dispute.to_dict(), asked_at) for dispute in listed.data))
 
 
 def _is_replayed(made: stripe.PaymentIntent) -> bool:

@@ -13,6 +13,7 @@ from hub.core.money import Money
 from hub.payments import (
     AMOUNT_NOT_SUPPORTED,
     DisputeSeen,
+    DisputeStatus,
     Intent,
     IntentRequest,
     Movement,
@@ -35,6 +36,9 @@ _REFUND_STATUS: dict[str, Literal["pending", "succeeded", "failed"]] = {
     "failed": "failed",
     "canceled": "failed",
 }
+_DISPUTE_STATUS: dict[str, DisputeStatus] = {
+    "won": "won", "warning_closed": "won", "prevented": "won", "lost": "lost",
+}  # fmt: skip
 _TAKING = frozenset({"charge", "payment"})
 """Types of balance transactions that stand for a charge itself (docs.stripe.com/reports/balance-transaction-types)."""
 
@@ -56,7 +60,7 @@ def from_wire(amount: int, currency: str) -> Money:
     return Money(amount * 100 if code in WHOLE else amount, code)
 
 
-def intent_from(wire: dict[str, Any], disputes: tuple[dict[str, Any], ...] = ()) -> Intent:
+def intent_from(wire: dict[str, Any], disputes: tuple[DisputeSeen, ...] = ()) -> Intent:
     """Total: a status that Stripe adds one day is `processing`, neither success nor failure."""
     currency, charge = wire["currency"], wire.get("latest_charge")
     refunded = _refunded(charge)
@@ -72,7 +76,7 @@ def intent_from(wire: dict[str, Any], disputes: tuple[dict[str, Any], ...] = ())
         failure=_decline(wire.get("last_payment_error"), charge),
         held=captured > 0 and (wire.get("amount_capturable") or 0) > 0,
         refunds=_refunds(charge, captured, currency),
-        disputes=tuple(_dispute(one, currency) for one in disputes),
+        disputes=disputes,
         fee=_fee(charge),
     )
 
@@ -129,16 +133,32 @@ def refund_of(wire: dict[str, Any], currency: str) -> RefundSeen:
     return RefundSeen(wire["id"], from_wire(wire["amount"], currency).amount, status, known, wire.get("reason"))
 
 
-def _dispute(wire: dict[str, Any], currency: str) -> DisputeSeen:
-    """An inquiry (`warning_…`) takes no money; what else is not decided is open."""
+def dispute_of(wire: dict[str, Any], seen_at: datetime) -> DisputeSeen:
+    """An inquiry (`warning_*`) has moved no money; what else is not decided is open. A closed inquiry is won.
+
+    The amount is in the currency of the bank; what was withdrawn, in that of the balance.
+    """
     status = wire.get("status") or ""
-    if status in {"won", "warning_closed", "prevented"} or status.startswith("warning_"):
-        state: Literal["open", "won", "lost"] = "won"
-    else:
-        state = "lost" if status == "lost" else "open"
+    state = _DISPUTE_STATUS.get(status, "inquiry" if status.startswith("warning_") else "open")
     due = (wire.get("evidence_details") or {}).get("due_by")
-    by = datetime.fromtimestamp(due, UTC) if isinstance(due, int) else None
-    return DisputeSeen(wire["id"], from_wire(wire["amount"], currency).amount, state, wire.get("reason"), by)
+    return DisputeSeen(
+        id=wire["id"],
+        amount=from_wire(wire["amount"], wire["currency"]),
+        status=state,
+        reason=wire.get("reason"),
+        due_by=datetime.fromtimestamp(due, UTC) if isinstance(due, int) else None,
+        withdrawn=_withdrawn(wire.get("balance_transactions")),
+        seen_at=seen_at,
+    )
+
+
+def _withdrawn(lines: Any) -> Money | None:
+    """What the lines of the balance have taken in all. None where there is none, or it is in more than one currency."""
+    moved = [from_wire(-int(line["amount"]), line["currency"]) for line in lines or () if isinstance(line, dict)]
+    if not moved or len({money.currency for money in moved}) > 1:
+        return None
+    total = sum(money.amount for money in moved)
+    return Money(total, moved[0].currency) if total > 0 else None
 
 
 def _fee(charge: Any) -> Money | None:

@@ -3,7 +3,8 @@
     authorise     traveller -> held            capture   held -> taken         release   held -> traveller
     refund        taken -> traveller           refund_failed  taken <- traveller
     dispute       taken -> disputed            dispute_won    taken <- disputed
-    dispute_lost  disputed -> traveller        fee       provider -> fees      write_off  taken -> written_off
+    dispute_lost  disputed -> traveller        dispute_reopened  disputed <- traveller
+    fee           provider -> fees             write_off  taken -> written_off
 
 Whatever one account gains another loses, so in each currency the accounts of a booking add up to nothing.
 """
@@ -23,8 +24,8 @@ from hub.core.money import Money
 SQL = named_queries("books")
 
 Kind = Literal[
-    "authorise", "release", "capture", "refund", "refund_failed", "dispute", "dispute_won", "dispute_lost", "fee",
-    "write_off",
+    "authorise", "release", "capture", "refund", "refund_failed", "dispute", "dispute_won", "dispute_lost",
+    "dispute_reopened", "fee", "write_off",
 ]  # fmt: skip
 ROUTES: Mapping[str, tuple[str, str]] = MappingProxyType({
     "authorise": ("traveller", "held"),
@@ -35,6 +36,7 @@ ROUTES: Mapping[str, tuple[str, str]] = MappingProxyType({
     "dispute": ("taken", "disputed"),
     "dispute_won": ("disputed", "taken"),
     "dispute_lost": ("disputed", "traveller"),
+    "dispute_reopened": ("traveller", "disputed"),
     "fee": ("provider", "fees"),
     "write_off": ("taken", "written_off"),
 })  # fmt: skip

@@ -83,6 +83,9 @@ class CheckoutPage:
     expires_at: datetime | None = None
 
 
+DisputeStatus = Literal["inquiry", "open", "won", "lost"]
+
+
 @dataclass(frozen=True, slots=True)
 class RefundSeen:
     """One refund as the provider shows it. `refund_id` is ours, where we have asked for it."""
@@ -96,13 +99,30 @@ class RefundSeen:
 
 @dataclass(frozen=True, slots=True)
 class DisputeSeen:
-    """One dispute. While it is `open` and when it is `lost` the bank has the money."""
+    """One dispute. `amount` in the currency of the bank, which need not be that of the payment.
+
+    `inquiry`: the bank asks, and has no money yet. While it is `open` and when it is `lost` the bank has the money.
+    `withdrawn` is what it has taken from the balance, where the provider says so. `seen_at`: when it was asked.
+    """
 
     id: str
-    amount: int
-    status: Literal["open", "won", "lost"]
+    amount: Money
+    status: DisputeStatus
     reason: str | None = None
     due_by: datetime | None = None
+    withdrawn: Money | None = None
+    seen_at: datetime | None = None
+
+    @property
+    def has_money(self) -> bool:
+        return self.status in {"open", "lost"}
+
+    def worth_in(self, currency: str) -> int | None:
+        """What the bank has of a payment in this currency, in minor units. None when that is not known."""
+        if not self.has_money:
+            return 0
+        known = (money.amount for money in (self.withdrawn, self.amount) if money and money.currency == currency)
+        return next(known, None)
 
 
 @dataclass(frozen=True, slots=True)

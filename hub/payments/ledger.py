@@ -15,7 +15,8 @@ from hub.core.money import Money
 from hub.payments.attempts import Attempts
 from hub.payments.books import SQL as BOOKS
 from hub.payments.books import Books
-from hub.payments.gateway import DisputeSeen, Intent, RefundSeen, captured_status
+from hub.payments.disputes import Disputes
+from hub.payments.gateway import Intent, RefundSeen, captured_status
 from hub.payments.model import Payment
 from hub.payments.work import IssueCreditNote, IssueInvoice
 
@@ -41,7 +42,6 @@ ENDED_WITHOUT_MONEY = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
 _NOTHING_HELD = ENDED_WITHOUT_MONEY | {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION}
 ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELLED, BookingStatus.EXPIRED})
 _REFUND_RANK = {"pending": 0, "succeeded": 1, "failed": 2}
-_DISPUTE_RANK = {"open": 0, "won": 1, "lost": 1}
 
 
 class PaymentCaptured(Job, kind="payment.captured"):
@@ -117,6 +117,10 @@ class Ledger:
     @property
     def attempts(self) -> Attempts:
         return Attempts(self.bookings, self.audit, self.clock)
+
+    @property
+    def disputes(self) -> Disputes:
+        return Disputes(self.books, self.audit, self.attention, self.clock, self.ids)
 
     async def settle(self, tx: Tx, payment_id: UUID, intent: Intent) -> Payment:
         """Takes over what the provider says, and starts what follows from it, in this transaction."""
@@ -205,7 +209,7 @@ class Ledger:
         for refund in intent.refunds or ():
             await self.refund_seen(tx, payment, refund)
         for dispute in intent.disputes:
-            await self._dispute_seen(tx, payment, dispute)
+            await self.disputes.record(tx, payment, max(payment.captured, intent.captured), dispute)
         sums = await tx.fetchrow(SQL.sums, payment.id)
         if intent.refunds is not None:
             return sums["refunded"], sums["disputed"]  # type: ignore[index]
@@ -264,22 +268,6 @@ class Ledger:
         """The papers follow what has arrived, not what is on its way and may yet fail."""
         credit = IssueCreditNote(payment_id=payment.id, refunded=arrived)
         await self._enqueue(tx, credit, f"payment:{payment.id}:credit:{arrived}")
-
-    async def _dispute_seen(self, tx: Tx, payment: Payment, seen: DisputeSeen) -> None:
-        now, money = self.clock.now(), payment.money(seen.amount)
-        was = await tx.fetchval(SQL.dispute_status, seen.id)
-        if was is None:
-            facts = (self.ids.uuid(), payment.id, seen.id, seen.amount, money.currency, seen.reason, seen.due_by, now)
-            await tx.execute(SQL.insert_dispute, *facts)
-            await self.books.post(tx, payment.owner, "dispute", money, seen.id)
-            await self.attention.ask(
-                tx, "dispute", booking_id=payment.booking_id, payment_id=payment.id, reason=seen.reason,
-                due_by=seen.due_by.isoformat() if seen.due_by else None,
-            )  # fmt: skip
-        if _DISPUTE_RANK[seen.status] > _DISPUTE_RANK[was or "open"]:
-            await tx.execute(SQL.set_dispute, seen.id, seen.status, now)
-            kind = "dispute_won" if seen.status == "won" else "dispute_lost"
-            await self.books.post(tx, payment.owner, kind, money, seen.id)  # type: ignore[arg-type]
 
     async def _fee(self, tx: Tx, payment: Payment, fee: Money) -> None:
         await tx.execute(SQL.set_fee, payment.id, fee.amount, fee.currency)

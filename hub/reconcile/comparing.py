@@ -8,7 +8,7 @@ from asyncpg import Record
 
 from hub.bookings import BookingStatus, PaymentStatus
 from hub.core.money import Money
-from hub.payments import Intent, Movement, Payment
+from hub.payments import DisputeSeen, Intent, Movement, Payment
 from hub.payments.ledger import may_move, mere_attempt
 from hub.reconcile.model import Found, Kind, small
 
@@ -25,8 +25,8 @@ _OPEN = frozenset({PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION})
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """A payment with what the books know beyond its row. `refunds` and `disputes` are "id status", `written_off` in
-    minor units.
+    """A payment with what the books know beyond its row. `refunds` are "id status", `disputes` "id status amount
+    currency", `written_off` in minor units.
     """
 
     payment: Payment
@@ -53,13 +53,16 @@ class Ours:
         return self.payment.captured - self.payment.refunded - self.payment.disputed - self.written_off
 
 
-def disputed(theirs: Intent) -> int:
-    return sum(one.amount for one in theirs.disputes if one.status != "won")
+def disputed(ours: Ours, theirs: Intent) -> int:
+    """What the banks have of it. Where the provider does not say it in the payment's currency, what is booked."""
+    worths = [dispute.worth_in(theirs.amount.currency) for dispute in theirs.disputes]
+    known = [worth for worth in worths if worth is not None]
+    return sum(known) if len(known) == len(worths) else ours.payment.disputed
 
 
-def left(theirs: Intent) -> int:
+def left(ours: Ours, theirs: Intent) -> int:
     """What the provider says it has kept of it."""
-    return theirs.captured - theirs.refunded - disputed(theirs)
+    return theirs.captured - theirs.refunded - disputed(ours, theirs)
 
 
 def is_news(ours: Ours, theirs: Intent) -> bool:
@@ -73,15 +76,19 @@ def is_news(ours: Ours, theirs: Intent) -> bool:
         or theirs.captured > payment.captured
         or (theirs.refunds is None and theirs.refunded > payment.refunded)
         or not ours.refunds.issuperset(seen)
-        or not ours.disputes.issuperset(f"{one.id} {one.status}" for one in theirs.disputes)
+        or not ours.disputes.issuperset(map(_facts, theirs.disputes))
         or (payment.status is not theirs.status and not payment.captured and may_move(payment.status, theirs.status))
         or (ours.fee is None and theirs.fee is not None)
     )
 
 
+def _facts(dispute: DisputeSeen) -> str:
+    return f"{dispute.id} {dispute.status} {dispute.amount.amount} {dispute.amount.currency}"
+
+
 def gap(ours: Ours, theirs: Intent) -> int:
     """By how much the books have more than the provider, in minor units."""
-    return ours.kept - left(theirs)
+    return ours.kept - left(ours, theirs)
 
 
 def may_be_written_off(ours: Ours, theirs: Intent) -> bool:
@@ -107,7 +114,7 @@ def _sums(ours: Ours, theirs: Intent) -> list[Found]:
     told = (
         (Kind.CAPTURED, payment.captured, theirs.captured),
         (Kind.REFUNDED, payment.refunded, theirs.refunded),
-        (Kind.DISPUTED, payment.disputed, disputed(theirs)),
+        (Kind.DISPUTED, payment.disputed, disputed(ours, theirs)),
     )
     return [
         _found(kind, ours, {"amount": payment.money(had)}, {"amount": payment.money(has)})

@@ -98,7 +98,7 @@ select (
     select coalesce(sum(amount), 0)::bigint from refunds
     where payment_id = $1 and status <> 'failed' and provider_refund_id is not null
 ) as refunded, (
-    select coalesce(sum(amount), 0)::bigint from disputes where payment_id = $1 and status in ('open', 'lost')
+    select coalesce(sum(booked), 0)::bigint from disputes where payment_id = $1
 ) as disputed;
 
 -- name: sum_arrived
@@ -112,16 +112,16 @@ select id from refunds where payment_id = $1 and status = 'pending' and provider
 -- Gone back, on its way, or only asked for.
 select coalesce(sum(amount), 0)::bigint from refunds where payment_id = $1 and status <> 'failed';
 
--- name: dispute_status
-select status from disputes where provider_dispute_id = $1 for update;
+-- name: lock_dispute
+select status, booked, seen_at from disputes where provider_dispute_id = $1 for update;
 
--- name: insert_dispute
+-- name: record_dispute
 insert into disputes (
-    id, payment_id, provider_dispute_id, amount, currency, reason, status, due_by, created_at, updated_at
-) values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8);
-
--- name: set_dispute
-update disputes set status = $2, updated_at = $3 where provider_dispute_id = $1;
+    id, payment_id, provider_dispute_id, amount, currency, reason, status, due_by, booked, seen_at, created_at, updated_at
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+on conflict (provider_dispute_id) do update set
+    amount = excluded.amount, currency = excluded.currency, reason = excluded.reason, status = excluded.status,
+    due_by = excluded.due_by, booked = excluded.booked, seen_at = excluded.seen_at, updated_at = excluded.updated_at;
 
 -- name: set_fee
 update payments set fee = $2, fee_currency = $3 where id = $1;

@@ -95,7 +95,8 @@ select p.*, b.status as booking_status,
            as written_off,
        array(select r.provider_refund_id || ' ' || r.status from refunds r
              where r.payment_id = p.id and r.provider_refund_id is not null) as refunds_seen,
-       array(select d.provider_dispute_id || ' ' || d.status from disputes d where d.payment_id = p.id) as disputes_seen
+       array(select concat_ws(' ', d.provider_dispute_id, d.status, d.amount, d.currency)
+             from disputes d where d.payment_id = p.id) as disputes_seen
 from payments p join bookings b on b.id = p.booking_id
 where p.intent_id = any ($1::text[]) or p.id = any ($2::uuid[]);
 
@@ -155,7 +156,7 @@ where p.status = 'refunded' and p.superseded_at is null and b.status in ('ordere
   )
 union all
 select 'dispute_lost_with_ticket', b.id::text, b.id, p.id,
-       jsonb_build_object('booking', b.status, 'lost', sum(d.amount), 'currency', p.currency)
+       jsonb_build_object('booking', b.status, 'lost', sum(d.booked), 'currency', p.currency)
 from disputes d join payments p on p.id = d.payment_id join bookings b on b.id = p.booking_id
 where d.status = 'lost' and b.status in ('ordered', 'confirmed')
 group by b.id, p.id;

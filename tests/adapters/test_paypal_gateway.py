@@ -245,7 +245,7 @@ async def test_a_dispute_is_seen_with_the_payment(shop: Shop, outcome: str | Non
     if outcome:
         await shop.shell.control("POST", f"paypal/disputes/{dispute['id']}/resolve", outcome=outcome)
     found = await shop.gateway.read(taken.id)
-    assert [(one.id, one.status, one.amount) for one in found.disputes] == [(dispute["id"], status, 1099)]
+    assert [(one.id, one.status, one.amount) for one in found.disputes] == [(dispute["id"], status, TEN)]
     assert (found.status, found.refunded) == (PaymentStatus.PAID, 0)
 
 

@@ -137,7 +137,7 @@ def test_the_money_of_a_lost_dispute_goes_once():
     })  # fmt: skip
     intent = wire.intent_of(order(captures=[thing("REFUNDED")], refunds=[thing("COMPLETED")]), (lost,))
     assert (intent.status, intent.refunded, intent.refunds) == (PaymentStatus.PAID, 0, ())
-    assert (intent.disputes[0].status, intent.disputes[0].amount) == ("lost", 1000)
+    assert (intent.disputes[0].status, intent.disputes[0].amount) == ("lost", Money(1000, "EUR"))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Whatever a provider says in whatever order, the books balance and agree with the payment."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +23,7 @@ from hub.payments.books import Books, check
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 PRICE = 10_000
+WHOLE = Money(PRICE, "EUR")
 
 
 @pytest.fixture
@@ -92,17 +93,62 @@ async def test_a_refund_that_fails_is_money_that_is_still_ours(db: Database, led
     assert (again["status"], again["refunded"], again["balances"]["taken"]) == ("paid", 0, PRICE)
 
 
-@pytest.mark.parametrize(("end", "taken", "disputed"), [("won", PRICE, 0), ("lost", 0, PRICE), ("open", 0, PRICE)])
-async def test_a_dispute_takes_the_money_until_it_is_won(
-    db: Database, ledger: Ledger, end: Any, taken: int, disputed: int
-):
+def disputed(status: Any, minute: int | None = None, amount: Money = WHOLE, **more: Any) -> DisputeSeen:
+    """As the provider showed it in that minute."""
+    return DisputeSeen("du_1", amount, status, seen_at=minute and NOW + timedelta(minutes=minute), **more)
+
+
+@pytest.mark.parametrize(
+    ("end", "taken", "away"), [("won", PRICE, 0), ("lost", 0, PRICE), ("open", 0, PRICE), ("inquiry", PRICE, 0)]
+)
+async def test_a_dispute_takes_the_money_until_it_is_won(db: Database, ledger: Ledger, end: Any, taken: int, away: int):
     key = await payment(db)
-    opened = said(PaymentStatus.PAID, PRICE, disputes=(DisputeSeen("du_1", PRICE, "open"),))
-    ended = said(PaymentStatus.PAID, PRICE, disputes=(DisputeSeen("du_1", PRICE, end),))
+    opened = said(PaymentStatus.PAID, PRICE, disputes=(disputed("open", minute=1),))
+    ended = said(PaymentStatus.PAID, PRICE, disputes=(disputed(end, minute=2),))
     found = await settled(db, ledger, key, opened, ended, opened)
-    assert (found["balances"]["taken"], found["disputed"]) == (taken, disputed)
+    assert (found["balances"]["taken"], found["disputed"]) == (taken, away)
     async with db.transaction() as tx:
         assert await tx.fetchval("select count(*) from attention where kind = 'dispute'") == 1
+
+
+ROUNDS = st.lists(st.sampled_from(["inquiry", "open", "won", "lost"]), min_size=1, max_size=8)
+WHERE = {"inquiry": "taken", "won": "taken", "open": "disputed", "lost": "traveller"}
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rounds=ROUNDS)
+async def test_the_books_follow_the_latest_round_of_a_dispute(db: Database, ledger: Ledger, rounds: list[Any]):
+    key = await payment(db)
+    news = [said(PaymentStatus.PAID, PRICE, disputes=(replace(disputed(status), id=f"du_{key}"),)) for status in rounds]
+    balances = (await settled(db, ledger, key, *news))["balances"]
+    accounts = {name: balance for name, balance in balances.items() if name != "traveller" and balance}
+    assert accounts == ({WHERE[rounds[-1]]: PRICE} if rounds[-1] != "lost" else {})
+
+
+async def test_a_dispute_in_another_currency_is_booked_by_what_the_bank_took(db: Database, ledger: Ledger):
+    key, dollars = await payment(db), Money(11_000, "USD")
+    known = disputed("open", amount=dollars, withdrawn=Money(9_800, "EUR"))
+    found = await settled(db, ledger, key, said(PaymentStatus.PAID, PRICE, disputes=(known,)))
+    assert (found["disputed"], found["balances"]["disputed"]) == (9_800, 9_800)
+    async with db.transaction() as tx:
+        row = await tx.fetchrow("select amount, currency, booked from disputes")
+    assert tuple(row) == (11_000, "USD", 9_800)
+
+
+async def test_a_dispute_whose_worth_is_not_known_takes_what_is_left(db: Database, ledger: Ledger):
+    key, dollars = await payment(db), Money(11_000, "USD")
+    back, open_ = RefundSeen("re_1", 4_000, "succeeded"), disputed("open", amount=dollars)
+    news = said(PaymentStatus.PAID, PRICE, refunds=(back,), disputes=(open_,))
+    found = await settled(db, ledger, key, news, news)
+    assert (found["disputed"], found["balances"]["taken"]) == (6_000, 0)
+
+
+async def test_a_dispute_that_grows_is_booked_anew(db: Database, ledger: Ledger):
+    key = await payment(db)
+    first, second = disputed("open", amount=Money(3_000, "EUR")), disputed("lost", amount=Money(5_000, "EUR"))
+    news = [said(PaymentStatus.PAID, PRICE, disputes=(dispute,)) for dispute in (first, second)]
+    found = await settled(db, ledger, key, *news)
+    assert (found["disputed"], found["balances"]["taken"], found["balances"]["disputed"]) == (5_000, 5_000, 0)
 
 
 async def test_a_fee_is_booked_once_in_its_own_currency(db: Database, ledger: Ledger):
@@ -186,12 +232,19 @@ REFUND = st.builds(
     st.just(3_000),
     st.sampled_from(["pending", "succeeded", "failed"]),
 )
+DISPUTE = st.builds(
+    DisputeSeen,
+    st.sampled_from(["du_1", "du_2"]),
+    st.sampled_from([Money(1_000, "EUR"), Money(2_500, "EUR"), Money(900, "USD")]),
+    st.sampled_from(["inquiry", "open", "won", "lost"]),
+    withdrawn=st.none() | st.just(Money(1_100, "EUR")),
+)
 NEWS = st.builds(
     lambda status, captured, refunds, dispute: said(
         status,
         captured if status is PaymentStatus.PAID else 0,
         refunds=tuple({one.id: one for one in refunds}.values()) if status is PaymentStatus.PAID else (),
-        disputes=(DisputeSeen("du", 1_000, dispute),) if dispute and status is PaymentStatus.PAID else (),
+        disputes=(dispute,) if dispute and status is PaymentStatus.PAID else (),
     ),
     st.sampled_from([
         PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.AUTHORISED,
@@ -199,7 +252,7 @@ NEWS = st.builds(
     ]),
     st.sampled_from([PRICE, PRICE, PRICE - 500, PRICE + 500]),
     st.lists(REFUND, max_size=3),
-    st.sampled_from([None, "open", "won", "lost"]),
+    st.none() | DISPUTE,
 )  # fmt: skip
 
 
