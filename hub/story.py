@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from hub.bookings.store import Store
-from hub.core.db import Database, named_queries
+from hub.core.db import Database, Tx, named_queries
 from hub.identity import Caller
 
 SQL = named_queries("story")
@@ -33,5 +33,9 @@ class Stories:
         async with self.db.transaction(caller.id) as tx:
             await self.bookings.find(tx, booking_id)
             async with tx.as_hub():
-                rows = await tx.fetch(SQL.story, booking_id)
+                return await self.read(tx, booking_id)
+
+    async def read(self, tx: Tx, booking_id: UUID) -> list[Chapter]:
+        """Of any booking, in a transaction that may see all of it."""
+        rows = await tx.fetch(SQL.story, booking_id)
         return [Chapter(row["at"], row["kind"], row["title"], row["actor"], row["data"]) for row in rows]

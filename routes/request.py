@@ -25,6 +25,7 @@ from pydantic.alias_generators import to_camel
 from hub.core.errors import Unauthenticated
 from hub.identity import Caller, Permission
 from hub.identity.permissions import (
+    ADD_STAFF,
     ANYONE,
     ASK_MODELS,
     MANAGE_CUSTOMERS,
@@ -34,8 +35,10 @@ from hub.identity.permissions import (
     OWN_ACCOUNT,
     OWN_MONEY,
     READ_AUDIT,
+    READ_BOOKINGS,
     READ_CUSTOMERS,
     READ_MONEY,
+    READ_STAFF,
     STAFF,
     TRAVELLER,
 )
@@ -219,6 +222,7 @@ class Call:
 
 
 __all__ = [
+    "ADD_STAFF",
     "ANYONE",
     "ASK_MODELS",
     "DEVICE_COOKIE",
@@ -229,8 +233,10 @@ __all__ = [
     "OWN_ACCOUNT",
     "OWN_MONEY",
     "READ_AUDIT",
+    "READ_BOOKINGS",
     "READ_CUSTOMERS",
     "READ_MONEY",
+    "READ_STAFF",
     "STAFF",
     "TRAVELLER",
     "VISIT",

@@ -4,11 +4,13 @@ from hub.backoffice import Backoffice, Wanted
 from hub.identity import Caller
 from hub.identity.staff import Staff
 from routes.request import (
+    ADD_STAFF,
     ANYONE,
     MANAGE_CUSTOMERS,
     MANAGE_STAFF,
     READ_AUDIT,
     READ_CUSTOMERS,
+    READ_STAFF,
     STAFF,
     Call,
     get,
@@ -108,17 +110,18 @@ class StaffRoutes:
         items = [ActOut(**{name: getattr(one, name) for name in ActOut.model_fields}) for one in found]
         return Page[ActOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
-    @get("/api/v1/staff", who=MANAGE_STAFF, tags=TAGS)
+    @get("/api/v1/staff", who=READ_STAFF, tags=TAGS)
     async def list(self, call: Call, query: PageQuery) -> Page[StaffOut]:
         """The operator's people, by name."""
         found, total = await self._staff.members.page(page=query.page, page_size=query.page_size)
         items = [StaffOut.of(one) for one in found]
         return Page[StaffOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
-    @post("/api/v1/staff", status=201, who=MANAGE_STAFF, tags=TAGS)
+    @post("/api/v1/staff", status=201, who=ADD_STAFF, tags=TAGS)
     async def add(self, call: Call, body: NewStaff) -> StaffOut:
-        """Add somebody with a password here."""
-        return StaffOut.of(await self._staff.members.add(body.email, body.name, body.roles, body.password))
+        """Add somebody with a password here. Managers add staff and managers, admins anybody."""
+        member = await self._staff.members.add(body.email, body.name, body.roles, body.password, by=call.who)
+        return StaffOut.of(member)
 
     @put("/api/v1/staff/{staff_id}", who=MANAGE_STAFF, tags=TAGS)
     async def change(self, call: Call, staff_id: UUID, body: StaffChange) -> StaffOut:

@@ -14,7 +14,7 @@ from hub.app.plans import Atlas, Trips, trips
 from hub.app.resources import Resources
 from hub.attention import Attention
 from hub.audit import Audit
-from hub.backoffice import Backoffice
+from hub.backoffice import Backoffice, BookingRecords
 from hub.bookings import Bookings, Fulfilment, TravelDocuments
 from hub.bookings.store import Store
 from hub.completions import Completions
@@ -74,6 +74,7 @@ class Services:
     plan_letters: PlanLetters
     trips: Trips
     backoffice: Backoffice
+    booking_records: BookingRecords
     inbox: Inbox
     idempotency: Idempotency
     ids: Ids
@@ -120,6 +121,7 @@ def services(have: Resources) -> Services:
     customers = Customers(db, audit, clock, ids)
     flights = _flights(have, wired, locations, ids)
     store = Store(jobs, audit, clock)
+    stories = Stories(db, store)
     documents = TravelDocuments(db, clock, vault)
     window = timedelta(seconds=settings.payment_window)
     bookings = Bookings(db, store, flights, audit, clock, ids, window, customers, documents)
@@ -152,13 +154,14 @@ def services(have: Resources) -> Services:
         announcements=Announcements(db, store, jobs, clock, ids),
         letters=Letters(db, jobs, clock, ids),
         outbox=outbox,
-        stories=Stories(db, store),
+        stories=stories,
         privacy=Privacy(db, audit, jobs, clock, wired.gateways.get("stripe"), found.provider, documents),
         papers=printed,
         attachments=attachments(have, wired.files, audit, ids),
         plan_letters=PlanLetters(db, jobs, clock, ids),
         trips=trips(have, wired, Atlas(flights, locations, language, printed.printer), ids),
         backoffice=Backoffice(db, audit, clock, found.lockout),
+        booking_records=BookingRecords(db, store, stories, audit),
         inbox=inbox,
         idempotency=Idempotency(db, clock, ids),
         ids=ids,

@@ -50,6 +50,7 @@ from routes.reconcile_page import ReconcilePage
 from routes.security import SecurityRoutes
 from routes.signature_failures import SignatureFailures
 from routes.staff import StaffRoutes
+from routes.staff_bookings import StaffBookingRoutes
 from routes.staff_door import StaffDoor
 from routes.stream_limit import StreamLimit
 from routes.suppressions import SuppressionRoutes
@@ -72,6 +73,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         DocumentRoutes(made.papers.documents),
         AttachmentRoutes(made.attachments),
         StaffRoutes(people.staff, made.backoffice),
+        StaffBookingRoutes(made.booking_records),
         KeyRoutes(people.keyring),
         SuppressionRoutes(made.outbox.suppressions),
     )

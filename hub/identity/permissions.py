@@ -17,6 +17,15 @@ class Role(StrEnum):
 STAFF_ROLES = frozenset(Role) - {Role.TRAVELLER}
 
 
+_GIVES = {Role.ADMIN: STAFF_ROLES, Role.MANAGER: frozenset({Role.STAFF, Role.MANAGER})}
+"""Which roles a role may give to others: none with rights beyond its own."""
+
+
+def roles_to_give(roles: frozenset[Role]) -> frozenset[Role]:
+    """All that somebody with these roles may give to somebody else."""
+    return frozenset[Role]().union(*(_GIVES.get(role, frozenset()) for role in roles))
+
+
 @dataclass(frozen=True, slots=True)
 class Permission:
     """`roles` None lets everybody in. `live` asks, beyond the token, whether its session still stands."""
@@ -44,12 +53,17 @@ OWN_ACCOUNT = Permission(
     "own.account", "password, sessions, second factor, export, erasure", _of(Role.TRAVELLER), live=True
 )
 STAFF = Permission("staff.self", "any of the operator's people, about themselves", STAFF_ROLES, live=True)
-READ_CUSTOMERS = Permission("customers.read", "see travellers and their bookings", STAFF_ROLES, live=True)
+READ_CUSTOMERS = Permission("customers.read", "see travelers", STAFF_ROLES, live=True)
+READ_BOOKINGS = Permission("bookings.read", "see bookings, their payments and timeline", STAFF_ROLES, live=True)
 MANAGE_CUSTOMERS = Permission(
     "customers.manage", "unlock accounts, end sessions", _of(Role.MANAGER, Role.ADMIN), live=True
 )
 READ_AUDIT = Permission("audit.read", "who did what", _of(Role.MANAGER, Role.ADMIN, Role.ACCOUNTANT), live=True)
-MANAGE_STAFF = Permission("staff.manage", "add, change and disable staff", _of(Role.ADMIN), live=True)
+READ_STAFF = Permission("staff.read", "see who the operator's people are", _of(Role.MANAGER, Role.ADMIN), live=True)
+ADD_STAFF = Permission(
+    "staff.add", "add staff, with roles that are the caller's to give", _of(Role.MANAGER, Role.ADMIN), live=True
+)
+MANAGE_STAFF = Permission("staff.manage", "change and disable staff", _of(Role.ADMIN), live=True)
 
 READ_MONEY = Permission(
     "money.read", "see every movement of money", _of(Role.MANAGER, Role.ADMIN, Role.ACCOUNTANT), live=True
@@ -63,6 +77,6 @@ LINK = Permission("link", "who has the link that a letter carries, or asks for o
 STAFF_COOKIE = Permission("staff.cookie", "who has the cookie of a staff session and its CSRF token")
 
 PERMISSIONS = (
-    ANYONE, OPTIONAL, TRAVELLER, OWN_MONEY, OWN_ACCOUNT, STAFF, READ_CUSTOMERS, MANAGE_CUSTOMERS, READ_AUDIT,
-    MANAGE_STAFF, READ_MONEY, MOVE_MONEY, ASK_MODELS, SIGNED, LINK, STAFF_COOKIE,
+    ANYONE, OPTIONAL, TRAVELLER, OWN_MONEY, OWN_ACCOUNT, STAFF, READ_CUSTOMERS, READ_BOOKINGS, MANAGE_CUSTOMERS,
+    READ_AUDIT, READ_STAFF, ADD_STAFF, MANAGE_STAFF, READ_MONEY, MOVE_MONEY, ASK_MODELS, SIGNED, LINK, STAFF_COOKIE,
 )  # fmt: skip

@@ -9,10 +9,10 @@ from uuid import UUID
 from hub.audit import Audit
 from hub.core.clock import Clock, Ids
 from hub.core.db import Database, Tx, named_queries
-from hub.core.errors import Conflict, FieldError, Invalid, NotFound
+from hub.core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from hub.identity.model import Caller
 from hub.identity.passwords import Passwords, check_strength
-from hub.identity.permissions import STAFF_ROLES, Role
+from hub.identity.permissions import STAFF_ROLES, Role, roles_to_give
 from hub.identity.staff_provider import StaffIdentity
 
 SQL = named_queries("staff")
@@ -52,9 +52,21 @@ class StaffMembers:
     passwords: Passwords
     issuer: str = LOCAL
 
-    async def add(self, email: str, name: str, roles: Iterable[Role], password: str) -> StaffMember:
-        """Somebody with a password here. Raises Conflict `email_taken`, Invalid for the password or the roles."""
+    async def add(
+        self, email: str, name: str, roles: Iterable[Role], password: str, *, by: Caller | None = None
+    ) -> StaffMember:
+        """Somebody with a password here. `by` is who adds them over the API; the command line may add anybody.
+
+        Raises Conflict `email_taken`, Invalid for the password or the roles, Forbidden `role_not_yours_to_give`.
+        """
         wanted = _roles(roles)
+        if by is not None and (beyond := set(wanted) - roles_to_give(by.roles)):
+            text = f"is not yours to give: {', '.join(sorted(beyond))}"
+            raise Forbidden(
+                "You may not give this role.",
+                code="role_not_yours_to_give",
+                errors=(FieldError("/roles", "role_not_yours_to_give", text),),
+            )
         check_strength(password, email=email, shortest=SHORTEST_PASSWORD)
         hashed = await self.passwords.hash(password)
         async with self.db.transaction() as tx:

@@ -46,3 +46,44 @@ delete from second_factors where customer_id = $1 returning customer_id;
 
 -- name: forget_recovery_codes
 delete from recovery_codes where customer_id = $1;
+
+-- name: bookings
+-- $2 is $1 as a pattern.
+select b.id, b.reference, b.customer_id, b.status, b.payment_status, b.amount, b.currency, b.supplier,
+    b.supplier_reference, b.contact_email, b.failure, b.sandbox, b.created_at, b.updated_at,
+    b.itinerary #>> '{slices,0,origin}' as origin, b.itinerary #>> '{slices,0,destination}' as destination,
+    b.itinerary #>> '{slices,0,departs_at}' as departs_at,
+    (select count(*) from booking_travelers t where t.booking_id = b.id) as travelers,
+    (select count(*) from attention a where a.booking_id = b.id and a.resolved_at is null) as open_reviews
+from bookings b
+where ($1 = '' or b.reference = upper($1) or b.supplier_reference = upper($1) or b.id::text = lower($1)
+        or b.contact_email ilike $2
+        or exists (select from booking_travelers t
+            where t.booking_id = b.id and t.given_name || ' ' || t.family_name ilike $2))
+    and ($3::text is null or b.status = $3) and ($4::text is null or b.payment_status = $4)
+    and ($5::uuid is null or b.customer_id = $5) and ($6::text is null or b.supplier = $6)
+    and ($7::timestamptz is null or b.created_at >= $7) and ($8::timestamptz is null or b.created_at < $8)
+    and ($9::boolean is null or $9 = exists (
+        select from attention a where a.booking_id = b.id and a.resolved_at is null))
+order by b.created_at desc, b.id desc limit $10 offset $11;
+
+-- name: count_bookings
+select count(*) from bookings b
+where ($1 = '' or b.reference = upper($1) or b.supplier_reference = upper($1) or b.id::text = lower($1)
+        or b.contact_email ilike $2
+        or exists (select from booking_travelers t
+            where t.booking_id = b.id and t.given_name || ' ' || t.family_name ilike $2))
+    and ($3::text is null or b.status = $3) and ($4::text is null or b.payment_status = $4)
+    and ($5::uuid is null or b.customer_id = $5) and ($6::text is null or b.supplier = $6)
+    and ($7::timestamptz is null or b.created_at >= $7) and ($8::timestamptz is null or b.created_at < $8)
+    and ($9::boolean is null or $9 = exists (
+        select from attention a where a.booking_id = b.id and a.resolved_at is null));
+
+-- name: payments_of_booking
+select * from payments where booking_id = $1 order by created_at, id;
+
+-- name: refunds_of_booking
+select r.* from refunds r join payments p on p.id = r.payment_id where p.booking_id = $1 order by r.created_at, r.id;
+
+-- name: open_reviews_of_booking
+select * from attention where booking_id = $1 and resolved_at is null order by since, id;

@@ -1,11 +1,11 @@
 -- name: story
--- Everything that happened around a booking. `rank` orders what bears the same time: cause before effect.
+-- Everything that happened around a booking, and not who has read it. `rank` orders what bears the same time: cause before effect.
 select at, rank, kind, title, actor, data from (
     select a.at, case when a.actor like 'staff:%' then 3 else 2 end as rank, a.id as n,
            case when a.actor like 'staff:%' then 'staff' when a.action like 'message.%' then 'message' else 'state' end
                as kind,
            a.action as title, a.actor, a.data
-    from audit_logs a where a.booking_id = $1
+    from audit_logs a where a.booking_id = $1 and a.action <> 'booking.viewed'
     union all
     select c.started_at, 1, c.id, 'call', c.provider || ' ' || c.operation, 'hub',
            jsonb_strip_nulls(jsonb_build_object(

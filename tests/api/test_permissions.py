@@ -32,6 +32,9 @@ ROLES = {
     "customers.read": {"staff", "manager", "admin", "accountant"},
     "customers.manage": {"manager", "admin"},
     "audit.read": {"manager", "admin", "accountant"},
+    "bookings.read": {"staff", "manager", "admin", "accountant"},
+    "staff.read": {"manager", "admin"},
+    "staff.add": {"manager", "admin"},
     "staff.manage": {"admin"},
     "money.read": {"manager", "admin", "accountant"},
     "money.move": {"admin", "accountant"},
@@ -103,7 +106,7 @@ async def test_somebody_with_two_roles_may_what_either_may(house: House):
     token = await house.token(Role.STAFF, Role.ACCOUNTANT)
     answers = await refusals(replace(house.hub, token=token))
     let_in = {one.permission.name for one in operations() if answers[one.method, one.path][0] not in {401, 403}}
-    both = {"staff.self", "customers.read", "audit.read", "money.read", "money.move", "models.ask"}
+    both = {"staff.self", "customers.read", "bookings.read", "audit.read", "money.read", "money.move", "models.ask"}
     assert let_in & set(ROLES) == both
 
 

@@ -81,7 +81,7 @@ class Backoffice:
 
     async def customers(self, text: str, *, page: int, page_size: int) -> tuple[list[Listed], int]:
         """Those that the text fits, the newest first; and how many they are."""
-        given = (text, _pattern(text))
+        given = (text, like_pattern(text))
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.customers, *given, page_size, (page - 1) * page_size)
             total = await tx.fetchval(SQL.count_customers, *given)
@@ -142,7 +142,8 @@ class Backoffice:
         return row
 
 
-def _pattern(text: str) -> str:
+def like_pattern(text: str) -> str:
+    """For ILIKE: whatever contains the text, its own wildcards taken as they are."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
