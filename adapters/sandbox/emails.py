@@ -7,7 +7,7 @@ from typing import Any
 
 RECIPIENTS = 50
 _NOT_HERE = ("template", "scheduled_at", "topic_id")
-_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
+_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
@@ -77,12 +77,14 @@ def _addresses(given: dict[str, Any], name: str) -> list[str]:
 
 
 def _is_address(text: Any) -> bool:
+    """A name may have any letters; the address is ASCII: domains in Punycode, local parts without other letters."""
     if not isinstance(text, str) or "\n" in text or "\r" in text:
         return False
     _, bracket, rest = text.rpartition("<")
     if bracket and not rest.endswith(">"):
         return False
-    return _ADDRESS.fullmatch(rest.removesuffix(">") if bracket else text) is not None
+    address = rest.removesuffix(">") if bracket else text
+    return address.isascii() and _ADDRESS.fullmatch(address) is not None
 
 
 def _attachment(one: Any) -> dict[str, Any]:

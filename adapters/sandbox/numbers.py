@@ -1,6 +1,8 @@
 """Telephone numbers as Twilio sees them: the documented magic ones, what may send and receive, and Lookup."""
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MAGIC_TO = {
@@ -21,6 +23,11 @@ MAGIC_FROM = {
 """Code and message, by number (Twilio, Test Credentials)."""
 
 LONGEST = 1600
+_SOONEST, _LATEST = timedelta(minutes=15), timedelta(days=35)
+_UNPLAYED = frozenset(
+    "AddressRetention ApplicationSid Attempt ContentRetention FallbackFrom ForceDelivery MaxPrice PersistentAction "
+    "ProvideFeedback RiskCheck SendAsMms ShortenUrls SmartEncoded TrafficType ValidityPeriod".split()
+)
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
@@ -75,6 +82,32 @@ def check(to: str, sender: str, service: str, body: str, *, has_content: bool) -
     if sender:
         _check_sender(to, sender)
     _check_recipient(to)
+
+
+def check_played(form: Mapping[str, object]) -> None:
+    """Refuses openly what Twilio can do and the sandbox does not play. Raises Refused."""
+    for name in form:
+        if name in _UNPLAYED:
+            raise Refused(400, 20001, f"The sandbox does not play the parameter {name}")
+
+
+def read_schedule(form: Mapping[str, object], now: datetime) -> datetime | None:
+    """When a message is to be sent; None for at once. Raises Refused."""
+    kind, text = str(form.get("ScheduleType", "")), str(form.get("SendAt", ""))
+    if not kind and not text:
+        return None
+    if kind != "fixed":
+        raise Refused(400, 35111, "ScheduleType must be 'fixed' for a message with SendAt")
+    if not form.get("MessagingServiceSid"):
+        raise Refused(400, 35118, "MessagingServiceSid is required to schedule a message")
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(400, 35114, "SendAt is not an ISO 8601 timestamp") from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if not now + _SOONEST <= at <= now + _LATEST:
+        raise Refused(400, 35114, "SendAt must be from 15 minutes to 35 days in the future")
+    return at
 
 
 def _check_sender(to: str, sender: str) -> None:

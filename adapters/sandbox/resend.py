@@ -145,15 +145,19 @@ class Resend:
         return await self._once(request, given, lambda: {"id": self._take([read_email(given)])[0]})
 
     async def batch(self, request: web.Request) -> dict[str, Any]:
-        """All of them, or none when one is wrong."""
+        """All of them, or none when one is wrong; with `x-batch-validation: permissive`, those that are right."""
         given = _json(await request.read())
         if not isinstance(given, list) or not 1 <= len(given) <= BATCH:
             raise Refused(422, "validation_error", f"The batch must hold 1 to {BATCH} emails.")
         if any(isinstance(one, dict) and one.get("attachments") for one in given):
             raise Refused(422, "validation_error", "The `attachments` field is not supported in a batch.")
 
+        permissive = _is_permissive(request.headers.get("x-batch-validation", "strict"))
+
         def effect() -> dict[str, Any]:
-            return {"data": [{"id": one} for one in self._take([read_email(one) for one in given])]}
+            emails, errors = _read_batch(given) if permissive else ([read_email(one) for one in given], None)
+            sent: dict[str, Any] = {"data": [{"id": one} for one in self._take(emails)]}
+            return sent if errors is None else sent | {"errors": errors}
 
         return await self._once(request, given, effect)
 
@@ -276,6 +280,24 @@ def _check_limits(given: dict[str, Any]) -> None:
                 continue
             case _:
                 raise Wrong(name, "is not one of per_second, daily_quota, latency")
+
+
+def _is_permissive(mode: str) -> bool:
+    if mode not in {"strict", "permissive"}:
+        text = "The `x-batch-validation` header must be `strict` or `permissive`."
+        raise Refused(422, "validation_error", text)
+    return mode == "permissive"
+
+
+def _read_batch(given: list[Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The emails that are good, and what is wrong with the others, by their place."""
+    emails, errors = [], []
+    for index, one in enumerate(given):
+        try:
+            emails.append(read_email(one))
+        except Refused as error:
+            errors.append({"index": index, "message": str(error)})
+    return emails, errors
 
 
 def _authorise(request: web.Request) -> None:

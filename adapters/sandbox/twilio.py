@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from adapters.sandbox.numbers import Refused, check, look_up, segments
+from adapters.sandbox.numbers import Refused, check, check_played, look_up, read_schedule, segments
 from adapters.sandbox.tables import Table
 from adapters.sandbox.wire import Wrong, read_input, whole
 from adapters.sandbox.world import Callback, Emulator, World
@@ -29,7 +29,7 @@ _ENDED_BADLY = frozenset({"undelivered", "failed"})
 _POOL = "+15005550006"
 """The number that a messaging service sends from."""
 
-Handle = Callable[[web.Request], Awaitable[dict[str, Any]]]
+Handle = Callable[[web.Request], Awaitable[dict[str, Any] | web.Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,16 @@ class State:
 
 
 def setup(app: web.Application, world: World) -> None:
-    world.register(Emulator("twilio", lambda _: State(), (Message,), restore=_list_messages))
     emulator = Twilio(world)
+    actions = {"send": lambda _, sid, callback: emulator.send_scheduled(sid, callback)}
+    world.register(Emulator("twilio", lambda _: State(), (Message,), actions, restore=_list_messages))
     account = "/twilio/2010-04-01/Accounts/{account}"
     app.router.add_get(f"{account}.json", emulator.answered(emulator.account))
     app.router.add_post(f"{account}/Messages.json", emulator.answered(emulator.create, status=201))
     app.router.add_get(f"{account}/Messages.json", emulator.answered(emulator.list))
     app.router.add_get(f"{account}/Messages/{{sid}}.json", emulator.answered(emulator.show))
+    app.router.add_post(f"{account}/Messages/{{sid}}.json", emulator.answered(emulator.update))
+    app.router.add_delete(f"{account}/Messages/{{sid}}.json", emulator.answered(emulator.delete))
     app.router.add_get("/twilio/v2/PhoneNumbers/{number}", emulator.answered(emulator.lookup))
     app.router.add_get("/_/twilio/next", emulator.scripted)
     app.router.add_post("/_/twilio/next", emulator.script)
@@ -77,7 +80,10 @@ class Twilio:
             headers = {"Twilio-Request-Id": "RQ" + self._world.random.randbytes(16).hex()}
             try:
                 self._authorise(request)
-                return web.json_response(await handle(request), status=status, headers=headers)
+                found = await handle(request)
+                if isinstance(found, web.Response):
+                    return found
+                return web.json_response(found, status=status, headers=headers)
             except Refused as error:
                 info = f"https://www.twilio.com/docs/errors/{error.code}"
                 body = {"code": error.code, "message": str(error), "more_info": info, "status": error.status}
@@ -96,17 +102,50 @@ class Twilio:
         }  # fmt: skip
 
     async def create(self, request: web.Request) -> dict[str, Any]:
+        """A messaging service accepts a message before it has a sender; a scheduled one waits for its time."""
         form = await request.post()
+        check_played(form)
         to, sender, service, body = (str(form.get(one, "")) for one in ("To", "From", "MessagingServiceSid", "Body"))
         media = form.getall("MediaUrl", [])
         check(to, sender, service, body, has_content=bool(media or form.get("ContentSid")))
-        message = self._message(request.match_info["account"], to, sender, body)
-        message.wire.update(messaging_service_sid=service or None, num_media=str(len(media)))
-        self._state.messages[message.wire["sid"]] = message
+        send_at = read_schedule(form, self._world.now())
+        message = self._message(request.match_info["account"], to, sender, body, media=len(media))
+        status = "scheduled" if send_at else "accepted" if service else "queued"
+        message.wire.update(messaging_service_sid=service or None, status=status)
+        message.shown["status"] = status
+        sid, callback = message.wire["sid"], str(form.get("StatusCallback", ""))
+        self._state.messages[sid] = message
         self._world.messages.append(message.shown)
         answer = dict(message.wire)
-        self._travel(message, str(form.get("StatusCallback", "")))
+        if send_at:
+            self._world.schedule((send_at - self._world.now()).total_seconds(), "twilio", "send", sid, callback)
+        else:
+            self.travel(message, callback)
         return answer
+
+    async def update(self, request: web.Request) -> dict[str, Any]:
+        """Cancels a scheduled message (`Status=canceled`), or redacts one that has come to its end (`Body=`)."""
+        message, form = self._find(request), await request.post()
+        wire, waits = message.wire, message.wire["status"] == "scheduled"
+        if form.get("Status") == "canceled":
+            if not waits:
+                raise Refused(400, 30409, "Message is not in a state that can be canceled")
+            wire["status"] = message.shown["status"] = "canceled"
+        elif form.get("Body") == "":
+            if waits or wire["status"] in {"accepted", "queued"}:
+                raise Refused(400, 20009, "Cannot modify a message that is not finished")
+            wire["body"] = ""
+        else:
+            raise Refused(400, 20001, "Only Status=canceled and an empty Body can be set")
+        wire["date_updated"] = _rfc2822(self._world.now())
+        return wire
+
+    async def delete(self, request: web.Request) -> web.Response:
+        message = self._find(request)
+        if message.wire["status"] in {"scheduled", "accepted", "queued"}:
+            raise Refused(409, 20009, "Cannot delete a message that is not finished")
+        del self._state.messages[message.wire["sid"]]
+        return web.Response(status=204)
 
     async def list(self, request: web.Request) -> dict[str, Any]:
         """The latest first, by To, From and the time it was sent (a day, or a moment)."""
@@ -134,11 +173,13 @@ class Twilio:
         }
 
     async def show(self, request: web.Request) -> dict[str, Any]:
+        return self._find(request).wire
+
+    def _find(self, request: web.Request) -> Message:
         message = self._state.messages.get(request.match_info["sid"])
         if message is None:
             raise _not_found(request)
-        wire: dict[str, Any] = message.wire
-        return wire
+        return message
 
     async def lookup(self, request: web.Request) -> dict[str, Any]:
         return look_up(request.match_info["number"], request.query.get("CountryCode"))
@@ -156,26 +197,30 @@ class Twilio:
         return web.json_response(entry, status=201)
 
     def _authorise(self, request: web.Request) -> None:
-        """The account's token, or any API key of it (SK…) with any secret."""
+        """The account's token, or its API key with the secret."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         try:
             name, _, secret = base64.b64decode(given).decode().partition(":")
         except ValueError:
             name = secret = ""
         mine = self._world.config
-        known = secret == mine.twilio_auth_token if name == mine.twilio_account_sid else name.startswith("SK")
+        known = secret == {
+            mine.twilio_account_sid: mine.twilio_auth_token,
+            mine.twilio_api_key_sid: mine.twilio_api_key_secret,
+        }.get(name)
         if scheme != "Basic" or not known or not secret:
             raise Refused(401, 20003, "Authenticate")
         if request.match_info.get("account", mine.twilio_account_sid) != mine.twilio_account_sid:
             raise _not_found(request)
 
-    def _message(self, account: str, to: str, sender: str, body: str) -> Message:
-        sid, at = "SM" + self._world.random.randbytes(16).hex(), self._world.now()
+    def _message(self, account: str, to: str, sender: str, body: str, *, media: int) -> Message:
+        """Messages with media have ids of their own kind."""
+        sid, at = ("MM" if media else "SM") + self._world.random.randbytes(16).hex(), self._world.now()
         uri, now = f"/2010-04-01/Accounts/{account}/Messages/{sid}", _rfc2822(at)
         wire = {
             "account_sid": account, "api_version": "2010-04-01", "body": body, "date_created": now, "date_sent": None,
             "date_updated": now, "direction": "outbound-api", "error_code": None, "error_message": None,
-            "from": sender or None, "messaging_service_sid": None, "num_media": "0",
+            "from": sender or None, "messaging_service_sid": None, "num_media": str(media),
             "num_segments": str(segments(body)), "price": None, "price_unit": "USD", "sid": sid, "status": "queued",
             "to": to, "uri": f"{uri}.json", "subresource_uris": {"media": f"{uri}/Media.json"},
         }  # fmt: skip
@@ -186,7 +231,7 @@ class Twilio:
         }  # fmt: skip
         return Message(at, wire, shown)
 
-    def _travel(self, message: Message, callback: str) -> None:
+    def travel(self, message: Message, callback: str) -> None:
         """Each status on the way is reported. What the sandbox lists is already where it will end."""
         outcome = self._outcome(message.wire["to"])
         message.wire["from"] = message.shown["from"]
@@ -197,6 +242,12 @@ class Twilio:
             message.wire.update(status=status, error_code=code, date_sent=now, date_updated=now)
             if callback:
                 self._report(message.wire, callback)
+
+    def send_scheduled(self, sid: str, callback: str) -> None:
+        """Sends a scheduled message whose time has come, unless it was canceled."""
+        message = self._state.messages.get(sid)
+        if message is not None and message.wire["status"] == "scheduled":
+            self.travel(message, callback)
 
     def _outcome(self, to: str) -> dict[str, Any]:
         for entry in self._state.script:

@@ -56,6 +56,8 @@ class SandboxConfig:
     resend_webhook_secret: str = "whsec_c2FuZGJveHNhbmRib3hzYW5kYm94"  # noqa: S105
     twilio_account_sid: str = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
     twilio_auth_token: str = "sandboxsandboxsandboxsandbox0000"  # noqa: S105
+    twilio_api_key_sid: str = "SK5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
+    twilio_api_key_secret: str = "sandboxsandboxsandboxsandbox0001"  # noqa: S105
     supabase_anon_key: str = "sb_publishable_sandbox"
     supabase_service_key: str = "sb_secret_sandbox"
     supabase_jwt_secret: str = "sandbox-super-secret-jwt-token-with-at-least-32-characters"  # noqa: S105

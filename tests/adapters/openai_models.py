@@ -33,7 +33,7 @@ class Asker:
     records: list[CallRecord] = field(default_factory=list)
 
     def route(self, model: str = "m", **more: Any) -> Route:
-        given = {"base_url": self.base_url, "api_key": "sk-canary", "wire": "chat", "price": Price(250, 1000)}
+        given = {"base_url": self.base_url, "api_key": "sk-sandbox-canary", "wire": "chat", "price": Price(250, 1000)}
         return Route(model, **given | {"first": 5.0, "idle": 5.0, "total": 20.0} | more)
 
     async def said(self, route: Route, question: Question = HELLO) -> tuple[str, Finished]:

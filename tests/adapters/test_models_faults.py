@@ -201,9 +201,9 @@ async def test_what_is_billed_is_what_the_server_says(ask: Asker, shell: Shell, 
 
 async def test_a_bad_key_is_permanent(ask: Asker, wire: str):
     with pytest.raises(ProviderPermanent) as refused:
-        await ask.said(ask.route("gpt-sandbox", wire=wire, api_key="sk-bad-canary"))
+        await ask.said(ask.route("gpt-sandbox", wire=wire, api_key="sk-sandbox-bad-canary"))
     with pytest.raises(ProviderPermanent):
-        await ask.models.ping(ask.route(api_key="sk-bad-canary"))
+        await ask.models.ping(ask.route(api_key="sk-sandbox-bad-canary"))
     await ask.models.ping(ask.route())
     assert (refused.value.provider_status, "canary" in repr(refused.value)) == (401, False)
 

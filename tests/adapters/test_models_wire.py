@@ -313,7 +313,7 @@ async def test_nothing_comes_from_the_environment(ask: Asker, line: RawLine, mon
     await ask.said(ask.route())
     await ask.said(ask.route(api_key=""))
     assert b"leaked" not in b"".join(line.requests)
-    assert b"Bearer sk-canary" in line.requests[0]
+    assert b"Bearer sk-sandbox-canary" in line.requests[0]
 
 
 async def test_an_address_that_is_none_is_permanent(ask: Asker):

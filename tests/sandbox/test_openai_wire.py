@@ -22,7 +22,8 @@ async def lab() -> AsyncIterator[Lab]:
     ("header", "status", "code"),
     [(None, 401, None), ("Basic eDp5", 401, None), ("Bearer ", 401, None),
      ("Bearer sk-sandbox-bad", 401, "invalid_api_key"),
-     ("Bearer sk-sandbox-empty", 429, "insufficient_quota"), ("Bearer sk-other", 200, None)],
+     ("Bearer sk-sandbox-empty", 429, "insufficient_quota"), ("Bearer sk-sandbox-other", 200, None),
+     ("Bearer sk-other", 401, "invalid_api_key")],
 )  # fmt: skip
 async def test_a_key_is_wanted(lab: Lab, header: str | None, status: int, code: str | None) -> None:
     headers = {"Authorization": header} if header else {}
@@ -68,7 +69,7 @@ async def test_a_path_that_is_not_there(lab: Lab) -> None:
 
 @pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff", b""])
 async def test_a_body_that_is_no_json(lab: Lab, body: bytes) -> None:
-    headers = {"Authorization": "Bearer sk-x", "Content-Type": "application/json"}
+    headers = {"Authorization": "Bearer sk-sandbox", "Content-Type": "application/json"}
     status, found, _ = await lab.shell.call("POST", "/openai/v1/responses", data=body, headers=headers)
     assert (status, found["error"]["type"]) == (400, "invalid_request_error")
 

@@ -89,7 +89,8 @@ async def test_a_text_begins_queued_and_ends_delivered(desk: Desk) -> None:
 async def test_the_account_is_a_harmless_read(desk: Desk) -> None:
     found = await desk.client().api.accounts(SID).fetch_async()
     assert (found.sid, found.status) == (SID, "active")
-    key = desk.client("SK" + "0" * 32, "any secret", SID)
+    config = desk.shell.config
+    key = desk.client(config.twilio_api_key_sid, config.twilio_api_key_secret, SID)
     assert (await key.api.accounts(SID).fetch_async()).sid == SID
 
 
@@ -99,6 +100,7 @@ async def test_the_account_is_a_harmless_read(desk: Desk) -> None:
         (SID, "wrong", SID, (401, 20003)),
         ("AC" + "0" * 32, TOKEN, SID, (401, 20003)),
         ("SK1", "", SID, (401, 20003)),
+        ("SK" + "0" * 32, "any secret", SID, (401, 20003)),
         (SID, TOKEN, "AC" + "0" * 32, (404, 20404)),
     ],
 )

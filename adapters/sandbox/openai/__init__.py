@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.sandbox.openai import chat, control, responses
+from adapters.sandbox.openai.asks import Message
 from adapters.sandbox.openai.models import all_models, one_model
 from adapters.sandbox.openai.state import Account
 from adapters.sandbox.openai.wire import Call, Endpoint, handler, unknown
@@ -36,7 +37,7 @@ _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
 
 def setup(app: web.Application, world: World) -> None:
     """Adds the API under /openai/v1/ and the controls under /_/openai/."""
-    world.register(Emulator("openai", Account))
+    world.register(Emulator("openai", Account, (Message,)))
     for method, path, endpoint in _ENDPOINTS:
         app.router.add_route(method, f"/openai/v1/{path}", handler(world, endpoint))
     app.router.add_route("*", "/openai/v1/{path:.*}", handler(world, _unknown))

@@ -1,5 +1,6 @@
 """What is asked of a model, read from either endpoint's body."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +111,32 @@ def read_format(found: Params | None, param: str, *, nested: bool) -> Format:
         raise missing(inner.path("schema"))
     strict.check(name, schema, param, strict=is_strict)
     return Format(kind, name, schema, is_strict, found.raw)
+
+
+def check_played(params: Params, refused: Mapping[str, Callable[[Any], bool]]) -> None:
+    """Refuses openly what the sandbox does not play, by parameter. Raises Refused."""
+    for name, asks_for_it in refused.items():
+        if asks_for_it(params.raw.get(name)):
+            raise invalid(f"'{name}' is not served by the sandbox.", name, "unsupported_parameter")
+
+
+def forces_a_tool(choice: Any) -> bool:
+    """Whether a `tool_choice` (or the older `function_call`) demands a call; the sandbox's models call no tools."""
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        mode = choice.get("mode") or (choice.get("allowed_tools") or {}).get("mode")
+        return bool(mode == "required")
+    return choice not in (None, "none", "auto")
+
+
+def check_tools(params: Params, choice: str) -> None:
+    """A choice needs tools to choose from, and every tool a type. Raises Refused."""
+    tools = params.listed("tools")
+    if params.raw.get(choice) is not None and not tools:
+        raise invalid(f"'{choice}' is only allowed when 'tools' are specified.", choice)
+    for at, tool in enumerate(tools or []):
+        if not isinstance(tool, dict):
+            raise wrong_type(f"tools[{at}]", "an object", tool)
+        Params(tool, f"tools[{at}]").need("type")
 
 
 def mentions_json(messages: tuple[Message, ...]) -> bool:

@@ -1,5 +1,6 @@
 """`/v1/chat/completions`, whole and streamed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,19 @@ _KNOWN = frozenset(
     "web_search_options".split()
 )
 _PARTS = ("text", "refusal", "image_url")
+_UNPLAYED: dict[str, Callable[[Any], bool]] = {
+    "audio": bool,
+    "function_call": asks.forces_a_tool,
+    "logit_bias": bool,
+    "logprobs": bool,
+    "modalities": lambda it: it not in (None, ["text"]),
+    "moderation": bool,
+    "stop": bool,
+    "store": bool,
+    "tool_choice": asks.forces_a_tool,
+    "top_logprobs": bool,
+    "web_search_options": lambda it: it is not None,
+}
 
 
 async def create(call: Call) -> web.StreamResponse:
@@ -30,6 +44,8 @@ async def create(call: Call) -> web.StreamResponse:
     for name in params.raw:
         if name not in _KNOWN:
             raise invalid(f"Unrecognized request argument supplied: {name[:100]}", None)
+    asks.check_played(params, _UNPLAYED)
+    asks.check_tools(params, "tool_choice")
     model, ask = find(call.account, params.need("model"), 404), _ask(params)
     stream, usage = params.flag("stream"), _wants_usage(params)
     turn = open_turn(call, model, ask, params.raw, param="messages")

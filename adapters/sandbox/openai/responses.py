@@ -1,5 +1,6 @@
 """`/v1/responses`: made, streamed, read again and deleted."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,16 +24,25 @@ _KNOWN = frozenset(
     "prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options temperature text "
     "tool_choice tools top_logprobs top_p truncation user".split()
 )
-_UNSERVED = ("background", "conversation", "prompt", "context_management", "moderation")
+_UNPLAYED: dict[str, Callable[[Any], bool]] = {
+    "background": bool,
+    "context_management": bool,
+    "conversation": bool,
+    "include": bool,
+    "moderation": bool,
+    "prompt": bool,
+    "tool_choice": asks.forces_a_tool,
+    "top_logprobs": bool,
+    "truncation": lambda it: it not in (None, "disabled"),
+}
 _PARTS = ("input_text", "output_text", "refusal", "input_image")
 
 
 async def create(call: Call) -> web.StreamResponse:
     params = await call.params()
     params.only(_KNOWN)
-    for name in _UNSERVED:
-        if params.raw.get(name):
-            raise invalid(f"'{name}' is not served by the sandbox.", name, "unsupported_parameter")
+    asks.check_played(params, _UNPLAYED)
+    asks.check_tools(params, "tool_choice")
     model = find(call.account, params.need("model"), 400)
     ask, stream, base = _ask(call, params), params.flag("stream"), _base(params)
     turn = open_turn(call, model, ask, params.raw, param="input")
@@ -113,8 +123,7 @@ def _earlier(call: Call, params: Params) -> tuple[Message, ...]:
     if found is None:
         message = f"Previous response with id '{ident[:100]}' not found."
         raise invalid(message, "previous_response_id", "previous_response_not_found")
-    messages: tuple[Message, ...] = found["messages"]
-    return messages
+    return tuple(found["messages"])
 
 
 def _base(params: Params) -> Record:

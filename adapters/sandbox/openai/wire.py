@@ -11,8 +11,10 @@ from adapters.sandbox.openai.params import Params, decode
 from adapters.sandbox.openai.state import Account, Record, account_of
 from adapters.sandbox.world import World
 
-BAD_KEYS = ("sk-bad", "sk-sandbox-bad")
-"""Beginnings of keys that nobody has."""
+GOOD_KEYS = "sk-sandbox"
+"""The beginning of the keys that there are; every other key is refused."""
+BAD_KEYS = ("sk-sandbox-bad",)
+"""Beginnings of keys that were revoked."""
 EMPTY_KEYS = ("sk-sandbox-empty",)
 """Beginnings of keys without credit."""
 
@@ -79,7 +81,7 @@ def _check_key(request: web.Request) -> None:
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
         raise no_key()
-    if key.startswith(BAD_KEYS):
+    if not key.startswith(GOOD_KEYS) or key.startswith(BAD_KEYS):
         raise bad_key(key)
     if key.startswith(EMPTY_KEYS) and request.method == "POST":
         raise no_credit()

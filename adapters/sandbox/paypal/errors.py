@@ -13,6 +13,14 @@ _MESSAGES = {
     ),
 }
 _TEXTS = {
+    "AMOUNT_MISMATCH": (
+        "Should equal item_total + tax_total + shipping + handling + insurance - shipping_discount - discount."
+    ),
+    "CURRENCY_MISMATCH": "All amounts of a purchase unit must have the same currency.",
+    "ITEM_TOTAL_MISMATCH": "Should equal sum of (unit_amount * quantity) across all items for a given purchase_unit.",
+    "ITEM_TOTAL_REQUIRED": "If item details are specified then items_total breakdown is required.",
+    "TAX_TOTAL_MISMATCH": "Should equal sum of (tax * quantity) across all items for a given purchase_unit.",
+    "TAX_TOTAL_REQUIRED": "If item details are specified then tax_total breakdown is required.",
     "ACTION_DOES_NOT_MATCH_INTENT": "The order was created with another intent.",
     "AUTHORIZATION_ALREADY_CAPTURED": "Authorization has previously been captured.",
     "AUTHORIZATION_DENIED": "An denied authorization cannot be captured.",

@@ -23,7 +23,7 @@ def value(money: Any) -> Decimal:
     return Decimal(money["value"])
 
 
-def read_amount(given: Any, field: str, *, order: bool = False) -> tuple[Decimal, str]:
+def read_amount(given: Any, field: str, *, order: bool = False, zero: bool = False) -> tuple[Decimal, str]:
     """Amount and currency. `order`: as the orders API words what is wrong, else as the payments API. Raises Refused."""
     if not isinstance(given, dict):
         raise malformed("INVALID_PARAMETER_SYNTAX" if given is not None else "MISSING_REQUIRED_PARAMETER", field)
@@ -37,17 +37,17 @@ def read_amount(given: Any, field: str, *, order: bool = False) -> tuple[Decimal
         raise malformed("INVALID_STRING_LENGTH", f"{field}/currency_code")
     if currency not in CURRENCIES:
         raise unprocessable("INVALID_CURRENCY_CODE", f"{field}/currency_code")
-    return _checked(text, currency, f"{field}/value", order=order), currency
+    return _checked(text, currency, f"{field}/value", order=order, zero=zero), currency
 
 
-def _checked(text: str, currency: str, field: str, *, order: bool) -> Decimal:
+def _checked(text: str, currency: str, field: str, *, order: bool, zero: bool) -> Decimal:
     _, _, fraction = text.partition(".")
     if currency in WHOLE and "." in text:
         raise unprocessable("DECIMAL_PRECISION" if order else "DECIMALS_NOT_SUPPORTED", field)
     if len(fraction) > 2:
         raise unprocessable("DECIMAL_PRECISION", field)
     amount = Decimal(text)
-    if amount <= 0:
+    if amount < 0 or (amount == 0 and not zero):
         raise unprocessable("CANNOT_BE_ZERO_OR_NEGATIVE", field)
     if amount > _MOST:
         raise unprocessable("MAX_VALUE_EXCEEDED", field)

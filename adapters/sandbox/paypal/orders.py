@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.sandbox.paypal import payments
+from adapters.sandbox.paypal.breakdown import read_breakdown, read_items
 from adapters.sandbox.paypal.errors import Refused, malformed, unprocessable
 from adapters.sandbox.paypal.money import read_amount, value, written
 from adapters.sandbox.paypal.state import PAYEE, Account, Object, link
@@ -163,7 +164,10 @@ def _change(units: list[Object], change: Object) -> None:
 
 def _patched(name: str, given: Any, path: str) -> Any:
     if name == "amount":
-        return written(*read_amount(given, path, order=True))
+        amount: Object = written(*read_amount(given, path, order=True))
+        if given.get("breakdown") is not None:
+            amount["breakdown"] = read_breakdown(given["breakdown"], amount, f"{path}/breakdown")
+        return amount
     return text({name: given}, name, _UNIT_TEXTS[name], path) or ""
 
 
@@ -181,6 +185,11 @@ def _units(given: Any) -> list[Object]:
 def _unit(given: Object, where: str) -> Object:
     amount, currency = read_amount(given.get("amount"), f"{where}/amount", order=True)
     unit: Object = {"reference_id": "default", "amount": written(amount, currency), "payee": dict(PAYEE)}
+    if given["amount"].get("breakdown") is not None:
+        parts = read_breakdown(given["amount"]["breakdown"], unit["amount"], f"{where}/amount/breakdown")
+        unit["amount"]["breakdown"] = parts
+    if given.get("items") is not None:
+        unit["items"] = read_items(given["items"], unit["amount"], where)
     for name, most in _UNIT_TEXTS.items():
         found = text(given, name, most, where)
         if found is not None:

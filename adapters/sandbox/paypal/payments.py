@@ -247,7 +247,7 @@ def _blank(account: Account, order: Object, unit: Object, amount: Object) -> Obj
     categories = ["ITEM_NOT_RECEIVED", "UNAUTHORIZED_TRANSACTION"]
     return {
         "id": account.new_id(),
-        "amount": dict(amount),
+        "amount": {name: amount[name] for name in ("currency_code", "value")},
         **texts,
         "seller_protection": {"status": "ELIGIBLE", "dispute_categories": categories},
         "supplementary_data": {"related_ids": {"order_id": order["id"]}},

@@ -68,6 +68,8 @@ _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "events", events.listed),
     ("GET", "events/{id}", events.retrieve),
 )
+_SEARCHED = ("charges", "customers", "payment_intents")
+"""What Stripe searches and the sandbox does not."""
 _PUBLISHABLE: tuple[Endpoint, ...] = (intents.retrieve, intents.confirm, methods.create)
 _EMULATOR = Emulator(
     name="stripe",
@@ -91,6 +93,8 @@ _EMULATOR = Emulator(
 def setup(app: web.Application, world: World) -> None:
     """Adds the API under /stripe/v1/, Stripe's pages under /stripe/, and the controls under /_/stripe/."""
     world.register(_EMULATOR)
+    for kind in _SEARCHED:
+        app.router.add_get(f"/stripe/v1/{kind}/search", handler(world, _unsearched))
     for method, path, endpoint in _ENDPOINTS:
         handle = handler(world, endpoint, publishable=endpoint in _PUBLISHABLE)
         app.router.add_route(method, f"/stripe/v1/{path}", handle)
@@ -109,6 +113,11 @@ def setup(app: web.Application, world: World) -> None:
 
 async def _preflight(_: web.Request) -> web.Response:
     return web.Response(headers=CORS)
+
+
+def _unsearched(_: Call) -> dict[str, object]:
+    message = "The sandbox does not play Stripe's search. List the objects and filter them."
+    raise Refused(400, "invalid_request_error", message, param="query", executed=False)
 
 
 def _unknown(call: Call) -> dict[str, object]:

@@ -1,0 +1,176 @@
+"""The sandbox is as strict as the vendors, and what it does not play it refuses openly."""
+
+import base64
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.sandbox.paypal_account import ORDERS, WHOLE, Merchant, open_merchant
+from tests.sandbox.shell import KEY, MAIL, Shell, open_shell, until
+
+BEARER = {"Authorization": "Bearer sk-sandbox"}
+SERVICE = "MG" + "0" * 32
+TOOL = {"type": "function", "function": {"name": "book", "parameters": {"type": "object"}}}
+HELLO = {"model": "gpt-sandbox", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@pytest.fixture
+async def shell() -> AsyncIterator[Shell]:
+    async with open_shell() as one:
+        yield one
+
+
+@pytest.fixture
+async def merchant() -> AsyncIterator[Merchant]:
+    async with open_merchant() as one:
+        yield one
+
+
+async def text(shell: Shell, path: str = "Messages.json", **form: str) -> tuple[int, Any]:
+    """Status and body of a call of Twilio's API."""
+    sid, token = shell.config.twilio_account_sid, shell.config.twilio_auth_token
+    basic = base64.b64encode(f"{sid}:{token}".encode()).decode()
+    data = {"To": "+447700900123", "Body": "Hi"} | form if path == "Messages.json" else form
+    url, headers = f"/twilio/2010-04-01/Accounts/{sid}/{path}", {"Authorization": f"Basic {basic}"}
+    status, body, _ = await shell.call("POST", url, data=data, headers=headers)
+    return status, body
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "book"}}}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": "auto"}, "tool_choice"),
+        ({"tools": [{}]}, "tools[0].type"),
+        ({"functions": [TOOL["function"]], "function_call": {"name": "book"}}, "function_call"),
+        ({"logprobs": True}, "logprobs"),
+        ({"stop": ["\n"]}, "stop"),
+        ({"modalities": ["text", "audio"], "audio": {"voice": "ash"}}, "audio"),
+    ],
+)
+async def test_openai_refuses_what_its_models_do_not_play(shell: Shell, more: dict[str, Any], param: str) -> None:
+    status, body, _ = await shell.call("POST", "/openai/v1/chat/completions", json=HELLO | more, headers=BEARER)
+    assert (status, body["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize("choice", ["none", "auto"])
+async def test_openai_may_answer_in_words_where_no_tool_is_demanded(shell: Shell, choice: str) -> None:
+    body = HELLO | {"tools": [TOOL], "tool_choice": choice}
+    status, found, _ = await shell.call("POST", "/openai/v1/chat/completions", json=body, headers=BEARER)
+    assert (status, found["choices"][0]["finish_reason"]) == (200, "stop")
+
+
+async def test_openai_knows_its_keys(shell: Shell) -> None:
+    status, body, _ = await shell.call("GET", "/openai/v1/models", headers={"Authorization": "Bearer sk-proj-mine"})
+    assert (status, body["error"]["code"]) == (401, "invalid_api_key")
+
+
+async def test_a_messaging_service_accepts_before_it_queues(shell: Shell) -> None:
+    _, plain = await text(shell, From="+447700900000")
+    _, accepted = await text(shell, MessagingServiceSid=SERVICE)
+    assert (plain["status"], accepted["status"], accepted["from"]) == ("queued", "accepted", None)
+
+
+async def test_media_have_ids_of_their_own_kind(shell: Shell) -> None:
+    _, message = await text(shell, From="+447700900000", MediaUrl="https://example.com/map.png")
+    assert (message["sid"][:2], message["num_media"]) == ("MM", "1")
+
+
+async def test_a_scheduled_text_waits_for_its_time(shell: Shell) -> None:
+    start = datetime.now(UTC)
+    at = (start + timedelta(minutes=20)).isoformat()
+    shell.world.now = lambda: start
+    _, message = await text(shell, MessagingServiceSid=SERVICE, ScheduleType="fixed", SendAt=at)
+    (shown,) = await shell.control("GET", "messages")
+    assert (message["status"], shown["status"], message["date_sent"]) == ("scheduled", "scheduled", None)
+    (timer,) = shell.world.timers.values()
+    shell.world.run(timer.emulator, timer.action, *timer.arguments)
+    await until(lambda: shell.world.messages[0]["status"] == "delivered")
+
+
+async def test_a_scheduled_text_is_canceled(shell: Shell) -> None:
+    at = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
+    _, message = await text(shell, MessagingServiceSid=SERVICE, ScheduleType="fixed", SendAt=at)
+    path = f"Messages/{message['sid']}.json"
+    assert (await text(shell, path, Status="canceled"))[1]["status"] == "canceled"
+    status, body = await text(shell, path, Status="canceled")
+    assert (status, body["code"]) == (400, 30409)
+    (timer,) = shell.world.timers.values()
+    shell.world.run(timer.emulator, timer.action, *timer.arguments)
+    assert shell.world.messages[0]["status"] == "canceled"
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({"From": "+447700900000", "ScheduleType": "fixed", "SendAt": "2030-01-01T00:00:00Z"}, 35118),
+        ({"MessagingServiceSid": SERVICE, "SendAt": "2030-01-01T00:00:00Z"}, 35111),
+        ({"MessagingServiceSid": SERVICE, "ScheduleType": "fixed", "SendAt": "tomorrow"}, 35114),
+        ({"MessagingServiceSid": SERVICE, "ScheduleType": "fixed", "SendAt": "2020-01-01T00:00:00Z"}, 35114),
+        ({"From": "+447700900000", "ValidityPeriod": "60"}, 20001),
+    ],
+)
+async def test_a_schedule_has_to_make_sense(shell: Shell, form: dict[str, str], code: int) -> None:
+    status, body = await text(shell, **form)
+    assert (status, body["code"]) == (400, code)
+
+
+async def test_a_permissive_batch_sends_what_is_right(shell: Shell) -> None:
+    batch = [MAIL, MAIL | {"to": "nobody"}, MAIL | {"subject": "Second"}]
+    strict, _, _ = await shell.call("POST", "/resend/emails/batch", json=batch, headers=KEY)
+    headers = KEY | {"x-batch-validation": "permissive"}
+    status, body, _ = await shell.call("POST", "/resend/emails/batch", json=batch, headers=headers)
+    assert (strict, status, len(body["data"]), [one["index"] for one in body["errors"]]) == (422, 200, 2, [1])
+    assert [mail["subject"] for mail in await shell.control("GET", "mailbox")] == ["Hello", "Second"]
+
+
+@pytest.mark.parametrize("field", ["to", "cc", "bcc", "reply_to", "from"])
+@pytest.mark.parametrize("address", ["ada@münchen.example", "jürgen@example.com", "Ada <ada@東京.example>"])
+async def test_mail_addresses_are_ascii(shell: Shell, field: str, address: str) -> None:
+    status, body, _ = await shell.mail(**{field: address})
+    assert (status, body["name"]) == (422, "validation_error")
+    assert (await shell.mail(to="Jürgen <ada@xn--mnchen-3ya.example>"))[0] == 200
+
+
+async def test_stripe_says_that_it_does_not_search(shell: Shell) -> None:
+    for kind in ("charges", "customers", "payment_intents"):
+        url, headers = f"/stripe/v1/{kind}/search?query=x", {"Authorization": "Bearer sk_test_sandbox"}
+        status, body, _ = await shell.call("GET", url, headers=headers)
+        assert (status, body["error"]["param"]) == (400, "query")
+
+
+def euros(value: str) -> dict[str, str]:
+    return {"currency_code": "EUR", "value": value}
+
+
+ITEM = {"name": "Ticket", "quantity": "2", "unit_amount": euros("4.00")}
+
+
+@pytest.mark.parametrize(
+    ("unit", "issue"),
+    [
+        ({"amount": euros("10.00") | {"breakdown": {"item_total": euros("9.00")}}}, "AMOUNT_MISMATCH"),
+        ({"amount": euros("8.00") | {"breakdown": {"item_total": {"currency_code": "USD", "value": "8.00"}}}},
+         "CURRENCY_MISMATCH"),
+        ({"amount": euros("8.00"), "items": [ITEM]}, "ITEM_TOTAL_REQUIRED"),
+        ({"amount": euros("9.00") | {"breakdown": {"item_total": euros("9.00")}}, "items": [ITEM]},
+         "ITEM_TOTAL_MISMATCH"),
+        ({"amount": euros("8.00") | {"breakdown": {"item_total": euros("8.00")}},
+          "items": [ITEM | {"tax": euros("1.00")}]}, "TAX_TOTAL_REQUIRED"),
+    ],
+)  # fmt: skip
+async def test_paypal_adds_up_the_parts(merchant: Merchant, unit: dict[str, Any], issue: str) -> None:
+    body = {"intent": "CAPTURE", "purchase_units": [unit]}
+    assert await merchant.issue("POST", ORDERS, body) == (422, issue)
+
+
+async def test_paypal_shows_parts_that_add_up(merchant: Merchant) -> None:
+    parts = {"item_total": euros("8.00"), "shipping": euros("3.00"), "discount": euros("1.00")}
+    amount = euros("10.00") | {"breakdown": parts}
+    body = {"intent": "CAPTURE", "purchase_units": [{"amount": amount, "items": [ITEM]}]}
+    order = await merchant.good("POST", ORDERS, body, **WHOLE)
+    assert order["purchase_units"][0]["amount"] == amount
+    assert order["purchase_units"][0]["items"] == [ITEM]
