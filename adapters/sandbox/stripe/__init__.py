@@ -106,6 +106,7 @@ def setup(app: web.Application, world: World) -> None:
     app.router.add_get("/stripe/checkout/{id}/return", pages.returned)
     app.router.add_get("/stripe/link/{id}", pages.link)
     app.router.add_get("/stripe/receipts/{id}", pages.receipt)
+    app.router.add_get("/stripe.js", pages.script)
     control.setup(app, world)
     app.router.add_route("OPTIONS", "/stripe/v1/{path:.*}", _preflight)
     app.router.add_route("*", "/stripe/v1/{id:.*}", handler(world, _unknown, publishable=True))

@@ -22,9 +22,9 @@ _CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *; base-u
 class Pages:
     def __init__(self, world: World) -> None:
         self._world = world
-        folder = files("adapters.sandbox.stripe").joinpath("pages")
+        self._folder = files("adapters.sandbox.stripe").joinpath("pages")
         self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(str(folder)), autoescape=True, undefined=jinja2.StrictUndefined
+            loader=jinja2.FileSystemLoader(str(self._folder)), autoescape=True, undefined=jinja2.StrictUndefined
         )
         self._jinja.filters["money"] = written
 
@@ -86,6 +86,12 @@ class Pages:
         if charge is None:
             raise web.HTTPNotFound(text="No such receipt.\n")
         return self._page("receipt.html", charge=charge)
+
+    async def script(self, _: web.Request) -> web.Response:
+        """The stand-in for Stripe.js, for a page of any origin."""
+        headers = {"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "cross-origin"}
+        text = self._folder.joinpath("stripe.js").read_text(encoding="utf-8")
+        return web.Response(text=text, content_type="text/javascript", charset="utf-8", headers=headers)
 
     @property
     def _stripe(self) -> Stripe:
