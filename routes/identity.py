@@ -10,13 +10,26 @@ from hub.customers import Customers
 from hub.identity import Grant, NewAccount, SignedIn
 from hub.identity.accounts import Accounts
 from hub.identity.security import Security
-from routes.request import ANYONE, DEVICE_COOKIE, OWN_ACCOUNT, TRAVELLER, ApiModel, Call, Reply, get, post
+from routes.request import (
+    ANYONE,
+    DEVICE_COOKIE,
+    OWN_ACCOUNT,
+    REGISTRATION_COOKIE,
+    TRAVELLER,
+    ApiModel,
+    Call,
+    Reply,
+    get,
+    post,
+)
 from routes.views import Email, Name, Phone
 
 F = TypeVar("F", bound=Callable[..., Any])
 TAGS = ("auth",)
 DEVICE_LIFE = 400 * 24 * 3600
 """Seconds: as long as browsers keep a cookie."""
+REGISTRATION_LIFE = 24 * 3600
+"""Seconds: as long as the link that confirms the address works."""
 
 Password = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -54,10 +67,21 @@ class RefreshRequest(ApiModel):
 
 class Confirmation(ApiModel):
     token: Token = Field(description="from the link in the letter")
+    password: Password | None = Field(
+        default=None, description="replaces the registration's; needed after 409 `password_required`"
+    )
+    registration_token: Token | None = Field(default=None, description="of the registration; else the cookie's")
 
 
 class Address(ApiModel):
     email: Email
+
+
+class Resend(ApiModel):
+    email: Email
+    registration_token: Token | None = Field(
+        default=None, description="of the registration; without it or its cookie the link asks for a password"
+    )
 
 
 class NewPassword(ApiModel):
@@ -90,6 +114,11 @@ class Registered(ApiModel):
     refresh_token: str | None = None
     expires_in: int | None = None
     device_token: str | None = None
+    registration_token: str | None = Field(
+        default=None,
+        description="send it along with `verify-email` and `resend-verification`: it shows that the registration is "
+        "this device's; also set as a cookie",
+    )
 
 
 class Sent(ApiModel):
@@ -120,9 +149,10 @@ class IdentityRoutes:
         """Open an account. A letter with a link confirms the address."""
         new = NewAccount(body.email, body.password, body.name, body.phone)
         done = await self._accounts.register(new, device=call.device, captcha=body.captcha_token)
-        if done is None:
-            return Reply(Registered(requires_verification=True))
-        return self._reply(done, Registered(requires_verification=False, **_pair(done.grant)))
+        if done.signed_in is None:
+            body_out = Registered(requires_verification=True, registration_token=done.secret)
+            return Reply(body_out, headers=self._cookie(REGISTRATION_COOKIE, done.secret, REGISTRATION_LIFE))
+        return self._reply(done.signed_in, Registered(requires_verification=False, **_pair(done.signed_in.grant)))
 
     @_both(post, "login", who=ANYONE, limit="auth", reply=SignedInOut)
     async def login(self, call: Call, body: Credentials) -> Reply:
@@ -155,13 +185,17 @@ class IdentityRoutes:
     @_both(post, "verify-email", who=ANYONE, limit="auth", reply=SignedInOut)
     async def verify_email(self, call: Call, body: Confirmation) -> Reply:
         """Confirm an address with the token of the letter, and be signed in."""
-        done = await self._accounts.verify_email(body.token, device=call.device)
+        secret = body.registration_token or call.registration
+        done = await self._accounts.verify_email(
+            body.token, device=call.device, password=body.password, registration=secret
+        )
         return self._reply(done, SignedInOut(**_pair(done.grant)))
 
     @_both(post, "resend-verification", status=202, who=ANYONE, limit="auth")
-    async def resend_verification(self, call: Call, body: Address) -> Sent:
+    async def resend_verification(self, call: Call, body: Resend) -> Sent:
         """Another letter to confirm the address, at most one a minute."""
-        await self._accounts.resend_verification(body.email)
+        secret = body.registration_token or call.registration
+        await self._accounts.resend_verification(body.email, registration=secret)
         return Sent()
 
     @_both(post, "forgot-password", status=202, who=ANYONE, limit="auth")
@@ -173,8 +207,10 @@ class IdentityRoutes:
     @_both(post, "reset-password", status=204, who=ANYONE, limit="auth")
     async def reset_password(self, call: Call, body: NewPassword) -> Reply:
         """Set a new password with the token of the letter. Every session ends."""
-        device = await self._accounts.reset_password(body.token, body.password, device=call.device)
-        return Reply(None, status=204, headers=self._cookie(device))
+        device = await self._accounts.reset_password(
+            body.token, body.password, device=call.device, registration=call.registration
+        )
+        return Reply(None, status=204, headers=self._cookie(DEVICE_COOKIE, device, DEVICE_LIFE))
 
     @_both(post, "change-password", status=204, who=OWN_ACCOUNT, limit="auth")
     async def change_password(self, call: Call, body: PasswordChange) -> None:
@@ -183,12 +219,11 @@ class IdentityRoutes:
 
     def _reply(self, done: SignedIn, body: Registered | SignedInOut) -> Reply:
         told = body.model_copy(update={"device_token": done.device_token})
-        return Reply(told, headers=self._cookie(done.device_token))
+        return Reply(told, headers=self._cookie(DEVICE_COOKIE, done.device_token, DEVICE_LIFE))
 
-    def _cookie(self, device: str) -> dict[str, str]:
+    def _cookie(self, name: str, value: str, seconds: int) -> dict[str, str]:
         secure = "; Secure" if self._secure else ""
-        rest = f"Max-Age={DEVICE_LIFE}; Path=/; HttpOnly; SameSite=Lax{secure}"
-        return {"Set-Cookie": f"{DEVICE_COOKIE}={device}; {rest}"}
+        return {"Set-Cookie": f"{name}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax{secure}"}
 
 
 def _pair(grant: Grant) -> dict[str, Any]:

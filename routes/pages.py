@@ -1,6 +1,7 @@
 """Pages that the links in letters open, for products whose frontend has none of its own. They need no JavaScript."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -8,7 +9,7 @@ import structlog
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from hub.core.errors import BadRequest, Forbidden, Gone, HubError, Invalid, NotFound, ProviderError
+from hub.core.errors import BadRequest, Conflict, Forbidden, Gone, HubError, Invalid, NotFound, ProviderError
 from hub.identity import Caller, Grant, SignedIn
 from routes import html
 from routes.gate import Gate
@@ -41,13 +42,17 @@ _DONE = frozenset({"verified", "reset", "sent", "paid", "not_paid"})
 class Accounts(Protocol):
     """What these pages ask for; see hub/identity/accounts.py."""
 
-    async def verify_email(self, token: str, *, device: str | None = None) -> SignedIn: ...
+    async def verify_email(
+        self, token: str, *, device: str | None = None, password: str | None = None, registration: str | None = None
+    ) -> SignedIn: ...
 
-    async def reset_password(self, token: str, password: str, *, device: str | None = None) -> str: ...
+    async def reset_password(
+        self, token: str, password: str, *, device: str | None = None, registration: str | None = None
+    ) -> str: ...
 
     async def forgot_password(self, email: str) -> None: ...
 
-    async def resend_verification(self, email: str) -> None: ...
+    async def resend_verification(self, email: str, *, registration: str | None = None) -> None: ...
 
     async def logout(self, caller: Caller, token: str) -> None: ...
 
@@ -77,13 +82,23 @@ class PageRoutes:
     @get("/account/verify", who=ANYONE, hidden=True)
     async def verify_form(self, call: Call) -> web.Response:
         """One button: programs that look through mail open links too, and must not use them up."""
-        return self._page("verify", token=_token(call.request.query))
+        return self._page("verify", token=_token(call.request.query), choose=False, error=None)
 
     @post("/account/verify", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
     async def verify(self, call: Call, body: bytes) -> web.Response:
         """Confirms the address. Nobody here keeps the session that comes with it, so it ends at once."""
         form = self._form(call, body)
-        done = await self._accounts.verify_email(_token(form), device=call.device)
+        token, password = _token(form), form.get("password")
+        try:
+            done = await self._accounts.verify_email(
+                token, device=call.device, password=password, registration=call.registration
+            )
+        except Invalid as error:
+            return self._page("verify", 422, token=token, choose=True, error=_why(error))
+        except Conflict as error:
+            if error.code != "password_required":
+                raise
+            return self._page("verify", error.status, token=token, choose=True, error=None)
         await self._end(done.grant)
         return self._remembered(_onwards("verified"), done.device_token)
 
@@ -101,7 +116,9 @@ class PageRoutes:
             error = "The two passwords are not the same."
             return self._page("reset", 422, token=token, error=error, differ=True)
         try:
-            device = await self._accounts.reset_password(token, password, device=call.device)
+            device = await self._accounts.reset_password(
+                token, password, device=call.device, registration=call.registration
+            )
         except Invalid as error:
             return self._page("reset", 422, token=token, error=_why(error), differ=False)
         return self._remembered(_onwards("reset"), device)
@@ -124,7 +141,8 @@ class PageRoutes:
     @post("/account/resend", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
     async def resend(self, call: Call, body: bytes) -> web.Response:
         """The same answer for every address."""
-        return await self._send("resend", self._accounts.resend_verification, self._form(call, body))
+        send = partial(self._accounts.resend_verification, registration=call.registration)
+        return await self._send("resend", send, self._form(call, body))
 
     @get("/account/done", who=ANYONE, hidden=True)
     async def done(self, call: Call) -> web.Response:

@@ -174,6 +174,7 @@ class Visit:
 
 
 DEVICE_COOKIE = "hub_device"
+REGISTRATION_COOKIE = "hub_registration"
 VISIT = web.RequestKey("visit", Visit)
 
 
@@ -213,6 +214,11 @@ class Call:
         return self.request.headers.get("X-Device-Token") or self.request.cookies.get(DEVICE_COOKIE)
 
     @property
+    def registration(self) -> str | None:
+        """The secret of a registration that was made with this browser."""
+        return self.request.cookies.get(REGISTRATION_COOKIE)
+
+    @property
     def headers(self) -> CIMultiDictProxy[str]:
         return self.request.headers
 
@@ -237,6 +243,7 @@ __all__ = [
     "READ_CUSTOMERS",
     "READ_MONEY",
     "READ_STAFF",
+    "REGISTRATION_COOKIE",
     "STAFF",
     "TRAVELLER",
     "VISIT",

@@ -564,6 +564,12 @@ CREATE TABLE public.loyalty_rates (
     CONSTRAINT loyalty_rates_minor_per_point_check CHECK ((minor_per_point > 0))
 );
 
+CREATE TABLE public.mail_limits (
+    mailbox bytea NOT NULL,
+    kind text NOT NULL,
+    due timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.message_reports (
     message_id uuid NOT NULL,
     status text NOT NULL,
@@ -609,7 +615,7 @@ CREATE TABLE public.one_time_tokens (
     CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['verify'::text, 'reset'::text])))
 );
 
-COMMENT ON COLUMN public.one_time_tokens.password_hash IS 'the password that comes into force with the confirmation';
+COMMENT ON COLUMN public.one_time_tokens.password_hash IS 'not used any more';
 
 CREATE TABLE public.payment_pages (
     payment_id uuid NOT NULL,
@@ -895,6 +901,18 @@ CREATE TABLE public.refunds (
     CONSTRAINT refunds_amount_check CHECK ((amount > 0)),
     CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
 );
+
+CREATE TABLE public.registrations (
+    customer_id uuid NOT NULL,
+    password_hash text NOT NULL,
+    name text NOT NULL,
+    phone text,
+    secret_hash bytea NOT NULL,
+    disputed boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN public.registrations.secret_hash IS 'of the secret that the registering device holds';
 
 CREATE TABLE public.row_failures (
     sweep text NOT NULL,
@@ -1197,6 +1215,9 @@ ALTER TABLE ONLY public.loyalty_entries
 ALTER TABLE ONLY public.loyalty_rates
     ADD CONSTRAINT loyalty_rates_pkey PRIMARY KEY (currency);
 
+ALTER TABLE ONLY public.mail_limits
+    ADD CONSTRAINT mail_limits_pkey PRIMARY KEY (mailbox, kind);
+
 ALTER TABLE ONLY public.message_reports
     ADD CONSTRAINT message_reports_pkey PRIMARY KEY (message_id, status);
 
@@ -1283,6 +1304,9 @@ ALTER TABLE ONLY public.refunds
 
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_provider_refund_id_key UNIQUE (provider_refund_id);
+
+ALTER TABLE ONLY public.registrations
+    ADD CONSTRAINT registrations_pkey PRIMARY KEY (customer_id);
 
 ALTER TABLE ONLY public.row_failures
     ADD CONSTRAINT row_failures_pkey PRIMARY KEY (sweep, row_id);
@@ -1401,6 +1425,8 @@ CREATE UNIQUE INDEX invoices_refund ON public.invoices USING btree (payment_id, 
 CREATE INDEX loyalty_entries_customer ON public.loyalty_entries USING btree (customer_id, id);
 
 CREATE INDEX loyalty_entries_payment ON public.loyalty_entries USING btree (payment_id);
+
+CREATE INDEX mail_limits_due ON public.mail_limits USING btree (due);
 
 CREATE INDEX messages_booking ON public.messages USING btree (booking_id) WHERE (booking_id IS NOT NULL);
 
@@ -1650,6 +1676,9 @@ ALTER TABLE ONLY public.refresh_tokens
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
+ALTER TABLE ONLY public.registrations
+    ADD CONSTRAINT registrations_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.second_factors
     ADD CONSTRAINT second_factors_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id) ON DELETE CASCADE;
 
@@ -1721,6 +1750,8 @@ ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.loyalty_entries ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.loyalty_rates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.mail_limits ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.message_reports ENABLE ROW LEVEL SECURITY;
 
@@ -1813,6 +1844,8 @@ ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.refresh_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.registrations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.row_failures ENABLE ROW LEVEL SECURITY;
 

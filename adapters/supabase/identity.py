@@ -1,5 +1,6 @@
 """The identity port, spoken to Supabase Auth."""
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -92,9 +93,29 @@ class SupabaseIdentity:
             raise Unauthenticated("This session has ended; sign in again.", code="invalid_refresh_token")
         return _grant(_good(answer))
 
-    async def verify_email(self, token: str) -> Proof:
+    async def discard_password(self, identity: Identity) -> None:
+        """GoTrue keeps the first password of an address, whoever registers it again."""
+        body = {"password": _random_password()}
+        path = f"/admin/users/{identity.id}"
+        answer = await self._api.answer("auth.admin.update", "PUT", path, body, admin=True, read=True)
+        if code_of(answer) != "user_not_found":
+            _good(answer)
+
+    async def verify_email(self, token: str, password: str | None = None) -> Proof:
         """GoTrue's type `email` would also take the token of a letter about a forgotten password; `signup` does not."""
-        return Done(_outcome(await self._verify(token, "signup")))
+        if password is not None:
+            _fits(password)
+        outcome = _outcome(await self._verify(token, "signup"))
+        session = outcome.grant.token if outcome.grant is not None else ""
+        if password is not None:
+            await self._set_password(session, password)
+            await self._end(session, "others")
+
+        async def undo() -> None:
+            await self._set_password(session, _random_password())
+            await self._end(session, "global")
+
+        return Done(outcome, undo)
 
     async def resend_verification(self, email: str) -> None:
         await self._letter("auth.resend", "/resend", {"type": "signup", "email": email})
@@ -217,6 +238,10 @@ def _read(answer: Answer) -> dict[str, Any]:
         return document_of(answer)
     except OutcomeUnknown as error:
         raise _settled(error) from error
+
+
+def _random_password() -> str:
+    return secrets.token_urlsafe(40)
 
 
 def _fits(password: str) -> None:

@@ -9,6 +9,7 @@ from hub.audit import Audit
 from hub.core.clock import Ids
 from hub.core.inbox import Inbox
 from hub.core.jobs import Jobs
+from hub.core.mail_limits import MailLimits
 from hub.core.notices import Notices
 from hub.core.vault import Vault
 from hub.identity import IdentityProvider, Role
@@ -20,6 +21,7 @@ from hub.identity.local import LocalIdentity
 from hub.identity.lockout import Lockout
 from hub.identity.one_time import OneTime
 from hub.identity.passwords import Passwords
+from hub.identity.registrations import Registrations
 from hub.identity.remote import RemoteAccounts
 from hub.identity.second_factor import SecondFactor
 from hub.identity.security import Security
@@ -49,6 +51,7 @@ class Tools:
     audit: Audit
     vault: Vault
     inbox: Inbox
+    limits: MailLimits
 
 
 def people(have: Resources, wired: Adapters, tools: Tools) -> People:
@@ -57,7 +60,7 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
     ids, jobs, audit, vault = tools.ids, tools.jobs, tools.audit, tools.vault
     keyring, passwords = Keyring(db, vault, clock, ids), Passwords()
     _close_at_end(have, wired, keyring, passwords)
-    one_time = OneTime(jobs, vault, clock, ids, settings.links)
+    one_time = OneTime(jobs, vault, clock, ids, settings.links, tools.limits)
     provider: IdentityProvider = wired.identity or LocalIdentity(
         db=db,
         tokens=Tokens(keyring, clock, settings.own_url),
@@ -83,6 +86,7 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
         clock,
         Checked(clock),
         sessions,
+        Registrations(db, passwords, clock, ids),
         human=wired.human,
         shortest_password=shortest,
     )
@@ -109,7 +113,7 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
         keyring=keyring,
         lockout=lockout,
         notices=notices,
-        workers=(accounts, lockout, staff),
+        workers=(accounts, lockout, staff, tools.limits),
     )
 
 

@@ -23,6 +23,7 @@ from hub.core.clock import Ids
 from hub.core.idempotency import Idempotency
 from hub.core.inbox import Inbox
 from hub.core.jobs import Jobs
+from hub.core.mail_limits import MailLimits
 from hub.core.vault import Vault, own_secret
 from hub.core.worker import Worker
 from hub.customers import Customers
@@ -116,8 +117,9 @@ def services(have: Resources) -> Services:
     wired = adapters.build(settings, have.transport, clock, locations)
     ids, jobs, audit, vault = Ids(clock, have.chance), Jobs(), Audit(clock), _vault(settings)
     inbox = Inbox(db, jobs, clock)
+    limits = MailLimits(db, vault, clock)
     have.closing.push_async_callback(inbox.close)
-    found = people(have, wired, Tools(ids, jobs, audit, vault, inbox))
+    found = people(have, wired, Tools(ids, jobs, audit, vault, inbox, limits))
     customers = Customers(db, audit, clock, ids)
     flights = _flights(have, wired, locations, ids)
     store = Store(jobs, audit, clock)

@@ -1,6 +1,6 @@
 """Who is calling, and how they prove it."""
 
-from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading, Session, SignedIn
+from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading, Registered, Session, SignedIn
 from hub.identity.permissions import Permission, Role
 from hub.identity.provider import IdentityProvider, Proof
 from hub.identity.work import WriteLetter
@@ -15,6 +15,7 @@ __all__ = [
     "Permission",
     "Proof",
     "Reading",
+    "Registered",
     "Role",
     "Session",
     "SignedIn",

@@ -11,16 +11,17 @@ from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.context import current
 from hub.core.db import Database, Tx
-from hub.core.errors import Forbidden, HubError, ProviderError, TooManyRequests, Unauthenticated
+from hub.core.errors import Conflict, Forbidden, HubError, ProviderError, TooManyRequests, Unauthenticated
 from hub.core.jobs import every
 from hub.core.notices import Notices
 from hub.identity.devices import Devices
 from hub.identity.local import REUSE_WINDOW
 from hub.identity.lockout import Lockout
-from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading, SignedIn
+from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading, Registered, SignedIn
 from hub.identity.one_time import SQL, OneTime
 from hub.identity.passwords import SHORTEST, check_strength
 from hub.identity.provider import IdentityProvider, Proof
+from hub.identity.registrations import Attempt, Registrations
 from hub.identity.second_factor import SecondFactor
 from hub.identity.session_cache import SessionCache, SessionState
 from hub.identity.tokens import Checked
@@ -55,11 +56,12 @@ class Accounts:
     clock: Clock
     checked: Checked
     sessions: SessionCache
+    registrations: Registrations
     human: HumanCheck | None = None
     shortest_password: int = SHORTEST
 
-    async def register(self, new: NewAccount, *, device: str | None, captcha: str = "") -> SignedIn | None:
-        """None: a letter is on its way, if there is an account to open; the answer is the same if there is none.
+    async def register(self, new: NewAccount, *, device: str | None, captcha: str = "") -> Registered:
+        """Without a sign-in a letter is on its way, if there is an account to open; the answer is the same if not.
 
         Raises Invalid for the password or the captcha, Conflict only where addresses are not confirmed first.
         """
@@ -67,10 +69,40 @@ class Accounts:
         if self.human is not None:
             await self.human.check(captcha, current().ip)
         async with self._alike():
+            attempt = await self.registrations.prepare(new)
+            if attempt.pending is not None and not attempt.repeats and not attempt.disputed:
+                await self._dispute(Identity(attempt.pending, new.email))
             proof = await self.provider.sign_up(new)
             async with self.db.transaction() as tx:
                 outcome = await self._applied(tx, proof)
-                return await self._entered(tx, outcome, device)
+                await self._record_attempt(tx, outcome, attempt)
+                signed_in = await self._entered(tx, outcome, device)
+            return Registered(attempt.secret, signed_in)
+
+    async def _dispute(self, person: Identity) -> None:
+        """Before the next link is sent: a provider that sets a password voids the links that it has sent."""
+        await self.provider.discard_password(person)
+        async with self.db.transaction() as tx:
+            await self.registrations.dispute(tx, person.id)
+
+    async def _record_attempt(self, tx: Tx, outcome: Outcome, attempt: Attempt) -> None:
+        """The registration, and its letter where the hub writes it. With no letter left for the mailbox the
+        registration before stays.
+        """
+        person = outcome.identity
+        if person is None and self.provider.remote and attempt.pending is not None:
+            person = Identity(
+                attempt.pending, attempt.account.email
+            )  # asked too soon for the provider to say who it is
+        if person is None or person.verified:
+            return
+        may_send = self.provider.remote or await self.one_time.may_send(tx, "verify", person.email)
+        if outcome.grant is None and (may_send or attempt.pending is None):
+            await self.registrations.record(tx, person.id, attempt)
+        if may_send and not self.provider.remote:
+            if not attempt.repeats:
+                await self.one_time.void(tx, person.id, "verify")
+            await self.one_time.send(tx, person.id, "verify")
 
     async def login(self, email: str, password: str, *, code: str | None, device: str | None) -> SignedIn:
         """Raises Unauthenticated `wrong_credentials` or `second_factor_required`, Forbidden `email_not_verified`,
@@ -127,24 +159,51 @@ class Accounts:
             self.sessions.forget(caller.session_id)
         await self.provider.sign_out(token)
 
-    async def verify_email(self, token: str, *, device: str | None = None) -> SignedIn:
-        """Confirms the address, and signs in. Raises Gone `token_expired`."""
-        proof = await self.provider.verify_email(token)
-        async with self.db.transaction() as tx:
-            outcome = await self._applied(tx, proof)
-            if outcome.identity is not None:
-                await self.one_time.letter(tx, outcome.identity.id, "welcome", "first")
-            return _certainly(await self._entered(tx, outcome, device))
+    async def verify_email(
+        self, token: str, *, device: str | None = None, password: str | None = None, registration: str | None = None
+    ) -> SignedIn:
+        """Confirms the address, and signs in. `registration` is the secret of the device that registered.
 
-    async def resend_verification(self, email: str) -> None:
+        `password` replaces that of the registration. Raises Gone `token_expired`; Invalid; Conflict
+        `password_required` where it is not certain that the owner of the address has chosen the password.
+        """
+        if password is not None:
+            check_strength(password, shortest=self.shortest_password)
+        proof = await self.provider.verify_email(token, password)
+        try:
+            async with self.db.transaction() as tx:
+                outcome = await self._applied(tx, proof)
+                if outcome.identity is not None:
+                    await self._confirm(tx, outcome.identity, registration, chosen=password is not None)
+                    await self.one_time.letter(tx, outcome.identity.id, "welcome", "first")
+                return _certainly(await self._entered(tx, outcome, device))
+        except Conflict:
+            await proof.discard()
+            raise
+
+    async def _confirm(self, tx: Tx, person: Identity, secret: str | None, *, chosen: bool) -> None:
+        local = not self.provider.remote
+        hashed = await self.registrations.confirm(tx, person.id, secret, chosen=chosen, kept_here=local)
+        if hashed and local and not chosen:
+            await tx.execute(SQL.set_credential, person.id, hashed, self.clock.now())
+
+    async def resend_verification(self, email: str, *, registration: str | None = None) -> None:
+        """`registration` is the secret of the device that registered. For any other the password becomes disputed."""
         async with self._alike():
+            async with self.db.transaction() as tx:
+                foreign = await self.registrations.find_foreign(tx, email, registration)
+                unsent = foreign is None or await self.one_time.sent_lately(tx, foreign.id, "verify")
+            if foreign is not None and not unsent:
+                await self._dispute(foreign)
             await self.provider.resend_verification(email)
 
     async def forgot_password(self, email: str) -> None:
         async with self._alike():
             await self.provider.forgot_password(email)
 
-    async def reset_password(self, token: str, password: str, *, device: str | None = None) -> str:
+    async def reset_password(
+        self, token: str, password: str, *, device: str | None = None, registration: str | None = None
+    ) -> str:
         """Ends every session. What comes back makes this device a known one. Raises Gone, Invalid."""
         check_strength(password, shortest=self.shortest_password)
         proof = await self.provider.reset_password(token, password)
@@ -153,6 +212,7 @@ class Accounts:
             if outcome.identity is None:
                 raise Unauthenticated("The link belongs to nobody.", code="token_expired")
             person, now = outcome.identity, self.clock.now()
+            await self.registrations.replace(tx, person.id, registration)
             ended = await tx.fetch(SQL.end_sessions, person.id, now, "password_reset", None)
             await self.audit.record(tx, "password.reset", customer_id=person.id)
             await self.one_time.letter(tx, person.id, "password_changed", now.isoformat())
@@ -208,6 +268,7 @@ class Accounts:
             await tx.execute(SQL.forget_tokens, now - timedelta(days=7))
             await tx.execute(SQL.forget_sessions, now - KEPT)
             await tx.execute(SQL.forget_successors, now - REUSE_WINDOW)
+            await self.registrations.forget(tx)
 
     async def _attempt(self, email: str, device: str | None) -> UUID | None:
         """Counts the attempt before the password is looked at, so that a hundred at once are a hundred."""

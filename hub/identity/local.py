@@ -13,7 +13,7 @@ from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from hub.core.vault import Broken, Vault
 from hub.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading
-from hub.identity.one_time import SQL, OneTime, digest
+from hub.identity.one_time import SQL, OneTime, Purpose, digest
 from hub.identity.passwords import Passwords
 from hub.identity.provider import Proof
 from hub.identity.tokens import ACCESS_LIFE, Tokens
@@ -57,8 +57,12 @@ class LocalIdentity:
     remote: bool = False
 
     async def sign_up(self, new: NewAccount) -> Proof:
-        hashed = await self.passwords.hash(new.password)
+        hashed = None if self.verify_first else await self.passwords.hash(new.password)
+        await self.tokens.prepare()
         return Pending(lambda tx: self._register(tx, new, hashed))
+
+    async def discard_password(self, identity: Identity) -> None:
+        """An account that is not confirmed has no password here, only its registration has."""
 
     async def sign_in(self, email: str, password: str) -> Proof:
         async with self.db.connection() as tx:
@@ -69,6 +73,7 @@ class LocalIdentity:
         if self.verify_first and row["verified_at"] is None:
             raise Forbidden("Confirm your e-mail address first.", code="email_not_verified")
         fresh = await self.passwords.hash(password) if self.passwords.outdated(stored) else None
+        await self.tokens.prepare()
         return Pending(lambda tx: self._enter(tx, row, fresh), identity_of(row))
 
     async def refresh(self, refresh_token: str) -> Grant:
@@ -76,6 +81,7 @@ class LocalIdentity:
         was lost, or two tabs refresh at once. Any other use of a spent token ends the session.
         """
         asked_at = self.clock.now()
+        await self.tokens.prepare()
         async with self.db.transaction() as tx:
             hashed = digest(refresh_token)
             row = await tx.fetchrow(SQL.lock_refresh_token, hashed)
@@ -92,21 +98,23 @@ class LocalIdentity:
         # Raised only after the end of the session has been committed.
         raise Unauthenticated("The refresh token was used twice; sign in again.", code="refresh_token_reused")
 
-    async def verify_email(self, token: str) -> Proof:
-        return Pending(lambda tx: self._verify(tx, token))
+    async def verify_email(self, token: str, password: str | None = None) -> Proof:
+        hashed = await self.passwords.hash(password) if password is not None else None
+        await self.tokens.prepare()
+        return Pending(lambda tx: self._verify(tx, token, hashed))
 
     async def resend_verification(self, email: str) -> None:
         async with self.db.transaction() as tx:
             row = await tx.fetchrow(SQL.customer_by_email, email)
             if row is None or row["verified_at"] is not None:
                 return
-            if not await self.one_time.sent_lately(tx, row["id"], "verify"):
-                await self.one_time.send(tx, row["id"], "verify", password_hash=row["password_hash"])
+            if await self._may_send(tx, row, "verify"):
+                await self.one_time.send(tx, row["id"], "verify")
 
     async def forgot_password(self, email: str) -> None:
         async with self.db.transaction() as tx:
             row = await tx.fetchrow(SQL.customer_by_email, email)
-            if row is not None and not await self.one_time.sent_lately(tx, row["id"], "reset"):
+            if row is not None and await self._may_send(tx, row, "reset"):
                 await self.one_time.send(tx, row["id"], "reset")
                 await self.audit.record(tx, "password.reset_requested", customer_id=row["id"])
 
@@ -136,22 +144,27 @@ class LocalIdentity:
     async def delete(self, identity: Identity) -> None:
         """The password went with the erasure; there is nobody else who knows it."""
 
-    async def _register(self, tx: Tx, new: NewAccount, hashed: str) -> Outcome:
+    async def _may_send(self, tx: Tx, row: Any, purpose: Purpose) -> bool:
+        """At most one letter a minute, and few in an hour."""
+        if await self.one_time.sent_lately(tx, row["id"], purpose):
+            return False
+        return await self.one_time.may_send(tx, purpose, row["email"])
+
+    async def _register(self, tx: Tx, new: NewAccount, hashed: str | None) -> Outcome:
+        """Without `hashed` the password and the name are those of a registration, until the address is confirmed."""
         now, customer = self.clock.now(), self.ids.uuid()
-        if await tx.fetchval(SQL.insert_customer, customer, new.email, new.name, new.phone, now, None) is None:
-            return await self._register_again(tx, new, hashed)
-        await tx.execute(SQL.set_credential, customer, hashed, now)
+        name, phone = ("", None) if hashed is None else (new.name, new.phone)
+        if await tx.fetchval(SQL.insert_customer, customer, new.email, name, phone, now, None) is None:
+            return await self._register_again(tx, new)
         await self.audit.record(tx, "customer.registered", customer_id=customer)
-        await self.one_time.send(tx, customer, "verify", password_hash=hashed)
-        identity = Identity(customer, new.email, new.name, new.phone)
-        return Outcome(identity, None if self.verify_first else await self._open(tx, customer))
+        identity = Identity(customer, new.email, name, phone)
+        if hashed is None:
+            return Outcome(identity)
+        await tx.execute(SQL.set_credential, customer, hashed, now)
+        return Outcome(identity, await self._open(tx, customer))
 
-    async def _register_again(self, tx: Tx, new: NewAccount, hashed: str) -> Outcome:
-        """The address is known. Its owner is told by letter, and the caller nothing.
-
-        While it is unconfirmed each letter confirms the password of its own registration: who only claimed the address
-        first gains nothing by it.
-        """
+    async def _register_again(self, tx: Tx, new: NewAccount) -> Outcome:
+        """The address is known. Its owner is told by letter, and the caller nothing."""
         if not self.verify_first:
             raise Conflict("There is an account with this e-mail address.", code="email_taken")
         row = await tx.fetchrow(SQL.customer_by_email, new.email)
@@ -159,25 +172,22 @@ class LocalIdentity:
             return Outcome()
         await self.audit.record(tx, "customer.registered_again", customer_id=row["id"])
         if row["verified_at"] is None:
-            await self.one_time.send(tx, row["id"], "verify", password_hash=hashed)
-        else:
-            day = f"{self.clock.now():%Y-%m-%d}"
-            await self.one_time.letter(tx, row["id"], "already_registered", day)
+            return Outcome(identity_of(row))
+        await self.one_time.letter(tx, row["id"], "already_registered", f"{self.clock.now():%Y-%m-%d}")
         return Outcome()
 
-    async def _verify(self, tx: Tx, token: str) -> Outcome:
-        used, now = await self.one_time.use(tx, token, "verify"), self.clock.now()
-        row = await self._locked(tx, used.customer_id)
+    async def _verify(self, tx: Tx, token: str, hashed: str | None) -> Outcome:
+        """`hashed` is the password that its owner chooses with the link."""
+        row = await self._locked(tx, await self.one_time.use(tx, token, "verify"))
         await self.one_time.void(tx, row["id"], "verify")
-        if used.password_hash and row["verified_at"] is None:
-            await tx.execute(SQL.set_credential, row["id"], used.password_hash, now)
+        if hashed is not None and row["verified_at"] is None:
+            await tx.execute(SQL.set_credential, row["id"], hashed, self.clock.now())
         await self._confirmed(tx, row["id"])
         return Outcome(identity_of(row, verified=True), await self._open(tx, row["id"]))
 
     async def _reset(self, tx: Tx, token: str, hashed: str) -> Outcome:
         """Who can read the letter owns the address, so this confirms it too."""
-        used = await self.one_time.use(tx, token, "reset")
-        row = await self._locked(tx, used.customer_id)
+        row = await self._locked(tx, await self.one_time.use(tx, token, "reset"))
         await self.one_time.void(tx, row["id"], "verify", "reset")
         await tx.execute(SQL.set_credential, row["id"], hashed, self.clock.now())
         await self._confirmed(tx, row["id"])

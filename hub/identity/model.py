@@ -81,6 +81,14 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Registered:
+    """No sign-in: a letter is on its way. `secret` shows later that a device is the one that registered."""
+
+    secret: str = field(repr=False)
+    signed_in: SignedIn | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One device's stay. `current` marks the one that asks."""
 

@@ -73,8 +73,14 @@ class IdentityProvider(Protocol):
         """A new pair for the old one. Raises Unauthenticated; a token used twice ends its session."""
         ...
 
-    async def verify_email(self, token: str) -> Proof:
-        """Raises Gone for a token that is used, expired or unknown."""
+    async def discard_password(self, identity: Identity) -> None:
+        """Of an account whose address is not confirmed: after this nobody knows its password."""
+        ...
+
+    async def verify_email(self, token: str, password: str | None = None) -> Proof:
+        """`password` comes into force. Raises Gone for a token that is used, expired or unknown, Invalid for the
+        password. To discard this proof is to discard the account's password, too.
+        """
         ...
 
     async def resend_verification(self, email: str) -> None:

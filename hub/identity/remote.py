@@ -73,7 +73,8 @@ class RemoteAccounts:
 
     async def _write(self, event: WebhookEvent, person: Identity, purpose: Purpose, token: str, tx: Tx) -> None:
         await self._keep(person, tx)
-        if await tx.fetchval(SQL.exists, person.id):
+        known = await tx.fetchval(SQL.exists, person.id)
+        if known and await self.one_time.may_send(tx, purpose, person.email):
             await self.one_time.pass_on(tx, person.id, purpose, token)
         await self._wipe(event, tx)
 

@@ -25,6 +25,10 @@ class Tokens:
         self._clock = clock
         self._issuer = issuer
 
+    async def prepare(self) -> None:
+        """Before a transaction in which a token is issued: whoever holds a connection must not wait for another."""
+        await self._keyring.signer()
+
     async def issue(self, customer_id: UUID, session_id: UUID) -> str:
         now = self._clock.now()
         claims = {

@@ -25,6 +25,7 @@ ERASING: tuple[tuple[str, str], ...] = (
     ("recovery_codes", SQL.erase_recovery_codes),
     ("second_factors", SQL.erase_second_factors),
     ("credentials", SQL.erase_credentials),
+    ("registrations", SQL.erase_registrations),
     ("refresh_tokens", SQL.erase_refresh_tokens),
     ("devices", SQL.erase_devices),
     ("addresses", SQL.erase_addresses),

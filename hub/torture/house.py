@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 IDLE_SCHEDULES = (
     "accounts.", "lockout.", "staff.", "idempotency.", "flights.", "privacy.", "keyring.", "jobs.", "plans.",
-    "attachments.", "spending.",
+    "attachments.", "spending.", "maillimits.",
 )  # fmt: skip
 """What has no part in the life of a booking is left out."""
 FIRST_PAUSE, SLOWER = (4.0, 20.0), 4.0

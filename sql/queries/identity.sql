@@ -24,8 +24,9 @@ where customers.erased_at is null and (
 );
 
 -- name: customer_by_email
-select u.id, u.email, u.name, u.phone, u.verified_at, c.password_hash
-from customers u left join credentials c on c.customer_id = u.id
+-- With the password of the pending registration where the address is not confirmed.
+select u.id, u.email, u.name, u.phone, u.verified_at, coalesce(c.password_hash, r.password_hash) as password_hash
+from customers u left join credentials c on c.customer_id = u.id left join registrations r on r.customer_id = u.id
 where lower(u.email) = lower($1) and u.erased_at is null;
 
 -- name: customer
@@ -128,14 +129,14 @@ select id from end_sessions($1, $2, $3, $4) as id;
 select max(created_at) from one_time_tokens where customer_id = $1 and purpose = $2;
 
 -- name: insert_token
-insert into one_time_tokens (id, customer_id, purpose, hash, sealed, password_hash, created_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8);
+insert into one_time_tokens (id, customer_id, purpose, hash, sealed, created_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: use_token
 -- The guard is in the statement: of two that come at once one gets the row.
 update one_time_tokens set used_at = $3
 where hash = $1 and purpose = $2 and used_at is null and expires_at > $3
-returning customer_id, password_hash;
+returning customer_id;
 
 -- name: void_tokens
 update one_time_tokens set used_at = $3 where customer_id = $1 and purpose = any($2::text[]) and used_at is null;

@@ -207,6 +207,9 @@ delete from second_factors where customer_id = $1;
 -- name: erase_credentials
 delete from credentials where customer_id = $1;
 
+-- name: erase_registrations
+delete from registrations where customer_id = $1;
+
 -- name: erase_refresh_tokens
 delete from refresh_tokens where session_id in (select id from sessions where customer_id = $1);
 

@@ -1,13 +1,14 @@
 """Travellers come in and go out: over HTTP, with the hub's own accounts."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from hub.identity.passwords import Passwords
-from tests.fixtures.running import Running
+from tests.fixtures.running import Running, until
 
 PASSWORD = "correct horse battery"
 
@@ -45,6 +46,7 @@ async def test_registering_a_known_address_says_nothing_and_writes_to_its_owner(
     email = await running.register()
     first = await running.good("POST", "/api/auth/register", new())
     again = await running.good("POST", "/api/auth/register", new(email.upper(), password="another long one"))
+    assert again.pop("registration_token") != first.pop("registration_token")
     assert again == first
     await asyncio.sleep(0.3)
     letters = [one for one in await running.control("GET", "mailbox") if email in one["to"]]
@@ -53,20 +55,108 @@ async def test_registering_a_known_address_says_nothing_and_writes_to_its_owner(
 
 
 async def test_who_claims_an_address_first_gains_nothing(running: Running):
-    """Each letter confirms the password of its own registration, and the first use makes the others void."""
-    body = new()
-    await running.good("POST", "/api/auth/register", body | {"password": "the thief's own password"})
+    """The links of an older registration stop working, and the device that registered confirms its own password."""
+    body = new(name="Eve")
+    await running.good("POST", "/api/auth/register", body | {"password": "the thief's own password", "name": "Mallory"})
     stolen = await running.link(body["email"], "verify")
-    await running.good("POST", "/api/auth/register", body)
+    registered = await running.good("POST", "/api/auth/register", body)
     mine = await running.link(body["email"], "verify")
     while mine == stolen:
         await asyncio.sleep(0.05)
         mine = await running.link(body["email"], "verify")
-    await running.good("POST", "/api/auth/verify-email", {"token": mine})
-    assert (await login(running, body["email"]))[0] == 200
-    assert (await login(running, body["email"], "the thief's own password"))[0] == 401
     status, problem = await running.call("POST", "/api/auth/verify-email", {"token": stolen})
     assert (status, problem["code"]) == (410, "token_expired")
+    proof = {"token": mine, "registration_token": registered["registration_token"]}
+    running.token = (await running.good("POST", "/api/auth/verify-email", proof))["token"]
+    assert (await running.good("GET", "/api/auth/me"))["name"] == "Eve"
+    assert (await login(running, body["email"]))[0] == 200
+    assert (await login(running, body["email"], "the thief's own password"))[0] == 401
+
+
+@pytest.mark.parametrize("again", ["register", "resend"])
+async def test_no_link_confirms_a_password_or_a_name_of_somebody_else(running: Running, again: str):
+    """A stranger registers the address, before its owner or after: the owner chooses the password with the link."""
+    body = new(name="Mallory", password="the thief's own password")
+    if again == "register":
+        await running.good("POST", "/api/auth/register", new(body["email"]))
+    await running.good("POST", "/api/auth/register", body)
+    if again == "resend":
+        await minutes_pass(running)
+        await running.good("POST", "/api/auth/resend-verification", {"email": body["email"]})
+    links = {"register": 2, "resend": 2}[again]
+    await until(lambda: letters_to(running, body["email"], links))
+    token = await running.link(body["email"], "verify")
+    status, problem = await running.call("POST", "/api/auth/verify-email", {"token": token})
+    assert (status, problem["code"], problem["errors"][0]["pointer"]) == (409, "password_required", "/password")
+    chosen = {"token": token, "password": "what the owner chose"}
+    running.token = (await running.good("POST", "/api/auth/verify-email", chosen))["token"]
+    assert (await running.good("GET", "/api/auth/me"))["name"] == ""
+    assert (await login(running, body["email"], body["password"]))[0] == 401
+    assert (await login(running, body["email"], "what the owner chose"))[0] == 200
+
+
+async def test_registering_twice_with_one_password_is_no_dispute(running: Running):
+    body = new()
+    for _ in range(2):
+        await running.good("POST", "/api/auth/register", body)
+    token = await running.link(body["email"], "verify")
+    assert await running.good("POST", "/api/auth/verify-email", {"token": token})
+    assert (await login(running, body["email"]))[0] == 200
+
+
+async def test_the_device_that_registered_asks_for_another_link_and_keeps_its_password(running: Running):
+    body = new()
+    secret = (await running.good("POST", "/api/auth/register", body))["registration_token"]
+    assert "hub_registration=" in running.headers["Set-Cookie"]
+    await minutes_pass(running)
+    asked = {"email": body["email"], "registration_token": secret}
+    await running.good("POST", "/api/auth/resend-verification", asked)
+    token = await running.link(body["email"], "verify")
+    assert await running.good("POST", "/api/auth/verify-email", {"token": token})
+    assert (await login(running, body["email"]))[0] == 200
+
+
+async def test_a_reset_of_an_unconfirmed_account_keeps_no_name_of_a_stranger(running: Running):
+    body = new(name="Mallory")
+    await running.good("POST", "/api/auth/register", body)
+    await running.good("POST", "/api/auth/forgot-password", {"email": body["email"]})
+    token = await running.link(body["email"], "reset")
+    await running.good("POST", "/api/auth/reset-password", {"token": token, "password": "what the owner chose"})
+    _, signed = await login(running, body["email"], "what the owner chose")
+    running.token = signed["token"]
+    assert (await running.good("GET", "/api/auth/me"))["name"] == ""
+
+
+@pytest.mark.parametrize("tag", ["", "+{}"])
+async def test_one_mailbox_is_not_bombed_with_letters(running: Running, tag: str):
+    local = uuid4().hex[:8]
+    for number in range(8):
+        address = f"{local}{tag.format(number)}@example.com"
+        await running.good("POST", "/api/auth/register", new(address, password=f"password number {number}"))
+
+    async def letters() -> list[Any]:
+        return [one for one in await running.control("GET", "mailbox") if local in one["to"][0]]
+
+    assert len(await until(lambda: at_least(5, letters))) == 5
+    async with running.db.connection() as tx:
+        waiting = await tx.fetchval(
+            "select count(*) from pgqueuer where entrypoint in ('account.letter', 'message.send')"
+        )
+    assert (waiting, len(await letters())) == (0, 5)
+
+
+async def at_least(number: int, listed: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
+    found = await listed()
+    return found if len(found) >= number else []
+
+
+async def minutes_pass(running: Running) -> None:
+    async with running.db.transaction() as tx:
+        await tx.execute("update one_time_tokens set created_at = created_at - interval '2 minutes'")
+
+
+async def letters_to(running: Running, email: str, number: int) -> bool:
+    return len([one for one in await running.control("GET", "mailbox") if email in one["to"]]) >= number
 
 
 async def test_signing_in_wants_the_right_password(running: Running):

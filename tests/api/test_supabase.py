@@ -70,7 +70,9 @@ async def test_before_the_address_is_confirmed_nobody_signs_in_and_a_taken_one_s
     first = await hub.good("POST", "/api/auth/register", body)
     assert (await login(hub, body))[1]["code"] == "email_not_verified"
     taken = await confirmed(hub)
-    assert await hub.good("POST", "/api/auth/register", taken | {"password": "another long one"}) == first
+    again = await hub.good("POST", "/api/auth/register", taken | {"password": "another long one"})
+    assert again.pop("registration_token") != first.pop("registration_token")
+    assert again == first
     assert (await login(hub, taken | {"password": "another long one"}))[1]["code"] == "wrong_credentials"
 
 
@@ -149,6 +151,52 @@ async def test_registration_through_the_hubs_own_letter(hub: Running):
     done = await hub.good("POST", "/api/auth/verify-email", {"token": token})
     hub.token = done["token"]
     assert (await hub.good("GET", "/api/auth/me"))["name"] == "Ada Lovelace"
+
+
+@pytest.mark.parametrize("again", ["register", "resend"])
+async def test_no_link_confirms_a_password_that_a_stranger_registered_first(hub: Running, again: str):
+    """Supabase keeps the first password of an address, whoever registers it again."""
+    await hub.control("POST", "supabase/hooks", {"send_email": True, "database": True})
+    await hub.control("POST", "supabase/settings", {"max_frequency": 0})
+    strangers, mine = person() | {"password": "the thief's own password", "name": "Mallory"}, person()
+    mine["email"] = strangers["email"]
+    await hub.good("POST", "/api/auth/register", strangers)
+    first = await hub.link(mine["email"], "verify")
+    path, body = ("register", mine) if again == "register" else ("resend-verification", {"email": mine["email"]})
+    await minutes_pass(hub)
+    await hub.good("POST", f"/api/auth/{path}", body)
+    token = await newer_link(hub, mine["email"], first)
+    chosen = {"token": token, "password": "what the owner chose"}
+    hub.token = (await hub.good("POST", "/api/auth/verify-email", chosen))["token"]
+    assert (await hub.good("GET", "/api/auth/me"))["name"] == ""
+    assert (await login(hub, strangers))[0] == 401
+    assert (await login(hub, mine | {"password": "what the owner chose"}))[0] == 200
+
+
+async def test_a_disputed_password_is_dropped_with_a_link_that_chooses_none(hub: Running):
+    await hub.control("POST", "supabase/hooks", {"send_email": True, "database": True})
+    strangers = person() | {"password": "the thief's own password"}
+    await hub.good("POST", "/api/auth/register", strangers)
+    first = await hub.link(strangers["email"], "verify")
+    await hub.good("POST", "/api/auth/register", strangers | {"password": PASSWORD})
+    token = await newer_link(hub, strangers["email"], first)
+    status, problem = await hub.call("POST", "/api/auth/verify-email", {"token": token})
+    assert (status, problem["code"]) == (409, "password_required")
+    for password in (PASSWORD, "the thief's own password"):
+        assert (await login(hub, strangers | {"password": password}))[0] == 401
+
+
+async def newer_link(hub: Running, email: str, older: str) -> str:
+    async def newer() -> str | None:
+        token = await hub.link(email, "verify")
+        return token if token != older else None
+
+    return await until(newer)
+
+
+async def minutes_pass(hub: Running) -> None:
+    async with hub.db.transaction() as tx:
+        await tx.execute("update one_time_tokens set created_at = created_at - interval '2 minutes'")
 
 
 async def test_a_changed_password_ends_the_other_sessions(hub: Running):

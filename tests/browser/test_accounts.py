@@ -109,7 +109,15 @@ async def test_who_comes_too_late_asks_for_another_link(running: Running, page: 
 
     await page.goto(await until(another))
     await page.get_by_role("button").click()
+    await heading(page, "Confirm your e-mail address")
+    await expect(page.get_by_label("Password")).to_be_focused()  # another browser asked: the owner chooses
+    await page.keyboard.type("short")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("at least 8 characters")
+    await page.keyboard.type(BETTER)
+    await page.keyboard.press("Enter")
     await heading(page, "Your address is confirmed")
+    assert (await login(running, BETTER))[0] == 200
 
 
 async def test_a_forgotten_password_is_replaced_with_the_keyboard_alone(running: Running, page: Page):

@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.audit import Audit
+from hub.core import mail_limits
 from hub.core.clock import Ids
 from hub.core.db import Database
 from hub.core.errors import HubError
 from hub.core.jobs import Jobs
+from hub.core.mail_limits import MailLimits, MailRate
 from hub.core.notices import Notices
 from hub.core.vault import Vault
 from hub.identity import Grant, NewAccount, lockout
@@ -27,12 +29,14 @@ from hub.identity.local import REUSE_WINDOW, SESSION_LIFE, LocalIdentity
 from hub.identity.lockout import Lockout
 from hub.identity.one_time import PAUSE, OneTime
 from hub.identity.passwords import Passwords
+from hub.identity.registrations import Registrations
 from hub.identity.second_factor import SecondFactor
 from hub.identity.security import Security
 from hub.identity.tokens import ACCESS_LIFE, Checked, Tokens
 from tests.identity.hand import HandClock
 
 LIFE = {"verify": timedelta(hours=24), "reset": timedelta(hours=1)}
+LINKS = "https://hub.example"
 PASSWORDS = ["a walk by the sea", "a walk in the wood", "a walk on the moon"]
 
 
@@ -44,7 +48,6 @@ class Link:
     purpose: str
     person: int
     made: datetime
-    password: str | None = None
     good: bool = True
 
 
@@ -67,6 +70,9 @@ class Person:
     exists: bool = False
     verified: bool = False
     password: str | None = None
+    secret: str | None = None
+    disputed: bool = False
+    """Until the address is confirmed, password and secret are those of the latest registration."""
 
 
 @dataclass
@@ -85,15 +91,23 @@ class House:
 async def house(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     for scope in lockout.FREE:
         monkeypatch.setitem(lockout.FREE, scope, 1_000_000)  # the lock-out has tests of its own
+    for kind in mail_limits.RATES:
+        monkeypatch.setitem(mail_limits.RATES, kind, MailRate(1_000_000, timedelta(microseconds=1)))
     monkeypatch.setattr(session_cache_module, "UNANNOUNCED_LIFE", -1.0)  # and so has the memory of sessions
     clock, vault, passwords = HandClock(), Vault(["s" * 32]), Passwords(time_cost=1, memory_cost=8)
     ids, audit = Ids(clock), Audit(clock)
-    keyring, one_time = Keyring(db, vault, clock, ids), OneTime(Jobs(), vault, clock, ids, "https://hub.example")
+    keyring, one_time = (
+        Keyring(db, vault, clock, ids),
+        OneTime(Jobs(), vault, clock, ids, LINKS, MailLimits(db, vault, clock)),
+    )
     tokens = Tokens(keyring, clock, "https://hub.example")
     local = LocalIdentity(db, tokens, passwords, one_time, audit, clock, ids, vault)
     guard, factors = Lockout(db, clock, vault), SecondFactor(vault, audit, clock, ids.chance)
+    registrations = Registrations(db, passwords, clock, ids)
     cache = session_cache(db, local, Notices(db, clock), clock)
-    accounts = Accounts(db, local, one_time, Devices(clock, ids), guard, factors, audit, clock, Checked(clock), cache)
+    accounts = Accounts(
+        db, local, one_time, Devices(clock, ids), guard, factors, audit, clock, Checked(clock), cache, registrations
+    )
     security = Security(db, local, one_time, guard, factors, audit, clock, cache)
     yield House(db, clock, vault, accounts, security, keyring)
     await keyring.close()
@@ -154,8 +168,8 @@ class Story:
     def stands(self, stay: Stay) -> bool:
         return not stay.ended and self.house.clock.now() < stay.began + SESSION_LIFE
 
-    def letter(self, purpose: str, person: int, password: str | None = None) -> None:
-        self.links.append(Link("", purpose, person, self.house.clock.now(), password))
+    def letter(self, purpose: str, person: int) -> None:
+        self.links.append(Link("", purpose, person, self.house.clock.now()))
 
     def lately(self, purpose: str, person: int) -> bool:
         mine = [one.made for one in self.links if (one.purpose, one.person) == (purpose, person)]
@@ -180,18 +194,25 @@ class Story:
     async def register(self, who: int, password: str) -> None:
         person = self.people[who]
         new = NewAccount(person.email, password, "Ada")
-        assert (await self.said(self.house.accounts.register(new, device=None)))[0] == "ok"
-        if not person.exists:
-            person.exists, person.password = True, password
-        if not person.verified:
-            self.letter("verify", who, password)
+        code, done = await self.said(self.house.accounts.register(new, device=None))
+        assert (code, done.signed_in) == ("ok", None)
+        if person.verified:
+            return
+        if person.exists and person.password != password:
+            person.disputed = True
+            self.void(who, "verify")
+        person.exists, person.password, person.secret = True, password, done.secret
+        self.letter("verify", who)
 
-    async def resend(self, who: int) -> None:
+    async def resend(self, who: int, mine: bool) -> None:
+        """`mine`: by the device that registered last."""
         person = self.people[who]
         sends = person.exists and not person.verified and not self.lately("verify", who)
-        assert (await self.said(self.house.accounts.resend_verification(person.email)))[0] == "ok"
+        work = self.house.accounts.resend_verification(person.email, registration=person.secret if mine else "another")
+        assert (await self.said(work))[0] == "ok"
         if sends:
-            self.letter("verify", who, person.password)
+            person.disputed = person.disputed or not mine
+            self.letter("verify", who)
 
     async def forgot(self, who: int) -> None:
         person = self.people[who]
@@ -211,8 +232,11 @@ class Story:
             assert code == "ok"
             self.enter(who, done)
 
-    async def use(self, which: int, password: str) -> None:
-        """A link, counted from the latest: the wrong page for it, and then the right one."""
+    async def use(self, which: int, password: str, mine: bool = False, chosen: bool = False) -> None:
+        """A link, counted from the latest: the wrong page for it, and then the right one.
+
+        `mine`: by the device that registered last; `chosen`: with a password.
+        """
         if not self.links:
             return
         link = self.links[-1 - which % len(self.links)]
@@ -221,15 +245,20 @@ class Story:
         accounts = self.house.accounts
         wrong = accounts.reset_password if link.purpose == "verify" else (lambda token, _: accounts.verify_email(token))
         assert (await self.said(wrong(link.token, password)))[0] == "token_expired"
+        secret = person.secret if mine else None
         if link.purpose == "verify":
-            code, done = await self.said(accounts.verify_email(link.token))
+            given = password if chosen else None
+            code, done = await self.said(accounts.verify_email(link.token, password=given, registration=secret))
+            if good and person.disputed and not mine and not chosen:
+                assert code == "password_required"
+                return
         else:
-            code, done = await self.said(accounts.reset_password(link.token, password))
+            code, done = await self.said(accounts.reset_password(link.token, password, registration=secret))
         assert code == ("ok" if good else "token_expired")
         if not good:
             return
         if link.purpose == "verify":
-            person.password = link.password if not person.verified else person.password
+            person.password = password if chosen else person.password
             self.void(link.person, "verify")
             self.enter(link.person, done)
         else:
@@ -342,9 +371,10 @@ WHO, WHICH, WORD = st.integers(0, 1), st.integers(0, 5), st.sampled_from(PASSWOR
 ACTS = st.one_of(
     st.tuples(st.just("register"), WHO, WORD),
     st.tuples(st.just("login"), WHO, WORD),
-    st.tuples(st.just("use"), st.integers(0, 3), WORD),
-    st.tuples(st.just("use"), st.just(0), WORD),
-    st.tuples(st.sampled_from(["resend", "forgot"]), WHO),
+    st.tuples(st.just("use"), st.integers(0, 3), WORD, st.booleans(), st.booleans()),
+    st.tuples(st.just("use"), st.just(0), WORD, st.booleans(), st.booleans()),
+    st.tuples(st.just("forgot"), WHO),
+    st.tuples(st.just("resend"), WHO, st.booleans()),
     st.tuples(st.sampled_from(["logout", "everywhere"]), WHICH),
     st.tuples(st.just("change"), WHICH, WORD),
     st.tuples(st.just("one"), WHICH, WHICH),
@@ -355,10 +385,10 @@ ACTS = st.one_of(
     st.builds(lambda now: ("turn", now), st.booleans()),
 )
 CLAIM = st.builds(
-    lambda mine, theirs, which: [
-        ("register", 1, mine), ("register", 1, theirs), ("use", which, mine), ("login", 1, mine),
+    lambda mine, theirs, which, proved, chosen: [
+        ("register", 1, mine), ("register", 1, theirs), ("use", which, mine, proved, chosen), ("login", 1, mine),
     ],
-    WORD, WORD, st.integers(0, 1),
+    WORD, WORD, st.integers(0, 1), st.booleans(), st.booleans(),
 )  # fmt: skip
 FORGOTTEN = st.builds(
     lambda minutes, word: [("wait", 2), ("login", 0, word), ("forgot", 0), ("wait", minutes), ("use", 0, word)],

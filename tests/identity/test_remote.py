@@ -12,6 +12,7 @@ from hub.core.clock import Ids
 from hub.core.db import Database
 from hub.core.inbox import WebhookEvent
 from hub.core.jobs import Jobs
+from hub.core.mail_limits import MailLimits
 from hub.core.vault import Vault
 from hub.identity.one_time import OneTime
 from hub.identity.remote import RemoteAccounts
@@ -34,7 +35,9 @@ def tell(db: Database, vault: Vault) -> Tell:
     """Stores an event and works on it; False when it is of no interest."""
     clock = HandClock()
     ids = Ids(clock)
-    remote = RemoteAccounts(OneTime(Jobs(), vault, clock, ids, LINKS), Audit(clock), clock, ids)
+    remote = RemoteAccounts(
+        OneTime(Jobs(), vault, clock, ids, LINKS, MailLimits(db, vault, clock)), Audit(clock), clock, ids
+    )
 
     async def told(kind: str, **payload: Any) -> bool:
         async with db.transaction() as tx:

@@ -64,6 +64,11 @@ def account_of(who: Person) -> list[tuple[str, dict[str, Any]]]:
             | {"payment_customer_id": f"cus_{who.mark}0123", "verified_at": NOW},
         ),
         ("credentials", {**owner, "password_hash": f"hash-{who.mark}", "changed_at": NOW}),
+        (
+            "registrations",
+            {**owner, "password_hash": f"hash-{who.mark}", "name": who.mark, "phone": who.phone, "secret_hash": secret}
+            | {"disputed": False, **made},
+        ),
         ("devices", {"id": who.id, **owner, "hash": secret, **here, **made, "last_seen_at": NOW}),
         (
             "sessions",

@@ -12,14 +12,14 @@ from hub.privacy import Privacy
 from tests.privacy.people import ADA, BEN, dump, insert, rows_of
 
 GONE = ["credentials", "devices", "refresh_tokens", "one_time_tokens", "second_factors", "recovery_codes"]
-GONE += ["addresses", "preferences", "idempotency_keys", "suppressions"]
+GONE += ["registrations", "addresses", "preferences", "idempotency_keys", "suppressions"]
 
 
 NOBODYS = set(
     "customer_stats customer_spend invoice_series loyalty_entries loyalty_rates flight_searches provider_calls "
     "schedules schema_migrations pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics signing_keys "
     "sign_in_failures staff staff_sessions postings transaction_audit_logs disputes breaks reconciliations ai_spending "
-    "ai_budgets discarded_files row_failures".split()
+    "ai_budgets discarded_files row_failures mail_limits".split()
 )
 """Tables without travellers' data: ids, sums and keyed hashes at most."""
 
