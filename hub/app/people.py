@@ -90,18 +90,7 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
         human=wired.human,
         shortest_password=shortest,
     )
-    staff = Staff(
-        db,
-        audit,
-        clock,
-        ids,
-        vault=vault,
-        passwords=passwords,
-        lockout=lockout,
-        provider=wired.staff,
-        role_map={theirs: Role(ours) for theirs, ours in settings.oidc.roles.items()},
-        callback_url=f"{settings.own_url}/auth/callback",
-    )
+    staff = _staff(have, wired, tools, passwords, lockout)
     if wired.identity is not None:
         tools.inbox.on(wired.identity.name, RemoteAccounts(one_time, audit, clock, ids).on_event)
     return People(
@@ -114,6 +103,22 @@ def people(have: Resources, wired: Adapters, tools: Tools) -> People:
         lockout=lockout,
         notices=notices,
         workers=(accounts, lockout, staff, tools.limits),
+    )
+
+
+def _staff(have: Resources, wired: Adapters, tools: Tools, passwords: Passwords, lockout: Lockout) -> Staff:
+    settings = have.settings
+    return Staff(
+        have.db,
+        tools.audit,
+        have.clock,
+        tools.ids,
+        vault=tools.vault,
+        passwords=passwords,
+        lockout=lockout,
+        provider=wired.staff,
+        role_map={theirs: Role(ours) for theirs, ours in settings.oidc.roles.items()},
+        callback_url=f"{settings.own_url}/auth/callback",
     )
 
 
