@@ -62,6 +62,8 @@ class SandboxConfig:
     supabase_service_key: str = "sb_secret_sandbox"
     supabase_jwt_secret: str = "sandbox-super-secret-jwt-token-with-at-least-32-characters"  # noqa: S105
     supabase_webhook_secret: str = "v1,whsec_c3VwYWJhc2VzdXBhYmFzZXN1cGFiYXNl"  # noqa: S105
+    supabase_hub_templates: bool = False
+    """Whether the project's mails link to the hub's pages, as a project is set up for a hub (see supabase/mails.py)."""
     oidc_client_id: str = "travel-hub"
     oidc_client_secret: str = "sandbox-oidc-secret"  # noqa: S105
     paypal_client_id: str = "AsandboxClient"

@@ -74,7 +74,7 @@ class Journey:
         end = clock.monotonic() + PATIENCE
         while clock.monotonic() < end:
             async with self.session.get(f"{self.sandbox}/_/mailbox") as answer:
-                letters = [one["text"] for one in await answer.json() if self.email in one["to"]]
+                letters = [one["text"] or one["html"] for one in await answer.json() if self.email in one["to"]]
             if letters and (found := re.search(r"[?&]token=([\w.~-]+)", letters[-1])):
                 return found[1]
             await clock.sleep(0.1)

@@ -191,6 +191,7 @@ def sandbox_config(settings: Settings, seed: int = 1) -> SandboxConfig:
         public_base=settings.sandbox_base,
         seed=seed,
         storage=settings.data_dir / FILE,
+        supabase_hub_templates=True,
     )
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pyotp
 import pytest
 
+from hub.cli.run import sandbox_config
 from hub.settings import AuthSettings
 from tests.fixtures.running import Running, hub_running, settings_for, until
 
@@ -280,3 +281,39 @@ async def test_an_address_that_was_deleted_at_supabase_can_be_registered_anew(hu
 async def test_a_common_password_is_refused_before_supabase_is_asked(hub: Running):
     status, problem = await hub.call("POST", "/api/auth/register", person() | {"password": "password123"})
     assert (status, problem["errors"][0]["code"]) == (422, "weak_password")
+
+
+async def test_the_letters_of_the_sandbox_lead_to_pages_that_exist(hub: Running):
+    """As `hub serve` sets up the sandbox's project: sign-up, confirmation and reset by links alone."""
+    assert sandbox_config(hub.settings).supabase_hub_templates
+    await hub.control("POST", "supabase/settings", {"hub_templates": True, "max_frequency": 0})
+    body = person()
+    await hub.good("POST", "/api/auth/register", body)
+    await submit(hub, await page_link(hub, body["email"], "verify"), {})
+    assert (await login(hub, body))[0] == 200
+    await hub.good("POST", "/api/auth/forgot-password", {"email": body["email"]})
+    better = body | {"password": "four words keep better"}
+    fields = {"password": better["password"], "again": better["password"]}
+    await submit(hub, await page_link(hub, body["email"], "reset"), fields)
+    assert [(await login(hub, one))[0] for one in (body, better)] == [401, 200]
+
+
+async def page_link(hub: Running, email: str, page: str) -> str:
+    """The newest link to that page in the mailbox, as its reader clicks it."""
+
+    async def found() -> str | None:
+        mails = " ".join(one["html"] for one in await hub.control("GET", "mailbox") if email in one["to"])
+        links = re.findall(rf'href="({re.escape(hub.settings.links)}/{page}[^"]+)"', mails)
+        return links[-1].replace("&amp;", "&") if links else None
+
+    return await until(found)
+
+
+async def submit(hub: Running, link: str, fields: dict[str, str]) -> None:
+    """Opens the link and sends the form of its page."""
+    async with hub.session.get(link) as answer:
+        assert answer.status == 200
+        assert "<form" in await answer.text()
+    address, _, token = link.partition("?token=")
+    async with hub.session.post(address, data=fields | {"token": token}) as answer:
+        assert answer.status == 200, await answer.text()

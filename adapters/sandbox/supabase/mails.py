@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from urllib.parse import quote_plus
 
 from adapters.sandbox.supabase.errors import email_limit
-from adapters.sandbox.supabase.state import token_hash
+from adapters.sandbox.supabase.state import Project, token_hash
 from adapters.sandbox.supabase.users import Record, User
 from adapters.sandbox.supabase.wire import Call
 
+_PAGES = {"signup": "verify", "recovery": "reset"}
+"""Pages of the site in the templates that suit a hub."""
 FROM = "Supabase Auth <noreply@mail.app.supabase.io>"
 _SAYS = {
     "signup": (
@@ -59,8 +61,15 @@ async def _send(call: Call, user: User, action: str, before: datetime | None) ->
         }
         await call.hooks.send_email(project, user.as_json(), data, call.ip)
     else:
-        _post(call, user, action, f"{project.url}/verify?token={mark}&type={action}&redirect_to={_written(target)}")
+        _post(call, user, action, _link(project, action, mark, target))
     return mark, now
+
+
+def _link(project: Project, action: str, mark: str, target: str) -> str:
+    """`{{ .ConfirmationURL }}` as the templates of a new project have it, or an address made of `{{ .RedirectTo }}`."""
+    if project.settings.hub_templates:
+        return f"{target}/{_PAGES[action]}?token={mark}"
+    return f"{project.url}/verify?token={mark}&type={action}&redirect_to={_written(target)}"
 
 
 def _check_pace(call: Call, before: datetime | None) -> None:

@@ -33,6 +33,8 @@ class Settings:
     """How long a spent refresh token still gets the current one."""
     send_email: bool = False
     """Whether mails are left to the send-email hook."""
+    hub_templates: bool = False
+    """Whether mails link to pages of the site itself, with the token, and not to the project's own /verify."""
     database: bool = False
     """Whether changes of auth.users are told by database webhooks."""
     hook_timeout: float = 5.0
@@ -153,7 +155,8 @@ def project_of(world: World) -> Project:
 
 
 def new_project(world: World) -> Project:
-    return Project(world, Keyring(world.config.seed, world.config.supabase_jwt_secret))
+    keys = Keyring(world.config.seed, world.config.supabase_jwt_secret)
+    return Project(world, keys, Settings(hub_templates=world.config.supabase_hub_templates))
 
 
 def sign(world: World, callback: Callback, at: datetime) -> dict[str, str]:
