@@ -15,7 +15,7 @@ from hub.app.resources import Resources
 from hub.attention import Attention
 from hub.audit import Audit
 from hub.backoffice import Backoffice, BookingRecords
-from hub.bookings import Bookings, Fulfilment, TravelDocuments
+from hub.bookings import Bookings, Fulfilment, Tickets, TravelDocuments
 from hub.bookings.store import Store
 from hub.completions import Completions
 from hub.core.charge_limits import ChargePolicy
@@ -63,6 +63,7 @@ class Services:
     bookings: Bookings
     fulfilment: Fulfilment
     travel_documents: TravelDocuments
+    tickets: Tickets
     money: MoneyDesk | None
     attention: Attention
     announcements: Announcements
@@ -92,7 +93,7 @@ class Services:
             self.bookings,
             self.fulfilment,
         )
-        found += (self.travel_documents,)
+        found += (self.travel_documents, self.tickets)
         desk = self.money
         money: tuple[object, ...] = (desk.settlement, desk.refunds, desk.reconciliation) if desk is not None else ()
         money += (self.completions.spending,) if self.completions is not None else ()
@@ -132,7 +133,8 @@ def services(have: Resources) -> Services:
     if money is not None:
         for name in wired.gateways:
             inbox.on(name, money.settlement.on_event)
-    fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers, documents, _charges(wired))
+    tickets = Tickets(db, clock, wired.suppliers)
+    fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers, documents, tickets, _charges(wired))
     for supplier in wired.suppliers:
         inbox.on(supplier, fulfilment.on_event)
     language = completions(have, wired, ids)
@@ -151,6 +153,7 @@ def services(have: Resources) -> Services:
         bookings=bookings,
         fulfilment=fulfilment,
         travel_documents=documents,
+        tickets=tickets,
         money=money,
         attention=attention,
         announcements=Announcements(db, store, jobs, clock, ids),

@@ -20,6 +20,7 @@ from hub.bookings.desk import Bookings
 from hub.bookings.fulfilment import Fulfilment
 from hub.bookings.model import Booking, BookingStatus, Contact, NewBooking, PaymentStatus
 from hub.bookings.refusal import describe_failure
+from hub.bookings.tickets import Tickets
 from hub.bookings.travel_documents import TravelDocuments
 from hub.bookings.work import (
     BookingChanged,
@@ -47,6 +48,7 @@ __all__ = [
     "PaymentStatus",
     "PriceRisen",
     "ReleasePayment",
+    "Tickets",
     "TravelDocuments",
     "describe_failure",
 ]

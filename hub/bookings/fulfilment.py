@@ -17,6 +17,7 @@ from uuid import UUID
 from hub.attention import Attention
 from hub.bookings.model import HELD, Booking, BookingStatus
 from hub.bookings.store import SQL, Store
+from hub.bookings.tickets import Tickets
 from hub.bookings.travel_documents import TravelDocuments
 from hub.bookings.work import BookingChanged, CapturePayment, FulfilBooking
 from hub.core.charge_limits import ChargePolicy
@@ -29,7 +30,6 @@ from hub.core.jobs import Retry, job
 from hub.core.money import Money
 from hub.core.vault import Broken
 from hub.flights import (
-    AirlineReference,
     FlightOffer,
     FlightQuery,
     OrderRequest,
@@ -76,6 +76,7 @@ class Fulfilment:
     suppliers: dict[str, Any]
     """By name; each is a PriceChecker and an OrderDesk."""
     documents: TravelDocuments
+    tickets: Tickets
     charges: ChargePolicy = field(default_factory=ChargePolicy)
     """What can be charged here: a price that has risen is asked for as it can be charged."""
 
@@ -108,21 +109,13 @@ class Fulfilment:
         elif state.status in {"cancelled", "refused"}:
             await self.store.end(tx, booking, BookingStatus.CANCELLED, failure="supplier_cancelled")
         else:
-            await self._keep_references(tx, booking, state)
+            await self.tickets.keep_references(tx, booking_id, state)
         if event.type == SCHEDULE_CHANGED and booking.status is BookingStatus.CONFIRMED:
             await self.store.audit.record(
                 tx, "booking.schedule_changed", customer_id=booking.customer_id, booking_id=booking_id
             )
             told = BookingChanged(booking_id=booking_id, event=event.id)
             await self.store.jobs.enqueue(tx, told, key=f"booking:{booking_id}:changed:{event.id}")
-
-    async def _keep_references(self, tx: Tx, booking: Booking, state: OrderState) -> None:
-        """Tickets are issued some time after the order: their references come with the supplier's news."""
-        now = self.clock.now()
-        if state.pnr and state.pnr != booking.supplier_reference:
-            await tx.execute(SQL.set_supplier_reference, booking.id, state.pnr, now)
-        if state.references:
-            await tx.execute(SQL.set_airline_references, booking.id, _as_json(state.references), now)
 
     async def _take(self, booking_id: UUID) -> Order | None:
         """The order, leased; None when there is nothing to do."""
@@ -340,7 +333,7 @@ class Fulfilment:
         async with self.db.transaction() as tx:
             await self._set(tx, order, "confirmed")
             await self._found_out(tx, order, "the supplier has confirmed the order")
-            await self._keep_references(tx, order.booking, state)
+            await self.tickets.keep_references(tx, order.booking.id, state)
             if await self.store.move(tx, order.booking, BookingStatus.ORDERED):
                 await self._ask_for_capture(tx, order.booking)
 
@@ -376,10 +369,6 @@ class Fulfilment:
 
     def _supplier(self, order: Order) -> Any:
         return self.suppliers[order.booking.supplier]
-
-
-def _as_json(references: tuple[AirlineReference, ...]) -> list[dict[str, Any]]:
-    return [reference.as_json() for reference in references]
 
 
 def _needs_work(booking: Booking) -> bool:

@@ -110,10 +110,23 @@ where id = $1;
 update bookings set last_failure = $2, updated_at = $3 where id = $1;
 
 -- name: set_supplier_reference
-update bookings set supplier_reference = $2, updated_at = $3 where id = $1;
+update bookings set supplier_reference = $2, updated_at = $3
+where id = $1 and supplier_reference is distinct from $2;
 
 -- name: set_airline_references
 update bookings set airline_references = $2, updated_at = $3 where id = $1 and airline_references <> $2;
+
+-- name: without_airline_references
+-- Ordered, and no ticket told yet: those whose age has passed 1, 2, 4, 8, ... minutes within the last $2 seconds.
+select b.id as booking_id, b.supplier, o.placed
+from bookings b
+join supplier_orders o on o.booking_id = b.id
+cross join lateral (select extract(epoch from $1::timestamptz - b.confirmed_at)::float8 / 60 as minutes) age
+where b.status = 'confirmed' and b.airline_references = '[]' and b.supplier = any ($3::text[])
+    and b.confirmed_at between $1::timestamptz - interval '3 days' and $1::timestamptz - interval '1 minute'
+    and o.placed is not null
+    and floor(log(2, age.minutes::numeric)) > floor(log(2, greatest(age.minutes - $2::float8 / 60, 0.5)::numeric))
+order by b.confirmed_at limit 100;
 
 -- name: set_baggage
 update bookings set baggage = $2 where id = $1;

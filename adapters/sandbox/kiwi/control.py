@@ -140,6 +140,7 @@ def _listed(world: World, booking: Booking) -> dict[str, Any]:
         "passengers": len(booking.passengers),
         "hold_bags": [one.get("hold_bags", 0) for one in booking.passengers],
         "hand_bags": [one.get("hand_bags", 0) for one in booking.passengers],
+        "documents": [one.get("cardno") for one in booking.passengers],
         "pnrs": booking.pnrs,
         "pnr": booking.pnrs[0] if booking.pnrs else None,
         "created_at": booking.created_at.isoformat(),

@@ -1,0 +1,55 @@
+"""The airlines' references of a booking: suppliers issue tickets some time after they have confirmed an order."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from asyncpg import Record
+
+from hub.bookings.store import SQL
+from hub.core.clock import Clock
+from hub.core.db import Database, Tx
+from hub.core.jobs import every
+from hub.core.rows import RowKey, Sweep
+from hub.flights import OrderState, PlacedOrder
+
+PERIOD = 60.0
+"""Seconds between two rounds. A booking is in the rounds after 1, 2, 4, 8, ... minutes, for three days."""
+
+
+class OrderReader(Protocol):
+    """The part of a supplier that this needs."""
+
+    async def read(self, placed: PlacedOrder) -> OrderState: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    db: Database
+    clock: Clock
+    suppliers: dict[str, OrderReader]
+
+    async def keep_references(self, tx: Tx, booking_id: UUID, state: OrderState) -> None:
+        """Stores what the supplier says of the tickets. What it does not say stays as it was."""
+        now = self.clock.now()
+        if state.pnr:
+            await tx.execute(SQL.set_supplier_reference, booking_id, state.pnr, now)
+        if state.references:
+            references = [reference.as_json() for reference in state.references]
+            await tx.execute(SQL.set_airline_references, booking_id, references, now)
+
+    @every(PERIOD)
+    async def read_missing(self) -> None:
+        """Asks for the references that no callback has told."""
+        async with self.db.transaction() as tx:
+            rows = await tx.fetch(SQL.without_airline_references, self.clock.now(), PERIOD, list(self.suppliers))
+        await Sweep("bookings.references", self.db, self.clock).process(rows, self._read, key=_row_key)
+
+    async def _read(self, row: Record) -> None:
+        state = await self.suppliers[row["supplier"]].read(PlacedOrder.from_json(row["placed"]))
+        async with self.db.transaction() as tx:
+            await self.keep_references(tx, row["booking_id"], state)
+
+
+def _row_key(row: Record) -> RowKey:
+    return RowKey(str(row["booking_id"]), booking_id=row["booking_id"])

@@ -1,0 +1,59 @@
+"""The airlines' references, also when the supplier's callback never comes."""
+
+from datetime import timedelta
+
+from tests.fixtures.running import Running, until
+
+
+async def test_references_that_no_callback_has_told_are_read(running: Running):
+    await running.register()
+    booking = await running.book()
+    await running.pay(booking)
+    await running.settled(booking)
+
+    async def issued() -> bool:
+        return bool((await running.orders())[0]["pnrs"])
+
+    await until(issued)
+    await until(lambda: told(running, booking))
+    tickets = running.made.tickets
+    for age, is_read in ((timedelta(minutes=3), False), (timedelta(minutes=4, seconds=10), True)):
+        async with running.db.transaction() as tx:
+            await tx.execute(
+                "update bookings set airline_references = '[]', supplier_reference = null, confirmed_at = $1",
+                tickets.clock.now() - age,
+            )
+        await tickets.read_missing()
+        references = (await running.booking(booking))["airline_references"]
+        assert bool(references) is is_read, "after 1, 2, 4, 8 minutes, not at every round"
+    [order] = await running.orders()
+    assert [one["reference"] for one in references] == order["pnrs"]
+    assert (await running.booking(booking))["supplier_reference"] == order["pnr"]
+
+
+async def told(running: Running, booking: dict) -> bool:
+    return bool((await running.booking(booking))["airline_references"])
+
+
+async def test_one_order_that_cannot_be_read_does_not_stop_the_others(running: Running):
+    await running.register()
+    bookings = [await running.book(offer) for offer in (await offers(running))[:2]]
+    for booking in bookings:
+        await running.pay(booking)
+        await running.settled(booking)
+        await until(lambda booking=booking: told(running, booking))
+    async with running.db.transaction() as tx:
+        await tx.execute("update bookings set airline_references = '[]', confirmed_at = now() - interval '130 seconds'")
+        await tx.execute(
+            "update supplier_orders set placed = jsonb_set(placed, '{order_id}', '\"1\"') where booking_id = $1::uuid",
+            bookings[0]["id"],
+        )
+    await running.made.tickets.read_missing()
+    assert [await told(running, booking) for booking in bookings] == [False, True]
+
+
+async def offers(running: Running) -> list[dict]:
+    found = await running.offer()
+    assert found
+    search = {"origin": "LHR", "destination": "BCN", "departure_date": found["slices"][0]["departs_at"][:10]}
+    return (await running.good("POST", "/api/flights/search", search))["offers"]
