@@ -73,18 +73,30 @@ async def _evaluate(document: bytes | None, model: str | None, *, quiet: bool) -
 
 def _show(report: Report) -> None:
     wide = Console(width=max(console.width, WIDTH))
-    table = Table("request", "planner", "as drafted", "after repair", "asked again", "failed", "tokens", "s", box=None)
+    table = Table(
+        "request",
+        "planner",
+        "as drafted",
+        "after repair",
+        "asked again",
+        "days replaced",
+        "failed",
+        "tokens",
+        "s",
+        box=None,
+    )
     for one in report.outcomes:
         failed = one.error or ", ".join(f"{code} {number}" for code, number in one.before.items())
         tokens = f"{one.input_tokens}+{one.output_tokens}"
-        row = (_said(one.drafted), _said(one.feasible), str(one.rounds), failed or "-", tokens, f"{one.seconds:.2f}")
+        figures = (str(one.rounds), str(one.replaced), failed or "-", tokens, f"{one.seconds:.2f}")
+        row = (_said(one.drafted), _said(one.feasible), *figures)
         table.add_row(one.name, one.planner or "-", *row)
     wide.print(table)
     whole = report.as_json()
     cost = f"{whole['cost_micro'] / 1e6:.4f} {whole['currency'] or ''}".strip()
     wide.print(
         f"{report.drafted} of {len(report.outcomes)} plans are feasible as drafted, "
-        f"{report.feasible} after the repair; "
+        f"{report.feasible} after the repair ({whole['days_replaced']} days by the built-in planner); "
         f"{whole['input_tokens']} tokens in, {whole['output_tokens']} out, {cost}, {whole['seconds']:.1f} s",
         highlight=False,
     )

@@ -72,6 +72,7 @@ def question(request: PlanRequest, ground: Ground, today: date, again: Again | N
         ),
         max_output_tokens=HEAD_TOKENS + DAY_TOKENS * days,
         schema=schema("trip_plan", Draft) if again is None else schema("trip_days", DraftDays),
+        filter_fails_over=True,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from hub.core.money import Money
-from hub.plans.checks.costs import added_up, excess, money_marks, optional
+from hub.plans.checks.costs import added_up, excess, flight_marks, money_marks, optional
 from hub.plans.checks.frame import Frame
 from hub.plans.checks.items import Flown, read_item
 from hub.plans.checks.journeys import mark_areas, mark_empty, mark_flights, mark_overlaps
@@ -26,7 +26,8 @@ def check(draft: Draft, request: PlanRequest, ground: Ground, *, planner: str = 
     frame = Frame.of(request, ground)
     found, marks = _by_date(draft.days, frame)
     days = _days(found, frame)
-    budget = added_up((item for day in days for item in day.items), frame)
+    items = [item for day in days for item in day.items]
+    budget = added_up(items, frame)
     place = line(ground.place) or line(request.destination)
     return Plan(
         title=line(draft.title) or place,
@@ -38,7 +39,7 @@ def check(draft: Draft, request: PlanRequest, ground: Ground, *, planner: str = 
         budget=budget,
         packing=_lines(draft.packing),
         tips=_lines(draft.tips),
-        marks=[*marks, *money_marks(budget, frame)],
+        marks=[*marks, *money_marks(budget, frame), *flight_marks(items, frame)],
         planner=line(planner),
     )
 
@@ -93,6 +94,7 @@ def carry(before: Iterable[PlanDay], plan: Plan) -> Plan:
     """
     now = {day.date: day for day in plan.days}
     for old in before:
+        now[old.date].planner = old.planner
         for was, item in zip(old.items, now[old.date].items, strict=False):
             here = {mark.code for mark in item.marks}
             item.marks += [mark for mark in was.marks if mark.code in _LOST and mark.code not in here]

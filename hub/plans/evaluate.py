@@ -53,6 +53,8 @@ class Outcome:
     drafted: bool = False
     feasible: bool = False
     rounds: int = 0
+    replaced: int = 0
+    """Days that the built-in planner has made in the place of the model's."""
     before: Mapping[str, int] = field(default_factory=dict)
     after: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -89,6 +91,7 @@ class Report:
             "requests": len(self.outcomes),
             "feasible_as_drafted": self.drafted,
             "feasible_after_repair": self.feasible,
+            "days_replaced": sum(one.replaced for one in self.outcomes),
             "checks_failed_before": self.failed("before"),
             "checks_failed_after": self.failed("after"),
             "input_tokens": sum(one.input_tokens for one in self.outcomes),
@@ -126,7 +129,8 @@ class Evaluation:
             planner=made.plan.planner,
             drafted=bool(first["feasible"]),
             feasible=made.plan.feasible,
-            rounds=len(made.checks) - 1,
+            rounds=sum(bool(check["asked_again"]) for check in made.checks),
+            replaced=len(last["replaced"]),
             before=first["marks"],
             after=last["marks"],
             missing=ground.missing,

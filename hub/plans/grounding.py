@@ -23,6 +23,8 @@ from hub.resilience.deadline import within
 PATIENCE = 8.0
 """Seconds that a supplier has: who waits for a plan would rather have one without it."""
 HANDFUL = 6
+HOUR, LEAST_SAVED = 0.03, 2.0
+"""What an hour on the way is worth, as a part of the fare; hours below which nobody minds."""
 _SERIOUS = {"/origin": "/origin", "/adults": "/adults", "/infants": "/infants"}
 """What a search refuses because the request is wrong, not because nobody flies."""
 
@@ -178,12 +180,31 @@ def known_activities(place: Place, currency: str) -> tuple[Activity, ...]:
 
 def handful(offers: Sequence[FlightOffer], request: PlanRequest) -> list[FlightOffer]:
     """The best, and among them the cheapest: out on the first day, back on the last, with time in between."""
-    fit = [one for one in offers if _fits(one, request)]
+    fit = worth_the_time([one for one in offers if _fits(one, request)], request)
     best = fit[:HANDFUL]
     cheapest = min(fit, key=lambda one: one.total.amount, default=None)
     if cheapest is not None and cheapest not in best:
         best[-1] = cheapest
     return best
+
+
+def worth_the_time(offers: Sequence[FlightOffer], request: PlanRequest) -> list[FlightOffer]:
+    """Without those that cost hours to save little: where a quicker one costs at most HOUR of its fare more an hour.
+
+    What alone fits into the budget stays.
+    """
+    limit = request.budget.amount if request.budget is not None else None
+    payable = [offer for offer in offers if limit is None or offer.total.amount <= limit]
+    return [offer for offer in offers if not any(_is_better(other, offer) for other in payable)]
+
+
+def _is_better(other: FlightOffer, offer: FlightOffer) -> bool:
+    saved = (_travel_seconds(offer) - _travel_seconds(other)) / 3600
+    return saved >= LEAST_SAVED and other.total.amount <= offer.total.amount * (1 + HOUR * saved)
+
+
+def _travel_seconds(offer: FlightOffer) -> int:
+    return sum(way.duration_s for way in offer.slices)
 
 
 def _fits(offer: FlightOffer, request: PlanRequest) -> bool:

@@ -85,7 +85,7 @@ class Mark(BaseModel):
     code: Literal[
         "date_outside", "missing_day", "twice", "unreadable_time", "no_such_time", "backwards", "overlap",
         "impossible_connection", "closed", "unknown_offer", "unknown_activity", "party_size", "currency",
-        "over_budget", "negative_cost", "empty_day",
+        "over_budget", "negative_cost", "empty_day", "flights_over_budget",
     ]  # fmt: skip
     message: Line
 
@@ -121,10 +121,13 @@ class PlanItem(BaseModel):
 
 
 class PlanDay(BaseModel):
+    """`planner`: who made this day, where that is another than who made the plan."""
+
     date: date
     title: str
     items: list[PlanItem]
     marks: list[Mark] = []
+    planner: str | None = None
 
 
 class BudgetLine(BaseModel):
@@ -177,7 +180,8 @@ class PlanRequest:
     """What the traveller wants. Dates are local at the destination, both included; at most LONGEST_STAY days.
 
     `budget` is for the whole party; `origin` an IATA code (None: no flights are looked for). `notes` are the
-    traveller's own words: data, never instructions to the hub.
+    traveler's own words: data, never instructions to the hub. `keep_failing_days`: days that fail a check after the
+    repair stay as the model has them, marked; else the built-in planner's days take their place.
     """
 
     destination: str
@@ -193,6 +197,7 @@ class PlanRequest:
     pace: Literal["calm", "normal", "full"] = "normal"
     notes: str = field(default="", repr=False)
     language: str = "en"
+    keep_failing_days: bool = False
 
     @property
     def party(self) -> int:

@@ -1,6 +1,7 @@
 """Making a plan: a model drafts it, every line is checked, failing days alone are asked again, twice at most.
 
-What still fails is marked. Where no model answers the built-in planner makes the plan, and says so.
+Days that still fail are replaced by those of the built-in planner and labeled so, unless the request asks to keep
+them, marked. Where no model answers the built-in planner makes the whole plan, and says so.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -18,7 +19,7 @@ from hub.core.clock import Clock
 from hub.plans import built_in
 from hub.plans.asking import Again, question
 from hub.plans.built_in import BuiltIn
-from hub.plans.checking import carry, check, codes, problems, weight
+from hub.plans.checking import carry, check, codes, failing, problems, weight
 from hub.plans.checks.costs import excess
 from hub.plans.checks.frame import dates_of
 from hub.plans.checks.times import read_date
@@ -29,8 +30,16 @@ from hub.plans.steps import Asking, Began, DayMade, Made, Restarted, Step, Title
 
 ROUNDS = 2
 """How often failing days are asked again."""
-NO_ANSWER = (failing_how.NoModel, failing_how.Truncated, failing_how.NotJson, failing_how.ContextTooLong)
-"""After these nobody else can be asked. A filter and a spent budget are the traveller's to know."""
+NO_ANSWER = (
+    failing_how.NoModel,
+    failing_how.Truncated,
+    failing_how.NotJson,
+    failing_how.ContextTooLong,
+    failing_how.ContentFiltered,
+)
+"""After these nobody else can be asked: all models of the chain have failed or refused. A spent budget is told."""
+REPLACING = 3
+"""How often days that fail are replaced: a new day can clash with the one beside it."""
 NOTHING: Mapping[date, PlanDay] = MappingProxyType({})
 
 
@@ -62,11 +71,12 @@ class Planning:
     ) -> AsyncGenerator[Step, None]:
         """Ends with Made. `keep` are days that are there already, by `planner`, under `titled` if that is there too.
 
-        Raises BudgetSpent and ContentFiltered. Closing it hangs up on the model.
+        Raises BudgetSpent. Closing it hangs up on the model.
         """
         work = _Work(self, request, ground, spender, titled, planner=planner)
         work.kept = {day: draft_day(one) for day, one in keep.items() if day in work.dates}
         work.shown = {day: keep[day] for day in work.kept}
+        work.replaced = {day for day in work.kept if keep[day].planner is not None}
         async with aclosing(_made(work)) as steps:
             async for step in steps:
                 yield step
@@ -101,6 +111,8 @@ class _Work:
     shown: dict[date, PlanDay] = field(default_factory=dict)
     before: Sequence[PlanDay] = ()
     """Days of a plan that is refined, as they were."""
+    replaced: set[date] = field(default_factory=set)
+    """Days that the built-in planner has made in the place of a model's."""
     planner: str = ""
     text: str = ""
     """The last answer, whole."""
@@ -133,7 +145,7 @@ class _Work:
     def plan(self, days: Mapping[date, DraftDay] | None = None) -> Plan:
         plan = check(self.draft(days), self.request, self.ground, planner=self.planner)
         untouched = [one for one in self.before if self.days.get(one.date) == draft_day(one)]
-        return carry(untouched, plan)
+        return _labeled(carry(untouched, plan), self.replaced)
 
     def news(self, plan: Plan) -> list[DayMade]:
         """Days that look otherwise than they were last shown."""
@@ -154,6 +166,7 @@ class _Work:
                 "marks": codes(plan),
                 "failing": [one.isoformat() for one, _ in problems(plan)],
                 "asked_again": [one.isoformat() for one in asked],
+                "replaced": [one.isoformat() for one in sorted(self.replaced)],
             }
         )
 
@@ -175,6 +188,8 @@ async def _made(work: _Work) -> AsyncGenerator[Step, None]:
                 yield step
         if not work.days:
             raise failing_how.NotJson(failing_how.PROVIDER, "No day of the answer can be read.")
+        for step in _replaced(work):
+            yield step
     except NO_ANSWER:
         for step in _built_in(work):
             yield step
@@ -255,8 +270,8 @@ async def _mended(work: _Work, dates: Sequence[date]) -> AsyncGenerator[Step, No
             async with aclosing(_answer(work, work.again(days, plan), _repairing(work))) as events:
                 async for _event in events:
                     pass
-        except (*NO_ANSWER, failing_how.ContentFiltered, failing_how.BudgetSpent):
-            return  # the plan is there, and what is wrong with it is marked
+        except (*NO_ANSWER, failing_how.BudgetSpent):
+            return  # the plan is there, and what is wrong with it is mended without a model
         _improve(work, {day: one for one in read_days(work.text) if (day := read_date(one.date)) in days})
         mended = work.plan()
         work.note(mended, days)
@@ -274,6 +289,39 @@ def _improve(work: _Work, better: Mapping[date | None, DraftDay]) -> None:
             work.days[day] = one
 
 
+def _replaced(work: _Work) -> list[Step]:
+    """Days that fail after the repair, as the built-in planner makes them. Nothing where the model's are to be kept."""
+    steps: list[Step] = []
+    every = set(work.dates)
+    for attempt in range(REPLACING):
+        days = set(failing(work.plan()))
+        if not days or work.request.keep_failing_days or work.replaced == every:
+            break
+        again = attempt == REPLACING - 1 or days <= work.replaced
+        _replace_days(work, every if again else days | work.replaced)
+        replaced = work.plan()
+        work.note(replaced)
+        steps += work.news(replaced)
+    return steps
+
+
+def _replace_days(work: _Work, days: set[date]) -> None:
+    """The rest of the plan decides what is left to choose from and to spend."""
+    request, ground = _rest_of(work, {day: one for day, one in work.days.items() if day not in days})
+    draft = BuiltIn().draft(request, ground, days=sorted(days))
+    work.days |= {day: one for one in draft.days if (day := read_date(one.date)) is not None}
+    work.replaced = days
+    if days == set(work.dates):  # nothing of the model's is left
+        work.planner, work.titled = built_in.NAME, _titled(draft)
+
+
+def _labeled(plan: Plan, replaced: set[date]) -> Plan:
+    for day in plan.days:
+        if day.date in replaced and plan.planner != built_in.NAME:
+            day.planner = built_in.NAME
+    return plan
+
+
 def _badness(plan: Plan) -> tuple[int, int]:
     return weight(plan), excess(plan)
 
@@ -284,7 +332,7 @@ def _built_in(work: _Work) -> list[Step]:
     if set(work.shown) - set(work.kept) or work.models:
         steps.append(Restarted("no language model gives a whole answer"))
     _void(work)
-    request, ground = _rest_of(work)
+    request, ground = _rest_of(work, work.kept)
     draft = BuiltIn().draft(request, ground, days=work.missing)
     work.planner = built_in.NAME
     steps.append(Began(work.planner))
@@ -297,16 +345,18 @@ def _built_in(work: _Work) -> list[Step]:
     return [*steps, *work.news(plan)]
 
 
-def _rest_of(work: _Work) -> tuple[PlanRequest, Ground]:
+def _rest_of(work: _Work, kept: Mapping[date, DraftDay]) -> tuple[PlanRequest, Ground]:
     """What is left to choose from, and to spend, beside the days that are kept."""
-    items = [item for day in work.kept.values() for item in day.items]
+    plan = check(work.draft(kept), work.request, work.ground)
+    items = [item for day in plan.days for item in day.items]
     if not items:
         return work.request, work.ground
-    flown, done = {one.offer_id for one in items}, {one.activity_id for one in items}
-    spent = sum(max(0, one.cost or 0) for one in items if one.kind is not Kind.FLIGHT)
+    flown = {item.offer_id for item in items if item.offer_id}
+    done = {item.activity_id for item in items}
+    spent = sum(line.amount for line in plan.budget.lines if line.kind is not Kind.FLIGHT)
     ground = replace(
         work.ground,
-        offers=tuple(one for one in work.ground.offers if one.id in flown),
+        offers=tuple(one for one in work.ground.offers if one.id in flown or not flown),
         activities=tuple(one for one in work.ground.activities if one.id not in done or one.kind is not Kind.SIGHT),
     )
     budget = work.request.budget

@@ -85,9 +85,15 @@ def test_a_small_budget_takes_the_cheapest_flight_and_free_things():
     assert planned(TRIP, replace(LISBON, offers=two)).offer_ids == ["off_1"]
 
 
-def test_a_budget_below_the_cheapest_flight_takes_none_and_says_so():
+def test_a_budget_below_the_cheapest_flight_takes_none_and_is_marked():
     plan = planned(replace(TRIP, budget=Money(20000, "EUR")), replace(LISBON, offers=(offer(total=24000),)))
-    assert plan.feasible
+    assert not plan.feasible
+    assert [(one.code, one.message) for one in plan.marks] == [
+        (
+            "flights_over_budget",
+            "The cheapest flights cost 240.00 EUR, the budget is 200.00 EUR: the plan has no flights.",
+        )
+    ]
     assert plan.offer_ids == []
     assert plan.tips[0] == "No flight is in this plan: the cheapest costs 240.00 EUR, the budget is 200.00 EUR."
 
@@ -179,8 +185,9 @@ def flights(draw, number, start, end, zone):
 def test_every_check_comes_out_well_for_whatever_is_asked(journey):
     request, ground = journey
     plan = planned(request, ground)
-    assert plan.feasible, codes(plan)
     cheapest = min((one.total.amount for one in ground.offers), default=0)
-    if request.budget is not None and request.budget.amount < cheapest:
+    beyond = request.budget is not None and request.budget.amount < cheapest
+    assert codes(plan) == ({"flights_over_budget": 1} if beyond else {})
+    if beyond:
         assert plan.offer_ids == []
         assert plan.tips[0].startswith("No flight is in this plan")

@@ -83,17 +83,45 @@ async def test_a_failing_day_alone_is_asked_again():
     assert [one["feasible"] for one in steps[-1].checks] == [False, True]
 
 
-async def test_what_still_fails_after_two_rounds_is_marked_and_not_hidden():
+async def test_a_day_that_still_fails_after_two_rounds_is_replaced_by_the_built_in_planners_and_labeled():
     chain = Chain([with_day(good(), BAD), [BAD], [BAD]])
-    made = (await steps_of(chain))[-1]
+    steps = await steps_of(chain)
+    plan = steps[-1].plan
     assert len(chain.asked) == 3
+    assert plan.feasible
+    assert (plan.planner, [one.planner for one in plan.days]) == ("gpt-test", [None, "built-in", None])
+    assert [one.place for one in plan.days[0].items] == [one.place for one in good().days[0].items]
+    assert steps[-2] == DayMade(plan.days[1])
+    assert steps[-1].checks[-1]["replaced"] == ["2026-12-02"]
+
+
+async def test_a_model_that_fails_every_day_leaves_the_whole_plan_to_the_built_in_planner():
+    days = [day(f"2026-12-0{n}", item(f"2026-12-0{n} 11:00-10:00")) for n in (1, 2, 3)]
+    plan = (await steps_of(Chain([draft(*days), days, days])))[-1].plan
+    assert (plan.feasible, plan.planner) == (True, "built-in")
+    assert [one.planner for one in plan.days] == [None, None, None]
+    assert plan.offer_ids == ["off_1"]
+
+
+async def test_a_replaced_day_is_still_labeled_after_a_restart():
+    first = (await steps_of(Chain([with_day(good(), BAD), [BAD], [BAD]])))[-1].plan
+    keep = {one.date: one for one in first.days[:2]}
+    again = (await steps_of(Chain([[good().days[2]]]), keep=keep, titled=Titled("Mine", "", [], [])))[-1].plan
+    assert [one.planner for one in again.days] == [None, "built-in", None]
+
+
+async def test_where_the_request_asks_for_it_what_still_fails_is_kept_and_marked():
+    chain = Chain([with_day(good(), BAD), [BAD], [BAD]])
+    made = (await steps_of(chain, request(keep_failing_days=True)))[-1]
+    assert len(chain.asked) == 3
+    assert not made.plan.feasible
     assert [mark.code for one in made.plan.days[1].items for mark in one.marks] == ["overlap"]
     assert made.plan.days[0].marks == []
 
 
 async def test_an_answer_that_makes_it_worse_is_left():
     worse = day("2026-12-02", *BAD.items, item("2026-12-02 11:30-11:00", place="Three", cost=-5))
-    made = (await steps_of(Chain([with_day(good(), BAD), [worse], [worse]])))[-1]
+    made = (await steps_of(Chain([with_day(good(), BAD), [worse], [worse]]), request(keep_failing_days=True)))[-1]
     assert [one.place for one in made.plan.days[1].items] == ["One", "Two"]
 
 
@@ -123,7 +151,7 @@ async def test_an_answer_that_breaks_off_begins_anew_and_is_never_spliced():
     assert steps[-1].plan == check(other, REQUEST, GROUND, planner="gpt-test")
 
 
-@pytest.mark.parametrize("error", [NoModel(), Truncated("ai"), NotJson("ai")])
+@pytest.mark.parametrize("error", [NoModel(), Truncated("ai"), NotJson("ai"), ContentFiltered("no")])
 async def test_where_no_model_answers_the_built_in_planner_does_and_says_so(error):
     steps = await steps_of(Chain([error]))
     assert steps[0] == Began("built-in")
@@ -149,16 +177,22 @@ async def test_an_answer_without_any_day_is_none():
     assert steps[-1].plan.feasible
 
 
-@pytest.mark.parametrize("error", [BudgetSpent("user", renews_at=None, retry_after=None), ContentFiltered("no")])
-async def test_a_spent_budget_and_a_filter_are_the_travellers_to_know(error):
-    with pytest.raises(type(error)):
-        await steps_of(Chain([error]))
+async def test_a_spent_budget_is_the_travelers_to_know():
+    with pytest.raises(BudgetSpent):
+        await steps_of(Chain([BudgetSpent("user", renews_at=None, retry_after=None)]))
 
 
-async def test_a_budget_that_ends_before_the_repair_leaves_the_plan_with_its_marks():
+async def test_the_chain_is_asked_to_go_on_when_one_model_refuses():
+    chain = Chain([good()])
+    await steps_of(chain)
+    assert chain.asked[0].filter_fails_over
+
+
+async def test_a_budget_that_ends_before_the_repair_leaves_the_failing_day_to_the_built_in_planner():
     steps = await steps_of(Chain([with_day(good(), BAD), BudgetSpent("plan", renews_at=None, retry_after=None)]))
-    assert isinstance(steps[-2], Asking)
-    assert not steps[-1].plan.feasible
+    assert isinstance(steps[-3], Asking)
+    assert steps[-1].plan.feasible
+    assert steps[-1].plan.days[1].planner == "built-in"
 
 
 async def test_days_that_are_there_are_kept_and_only_the_missing_ones_asked_for():

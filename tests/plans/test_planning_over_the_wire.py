@@ -67,10 +67,27 @@ async def test_a_careless_model_is_asked_again_and_then_it_is_right(plan):
     assert len(steps[-1].models) == 2
 
 
-async def test_a_hopeless_model_ends_in_a_plan_that_says_what_is_wrong(plan):
+async def test_a_hopeless_model_ends_in_a_plan_whose_failing_days_are_the_built_in_planners(plan):
     _, steps = await plan("hopeless")
     assert len([one for one in steps if isinstance(one, Asking)]) == 2
+    assert steps[-1].plan.feasible
+    assert steps[-1].checks[-1]["replaced"]
+
+
+async def test_a_hopeless_models_days_are_kept_and_marked_where_that_is_asked_for(plan):
+    _, steps = await plan("hopeless", wanted=replace(TRIP, keep_failing_days=True))
     assert not steps[-1].plan.feasible
+
+
+@pytest.mark.parametrize("model", ["fault-refuses:plan", "fault-content-filter:plan"])
+async def test_a_model_that_refuses_leaves_the_plan_to_the_next_one(plan, model):
+    _, steps = await plan(model, "gpt-sandbox")
+    assert (steps[-1].plan.planner, steps[-1].plan.feasible) == ("gpt-sandbox", True)
+
+
+async def test_where_every_model_refuses_the_built_in_planner_plans(plan):
+    _, steps = await plan("fault-refuses:plan")
+    assert (steps[-1].plan.planner, steps[-1].plan.feasible) == ("built-in", True)
 
 
 async def test_an_answer_that_breaks_off_is_begun_anew_by_the_next_model(plan):

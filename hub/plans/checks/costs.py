@@ -56,6 +56,19 @@ def money_marks(budget: Budget, frame: Frame) -> list[Mark]:
     return []
 
 
+def flight_marks(items: Iterable[PlanItem], frame: Frame) -> list[Mark]:
+    """Says so when flights were found and the budget holds none of them: they are not left out silently."""
+    budget, offers = frame.request.budget, frame.ground.offers
+    if budget is None or not offers or any(item.offer_id for item in items):
+        return []
+    comparable = [offer.total for offer in offers if offer.total.currency == budget.currency]
+    cheapest = min(comparable, key=lambda total: total.amount, default=None)
+    if cheapest is None or cheapest.amount <= budget.amount:
+        return []
+    said = f"The cheapest flights cost {cheapest.display}, the budget is {budget.display}: the plan has no flights."
+    return [Mark(code="flights_over_budget", message=said)]
+
+
 def excess(plan: Plan) -> int:
     """What the plan costs beyond its limit; 0 within it."""
     limit = plan.budget.limit
