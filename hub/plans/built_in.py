@@ -112,12 +112,11 @@ class _Trip:
 
     def _flight(self, offer: FlightOffer, leg: Leg) -> DraftItem:
         found = offer.slices[leg.number]
-        numbers = ", ".join(f"{one.carrier}{one.flight_number}" for one in found.segments)
         return item(
             (leg.departs, leg.arrives),
             Kind.FLIGHT,
             f"Flight {found.origin} to {found.destination}",
-            f"{numbers}. Be at the airport two hours before.",
+            "Be at the airport two hours before.",
             cost=offer.total.amount if leg.number == 0 else None,
             offer_id=offer.id,
         )

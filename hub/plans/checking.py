@@ -13,7 +13,7 @@ from hub.plans.checks.frame import Frame
 from hub.plans.checks.items import Flown, read_item
 from hub.plans.checks.journeys import mark_areas, mark_empty, mark_flights, mark_overlaps
 from hub.plans.checks.texts import line, plain
-from hub.plans.checks.times import read_date
+from hub.plans.checks.times import dates_in_words, in_words, read_date
 from hub.plans.model import Draft, DraftDay, Ground, Mark, Plan, PlanDay, PlanRequest
 
 ALONE = Draft(title="", summary="", packing=[], tips=[], days=[])
@@ -31,14 +31,14 @@ def check(draft: Draft, request: PlanRequest, ground: Ground, *, planner: str = 
     place = line(ground.place) or line(request.destination)
     return Plan(
         title=line(draft.title) or place,
-        summary=plain(draft.summary),
+        summary=plain(dates_in_words(draft.summary, request.language)),
         destination=place,
         country=ground.country,
         zone=ground.zone,
         days=days,
         budget=budget,
         packing=_lines(draft.packing),
-        tips=_lines(draft.tips),
+        tips=_lines(dates_in_words(tip, request.language) for tip in draft.tips),
         marks=[*marks, *money_marks(budget, frame), *flight_marks(items, frame)],
         planner=line(planner),
     )
@@ -122,7 +122,7 @@ def _by_date(days: Sequence[DraftDay], frame: Frame) -> tuple[dict[date, list[Dr
         if when in frame.dates:
             found.setdefault(when, []).append(day)
         else:
-            said = f"A day on {when} is outside the trip" if when else "A day without a readable date"
+            said = f"A day on {in_words(when)} is outside the trip" if when else "A day without a readable date"
             marks.append(Mark(code="date_outside", message=f"{said} was left out."))
     return found, marks
 

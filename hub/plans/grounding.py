@@ -16,6 +16,7 @@ from hub.flights.model import FlightOffer, FlightQuery, Segment, Slice
 from hub.locations import Location, Locations, Match, country_name
 from hub.plans import almanac, gazetteer
 from hub.plans.checks.frame import legs
+from hub.plans.checks.times import in_words
 from hub.plans.gazetteer import City
 from hub.plans.model import Activity, Ground, PlanRequest
 from hub.resilience.deadline import within
@@ -249,18 +250,18 @@ def facts(place: Place, request: PlanRequest) -> list[str]:
     """What one has to know, each a sentence."""
     zone = ZoneInfo(place.zone)
     found = [
-        f"{request.start} is a {request.start:%A} and {request.end} a {request.end:%A}.",
+        f"The journey begins on {in_words(request.start)} and ends on {in_words(request.end)}.",
         f"Local time is {place.zone}, UTC{almanac.offset_of(zone, request.start)}.",
     ]
     for day, change in almanac.clock_changes(zone, request.start, request.end):
         way, hours = ("forward", change) if change.total_seconds() > 0 else ("back", -change)
-        found.append(f"The clocks go {way} by {hours.seconds // 60} minutes on {day}.")
+        found.append(f"The clocks go {way} by {hours.seconds // 60} minutes on {in_words(day)}.")
     light = almanac.sun(request.start, place.latitude, place.longitude)
     if light is not None:
         rises, sets = (one.astimezone(zone) for one in light)
-        found.append(f"On {request.start} the sun rises at {rises:%H:%M} and sets at {sets:%H:%M}.")
+        found.append(f"On {in_words(request.start)} the sun rises at {rises:%H:%M} and sets at {sets:%H:%M}.")
     else:
-        found.append(f"On {request.start} the sun does not both rise and set here.")
+        found.append(f"On {in_words(request.start)} the sun does not both rise and set here.")
     return [*found, *_customs(place), *_usual(place, request), gazetteer.INDICATIVE]
 
 

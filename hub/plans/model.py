@@ -105,8 +105,22 @@ class Amount(BaseModel):
         return Money(self.amount, self.currency)
 
 
+class FlightSegment(BaseModel):
+    """One flight from take-off to landing, as the offer has it: `TP 1351`. Times with the offset of each airport."""
+
+    number: str
+    carrier: str
+    origin: str
+    destination: str
+    departs_at: datetime
+    arrives_at: datetime
+
+
 class PlanItem(BaseModel):
-    """`id` is stable through edits: `d1-3`. Times with offset. `cost` None is unknown, not free."""
+    """`id` is stable through edits: `d1-3`. Times with offset. `cost` None is unknown, not free.
+
+    `flights` names each flight of an item of kind flight; one more than there are stops.
+    """
 
     id: str
     start: datetime
@@ -117,6 +131,7 @@ class PlanItem(BaseModel):
     cost: Amount | None = None
     offer_id: str | None = None
     activity_id: str | None = None
+    flights: list[FlightSegment] = []
     marks: list[Mark] = []
 
 

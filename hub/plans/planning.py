@@ -22,7 +22,7 @@ from hub.plans.built_in import BuiltIn
 from hub.plans.checking import carry, check, codes, failing, problems, weight
 from hub.plans.checks.costs import excess
 from hub.plans.checks.frame import dates_of
-from hub.plans.checks.times import read_date
+from hub.plans.checks.times import in_words, read_date
 from hub.plans.drafting import draft_day, draft_of
 from hub.plans.model import Draft, DraftDay, Ground, Kind, Plan, PlanDay, PlanRequest
 from hub.plans.reading import PlanReader, read_days, read_draft
@@ -265,7 +265,7 @@ async def _mended(work: _Work, dates: Sequence[date]) -> AsyncGenerator[Step, No
         if not wrong or work.by.completions is None:
             return
         days = [day for day, _ in wrong]
-        yield Asking(days, [f"{day}: {text}" for day, texts in wrong for text in texts])
+        yield Asking(days, [f"{in_words(day)}: {text}" for day, texts in wrong for text in texts])
         try:
             async with aclosing(_answer(work, work.again(days, plan), _repairing(work))) as events:
                 async for _event in events:

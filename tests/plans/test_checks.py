@@ -12,6 +12,7 @@ from hub.plans.checking import check, check_day, codes, failing, problems, weigh
 from hub.plans.checks.texts import plain
 from hub.plans.checks.times import exists, moment, read_date, read_time
 from hub.plans.drafting import draft_of
+from hub.plans.faces.words import details
 from hub.plans.model import DraftDay, DraftItem, Kind
 from tests.plans.scenes import GROUND, back, day, draft, good, ground, item, offer, out, request, with_day
 
@@ -311,3 +312,47 @@ def test_text_that_is_made_to_take_long_does_not(text):
     started = time.perf_counter()
     plain(text)
     assert time.perf_counter() - started < 1
+
+
+def test_each_flight_is_named_with_its_carrier_number_times_and_stops():
+    plan = check(good(), REQUEST, GROUND)
+    there, home = (item for day in plan.days for item in day.items if item.kind is Kind.FLIGHT)
+    (flight,) = there.flights
+    assert (flight.carrier, flight.number, flight.origin, flight.destination) == ("TP", "TP 123", "LHR", "LIS")
+    assert (flight.departs_at, flight.arrives_at) == (there.start, there.end)
+    assert details(there) == "TP 123, LHR 07:10 to LIS 09:55, nonstop."
+    assert details(home) == "TP 123, LIS 19:00 to LHR 21:45, nonstop."
+
+
+def test_a_change_of_planes_and_an_arrival_on_the_next_day_are_said():
+    two = offer()
+    first = two.slices[0].segments[0]
+    late = first.arrives_at + timedelta(hours=15)
+    second = replace(first, origin="MAD", flight_number="9", departs_at=late, arrives_at=late + timedelta(hours=1))
+    segments = (replace(first, destination="MAD"), second)
+    changed = replace(two, slices=(replace(two.slices[0], segments=segments), two.slices[1]))
+    plan = check(good(), REQUEST, replace(GROUND, offers=(changed,)))
+    (there, *_) = (item for item in plan.days[0].items if item.kind is Kind.FLIGHT)
+    assert details(there) == "TP 123, LHR 07:10 to MAD 09:55; TP 9, MAD 00:55 (+1) to LIS 01:55 (+1), 1 stop."
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "The museum is closed on Tuesday, 1 December 2026."), ("de", "Dienstag, 1. Dezember 2026"),
+        ("pt-BR", "terça-feira, 1 de dezembro de 2026"), ("xx", "Tuesday, 1 December 2026"),
+    ],
+)  # fmt: skip
+def test_dates_in_tips_are_in_words(language, said):
+    tips = ["The museum is closed on 2026-12-01.", "Call 2026-99-99 or A-2026-12-01."]
+    plan = check(good(tips=tips), replace(REQUEST, language=language), GROUND)
+    assert said in plan.tips[0]
+    assert plan.tips[1] == tips[1]
+
+
+def test_flights_beyond_the_budget_are_marked_and_the_plan_is_not_feasible():
+    walk = draft(*(day(f"2026-12-0{n}", item(f"2026-12-0{n} 10:00-11:00")) for n in (1, 2, 3)))
+    poor = check(walk, replace(REQUEST, budget=Money(10000, "EUR")), GROUND)
+    assert [mark.code for mark in poor.marks] == ["flights_over_budget"]
+    assert not poor.feasible
+    assert check(walk, replace(REQUEST, budget=Money(90000, "EUR")), GROUND).marks == []

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from hub.core.errors import FieldError, Invalid, ProviderTransient
+from hub.core.money import Money
 from hub.flights.service import SearchFailed
 from hub.flights.snapshot import public_offer
 from hub.locations import Locations
@@ -164,6 +165,25 @@ def test_the_handful_is_the_best_and_has_the_cheapest():
     assert handful([replace(offers[0], slices=offers[0].slices[:1])], request()) == []
 
 
+def long_way(number, total, hours):
+    """There in so many hours, and back as always."""
+    quick = offer(number, total)
+    there = replace(quick.slices[0], duration_s=hours * 3600)
+    return replace(quick, slices=(there, quick.slices[1]))
+
+
+def test_a_day_on_the_way_is_not_sold_for_two_euros():
+    slow, quick = long_way(1, 10000, 17), offer(2, 10200)
+    assert handful([slow, quick], request()) == [quick]
+    assert handful([slow, offer(2, 30000)], request())[0] == slow
+    assert handful([long_way(1, 10000, 4), quick], request()) == [long_way(1, 10000, 4), quick]
+
+
+def test_the_slow_way_stays_where_the_budget_holds_nothing_else():
+    slow, quick = long_way(1, 10000, 17), offer(2, 10200)
+    assert handful([slow, quick], request(budget=Money(10100, "EUR"))) == [slow, quick]
+
+
 class Tours:
     name = "tours"
 
@@ -186,7 +206,8 @@ async def test_what_one_has_to_know_is_there(ground_of):
     spring = request(destination="Paris", start=date(2026, 3, 28), end=date(2026, 3, 30), origin=None)
     facts = " ".join((await ground_of(spring)).facts)
     for text in (
-        "2026-03-28 is a Saturday", "Europe/Paris, UTC+01:00", "go forward by 60 minutes on 2026-03-29",
+        "begins on Saturday, 28 March 2026", "Europe/Paris, UTC+01:00",
+        "go forward by 60 minutes on Sunday, 29 March 2026",
         "One pays in EUR", "type C and E", "number is 112", "look before you go", "Lunch: about 17.00 EUR a person",
     ):  # fmt: skip
         assert text in facts

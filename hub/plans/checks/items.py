@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from hub.core.money import Money
+from hub.flights.model import Segment
 from hub.plans.checks.costs import estimate, priced
 from hub.plans.checks.frame import Frame, Leg, legs
 from hub.plans.checks.texts import line, plain
-from hub.plans.checks.times import exists, local, moment, read_time, span
-from hub.plans.model import Activity, Amount, DraftItem, Kind, Mark, PlanItem
+from hub.plans.checks.times import exists, fixed, in_words, local, moment, read_time, span
+from hub.plans.model import Activity, Amount, DraftItem, FlightSegment, Kind, Mark, PlanItem
 
 LONGEST_VISIT = timedelta(hours=18)
 """Of anything but a flight or a stay."""
@@ -37,7 +38,9 @@ def read_item(draft: DraftItem, day: date, frame: Frame, flown: Flown) -> PlanIt
     leg = _leg(draft, frame, flown, marks)
     if leg is not None:
         if leg.date != day:
-            marks.append(Mark(code="date_outside", message=f"The flight leaves on {leg.date}, not on this day."))
+            marks.append(
+                Mark(code="date_outside", message=f"The flight leaves on {in_words(leg.date)}, not on this day.")
+            )
         return _flight(draft, leg, frame, flown, marks)
     activity = _activity(draft, frame, marks)
     start, end = _times(draft, day, frame, marks)
@@ -85,7 +88,19 @@ def _flight(draft: DraftItem, leg: Leg, frame: Frame, flown: Flown, marks: list[
         note=plain(draft.note),
         cost=cost,
         offer_id=leg.offer.id,
+        flights=[_segment(segment) for segment in leg.offer.slices[leg.number].segments],
         marks=marks,
+    )
+
+
+def _segment(segment: Segment) -> FlightSegment:
+    return FlightSegment(
+        number=f"{segment.carrier} {segment.flight_number}",
+        carrier=segment.carrier,
+        origin=segment.origin,
+        destination=segment.destination,
+        departs_at=fixed(segment.departs_at),
+        arrives_at=fixed(segment.arrives_at),
     )
 
 
@@ -126,7 +141,9 @@ def _times(draft: DraftItem, day: date, frame: Frame, marks: list[Mark]) -> tupl
     elif draft.kind is not Kind.STAY and ends - begins > LONGEST_VISIT:
         marks.append(Mark(code="backwards", message=f"It takes {(ends - begins) // timedelta(hours=1)} hours."))
     if start.date() != day:
-        marks.append(Mark(code="date_outside", message=f"It is at {start:%Y-%m-%d %H:%M}, not on this day."))
+        marks.append(
+            Mark(code="date_outside", message=f"It is on {in_words(start.date())} at {start:%H:%M}, not on this day.")
+        )
     return begins, ends
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from hub.plans.checks.frame import Frame, Leg, legs
 from hub.plans.checks.texts import line
-from hub.plans.checks.times import moment
+from hub.plans.checks.times import in_words, moment
 from hub.plans.model import Activity, Kind, Mark, PlanDay, PlanItem
 
 LANDED = timedelta(minutes=45)
@@ -91,7 +91,8 @@ def _too_early(item: PlanItem, leg: Leg) -> str | None:
     ready = leg.arrives if item.kind is Kind.STAY else leg.arrives + LANDED
     if item.start >= ready:
         return None
-    return f"The flight lands only at {leg.arrives:%Y-%m-%d %H:%M}, and the airport takes its time."
+    landing = f"{in_words(leg.arrives.date())} at {leg.arrives:%H:%M}"
+    return f"The flight lands only on {landing}, and the airport takes its time."
 
 
 def _too_late(item: PlanItem, leg: Leg) -> str | None:
@@ -99,7 +100,9 @@ def _too_late(item: PlanItem, leg: Leg) -> str | None:
         return None
     leave = leg.departs if item.kind is Kind.STAY else leg.departs - LEAVING
     return (
-        None if item.end <= leave else f"The flight leaves at {leg.departs:%Y-%m-%d %H:%M}: be there two hours before."
+        None
+        if item.end <= leave
+        else f"The flight leaves on {in_words(leg.departs.date())} at {leg.departs:%H:%M}: be there two hours before."
     )
 
 

@@ -5,7 +5,11 @@ across a change of the clocks (with one zone on both sides Python compares what 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+
 _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?")
+_DATE_IN_TEXT = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -26,6 +30,27 @@ def read_time(text: str) -> datetime | None:
         return datetime.fromisoformat(f"{found[1]}T{found[2]}")
     except ValueError:
         return None
+
+
+def in_words(day: date, language: str = "en") -> str:
+    """`Tuesday, 1 December 2026`, in the language of the traveler; English where it is unknown."""
+    try:
+        locale = Locale.parse(language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        locale = Locale.parse("en")
+    if locale.language == "en":
+        return f"{day:%A}, {day.day} {day:%B %Y}"
+    return str(format_date(day, "full", locale=locale))
+
+
+def dates_in_words(text: str, language: str = "en") -> str:
+    """The text with each `YYYY-MM-DD` that is a date in words; what is none stays."""
+
+    def worded(found: re.Match[str]) -> str:
+        day = read_date(found.group())
+        return in_words(day, language) if day is not None else found.group()
+
+    return _DATE_IN_TEXT.sub(worded, text)
 
 
 def moment(local: datetime, zone: tzinfo) -> datetime:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
-from hub.plans.faces.words import LABELS, plain, zone_of
+from hub.plans.faces.words import LABELS, details, plain, zone_of
 from hub.plans.model import Kind, Plan, PlanItem
 
 
@@ -68,7 +68,7 @@ def _add_times(event: Event, item: PlanItem, zone: ZoneInfo) -> None:
 def _description(item: PlanItem) -> str:
     cost = item.cost.money.display if item.cost is not None and item.cost.amount else ""
     marks = [f"Please check: {plain(one.message)}" for one in item.marks]
-    return "\n".join(one for one in (plain(item.note), cost, *marks) if one)
+    return "\n".join(one for one in (details(item), cost, *marks) if one)
 
 
 def _in_zone(moment: datetime, zone: ZoneInfo) -> datetime:

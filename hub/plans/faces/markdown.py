@@ -51,6 +51,8 @@ def _head(it: dict[str, Any]) -> Iterator[str]:
 def _day(day: dict[str, Any]) -> Iterator[str]:
     title = f": {escaped(day['title'])}" if day["title"] else ""
     yield f"## {day['weekday']}, {day['date']}{title}"
+    if day["made_by"]:
+        yield f"*{escaped(day['made_by'])}*"
     yield from (f"> **Please check:** {escaped(one)}" for one in day["marks"])
     if day["items"]:
         yield "\n".join(line for item in day["items"] for line in _item(item))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.core.money import Money
 from hub.plans.faces.affiliates import Affiliate
-from hub.plans.model import Kind, Mark, Plan, PlanDay, PlanItem
+from hub.plans.model import FlightSegment, Kind, Mark, Plan, PlanDay, PlanItem
 
 LABELS: dict[Kind, str] = {
     Kind.FLIGHT: "Flight",
@@ -27,6 +27,7 @@ _IN_BUDGET = {
     Kind.SIGHT: "Sights",
     Kind.TOUR: "Tours",
 }
+_DAY_MADE_BY = "This day was made by the built-in planner: the language model's did not pass the checks."
 _TURNS_TEXT_AROUND = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _JOINS = frozenset("\u200c\u200d")
 """Several scripts, and emoji, are written with them."""
@@ -124,6 +125,7 @@ def _day(plan: Plan, number: int, day: PlanDay) -> dict[str, Any]:
         "short": f"{day.date:%a} {day.date.day} {day.date:%b}",
         "date": day_of(day.date),
         "title": plain(day.title),
+        "made_by": _DAY_MADE_BY if day.planner == "built-in" else "",
         "marks": _marks(day.marks),
         "items": [_item(plan, day.date, one) for one in day.items],
     }
@@ -143,11 +145,40 @@ def _item(plan: Plan, today: date, item: PlanItem) -> dict[str, Any]:
         "end_zone": _elsewhere(plan, end),
         "later": _later(today, end),
         "place": plain(item.place),
-        "note": plain(item.note),
+        "note": details(item),
         "cost": item.cost.money.display if item.cost is not None and item.cost.amount else None,
         "free": item.cost is not None and item.cost.amount == 0,
         "marks": _marks(item.marks),
     }
+
+
+def details(item: PlanItem) -> str:
+    """What there is to say of it: the flights by number, airports and times, and the note."""
+    return " ".join(text for text in (_flights(item), plain(item.note)) if text)
+
+
+def _flights(item: PlanItem) -> str:
+    """`TP 1351, LHR 07:10 to LIS 09:55, nonstop.`"""
+    if not item.flights:
+        return ""
+    first = item.flights[0].departs_at.date()
+    legs = [f"{plain(flight.number)}, {_from_to(flight, first)}" for flight in item.flights]
+    stops = len(item.flights) - 1
+    said = "nonstop" if not stops else "1 stop" if stops == 1 else f"{stops} stops"
+    return f"{'; '.join(legs)}, {said}."
+
+
+def _from_to(flight: FlightSegment, first: date) -> str:
+    departs, arrives = (
+        f"{airport} {at:%H:%M}{_days_later(at, first)}"
+        for airport, at in ((flight.origin, flight.departs_at), (flight.destination, flight.arrives_at))
+    )
+    return f"{departs} to {arrives}"
+
+
+def _days_later(at: datetime, first: date) -> str:
+    days = (at.date() - first).days
+    return f" (+{days})" if days > 0 else ""
 
 
 def _at(plan: Plan, moment: datetime) -> datetime:
