@@ -28,7 +28,8 @@ from hub.plans.kept import Event, Kept
 from hub.plans.pump import pumped
 from hub.plans.service import Plans
 from routes.gate import Authenticate
-from routes.plan_views import PlanIn, PlanOut
+from routes.plan_requests import PlanIn
+from routes.plan_views import PlanOut
 from routes.plans import PlanRoutes, gone
 from routes.request import TRAVELLER, Call, get, post
 from routes.stream_limit import StreamLimit

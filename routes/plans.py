@@ -11,11 +11,10 @@ from hub.plans.desk import PlanDesk
 from hub.plans.faces import filename
 from hub.plans.kept import Shown
 from hub.plans.ports import Faces
+from routes.plan_requests import PlanEdit, PlanIn, VisibilityIn, WishIn
 from routes.plan_views import (
     MakingOut,
-    PlanEdit,
     PlanFlightsOut,
-    PlanIn,
     PlanLine,
     PlanOut,
     PlanQuery,
@@ -26,8 +25,6 @@ from routes.plan_views import (
     TokenQuery,
     VersionOut,
     VersionWhole,
-    VisibilityIn,
-    WishIn,
 )
 from routes.request import ANYONE, OPTIONAL, TRAVELLER, Call, Reply, delete, get, post, put
 from routes.views import Page, PageQuery

@@ -76,6 +76,32 @@ async def test_what_cannot_be_planned_is_refused_with_its_place(door: Door, chan
         assert (status, [one["pointer"] for one in problem["errors"]]) == (422, [pointer]), path
 
 
+@pytest.mark.parametrize(
+    ("budget", "amount"), [(1500, 150000), (1500.5, 150050), ({"amount": 150050, "currency": "EUR"}, 150050)]
+)
+async def test_a_flat_request_is_understood(door: Door, budget: Any, amount: int):
+    flat = {"destination": "Lisbon", "start": TRIP["start_date"], "end": TRIP["end_date"], "budget": budget,
+            "currency": "EUR", "adults": 2, "children": 1}  # fmt: skip
+    made = await door.good("POST", "/api/plan", flat)
+    assert [one["date"] for one in (made["plan"]["days"][0], made["plan"]["days"][-1])] == [flat["start"], flat["end"]]
+    assert (made["plan"]["budget"]["limit"], made["plan"]["budget"]["currency"]) == (amount, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"start": "soon"}, "/start"), ({"start": None}, "/start_date"), ({"end": None}, "/end_date"),
+        ({"start_date": "2031-01-01"}, "/start"), ({"budget": 10.001}, "/budget"), ({"budget": "1500"}, "/budget"),
+        ({"budget": -1}, "/budget"), ({"budget": 1500, "currency": "XXX"}, "/currency"),
+        ({"budget": 1500.5, "currency": "JPY"}, "/budget"),
+    ],
+)  # fmt: skip
+async def test_a_flat_request_that_is_wrong_is_refused_with_its_place(door: Door, change: dict[str, Any], pointer: str):
+    flat = {"destination": "Lisbon", "start": TRIP["start_date"], "end": TRIP["end_date"], "currency": "EUR"}
+    status, problem = await door.call("POST", "/api/plan", {**flat, **change})
+    assert (status, {one["pointer"] for one in problem["errors"]}) == (422, {pointer})
+
+
 async def test_nobody_unknown_has_plans_made(door: Door):
     for path in ("/api/plan", "/api/plan/stream"):
         assert (await door.call("POST", path, TRIP, who=""))[0] == 401
