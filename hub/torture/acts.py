@@ -192,11 +192,27 @@ class Acts:
         intent = self._intent(self._party(event))
         if intent is not None:
             charge = refunds.charge_of(self._stripe, intent)
-            self._disputes[event.facts["who"]] = disputes.open_for(self._stripe, charge, "fraudulent")
+            inquiry = event.facts.get("inquiry", False)
+            self._disputes[event.facts["who"]] = disputes.open_for(self._stripe, charge, "fraudulent", inquiry=inquiry)
+
+    async def _escalate(self, event: Event) -> None:
+        if (dispute := self._disputes.get(event.facts["who"])) is not None:
+            disputes.escalate(self._stripe, dispute)
+
+    async def _reopen(self, event: Event) -> None:
+        """The bank decides anew."""
+        if (dispute := self._disputes.get(event.facts["who"])) is not None:
+            disputes.reopen(self._stripe, dispute)
 
     async def _decide(self, event: Event) -> None:
         if (dispute := self._disputes.get(event.facts["who"])) is not None:
             disputes.close(self._stripe, dispute, event.facts["outcome"])
+
+    async def _capture(self, event: Event) -> None:
+        """A person at the dashboard takes a part of what is held."""
+        intent = self._intent(self._party(event))
+        if intent is not None and intent["status"] == "requires_capture":
+            settling.take(self._stripe, intent, max(1, int(intent["amount"] * event.facts["share"])))
 
     async def _expire(self, event: Event) -> None:
         intent = self._intent(self._party(event))

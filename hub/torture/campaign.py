@@ -60,7 +60,8 @@ TROUBLES = (
     *(f"webhook {fate}" for fate in ("lost", "late", "twice", "together", "mute", "hold")),
     *(f"fault {provider} " for provider in PROVIDERS),
     *(f" {kind}" for kind in sorted(set(HOW))),
-    *(f"event {kind}" for kind in ("challenge", "cancel", "airline", "refund", "repay", "dispute", "decide", "expire")),
+    *(f"event {kind}" for kind in ("challenge", "cancel", "airline", "refund", "repay", "expire", "capture")),
+    *(f"event {kind}" for kind in ("dispute", "escalate", "decide", "reopen")),
 )
 """Parts of the names under which things are counted."""
 ONCE_IN = 300

@@ -212,11 +212,29 @@ def _staff(dice: Dice) -> list[Event]:
 
 
 def _dispute(dice: Dice) -> list[Event]:
-    at = dice.afterwards()
-    events = [Event("dispute", at, {"who": dice.who})]
-    if dice.roll.random() < 0.7:  # noqa: PLR2004 (the rest is never decided)
-        outcome = dice.roll.choice(("won", "lost"))
-        events.append(Event("decide", at + dice.roll.uniform(0.01, HOUR), {"who": dice.who, "outcome": outcome}))
+    """Rounds of a dispute: often an inquiry first, a decision, and now and then another one after it."""
+    at, who = dice.afterwards(), {"who": dice.who}
+    inquiry = dice.roll.random() < 0.4  # noqa: PLR2004
+    events = [Event("dispute", at, who | {"inquiry": inquiry})]
+    if inquiry and dice.roll.random() < 0.7:  # noqa: PLR2004 (the rest comes to nothing)
+        at += dice.roll.uniform(0.01, HOUR)
+        events.append(Event("escalate", at, who))
+    for _ in range(dice.roll.choice((0, 1, 1, 1, 2))):  # the rest is never decided
+        at += dice.roll.uniform(0.01, HOUR)
+        events.append(Event("decide", at, who | {"outcome": dice.roll.choice(("won", "lost"))}))
+        at += dice.roll.uniform(0.01, HOUR)
+        events.append(Event(dice.roll.choice(("reopen", "reopen", "dispute")), at, who))
+    return events + _unheard(dice)
+
+
+def _part(dice: Dice) -> list[Event]:
+    """Somebody takes a part of what is held, in the dashboard; often while the supplier keeps the booking waiting."""
+    at = dice.moment()
+    events = [Event("capture", at, {"who": dice.who, "share": dice.roll.choice((0.2, 0.7, 0.9))})]
+    if dice.paid and dice.roll.random() < 0.8:  # noqa: PLR2004
+        provider, method, path = dice.roll.choice((FAULTS[0], FAULTS[8]))
+        busy = {"provider": provider, "method": method, "path": path, "kind": "status", "status": 503, "times": 12}
+        events.append(Event("fault", min(dice.paid) - 0.01, busy | {"after_effect": False}))
     return events + _unheard(dice)
 
 
@@ -252,6 +270,6 @@ def _schedule(dice: Dice) -> list[Event]:
 
 Draw = Callable[[Dice], list[Event]]
 _TROUBLES: tuple[Draw, ...] = (
-    _fault, _script, _cancel, _airline, _dashboard, _staff, _dispute, _expire, _webhook, _blow, _schedule,
+    _fault, _script, _cancel, _airline, _dashboard, _staff, _dispute, _expire, _webhook, _blow, _schedule, _part,
 )  # fmt: skip
-_WEIGHTS = (30, 8, 10, 7, 6, 5, 5, 3, 18, 22, 6)
+_WEIGHTS = (30, 8, 10, 7, 6, 5, 6, 3, 18, 22, 6, 4)

@@ -13,11 +13,12 @@ from hub.bookings import Bookings, Fulfilment
 from hub.bookings.store import Store
 from hub.core.inbox import Inbox
 from hub.messaging import Outbox
-from hub.payments import Ledger, Settlement
+from hub.payments import Ledger, Payment, Settlement
+from hub.payments.disputes import Disputes
 from hub.reconcile import Reconciliation
 from hub.torture.campaign import Player
 from hub.torture.plan import Event, drawn
-from tests.torture.stories import book, pay, story, twice
+from tests.torture.stories import book, fault, pay, story, twice
 
 MOST = 400
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -157,3 +158,28 @@ def test_it_bites_where_deliveries_are_not_told_apart(torture: Player, monkeypat
     every_delivery_is_a_new_event(monkeypatch)
     report = story(torture, twice(), book(), pay(2), Event("airline", 60.0, {"who": 0, "status": "delayed"}))
     assert "Of each message there is one" in [one.rule for one in report.breaches]
+
+
+def test_it_bites_where_a_part_pays_for_the_whole(torture: Player, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Payment, "is_covered", property(lambda _: True))
+    silent = fault("stripe", "POST", "/v1/payment_intents/*/capture", "status", status=503, times=40)
+    part = Event("capture", 20.0, {"who": 0, "share": 0.3})
+    report = story(torture, silent, book(), pay(2), part)
+    assert "What is captured is what the booking costs" in [breach.rule for breach in report.breaches]
+
+
+def test_it_bites_where_a_decided_dispute_stays_decided(torture: Player, monkeypatch: pytest.MonkeyPatch):
+    record = Disputes.record
+
+    async def record_once(self: Disputes, tx: Any, payment: Any, captured: int, seen: Any) -> None:
+        row = await tx.fetchrow("select status from disputes where provider_dispute_id = $1", seen.id)
+        if row is None or row["status"] not in {"won", "lost"}:
+            await record(self, tx, payment, captured, seen)
+
+    monkeypatch.setattr(Disputes, "record", record_once)
+    who = {"who": 0}
+    rounds = (
+        Event("dispute", 100.0, who), Event("decide", 900.0, who | {"outcome": "won"}), Event("reopen", 2000.0, who),
+    )  # fmt: skip
+    report = story(torture, book(), pay(2), *rounds)
+    assert "What a bank has taken back is on record" in [breach.rule for breach in report.breaches]

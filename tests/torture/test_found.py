@@ -1,5 +1,7 @@
 """What has been found by chance, each as the smallest story that showed it."""
 
+from dataclasses import replace
+
 import pytest
 
 from hub.torture.campaign import Player
@@ -7,9 +9,13 @@ from hub.torture.plan import Event
 from tests.torture.stories import book, fault, pay, story
 
 
+def silent(at: float) -> Event:
+    """From then on the supplier does not say whether the flights are still there."""
+    return replace(fault("kiwi", "GET", "/v2/booking/check_flights", "status", status=503, times=50), at=at)
+
+
 def test_a_hold_that_lapses_before_the_order_ends_the_booking(torture: Player):
-    silent = fault("kiwi", "GET", "/v2/booking/check_flights", "status", status=503, times=50)
-    report = story(torture, silent, book(), pay(2), Event("expire", 10.0, {"who": 0}))
+    report = story(torture, book(), silent(1.5), pay(2), Event("expire", 10.0, {"who": 0}))
     assert (report.breaches, report.ends) == ([], ["expired/released"])
 
 
@@ -57,3 +63,32 @@ def test_a_refund_that_cannot_be_carried_out_yet_is_not_asked_for_all_the_time(t
     silent = fault("stripe", "POST", "/v1/refunds", "status", status=503, times=12)
     report = story(torture, silent, book(), pay(2), Event("cancel", 30.0, {"who": 0}))
     assert (report.breaches, report.ends) == ([], ["cancelled/refunded/attention"])
+
+
+def part(at: float, share: float) -> Event:
+    """Somebody takes a part of the hold in the dashboard."""
+    return Event("capture", at, {"who": 0, "share": share})
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_a_part_captured_before_the_order_is_given_back_and_nothing_is_ordered(torture: Player, share: float):
+    report = story(torture, book(), silent(1.5), pay(2), part(10.0, share))
+    assert (report.breaches, report.ends) == ([], ["expired/refunded/attention"])
+
+
+def test_a_part_captured_after_the_order_confirms_nothing(torture: Player):
+    silent = fault("stripe", "POST", "/v1/payment_intents/*/capture", "status", status=503, times=40)
+    report = story(torture, silent, book(), pay(2), part(20.0, 0.3))
+    assert (report.breaches, report.ends) == ([], ["ordered/partially_captured/attention"])
+
+
+@pytest.mark.parametrize("deaf", [(), (Event("mute", None, {"provider": "stripe"}),)], ids=["heard", "deaf"])
+def test_the_books_follow_a_dispute_through_its_rounds(torture: Player, deaf: tuple[Event, ...]):
+    who = {"who": 0}
+    rounds = (
+        Event("dispute", 100.0, who | {"inquiry": True}), Event("escalate", 200.0, who),
+        Event("decide", 900.0, who | {"outcome": "won"}), Event("reopen", 2000.0, who),
+        Event("decide", 9000.0, who | {"outcome": "lost"}),
+    )  # fmt: skip
+    report = story(torture, *deaf, book(), pay(2), *rounds)
+    assert (report.breaches, report.ends) == ([], ["confirmed/paid/attention"])
