@@ -1,6 +1,6 @@
 """From decorated methods to aiohttp routes and an OpenAPI document."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -22,7 +22,26 @@ class Serves(Protocol):
 _ABOUT = """Search, book and pay for journeys.
 
 Money is in minor units (29999 is 299.99 USD, and 29999 JPY). Times carry their offset. camelCase is understood in
-requests, answers are in snake_case. Errors are `application/problem+json`; their `code` is stable."""
+requests, answers are in snake_case. An unknown query parameter or field of a body is a 422 with a suggestion. A text
+without a limit of its own has at most 50,000 characters. Errors are `application/problem+json`; their `code` is stable,
+and `GET /api/errors` lists all codes."""
+_TAGS: Mapping[str, str] = {
+    "account": "Sessions and the second factor of a traveler.",
+    "ai": "The chain of language models on OpenAI's wire.",
+    "auth": "Registration, sign-in, confirmation and passwords of travelers.",
+    "bookings": "Flights that were booked, and their papers.",
+    "customers": "Profile, addresses, preferences and points of a traveler.",
+    "documents": "Receipts, invoices and credit notes.",
+    "flights": "Search, check and book flights of all suppliers.",
+    "locations": "Airports, cities and countries.",
+    "money": "Payments, refunds and review items, for staff.",
+    "payments": "Paying for a booking.",
+    "plans": "Trip plans: making, changing, sharing.",
+    "privacy": "Export and erasure of personal data.",
+    "reconciliation": "Differences between the books and the providers.",
+    "staff": "Travelers and staff accounts, for staff.",
+    "system": "About this API.",
+}
 
 
 class Api:
@@ -56,7 +75,9 @@ class Api:
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of what has been added so far."""
         shown = [one.described() for one in self._endpoints if not one.operation.hidden]
-        return document(title=self._title, version=self._version, description=self._description, endpoints=shown)
+        return document(
+            title=self._title, version=self._version, description=self._description, endpoints=shown, tags=_TAGS
+        )
 
     def openapi_json(self) -> bytes:
         """The document as JSON, made once."""

@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import quote, unquote
 from uuid import UUID
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from hub.core.errors import BadRequest, TooLarge
 from hub.plans.attachments import LARGEST, Attachment, Attachments
@@ -51,11 +51,17 @@ class AttachmentQuery(ApiModel):
     t: str | None = Field(default=None, max_length=200, description="the plan's share token")
 
 
+class UploadIn(ApiModel):
+    """The form of an upload. Other fields of the form are skipped."""
+
+    file: Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+
 class AttachmentRoutes:
     def __init__(self, attachments: Attachments) -> None:
         self._attachments = attachments
 
-    @post("/api/plan/{plan_id}/attachments", status=201, who=TRAVELLER, deadline=UPLOAD, tags=TAGS)
+    @post("/api/plan/{plan_id}/attachments", status=201, who=TRAVELLER, deadline=UPLOAD, sends=UploadIn, tags=TAGS)
     async def add(self, call: Call, plan_id: UUID) -> AttachmentOut:
         """Put a picture or a PDF beside your plan: `multipart/form-data` with one `file` of at most 10 MiB.
 
@@ -74,7 +80,10 @@ class AttachmentRoutes:
         found = await self._attachments.list(call.caller, plan_id, token=query.t)
         return AttachmentsOut(items=[AttachmentOut.of(one) for one in found])
 
-    @get("/api/plan/{plan_id}/attachments/{attachment_id}", who=OPTIONAL, tags=TAGS, reply_type="*/*")
+    @get(
+        "/api/plan/{plan_id}/attachments/{attachment_id}", who=OPTIONAL, tags=TAGS,
+        reply_type="application/pdf", also_as=("image/jpeg", "image/png", "image/webp"),
+    )  # fmt: skip
     async def read(self, call: Call, plan_id: UUID, attachment_id: UUID, query: AttachmentQuery) -> Reply:
         """The file, to be saved."""
         found, content = await self._attachments.read(call.caller, plan_id, attachment_id, token=query.t)

@@ -10,6 +10,8 @@ from hub.bookings.calendar import itinerary_ics
 from hub.core.errors import NotFound
 from hub.flights import Traveller
 from hub.story import Chapter, Stories
+from routes.documented import Documented
+from routes.flights import OfferOut
 from routes.request import OWN_MONEY, TRAVELLER, ApiModel, Call, Reply, delete, get, patch, post
 from routes.views import Country, Email, LastFailureOut, MoneyOut, Page, PageQuery, PersonName, Phone
 
@@ -125,7 +127,7 @@ class BookingOut(ApiModel):
     supplier_reference: str | None
     airline_references: list[AirlineReferenceOut] = Field(description="one for each ticket, once it has been issued")
     baggage: list[BaggageOut] = Field(description="of each traveler, once it has been ordered")
-    itinerary: dict[str, Any] = Field(description="the offer as it was booked")
+    itinerary: Annotated[dict[str, Any], Documented(OfferOut)] = Field(description="the offer as it was booked")
     travelers: list[TravelerOut]
     contact: ContactOut
     notes: str | None
@@ -221,7 +223,7 @@ class BookingRoutes:
         """All that happened: calls, webhooks, changes of state, messages, staff acts, in causal order."""
         return StoryOut(booking_id=booking_id, chapters=await self._stories.of(call.who, booking_id))
 
-    @get("/api/bookings/{booking_id}/calendar.ics", who=TRAVELLER, tags=TAGS)
+    @get("/api/bookings/{booking_id}/calendar.ics", who=TRAVELLER, reply_type="text/calendar", tags=TAGS)
     async def calendar(self, call: Call, booking_id: UUID) -> Reply:
         """The flights as a calendar file."""
         booking = await self._bookings.show(call.who, booking_id)

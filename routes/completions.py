@@ -51,7 +51,7 @@ class UsageLine(ApiModel):
     reserved: int
 
 
-class UsageOut(ApiModel):
+class SpendReportOut(ApiModel):
     """`limits` are of a day, a plan's of its life; `today` is everybody's."""
 
     currency: str
@@ -108,7 +108,7 @@ class CompletionRoutes:
         names = dict.fromkeys((DEFAULT, *(route.model for route in self._completions.menu.of(None))))
         return [{"id": name, "object": "model", "created": 0, "owned_by": "travel-hub"} for name in names]
 
-    @get("/api/admin/ai/usage", who=READ_MONEY, tags=TAGS, reply=UsageOut)
+    @get("/api/admin/ai/usage", who=READ_MONEY, tags=TAGS, reply=SpendReportOut)
     async def usage(self, call: Call, query: UsageQuery) -> Reply:
         """What language models have cost, against the budgets."""
         since, until = days(query.from_, query.to, self._ids.clock.now().date())

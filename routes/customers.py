@@ -37,7 +37,7 @@ def _small(value: dict[str, Any]) -> dict[str, Any]:
 Line = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Postcode = Annotated[str, StringConstraints(min_length=1, max_length=16)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$"), Field(examples=["en-GB"])]
-Airport = Annotated[str, BeforeValidator(_upper), StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["LHR"])]
+Airport = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["LHR"]), BeforeValidator(_upper)]
 Kind = Literal["home", "work", "billing", "other"]
 
 

@@ -11,7 +11,9 @@ from routes.views import MoneyOut, Page, PageQuery
 TAGS = ("documents",)
 PDF = "application/pdf"
 
-Number = Annotated[str, StringConstraints(pattern=r"^(TEST-)?(CN-|RV-)?\d{4}-\d{6,9}$")]
+Number = Annotated[
+    str, StringConstraints(pattern=r"^(TEST-)?(CN-|RV-)?\d{4}-\d{6,9}$"), Field(examples=["2027-000042"])
+]
 
 
 class InvoiceOut(ApiModel):

@@ -113,7 +113,8 @@ class Endpoint:
         """For the OpenAPI document."""
         operation = self.operation
         answer = operation.reply or (self.returns if _is_data(self.returns) else None)
-        empty = self.returns in (None, type(None))
+        empty = self.returns in (None, type(None)) or operation.status == 204  # noqa: PLR2004
+        body = TypeAdapter(operation.sends) if operation.sends is not None else self._body
         unknown = answer is None and operation.reply_type == "application/json"
         return openapi.Endpoint(
             method=operation.method,
@@ -124,7 +125,8 @@ class Endpoint:
             access=_ACCESS.get(operation.who.name, "signed_in"),
             idempotent=operation.idempotent,
             tags=operation.tags,
-            body=self._body,
+            body=body,
+            body_type="application/json" if operation.sends is None else operation.sends_type,
             body_required=not self._body_optional,
             query=TypeAdapter(self._query_model) if self._query_model is not None else None,
             path_parameters=self._path,
@@ -132,6 +134,7 @@ class Endpoint:
             reply_type=None if empty else ("*/*" if unknown else operation.reply_type),
             also_as=operation.also_as,
             envelope=operation.wire == "openai",
+            events=TypeAdapter(operation.events) if operation.events is not None else None,
         )
 
 

@@ -4,11 +4,12 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, RootModel, StringConstraints
 
 from hub.core.charge_limits import ChargeRefusal
 from hub.flights import Cabin, DocumentNeed, FlightOffer, FlightQuery, Flights, Requirements
 from hub.flights.snapshot import money_json
+from routes.documented import Documented
 from routes.request import ANYONE, ApiModel, Call, Reply, get, post
 from routes.views import Currency, MoneyOut
 
@@ -22,9 +23,9 @@ def _code(value: Any) -> Any:
 
 Code = Annotated[
     str,
-    BeforeValidator(_code),
     StringConstraints(pattern=r"^[A-Z]{3}$"),
     Field(description="IATA code of an airport or city", examples=["LON"]),
+    BeforeValidator(_code),
 ]
 
 
@@ -120,14 +121,43 @@ class PricingOut(ApiModel):
     )
 
 
+class QueryOut(ApiModel):
+    """The search as it was understood."""
+
+    origin: str = Field(examples=["LHR"])
+    destination: str = Field(examples=["BCN"])
+    departure_date: date
+    return_date: date | None
+    adults: int
+    children: int
+    infants: int
+    cabin: Cabin
+    currency: str = Field(examples=["EUR"])
+    max_stops: int | None
+    sort: Literal["best", "price", "duration", "departure"]
+
+
+class PlaceOut(ApiModel):
+    name: str
+    city: str
+    country: str
+    timezone: str
+
+
+class PlacesOut(RootModel[dict[str, PlaceOut]]):
+    """Airports by IATA code."""
+
+
 class SearchOut(ApiModel):
-    query: dict[str, Any]
+    query: Annotated[dict[str, Any], Documented(QueryOut)]
     fetched_at: datetime
     sandbox: bool
     sources: list[SourceOut]
     pricing: PricingOut
     offers: list[OfferOut]
-    locations: dict[str, dict[str, str]]
+    locations: Annotated[dict[str, dict[str, str]], Documented(PlacesOut)] = Field(
+        description="by IATA code, those of the offers"
+    )
 
 
 class ContactRulesOut(ApiModel):

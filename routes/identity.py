@@ -84,7 +84,7 @@ class Resend(ApiModel):
     )
 
 
-class NewPassword(ApiModel):
+class PasswordResetIn(ApiModel):
     token: Token = Field(description="from the link in the letter")
     password: Password
 
@@ -205,7 +205,7 @@ class IdentityRoutes:
         return Sent()
 
     @_both(post, "reset-password", status=204, who=ANYONE, limit="auth")
-    async def reset_password(self, call: Call, body: NewPassword) -> Reply:
+    async def reset_password(self, call: Call, body: PasswordResetIn) -> Reply:
         """Set a new password with the token of the letter. Every session ends."""
         device = await self._accounts.reset_password(
             body.token, body.password, device=call.device, registration=call.registration

@@ -50,7 +50,9 @@ class StreamOptions(_Open):
 
 
 class JsonSchemaIn(_Open):
-    name: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] = Field(
+        examples=["answer"]
+    )
     document: dict[str, Any] | None = Field(default=None, alias="schema")
     strict: bool | None = None
 

@@ -30,7 +30,11 @@ def _local(text: str) -> str:
     return found[1]
 
 
-Local = Annotated[str, Field(max_length=40, examples=["2026-12-01T09:30"]), AfterValidator(_local)]
+Local = Annotated[
+    str,
+    Field(max_length=40, examples=["2026-12-01T09:30"], json_schema_extra={"pattern": f"^{_LOCAL.pattern}$"}),
+    AfterValidator(_local),
+]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Short = Annotated[str, StringConstraints(max_length=160)]
 Long = Annotated[str, StringConstraints(max_length=600)]

@@ -28,6 +28,7 @@ from hub.plans.kept import Event, Kept
 from hub.plans.pump import pumped
 from hub.plans.service import Plans
 from routes.gate import Authenticate
+from routes.plan_events import PlanEvent
 from routes.plan_requests import PlanIn
 from routes.plan_views import PlanOut
 from routes.plans import PlanRoutes, gone
@@ -60,7 +61,7 @@ class PlanStreamRoutes:
         self._routes = routes
         self._authenticate = authenticate
 
-    @post("/api/plan/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, tags=TAGS)
+    @post("/api/plan/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, events=PlanEvent, tags=TAGS)
     async def stream(self, call: Call, body: PlanIn) -> web.StreamResponse:
         """Plan a trip, and watch it appear day by day. Events: status, day, budget, done | error.
 
@@ -75,7 +76,7 @@ class PlanStreamRoutes:
             kept = await self._plans.open(call.who, body.wanted(check_key(key) if key is not None else None))
             return await self._send(call, kept, 0)
 
-    @get("/api/plan/{plan_id}/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, tags=TAGS)
+    @get("/api/plan/{plan_id}/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, events=PlanEvent, tags=TAGS)
     async def again(self, call: Call, plan_id: UUID) -> web.StreamResponse:
         """The stream of a plan of yours, from its beginning or after the Last-Event-ID. 204 when there is no more."""
         kept = await self._plans.find(call.who, plan_id)

@@ -12,6 +12,8 @@ from hub.plans.again import FlightsAgain
 from hub.plans.kept import Kept, Shown, Stats, Status, Usage, Version, VersionLine, Visibility
 from hub.plans.model import Plan
 from hub.plans.ports import Faces
+from routes.documented import Documented
+from routes.flights import SearchOut
 from routes.request import ApiModel
 from routes.views import MoneyOut, PageQuery
 
@@ -24,7 +26,7 @@ class AffiliateOut(ApiModel):
     disclosure: str
 
 
-class UsageOut(ApiModel):
+class PlanUsageOut(ApiModel):
     input_tokens: int
     output_tokens: int
     cost: int = Field(description="millionths of the currency's major unit")
@@ -54,7 +56,7 @@ class PlanOut(ApiModel):
     affiliates: list[AffiliateOut]
     planner: str = Field(description="who made it: a model's name, or built-in")
     model: str | None
-    usage: UsageOut | None = Field(description="of this version; for you alone")
+    usage: PlanUsageOut | None = Field(description="of this version; for you alone")
     cached: CachedOut | None
     failure: str | None
     sandbox: bool = Field(description="its offers are made up")
@@ -74,7 +76,7 @@ class PlanOut(ApiModel):
             affiliates=[AffiliateOut(label=label, url=url, disclosure=said) for label, url, said in links],
             planner=plan.planner,
             sandbox=faces.sandbox,
-            usage=UsageOut.of(shown.usage) if shown.own else None,
+            usage=PlanUsageOut.of(shown.usage) if shown.own else None,
             cached=CachedOut(at=cached, age_s=max(0, int((now - cached).total_seconds()))) if cached else None,
             **_same(kept, "id status version visibility model failure created_at updated_at"),
         )
@@ -199,7 +201,9 @@ class PlanFlightsOut(ApiModel):
     """An offer of `search`, or a cited one that stands, is booked by POST /api/bookings with its id."""
 
     cited: list[CitedOut]
-    search: dict[str, Any] = Field(description="as the answer of POST /api/flights/search")
+    search: Annotated[dict[str, Any], Documented(SearchOut)] = Field(
+        description="as the answer of POST /api/flights/search"
+    )
 
     @classmethod
     def of(cls, found: FlightsAgain) -> Self:

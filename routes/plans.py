@@ -10,6 +10,7 @@ from hub.core.clock import Clock
 from hub.plans.desk import PlanDesk
 from hub.plans.faces import filename
 from hub.plans.kept import Shown
+from hub.plans.model import Plan
 from hub.plans.ports import Faces
 from routes.plan_requests import PlanEdit, PlanIn, VisibilityIn, WishIn
 from routes.plan_views import (
@@ -52,7 +53,7 @@ class PlanRoutes:
         await self._plans.make(kept, gone=lambda: gone(call))
         return await self.whole(call, kept.id)
 
-    @get("/api/plan/{plan_id}.json", who=OPTIONAL, tags=TAGS)
+    @get("/api/plan/{plan_id}.json", who=OPTIONAL, reply=Plan, tags=TAGS)
     async def json(self, call: Call, plan_id: UUID, query: TokenQuery) -> Reply:
         """The plan alone, as it is kept."""
         shown = await self._sharing.show(call.caller, plan_id, query.t)

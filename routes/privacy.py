@@ -32,7 +32,7 @@ class Erasure(ApiModel):
     password: Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
 
 
-class ActOut(ApiModel):
+class ActivityOut(ApiModel):
     at: datetime
     what: str = Field(examples=["Signed in"])
     action: str = Field(examples=["session.started"])
@@ -77,8 +77,8 @@ class PrivacyRoutes:
         await self._privacy.erase(call.who)
 
     @get("/api/user/activity", who=OWN_ACCOUNT, tags=TAGS)
-    async def activity(self, call: Call, query: PageQuery) -> Page[ActOut]:
+    async def activity(self, call: Call, query: PageQuery) -> Page[ActivityOut]:
         """What has happened around your account, the newest first."""
         acts, total = await self._privacy.activity(call.who, page=query.page, page_size=query.page_size)
-        items = [ActOut.of(one) for one in acts]
-        return Page[ActOut](items=items, page=query.page, page_size=query.page_size, total=total)
+        items = [ActivityOut.of(one) for one in acts]
+        return Page[ActivityOut](items=items, page=query.page, page_size=query.page_size, total=total)

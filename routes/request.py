@@ -23,6 +23,7 @@ from pydantic import AliasGenerator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from hub.core.errors import Unauthenticated
+from hub.core.openapi_parts import LONGEST_TEXT
 from hub.identity import Caller, Permission
 from hub.identity.permissions import (
     ADD_STAFF,
@@ -61,7 +62,7 @@ class ApiModel(BaseModel):
         extra="forbid",
         loc_by_alias=False,
         str_strip_whitespace=True,
-        str_max_length=50_000,
+        str_max_length=LONGEST_TEXT,
         allow_inf_nan=False,
         hide_input_in_errors=True,
     )
@@ -85,6 +86,9 @@ class Operation:
     also_as: tuple[str, ...] = ()
     hidden: bool = False
     wire: Literal["hub", "openai"] = "hub"
+    sends: Any = None
+    sends_type: str = "multipart/form-data"
+    events: Any = None
 
 
 def endpoint(
@@ -103,6 +107,9 @@ def endpoint(
     also_as: tuple[str, ...] = (),
     hidden: bool = False,
     wire: Literal["hub", "openai"] = "hub",
+    sends: Any = None,
+    sends_type: str = "multipart/form-data",
+    events: Any = None,
 ) -> Callable[[F], F]:
     """Marks a method as the handler of `method` on `path`. Above another decorator of this kind, of both.
 
@@ -111,10 +118,12 @@ def endpoint(
     `also_as` others in which it may be asked for.
     `hidden`: not in the OpenAPI document.
     `wire`: whose errors it has, those of the hub or those of OpenAI.
+    `sends`: the model that documents a body which the handler reads itself, `sends_type` its content type.
+    `events`: the type that documents the events of a `text/event-stream`.
     """
     operation = Operation(
         method, path, status, who, idempotent, tags, limit, deadline, max_body, reply, reply_type, also_as, hidden,
-        wire,
+        wire, sends, sends_type, events,
     )  # fmt: skip
 
     def mark(handler: F) -> F:

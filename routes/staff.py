@@ -19,14 +19,14 @@ from routes.request import (
 )
 from routes.staff_door import StaffDoor
 from routes.staff_views import (
-    ActOut,
+    AuditEntryOut,
     AuditQuery,
     CustomerListed,
     CustomerOut,
     CustomerQuery,
     Ended,
-    NewPassword,
     NewStaff,
+    PasswordChangeIn,
     StaffChange,
     StaffCredentials,
     StaffMe,
@@ -58,7 +58,7 @@ class StaffRoutes:
         await self._staff.end(call.who)
 
     @post("/api/v1/auth/change-password", status=204, who=STAFF, limit="auth", tags=TAGS)
-    async def change_password(self, call: Call, body: NewPassword) -> None:
+    async def change_password(self, call: Call, body: PasswordChangeIn) -> None:
         """Choose another password. All other sessions end."""
         await self._staff.change_password(call.who, body.password, body.new_password)
 
@@ -103,12 +103,12 @@ class StaffRoutes:
         await self._backoffice.reset_second_factor(customer_id)
 
     @get("/api/v1/audit", who=READ_AUDIT, tags=TAGS)
-    async def audit(self, call: Call, query: AuditQuery) -> Page[ActOut]:
+    async def audit(self, call: Call, query: AuditQuery) -> Page[AuditEntryOut]:
         """Who did what, the newest first."""
         wanted = Wanted(query.customer_id, query.booking_id, query.actor, query.action)
         found, total = await self._backoffice.acts(wanted, page=query.page, page_size=query.page_size)
-        items = [ActOut(**{name: getattr(one, name) for name in ActOut.model_fields}) for one in found]
-        return Page[ActOut](items=items, page=query.page, page_size=query.page_size, total=total)
+        items = [AuditEntryOut(**{name: getattr(one, name) for name in AuditEntryOut.model_fields}) for one in found]
+        return Page[AuditEntryOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
     @get("/api/v1/staff", who=READ_STAFF, tags=TAGS)
     async def list(self, call: Call, query: PageQuery) -> Page[StaffOut]:

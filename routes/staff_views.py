@@ -34,7 +34,7 @@ class StaffChange(ApiModel):
     disabled: bool | None = None
 
 
-class NewPassword(ApiModel):
+class PasswordChangeIn(ApiModel):
     password: Secret
     new_password: Secret = Field(description="at least 12 characters, and not a common one")
 
@@ -114,7 +114,7 @@ class Ended(ApiModel):
     ended: int
 
 
-class ActOut(ApiModel):
+class AuditEntryOut(ApiModel):
     id: int
     at: datetime
     actor: str

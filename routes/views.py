@@ -62,14 +62,15 @@ Email = Annotated[
 ]
 PersonName = Annotated[
     str,
-    BeforeValidator(_person_name),
     StringConstraints(min_length=1, max_length=80),
+    BeforeValidator(_person_name),
     AfterValidator(_check_name),
     Field(description="one line of letters, spaces, hyphens and apostrophes", examples=["Ada"]),
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Currency = Annotated[str, BeforeValidator(_upper), StringConstraints(pattern=r"^[A-Z]{3}$")]
-Country = Annotated[str, BeforeValidator(_upper), StringConstraints(pattern=r"^[A-Z]{2}$")]
+# The constraints come first: behind a BeforeValidator they would hold, and be missing from the OpenAPI document.
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["EUR"]), BeforeValidator(_upper)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(examples=["GB"]), BeforeValidator(_upper)]
 
 
 class MoneyOut(ApiModel):

@@ -30,6 +30,7 @@ from routes.completions import CompletionRoutes
 from routes.connections import CONNECTIONS, ConnectionLimit, affordable_connections, descriptor_limit
 from routes.customers import CustomerRoutes
 from routes.documents import DocumentRoutes
+from routes.errors import ErrorCodeRoutes
 from routes.flights import FlightRoutes
 from routes.gate import RATES, Gate
 from routes.hot import HOT, HotPath
@@ -74,6 +75,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         AttachmentRoutes(made.attachments),
         StaffRoutes(people.staff, made.backoffice),
         StaffBookingRoutes(made.booking_records),
+        ErrorCodeRoutes(),
         KeyRoutes(people.keyring),
         SuppressionRoutes(made.outbox.suppressions),
     )
