@@ -68,12 +68,20 @@ class PayPalGateway:
         brand: str = "",
     ) -> None:
         self.publishable_key = client_id
+        self._mode = "live" if base_url.rstrip("/").endswith("api-m.paypal.com") else "test"
         self._api = Api(transport, client_id=client_id, client_secret=client_secret, base_url=base_url, clock=clock)
         self._return_url = return_url
         self._cancel_url = cancel_url
         self._brand = brand
         self._clock = clock
         self._blind = False
+
+    async def account(self) -> str:
+        """Orders belong to the app of the client id; PayPal's live and sandbox apps have different ones."""
+        return f"{self.publishable_key}/{self._mode}"
+
+    def foreign_reason(self, event: dict[str, Any]) -> str | None:  # noqa: ARG002 (the signature names our webhook)
+        return None
 
     def intent_of(self, event: dict[str, Any]) -> str | None:
         """The order's id where the event tells it; else `capture:…` or `authorization:…`, which `read` takes too."""
@@ -88,7 +96,7 @@ class PayPalGateway:
         """A token, to see whether the credentials are good."""
         await self._api.ping()
 
-    async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str:  # noqa: ARG002 (PayPal has none)
+    async def ensure_customer(self, customer_id: UUID, email: str, name: str, *, key: str) -> str:  # noqa: ARG002
         """Buyers have their own accounts at PayPal, and the hub none for them."""
         return ""
 

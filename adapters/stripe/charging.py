@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from adapters.shims import translate
 from hub.core.errors import ProviderPermanent
-from hub.payments import AMOUNT_NOT_SUPPORTED
+from hub.payments import AMOUNT_NOT_SUPPORTED, CustomerMissing
 
 _CODES = frozenset({"amount_too_large", "amount_too_small"})
 _PARAMS = frozenset({
@@ -15,11 +15,19 @@ _PARAMS = frozenset({
 
 @contextmanager
 def charging() -> Iterator[None]:
-    """As `translate`; a refused amount or currency is a ProviderPermanent `amount_not_supported`."""
+    """As `translate`; a refused amount or currency is a ProviderPermanent `amount_not_supported`.
+
+    A customer who was deleted, or belongs to another account or mode, is CustomerMissing.
+    """
     try:
         with translate("stripe"):
             yield
     except ProviderPermanent as error:
+        if error.provider_code == "resource_missing" and error.extra.get("param") == "customer":
+            raise CustomerMissing(
+                "stripe", "does not know the customer", provider_code="resource_missing",
+                provider_status=error.provider_status,
+            ) from error  # fmt: skip
         if error.provider_code in _CODES or error.extra.get("param") in _PARAMS:
             raise ProviderPermanent(
                 "stripe",

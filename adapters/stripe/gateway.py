@@ -43,6 +43,8 @@ class StripeGateway(StripePages):
     ) -> None:
         self.publishable_key = publishable_key
         self._clock = clock
+        self._mode = "live" if "_live_" in secret_key else "test"
+        self._account: str | None = None
         stripe.enable_telemetry = False
         self._client = stripe.StripeClient(
             secret_key,
@@ -72,11 +74,31 @@ class StripeGateway(StripePages):
         with translate("stripe"):
             await self._client.v1.payment_intents.list_async({"limit": 1})
 
-    async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str:
+    async def account(self) -> str:
+        """A restricted key may not read the account: then ids are told apart by their mode alone."""
+        if self._account is None:
+            try:
+                with translate("stripe"):
+                    found = await self._client.raw_request_async("get", "/v1/account")
+                name = str(found.data["id"])
+            except ProviderPermanent:
+                name = "unknown"
+            self._account = f"{name}/{self._mode}"
+        return self._account
+
+    def foreign_reason(self, event: dict[str, Any]) -> str | None:
+        """Thin events carry no object; `account` is set on those of connected accounts."""
+        if str(event.get("object", "")).startswith("v2."):
+            return "thin_event"
+        if event.get("account") is not None and not str(self._account).startswith(f"{event['account']}/"):
+            return "connected_account"
+        return "other_mode" if event.get("livemode", self._mode == "live") is not (self._mode == "live") else None
+
+    async def ensure_customer(self, customer_id: UUID, email: str, name: str, *, key: str) -> str:
         with translate("stripe"):
             made = await self._client.v1.customers.create_async(
                 {"email": email, "name": name, "metadata": {"customer_id": str(customer_id)}},
-                {"idempotency_key": f"customer:{customer_id}:create"},
+                {"idempotency_key": key},
             )
         return made.id
 
@@ -146,29 +168,34 @@ class StripeGateway(StripePages):
     async def intents(self, since: datetime) -> list[Intent]:
         """One call for a hundred; one more for each that is disputed."""
         expand = [f"data.{one}" for one in _WHOLE]
-        found = await _every(self._client.v1.payment_intents.list_async, since, expand=expand)
+        found = await _every_since(self._client.v1.payment_intents.list_async, since, expand=expand)
         return [await self._whole(one.to_dict()) for one in found]
 
     async def movements(self, since: datetime) -> list[Movement]:
-        listed = await _every(self._client.v1.balance_transactions.list_async, since, expand=["data.source"])
+        listed = await _every_since(self._client.v1.balance_transactions.list_async, since, expand=["data.source"])
         found = (movement_of(one.to_dict()) for one in listed)
         return [one for one in found if one is not None]
 
     async def events(self, since: datetime, *, undelivered: bool = False) -> list[VerifiedEvent]:
         """Stripe keeps events for 30 days, and counts as undelivered what waits or has been given up."""
         only = {"delivery_success": False} if undelivered else {}
-        found = await _every(self._client.v1.events.list_async, since, types=_MOVING, **only)
+        found = await _every_since(self._client.v1.events.list_async, since, types=_MOVING, **only)
         return [event_of(one.to_dict(), raw=b"") for one in reversed(found)]
 
     async def _whole(self, found: dict[str, Any]) -> Intent:
-        """With its disputes, which Stripe tells only when asked."""
+        """With its disputes, which Stripe tells only when asked, and all its refunds: a charge shows the latest ten."""
         charge = found.get("latest_charge")
-        if not isinstance(charge, dict) or not charge.get("disputed"):
+        if not isinstance(charge, dict):
+            return intent_from(found)
+        if (charge.get("refunds") or {}).get("has_more"):
+            refunds = await _every(self._client.v1.refunds.list_async, payment_intent=found["id"])
+            whole = charge | {"refunds": {"data": [refund.to_dict() for refund in refunds]}}
+            found = found | {"latest_charge": whole}
+        if not charge.get("disputed"):
             return intent_from(found)
         asked_at = self._clock.now()
-        with translate("stripe"):
-            listed = await self._client.v1.disputes.list_async({"payment_intent": found["id"], "limit": 100})
-        return intent_from(found, tuple(dispute_of(dispute.to_dict(), asked_at) for dispute in listed.data))
+        disputes = await _every(self._client.v1.disputes.list_async, payment_intent=found["id"])
+        return intent_from(found, tuple(dispute_of(dispute.to_dict(), asked_at) for dispute in disputes))
 
 
 def _is_replayed(made: stripe.PaymentIntent) -> bool:
@@ -180,8 +207,12 @@ def _is_replayed(made: stripe.PaymentIntent) -> bool:
     return answer is not None and answer.headers.get("Idempotent-Replayed") == "true"
 
 
-async def _every(ask: Any, since: datetime, **params: Any) -> list[Any]:
+async def _every_since(ask: Any, since: datetime, **params: Any) -> list[Any]:
     """All pages of a list, the newest first."""
+    return await _every(ask, created={"gte": int(since.timestamp())}, **params)
+
+
+async def _every(ask: Any, **params: Any) -> list[Any]:
     with translate("stripe"):
-        first = await ask({"created": {"gte": int(since.timestamp())}, "limit": 100, **params})
-        return [one async for one in first.auto_paging_iter()]
+        first = await ask({"limit": 100, **params})
+        return [row async for row in first.auto_paging_iter()]

@@ -184,9 +184,17 @@ def event_of(payload: dict[str, Any], raw: bytes | None = None) -> VerifiedEvent
         event_id=str(payload["id"]),
         type=str(payload["type"]),
         payload=payload,
-        occurred_at=datetime.fromtimestamp(int(payload["created"]), UTC),
+        occurred_at=_occurred_at(payload["created"]),
         raw=raw,
     )
+
+
+def _occurred_at(created: int | str) -> datetime:
+    """Seconds since 1970; in thin events RFC 3339."""
+    if isinstance(created, str):
+        moment = datetime.fromisoformat(created)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(int(created), UTC)
 
 
 def _refunded(charge: Any) -> int:

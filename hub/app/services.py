@@ -24,6 +24,7 @@ from hub.core.idempotency import Idempotency
 from hub.core.inbox import Inbox
 from hub.core.jobs import Jobs
 from hub.core.mail_limits import MailLimits
+from hub.core.metrics import WebhookMetrics
 from hub.core.vault import Vault, own_secret
 from hub.core.worker import Worker
 from hub.customers import Customers
@@ -117,7 +118,7 @@ def services(have: Resources) -> Services:
     locations = Locations()
     wired = adapters.build(settings, have.transport, clock, locations)
     ids, jobs, audit, vault = Ids(clock, have.chance), Jobs(), Audit(clock), _vault(settings)
-    inbox = Inbox(db, jobs, clock)
+    inbox = Inbox(db, jobs, clock, WebhookMetrics(have.registry))
     limits = MailLimits(db, vault, clock)
     have.closing.push_async_callback(inbox.close)
     found = people(have, wired, Tools(ids, jobs, audit, vault, inbox, limits))

@@ -21,6 +21,7 @@ from hub.core.context import about, current
 from hub.core.db import Database, Tx, named_queries
 from hub.core.errors import BadRequest, NotFound, Unavailable
 from hub.core.jobs import Job, Jobs, every, job
+from hub.core.metrics import WebhookMetrics
 from hub.core.rows import RowKey, Sweep
 from hub.core.together import Together
 
@@ -95,8 +96,22 @@ class WebhookEvent:
         await tx.execute(SQL.concerns, self.id, booking_id)
 
 
+class NotOurs(Exception):
+    """The event is about somebody else's account, keys or objects: acknowledged, ignored and counted under `reason`.
+
+    `reason` is a short constant, as it is the label of a metric.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class EventHandler(Protocol):
-    """Reads what it has to (no transaction is open), and returns what is to be done in one; None: of no interest."""
+    """Reads what it has to (no transaction is open), and returns what is to be done in one; None: of no interest.
+
+    Both steps may raise NotOurs.
+    """
 
     async def __call__(self, event: WebhookEvent) -> Apply | None: ...
 
@@ -123,7 +138,8 @@ class _Delivery(NamedTuple):
 
 
 class Inbox:
-    def __init__(self, db: Database, jobs: Jobs, clock: Clock) -> None:
+    def __init__(self, db: Database, jobs: Jobs, clock: Clock, metrics: WebhookMetrics | None = None) -> None:
+        self._metrics = metrics
         self._db = db
         self._jobs = jobs
         self._clock = clock
@@ -212,14 +228,22 @@ class Inbox:
         event = _event(row)
         handler = self._handlers.get(event.provider)
         with about(actor=f"provider:{event.provider}"):
-            apply = await handler(event) if handler else None
-            await self._finish(event, apply)
+            try:
+                apply = await handler(event) if handler else None
+                await self._finish(event, apply)
+            except NotOurs as foreign:
+                await self._ignore(event, foreign.reason)
+
+    async def _ignore(self, event: WebhookEvent, reason: str) -> None:
+        async with self._db.connection() as connection:
+            await connection.execute(SQL.ignore, event.id, self._clock.now())
+        if self._metrics is not None:
+            self._metrics.ignored(event.provider, reason)
+        log.info("webhook.ignored", provider=event.provider, type=event.type, reason=reason)
 
     async def _finish(self, event: WebhookEvent, apply: Apply | None) -> None:
         if apply is None:
-            async with self._db.connection() as connection:
-                await connection.execute(SQL.ignore, event.id, self._clock.now())
-            return
+            raise NotOurs("of_no_interest")
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(SQL.lock, event.id)
             if row is None or row["status"] not in OPEN:

@@ -60,3 +60,18 @@ class HttpMetrics:
 
     def limited(self, limit: str) -> None:
         self._limited.labels(limit).inc()
+
+
+class WebhookMetrics:
+    """Events that were acknowledged and have no effect, by provider and reason: both are constants of the code."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._ignored = Counter(
+            "hub_webhook_events_ignored",
+            "Webhook events that are not about this hub: other accounts, modes, keys or objects.",
+            ["provider", "reason"],
+            registry=registry,
+        )
+
+    def ignored(self, provider: str, reason: str) -> None:
+        self._ignored.labels(provider, reason).inc()

@@ -12,7 +12,11 @@ AddressKind = Literal["home", "work", "billing", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`verified_at` is when the e-mail address was confirmed; `erased_at` when the person was forgotten."""
+    """`verified_at` is when the e-mail address was confirmed; `erased_at` when the person was forgotten.
+
+    `payment_customer_id` holds for the payment provider's account and mode in `payment_account` (None: not known).
+    `payment_customer_losses` counts the ids before it that the provider did not know any more.
+    """
 
     id: UUID
     email: str
@@ -20,6 +24,8 @@ class Customer:
     phone: str | None
     created_at: datetime
     payment_customer_id: str | None = None
+    payment_account: str | None = None
+    payment_customer_losses: int = 0
     verified_at: datetime | None = None
     erased_at: datetime | None = None
 

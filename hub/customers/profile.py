@@ -47,10 +47,14 @@ class Customers:
         """Also one who has been erased."""
         return _customer(await tx.fetchrow(SQL.find, customer_id))
 
-    async def keep_payment_customer(self, tx: Tx, customer_id: UUID, payment_customer_id: str) -> str:
-        """Remembers their account at the payment provider; the first one kept is the one that counts."""
-        kept: str = await tx.fetchval(SQL.set_payment_customer, customer_id, payment_customer_id)
+    async def keep_payment_customer(self, tx: Tx, customer_id: UUID, payment_customer_id: str, account: str) -> str:
+        """Stores their id at the payment provider; in each account the first one stored is the one that counts."""
+        kept: str = await tx.fetchval(SQL.set_payment_customer, customer_id, payment_customer_id, account)
         return kept
+
+    async def drop_payment_customer(self, tx: Tx, customer_id: UUID, payment_customer_id: str) -> None:
+        """Forgets an id that the payment provider does not know any more, unless another is stored by now."""
+        await tx.execute(SQL.lose_payment_customer, customer_id, payment_customer_id)
 
     async def change_profile(self, caller: Caller, **changes: Unpack[ProfileChange]) -> Customer:
         """The e-mail address is not changed here: it has to be confirmed first."""

@@ -14,6 +14,9 @@ from hub.core.money import Money
 AMOUNT_NOT_SUPPORTED = "amount_not_supported"
 """The code for an amount that a provider cannot charge, or not in this currency."""
 
+_MISSING, _MISSING_STATUS = frozenset({"resource_missing", "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID"}), 404
+"""What providers answer for an id that they do not know: deleted, lapsed, or of another account or mode."""
+ACCOUNT_CHANGED = "account_changed"
 _REFUSED = frozenset({400, 402, 404, 422})
 """A 401 or 403 says something of the hub's key, and nothing of the request."""
 _USED_BEFORE = frozenset({"idempotency_error", "PAYPAL_REQUEST_ID_PREVIOUSLY_USED"})
@@ -30,6 +33,15 @@ class AmountNotSupported(Invalid):
         if others:
             text += f" Choose another provider: {', '.join(others)}."
         super().__init__(text, errors=(FieldError("/provider", AMOUNT_NOT_SUPPORTED, text),))
+
+
+class CustomerMissing(ProviderPermanent):
+    """The provider does not know the customer for whom it is to begin a payment."""
+
+
+def is_missing(error: ProviderPermanent) -> bool:
+    """Whether the provider does not know what it was asked for."""
+    return error.provider_code in _MISSING | {ACCOUNT_CHANGED} or error.provider_status == _MISSING_STATUS
 
 
 class CreationRefused(ProviderPermanent):
@@ -178,6 +190,17 @@ class Gateway(Protocol):
     """Whether travellers have accounts at the provider."""
     charge_limits: ChargeLimits
 
+    async def account(self) -> str:
+        """The account and the mode that the credentials are for, such as `acct_1ABC/test`. Asked for once.
+
+        An id that the provider has given is stored with it, and holds for no other.
+        """
+        ...
+
+    def foreign_reason(self, event: dict[str, Any]) -> str | None:
+        """Why a webhook's payload is not about this account in this mode; None where it may be. A short constant."""
+        ...
+
     def intent_of(self, event: dict[str, Any]) -> str | None:
         """The intent that a webhook's payload is about, or the page; None when it is about none."""
         ...
@@ -186,14 +209,14 @@ class Gateway(Protocol):
         """Whether a webhook's payload says that the traveler has agreed to pay, at a provider that asks them."""
         ...
 
-    async def ensure_customer(self, customer_id: UUID, email: str, name: str) -> str: ...
+    async def ensure_customer(self, customer_id: UUID, email: str, name: str, *, key: str) -> str: ...
 
     async def forget_customer(self, payment_customer_id: str, key: str) -> None:
         """Deletes what the provider knows of the person. Succeeds when that has been done already."""
         ...
 
     async def create(self, request: IntentRequest, key: str) -> Intent:
-        """Made once under its key. Asked again it is the same intent, as it is by then."""
+        """Made once under its key. Asked again it is the same intent, as it is by then. Raises CustomerMissing."""
         ...
 
     async def read(self, intent_id: str, attempt: int = 0) -> Intent:

@@ -1,20 +1,47 @@
 """A payment's intent or page at the provider: read where it is known, made under its key where it is not."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import structlog
 
 from hub.bookings import Booking, Decline, PaymentStatus
 from hub.bookings.store import Store
 from hub.core.db import Database
 from hub.core.errors import ProviderPermanent
 from hub.customers import Customer, Customers
-from hub.payments.gateway import CheckoutPage, CreationRefused, Gateway, Gateways, Intent, IntentRequest, PageRequest
+from hub.payments.gateway import (
+    ACCOUNT_CHANGED,
+    CheckoutPage,
+    CreationRefused,
+    CustomerMissing,
+    Gateway,
+    Gateways,
+    Intent,
+    IntentRequest,
+    PageRequest,
+    is_missing,
+)
 from hub.payments.ledger import SQL
 from hub.payments.model import Payment
 
-_LAPSED = frozenset({"INVALID_RESOURCE_ID"})
-"""PayPal forgets an order that nobody has approved within hours."""
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
 _NOTHING_HELD = frozenset({PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """The customer at the provider. `losses`: how many before it the provider did not know any more."""
+
+    id: str
+    losses: int
+
+    @property
+    def suffix(self) -> str:
+        """Of idempotency keys: what names another customer is another request."""
+        return f":{self.losses}" if self.losses else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +62,18 @@ class Intents:
         gateway = self.gateways.of(payment.provider)
         if payment.page is not None:
             return await gateway.read((await self.page(payment)).id)
-        booking, customer = await self._about(payment)
-        request = IntentRequest(
-            payment_id=payment.id,
-            booking_id=payment.booking_id,
-            amount=payment.amount,
-            description=f"Booking {booking.reference}",
-            payment_customer_id=await self._payment_customer(gateway, customer),
-        )
-        try:
-            return await gateway.create(request, key=f"payment:{payment.id}:create")
-        except ProviderPermanent as error:
-            raise CreationRefused.of(error) from error
+
+        async def create(booking: Booking, payer: Payer) -> Intent:
+            request = IntentRequest(
+                payment_id=payment.id,
+                booking_id=payment.booking_id,
+                amount=payment.amount,
+                description=f"Booking {booking.reference}",
+                payment_customer_id=payer.id,
+            )
+            return await gateway.create(request, key=f"payment:{payment.id}:create{payer.suffix}")
+
+        return await self._begin(payment, gateway, create)
 
     async def page(self, payment: Payment) -> CheckoutPage:
         """The page that the payment is made on, made once under its key."""
@@ -54,21 +81,21 @@ class Intents:
         if row["page_id"] is not None:
             return CheckoutPage(row["page_id"], row["url"] or "", row["expires_at"])
         gateway, pages = self.gateways.of(payment.provider), self.gateways.pages_of(payment.provider)
-        booking, customer = await self._about(payment)
-        request = PageRequest(
-            payment_id=payment.id,
-            booking_id=payment.booking_id,
-            amount=payment.amount,
-            description=f"Booking {booking.reference}",
-            success_url=row["success_url"],
-            cancel_url=row["cancel_url"],
-            payment_customer_id=await self._payment_customer(gateway, customer),
-        )
         make = pages.payment_link if payment.page == "link" else pages.checkout
-        try:
-            made = await make(request, key=f"payment:{payment.id}:page")
-        except ProviderPermanent as error:
-            raise CreationRefused.of(error) from error
+
+        async def create(booking: Booking, payer: Payer) -> CheckoutPage:
+            request = PageRequest(
+                payment_id=payment.id,
+                booking_id=payment.booking_id,
+                amount=payment.amount,
+                description=f"Booking {booking.reference}",
+                success_url=row["success_url"],
+                cancel_url=row["cancel_url"],
+                payment_customer_id=payer.id,
+            )
+            return await make(request, key=f"payment:{payment.id}:page{payer.suffix}")
+
+        made = await self._begin(payment, gateway, create)
         async with self.db.transaction() as tx:
             await tx.fetchrow(SQL.set_page, payment.id, made.id, made.url, made.expires_at)
         return made
@@ -86,14 +113,18 @@ class Intents:
         return await self.read(payment)
 
     async def read(self, payment: Payment) -> Intent:
-        """As the provider shows it now. One that has lapsed there without anything held is as good as released."""
+        """As the provider shows it now. One that it does not know, without anything held, is as good as released: it
+        has lapsed, or the hub's account or mode is another one now.
+        """
         name = payment.intent_id
         if name is None and payment.page is not None:
             name = (await self._page(payment))["page_id"]
+        gateway = self.gateways.of(payment.provider)
         try:
-            return await self.gateways.of(payment.provider).read(name or "", payment.attempt)
+            await _check_account(payment, gateway)
+            return await gateway.read(name or "", payment.attempt)
         except ProviderPermanent as error:
-            if error.provider_code not in _LAPSED or payment.status not in _NOTHING_HELD:
+            if not is_missing(error) or payment.status not in _NOTHING_HELD:
                 raise
             return Intent(payment.intent_id or "", payment.id, payment.amount, PaymentStatus.RELEASED)
 
@@ -101,20 +132,56 @@ class Intents:
         async with self.db.transaction() as tx:
             return await tx.fetchrow(SQL.page_of, payment.id)
 
-    async def _about(self, payment: Payment) -> tuple[Booking, Customer]:
+    async def _begin(self, payment: Payment, gateway: Gateway, create: Callable[[Booking, Payer], Awaitable[T]]) -> T:
+        """Creates the intent or the page. A customer whom the provider does not know any more is replaced once, under a
+        key of its own. Raises CreationRefused.
+        """
+        account = await gateway.account()
+        booking, customer = await self._about(payment, account)
+        payer = await self._payer(gateway, customer, account)
+        try:
+            try:
+                return await create(booking, payer)
+            except CustomerMissing:
+                payer = await self._replace_payer(gateway, customer, payer)
+                return await create(booking, payer)
+        except ProviderPermanent as error:
+            raise CreationRefused.of(error) from error
+
+    async def _about(self, payment: Payment, account: str) -> tuple[Booking, Customer]:
+        """And ties the payment to the account, before anything of it exists there."""
         async with self.db.transaction() as tx:
+            await tx.execute(SQL.set_account, payment.id, account)
             booking = await self.bookings.find(tx, payment.booking_id)
             return booking, await self.customers.find(tx, payment.customer_id)
 
-    async def _payment_customer(self, gateway: Gateway, customer: Customer) -> str:
-        """Their account at the provider; empty where the provider keeps none."""
+    async def _payer(self, gateway: Gateway, customer: Customer, account: str) -> Payer:
+        """Their customer at the provider, in this account; none where the provider keeps none."""
         if not gateway.keeps_customers:
-            return ""
-        if customer.payment_customer_id:
-            return customer.payment_customer_id
-        made = await gateway.ensure_customer(customer.id, customer.email, customer.name)
+            return Payer("", 0)
+        if customer.payment_customer_id and customer.payment_account in {None, account}:
+            return Payer(customer.payment_customer_id, customer.payment_customer_losses)
+        losses = customer.payment_customer_losses
+        created = await gateway.ensure_customer(
+            customer.id, customer.email, customer.name, key=f"customer:{customer.id}:create{Payer('', losses).suffix}"
+        )
         async with self.db.transaction() as tx:
-            return await self.customers.keep_payment_customer(tx, customer.id, made)
+            kept = await self.customers.keep_payment_customer(tx, customer.id, created, account)
+        return Payer(kept, losses)
+
+    async def _replace_payer(self, gateway: Gateway, customer: Customer, missing: Payer) -> Payer:
+        """Whoever notices first creates the next one; the others find it."""
+        async with self.db.transaction() as tx:
+            await self.customers.drop_payment_customer(tx, customer.id, missing.id)
+            customer = await self.customers.find(tx, customer.id)
+        log.warning("payment_customer.replaced", provider=gateway.name, losses=customer.payment_customer_losses)
+        return await self._payer(gateway, customer, await gateway.account())
+
+
+async def _check_account(payment: Payment, gateway: Gateway) -> None:
+    """Raises ProviderPermanent for a payment that began in another account, or in another mode."""
+    if payment.account is not None and payment.account != await gateway.account():
+        raise ProviderPermanent(gateway.name, "belongs to another account", provider_code=ACCOUNT_CHANGED)
 
 
 def never_created(payment: Payment, refused: CreationRefused) -> Intent:

@@ -18,7 +18,8 @@ class Payment:
 
     `page`: it is paid on a page of the provider's, a `session` or a `link`; its intent is known once it has been.
     `last_failure`: why the last attempt was declined, also after a later one has succeeded. `attempt` counts what was
-    definitely refused, so that the next attempt has idempotency keys of its own.
+    definitely refused, so that the next attempt has idempotency keys of its own. `account`: the account and mode at the
+    provider that its ids hold for; None where that is not known.
     """
 
     id: UUID
@@ -38,12 +39,13 @@ class Payment:
     page: str | None = None
     attempt: int = 0
     last_failure: Decline | None = None
+    account: str | None = None
 
     @classmethod
     def from_row(cls, row: Record) -> Self:
         same = (
             "id booking_id customer_id provider intent_id captured refunded created_at updated_at disputed fee "
-            "superseded_at page attempt"
+            "superseded_at page attempt account"
         )
         return cls(
             status=PaymentStatus(row["status"]),

@@ -14,10 +14,10 @@ from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, NotFound, ProviderPermanent
-from hub.core.inbox import Apply, WebhookEvent
+from hub.core.inbox import Apply, NotOurs, WebhookEvent
 from hub.core.jobs import Job, Retry, every, job
 from hub.core.rows import RowKey, Sweep, process_all
-from hub.payments.gateway import CreationRefused, Gateways, Intent
+from hub.payments.gateway import CreationRefused, Gateways, Intent, is_missing
 from hub.payments.intents import Intents, never_created
 from hub.payments.ledger import ENDED, ENDED_WITHOUT_MONEY, SQL, TAKEN, ClosePage, Ledger
 from hub.payments.model import Payment
@@ -46,16 +46,23 @@ class Settlement:
     async def on_event(self, event: WebhookEvent) -> Apply | None:
         """The event is a hint that an intent has changed: the intent is read again, and settled as it is now."""
         gateway = self.gateways.of(event.provider)
+        if (reason := gateway.foreign_reason(event.payload)) is not None:
+            raise NotOurs(reason)
         intent_id = gateway.intent_of(event.payload)
         if intent_id is None:
             return None
         async with self.db.connection() as connection:
-            row = await connection.fetchrow(SQL.by_intent, intent_id)
+            row = await connection.fetchrow(SQL.by_intent, intent_id, event.provider)
         payment = Payment.from_row(row) if row else None
         with about(booking_id=payment.booking_id if payment else None):
             if payment is not None and gateway.is_approval(event.payload):
                 payment = await self._approved_again(payment, event)
-            intent = await gateway.read(intent_id, payment.attempt if payment else 0)
+            try:
+                intent = await gateway.read(intent_id, payment.attempt if payment else 0)
+            except ProviderPermanent as error:
+                if payment is None and is_missing(error):
+                    raise NotOurs("unknown_intent") from error
+                raise
         return partial(self._apply, intent, event)
 
     async def _approved_again(self, payment: Payment, event: WebhookEvent) -> Payment:
@@ -69,9 +76,9 @@ class Settlement:
             return await self.ledger.attempts.begin_next(tx, payment)
 
     async def _apply(self, intent: Intent, event: WebhookEvent, tx: Tx) -> None:
-        payment_id = await tx.fetchval(SQL.of_intent, intent.id, intent.payment_id)
+        payment_id = await tx.fetchval(SQL.of_intent, intent.id, intent.payment_id, event.provider)
         if payment_id is None:
-            return  # an intent that somebody made outside the hub, on the same account
+            raise NotOurs("unmarked_intent")  # somebody made it outside the hub, on the same account
         payment = await self.ledger.settle(tx, payment_id, intent)
         await event.concerns(tx, payment.booking_id)
 
@@ -83,7 +90,13 @@ class Settlement:
             if payment is None or payment.intent_id is None:
                 await self._uncollectable(work.booking_id)
                 return
-            intent = await self.gateways.of(payment.provider).read(payment.intent_id)
+            try:
+                intent = await self.gateways.of(payment.provider).read(payment.intent_id)
+            except ProviderPermanent as error:
+                if not is_missing(error):
+                    raise
+                await self._uncollectable(work.booking_id)
+                return
             if intent.status is PaymentStatus.AUTHORISED:
                 intent = await self._take(payment, intent)
             await self._settle(payment.id, intent)

@@ -43,13 +43,14 @@ ONE_BY_ONE = 200
 class Round:
     """One provider's turn: what it has listed, and what has been compared so far.
 
-    `began`: what has changed since then is left to the next run.
+    `began`: what has changed since then is left to the next run. `account`: payments of another one are not compared.
     """
 
     gateway: Gateway
     since: datetime
     began: datetime
     report: Report
+    account: str
     listed: list[Intent] = field(default_factory=list)
     moved: list[Movement] = field(default_factory=list)
     subjects: set[str] = field(default_factory=set)
@@ -75,7 +76,8 @@ class Accounts:
 
     async def compare(self, gateway: Gateway, since: datetime, report: Report) -> None:
         """Everything of one provider. Raises ProviderError when it cannot be asked."""
-        turn = Round(gateway, await self._from(gateway.name, since), self.clock.now(), report)
+        start = await self._from(gateway.name, since)
+        turn = Round(gateway, start, self.clock.now(), report, await gateway.account())
         if isinstance(gateway, Statements):
             turn.moved = await gateway.movements(turn.since)
             turn.listed = await gateway.intents(turn.since)
@@ -184,7 +186,9 @@ class Accounts:
         have, name = {one.id for one in turn.listed}, turn.gateway.name
         kinds, lists = sorted(OF_INTENTS), isinstance(turn.gateway, Statements)
         async with self.db.transaction() as tx:
-            rows = await tx.fetch(SQL.of_provider, name, turn.since, kinds, sorted(have), not lists, ONE_BY_ONE)
+            rows = await tx.fetch(
+                SQL.of_provider, name, turn.since, kinds, sorted(have), not lists, ONE_BY_ONE, turn.account
+            )
         wanted = await self._ledger({one.intent_id for one in turn.moved} - have, [row["id"] for row in rows])
         count(turn.report.looked_at, "payments_read", len(wanted))
 
@@ -257,7 +261,7 @@ class Accounts:
         lines: defaultdict[str, list[Movement]] = defaultdict(list)
         for one in turn.moved:
             lines[one.intent_id].append(one)
-        seen = Round(turn.gateway, turn.since, turn.began, turn.report)
+        seen = Round(turn.gateway, turn.since, turn.began, turn.report, turn.account)
 
         async def compare(ours: Ours) -> None:
             if ours.payment.updated_at <= turn.began:

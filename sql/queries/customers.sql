@@ -1,20 +1,30 @@
 -- name: me
 -- No comparison with the caller: row-level security shows a traveller one row, their own.
-select id, email, name, phone, created_at, payment_customer_id, verified_at, erased_at from customers
+select id, email, name, phone, created_at, payment_customer_id, payment_account,
+    payment_customer_losses, verified_at, erased_at from customers
 where erased_at is null;
 
 -- name: find
-select id, email, name, phone, created_at, payment_customer_id, verified_at, erased_at from customers where id = $1;
+select id, email, name, phone, created_at, payment_customer_id, payment_account,
+    payment_customer_losses, verified_at, erased_at from customers where id = $1;
 
 -- name: lock
 -- One writer at a time for all that hangs on a traveller; bookings and payments that name them do not wait.
-select id, email, name, phone, created_at, payment_customer_id, verified_at, erased_at from customers
+select id, email, name, phone, created_at, payment_customer_id, payment_account,
+    payment_customer_losses, verified_at, erased_at from customers
 where id = $1 and erased_at is null for no key update;
 
 -- name: set_payment_customer
--- The first writer wins; everybody gets what is kept.
-update customers set payment_customer_id = coalesce(payment_customer_id, $2) where id = $1
+-- In each account the first writer wins; everybody gets what is stored.
+update customers set
+    payment_customer_id = case when payment_account = $3 then coalesce(payment_customer_id, $2) else $2 end,
+    payment_account = $3
+where id = $1
 returning payment_customer_id;
+
+-- name: lose_payment_customer
+update customers set payment_customer_id = null, payment_customer_losses = payment_customer_losses + 1
+where id = $1 and payment_customer_id = $2;
 
 -- name: change_profile
 update customers set name = $2, phone = $3, updated_at = $4 where id = $1;

@@ -19,12 +19,16 @@ select b.id, b.status from bookings b join payments p on p.booking_id = b.id whe
 -- name: lock
 select * from payments where id = $1 for update;
 
+-- name: set_account
+update payments set account = $2 where id = $1 and account is distinct from $2 and intent_id is null;
+
 -- name: of_intent
 -- By the intent, else by the payment named in its metadata: a webhook may be faster than our own answer.
-select id from payments where intent_id = $1 or (intent_id is null and id = $2);
+select id from payments where (intent_id = $1 and provider = $3) or (intent_id is null and id = $2)
+order by intent_id nulls last, created_at desc limit 1;
 
 -- name: by_intent
-select * from payments where intent_id = $1;
+select * from payments where intent_id = $1 and provider = $2 order by created_at desc limit 1;
 
 -- name: booking_of
 select booking_id from payments where id = $1;

@@ -105,6 +105,7 @@ where p.intent_id = any ($1::text[]) or p.id = any ($2::uuid[]);
 -- the last time. Ids come with their intents; $4 leaves out what has been listed.
 select p.id, p.intent_id from payments p
 where p.provider = $1 and p.intent_id is not null and not p.intent_id = any ($4::text[])
+  and (p.account is null or p.account = $7)
   and ((p.updated_at >= $2 and $5) or (p.created_at >= $2 and not $5)
        or exists (select 1 from breaks k where k.payment_id = p.id and k.closed_at is null and k.kind = any ($3::text[]))
        or exists (select 1 from row_failures f where f.payment_id = p.id and f.sweep = 'reconcile.intents'))

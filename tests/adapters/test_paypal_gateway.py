@@ -333,6 +333,6 @@ async def test_a_provider_that_is_away_is_so_for_reads(shop: Shop) -> None:
 
 
 async def test_paypal_knows_no_customers(shop: Shop) -> None:
-    assert await shop.gateway.ensure_customer(uuid4(), "ada@example.com", "Ada") == ""
+    assert await shop.gateway.ensure_customer(uuid4(), "ada@example.com", "Ada", key="k") == ""
     await shop.gateway.forget_customer("", "k")
     assert shop.records == []

@@ -23,7 +23,7 @@ ONE, TWO = UUID(int=1), UUID(int=2)
 
 
 async def create(rig: Rig) -> Intent:
-    customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace")
+    customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace", key="customer")
     return await rig.gateway.create(
         IntentRequest(ONE, TWO, Money(29999, "EUR"), "London to Barcelona", customer), "create"
     )
@@ -46,7 +46,7 @@ async def list_intents(rig: Rig) -> None:
 
 
 async def create_customer(rig: Rig) -> None:
-    await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace")
+    await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace", key="customer")
 
 
 async def create_without_customer(rig: Rig) -> None:
@@ -127,7 +127,7 @@ async def test_every_call_carries_version_key_and_idempotency(rig: Rig) -> None:
 
 
 async def test_a_customer_is_forgotten_as_stripe_describes_it(rig: Rig, stripe_contract: StripeContract) -> None:
-    customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace")
+    customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace", key="customer")
     await rig.gateway.forget_customer(customer, "forget")
     stripe_contract.check_request(rig.last)
     assert stripe_contract.check_answer(rig.last) == {"id": customer, "object": "customer", "deleted": True}
@@ -136,7 +136,7 @@ async def test_a_customer_is_forgotten_as_stripe_describes_it(rig: Rig, stripe_c
 
 
 async def test_who_is_forgotten_may_be_forgotten_again(rig: Rig) -> None:
-    customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace")
+    customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace", key="customer")
     await rig.gateway.forget_customer(customer, "forget")
     await rig.gateway.forget_customer(customer, "forget")
     assert rig.last.status == 404
@@ -284,3 +284,22 @@ async def test_events_are_as_stripe_describes_them_and_the_adapter_takes_them(
         assert stripe_contract.missing(event.payload["data"]["object"]) <= {"refunds"}
         with pytest.raises(Breach):
             stripe_contract.check_object(event.payload | {"created": "now"})
+
+
+async def test_more_refunds_than_a_charge_shows_are_all_read(rig: Rig) -> None:
+    intent = await held(rig)
+    await rig.gateway.capture(intent.id, "capture")
+    for number in range(12):
+        await rig.gateway.refund(intent.id, Money(100, "EUR"), UUID(int=number + 10), f"refund {number}")
+    seen = await rig.gateway.read(intent.id)
+    assert seen.refunds is not None
+    assert {refund.refund_id for refund in seen.refunds} == {UUID(int=number + 10) for number in range(12)}
+    assert seen.refunded == 1200
+
+
+async def test_the_account_is_read_once_as_stripe_describes_it(rig: Rig, stripe_contract: StripeContract) -> None:
+    assert await rig.gateway.account() == "acct_1SandboxHub00001/test"
+    stripe_contract.check_answer(rig.last)
+    asked = len(rig.recording.exchanges)
+    await rig.gateway.account()
+    assert len(rig.recording.exchanges) == asked

@@ -47,10 +47,15 @@ async def test_an_erased_traveller_is_not_there_and_can_change_nothing(customers
         assert (await customers.find(tx, ADA.id)).erased_at is not None
 
 
-async def test_the_first_account_at_the_payment_provider_is_kept(customers: Customers):
+async def test_in_each_account_of_the_payment_provider_the_first_customer_is_kept(customers: Customers):
     async with customers.db.transaction() as tx:
-        assert await customers.keep_payment_customer(tx, ADA.id, "cus_1") == "cus_1"
-        assert await customers.keep_payment_customer(tx, ADA.id, "cus_2") == "cus_1"
+        assert await customers.keep_payment_customer(tx, ADA.id, "cus_1", "acct_1/test") == "cus_1"
+        assert await customers.keep_payment_customer(tx, ADA.id, "cus_2", "acct_1/test") == "cus_1"
+        assert await customers.keep_payment_customer(tx, ADA.id, "cus_3", "acct_1/live") == "cus_3"
+        await customers.drop_payment_customer(tx, ADA.id, "cus_2")
+        assert (await customers.find(tx, ADA.id)).payment_customer_id == "cus_3"
+        await customers.drop_payment_customer(tx, ADA.id, "cus_3")
+        assert await customers.keep_payment_customer(tx, ADA.id, "cus_4", "acct_1/live") == "cus_4"
 
 
 async def test_before_anything_was_said_there_are_defaults(customers: Customers):

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from adapters.sandbox.stripe import (
+    account,
     charges,
     checkout,
     confirming,
@@ -24,6 +25,7 @@ from adapters.sandbox.stripe.wire import CORS, Call, Endpoint, handler
 from adapters.sandbox.world import Emulator, World
 
 _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", "account", account.retrieve),
     ("POST", "customers", customers.create),
     ("GET", "customers", customers.listed),
     ("GET", "customers/{id}", customers.retrieve),

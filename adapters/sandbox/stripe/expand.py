@@ -8,6 +8,8 @@ _EXPANDABLE = frozenset(
     "failure_balance_transaction default_source default_payment_method setup_intent application review invoice "
     "transfer source invoice_settings balance_transactions on_behalf_of failure_balance_transaction".split()
 )
+REFUNDS_SHOWN = 10
+"""Of a charge, the latest; the others are to be listed."""
 
 
 def check_paths(paths: list[str]) -> None:
@@ -42,7 +44,8 @@ def _follow(stripe: Stripe, thing: Object, steps: list[str]) -> Object:
 def _value(stripe: Stripe, thing: Object, step: str) -> object:
     if step == "refunds" and thing.get("object") == "charge":
         found = [one for one in stripe.tables["refund"].values() if one["charge"] == thing["id"]]
-        return _list(found[::-1], f"/v1/charges/{thing['id']}/refunds")
+        page = found[::-1][:REFUNDS_SHOWN]
+        return _list(page, f"/v1/charges/{thing['id']}/refunds") | {"has_more": len(found) > len(page)}
     if step == "line_items" and thing.get("object") == "checkout.session":
         return _list(stripe.line_items.get(thing["id"], []), f"/v1/checkout/sessions/{thing['id']}/line_items")
     if step == "line_items" and thing.get("object") == "payment_link":
