@@ -20,7 +20,7 @@ SQL = named_queries("attention")
 ROW_FAILED = "row_failed"
 REPEATED = 5
 """Failures of one row in a sweep after which a person is asked."""
-PROVIDER_AWAY, STALE = timedelta(hours=12), timedelta(hours=2)
+PROVIDER_AWAY, STALE = timedelta(hours=12), timedelta(days=1)
 """How long a provider may be away before that; and how long after its last failure a row counts as dealt with."""
 
 
@@ -78,9 +78,9 @@ class Attention:
         """Opens a review item for each row that keeps failing in a sweep, and closes those of rows that recovered."""
         now = self.clock.now()
         async with self.db.transaction() as tx:
-            await tx.execute(ROWS.remove_stale_failures, now - STALE)
             await tx.execute(SQL.settle_recovered_rows, ROW_FAILED, now, "The row does not fail any more.")
             rows = await tx.fetch(ROWS.repeated_failures, REPEATED, now - PROVIDER_AWAY)
+            await tx.execute(ROWS.remove_stale_failures, now - STALE)
         sweep = Sweep("attention.review_failed_rows", self.db, self.clock)
         await sweep.process(rows, self._review_row, key=lambda row: RowKey(_subject(row)))
 

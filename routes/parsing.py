@@ -8,6 +8,7 @@ import json
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from itertools import islice
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -25,8 +26,16 @@ _MOST_ERRORS = 20
 _LONGEST_TOKEN = 100
 _INT64 = 1 << 63
 
-# A NUL, a surrogate, a number that no column holds: rare in honest bodies, so one scan decides whether to look closer.
-_SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\d{19}|NaN|Infinity|[eE]\+?\d{3}")
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Arithmetic with a date beyond these can leave what Python and PostgreSQL can count."""
+_NEVER = (date(9999, 1, 1), date(9999, 12, 31))
+"""On documents that do not expire, such as Spanish identity cards of the elderly."""
+
+# A NUL, a surrogate, a number that no column holds, a date of another age: rare in honest bodies, so one scan decides
+# whether to look closer.
+_SUSPICIOUS = re.compile(
+    rb"\\u(?:0000|[dD][89a-fA-F])|\d{19}|NaN|Infinity|[eE]\+?\d{3}|\"\s*(?:0\d|1[0-8]|2[2-9]|[3-9]\d)\d\d-\d\d-"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
 _BAD_CHARACTER = ("bad_character", "NUL and lone surrogates are not allowed")
@@ -161,6 +170,7 @@ class QueryParser:
             raise Invalid(errors=(*errors, *_field_errors(self._adapter, found, "/query"))) from None
         if errors:
             raise Invalid(errors=errors)
+        _refuse(_wrong_leaves(vars(value), _hostile, "/query"))
         return value
 
 
@@ -230,9 +240,11 @@ def _is_text(value: Any, pattern: re.Pattern[str]) -> bool:
     return isinstance(value, str) and pattern.search(value) is not None
 
 
-def _wrong_leaves(document: Any, judge: Callable[[Any], tuple[str, str] | None]) -> Iterator[FieldError]:
+def _wrong_leaves(
+    document: Any, judge: Callable[[Any], tuple[str, str] | None], prefix: str = ""
+) -> Iterator[FieldError]:
     """Every key and every value that `judge` finds wrong, with its pointer."""
-    stack: list[tuple[str, Any]] = [("", document)]
+    stack: list[tuple[str, Any]] = [(prefix, document)]
     while stack:
         pointer, value = stack.pop()
         if isinstance(value, dict):
@@ -254,6 +266,8 @@ def _hostile(value: Any) -> tuple[str, str] | None:
         return "number_too_large", "a whole number has at most 64 bits"
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
         return "number_too_large", "a number must be finite"
+    if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR and value not in _NEVER:
+        return "date_out_of_range", f"a date lies in the years {FIRST_YEAR} to {LAST_YEAR}"
     return None
 
 

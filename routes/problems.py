@@ -1,6 +1,7 @@
 """Errors as application/problem+json (RFC 9457). Whatever goes wrong, this is what the caller sees of it."""
 
 import asyncio
+import errno
 import math
 from typing import Any
 
@@ -8,12 +9,22 @@ import orjson
 import structlog
 from aiohttp import web
 
-from hub.core.errors import BadRequest, HubError, NotFound, ProviderError, TooLarge, Unauthenticated
+from hub.core.errors import (
+    BadRequest,
+    DiskFull,
+    HubError,
+    NotFound,
+    OutOfRange,
+    ProviderError,
+    TooLarge,
+    Unauthenticated,
+)
 
 log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 _KEPT_HEADERS = ("Allow", "WWW-Authenticate", "Retry-After")
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class DeadlineExceeded(HubError):
@@ -69,6 +80,12 @@ def from_exception(error: Exception, request_id: str) -> web.Response:
         return problem(error, request_id)
     if isinstance(error, asyncio.TimeoutError):
         return problem(DeadlineExceeded(), request_id)
+    if isinstance(error, OverflowError):
+        log.warning("request.out_of_range", exc_info=error)
+        return problem(OutOfRange(), request_id)
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        log.error("request.disk_full", exc_info=error)
+        return problem(DiskFull(), request_id)
     log.error("request.crashed", error=type(error).__name__, exc_info=error)
     return problem(HubError(), request_id)
 

@@ -75,6 +75,7 @@ async def database_dsn(settings: Settings, stack: AsyncExitStack) -> str:
         return settings.database_url.get_secret_value()
     server = await Embedded.start(settings.data_dir)
     stack.push_async_callback(server.stop)
+    server.supervise()
     return server.dsn
 
 

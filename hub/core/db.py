@@ -15,8 +15,11 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+import structlog
 
-from hub.core.errors import Unavailable
+from hub.core.errors import DiskFull, OutOfRange, Unavailable
+
+log = structlog.get_logger(__name__)
 
 PATIENCE = 5.0
 """Seconds to wait for a free or a new connection."""
@@ -38,6 +41,8 @@ _GONE = (
     asyncpg.IdleSessionTimeoutError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+_NO_ROOM = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)
+_OUT_OF_RANGE = (asyncpg.NumericValueOutOfRangeError, asyncpg.DatetimeFieldOverflowError)
 _OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.exceptions.OutdatedSchemaCacheError)
 _ANY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _SESSION = {"timezone": "UTC", "application_name": "travel-hub"}
@@ -63,7 +68,8 @@ def reaching() -> Iterator[None]:
 class Tx:
     """One open transaction. With a subject it sees what row-level security lets that person read.
 
-    Its methods raise Unavailable when the database goes away or is silent for 30 seconds, else asyncpg's errors.
+    Its methods raise Unavailable when the database goes away or is silent for 30 seconds, DiskFull when it has no room,
+    OutOfRange for a number or a date that it cannot hold, else asyncpg's errors.
     """
 
     def __init__(self, connection: Any, subject: UUID | None) -> None:
@@ -247,6 +253,15 @@ def _talking(connection: Any) -> Iterator[None]:
         yield
     except _GONE as error:
         raise Unavailable("The database went away.", retry_after=1) from error
+    except _NO_ROOM as error:
+        log.error("database.disk_full", error=type(error).__name__)  # noqa: TRY400 (the statement is not to blame)
+        raise DiskFull from error
+    except _OUT_OF_RANGE as error:
+        raise OutOfRange from error
+    except asyncpg.DataError as error:
+        if isinstance(error.__cause__, OverflowError):
+            raise OutOfRange from error
+        raise
     except _OUTDATED as error:  # asyncpg has dropped what it knew; the next attempt sees the new schema
         raise Unavailable("The database has just been changed.", retry_after=1) from error
     except asyncpg.InternalClientError as error:  # the server has said goodbye, and the end of the line is not here yet

@@ -1,27 +1,34 @@
 """The PostgreSQL that comes along when no DATABASE_URL is set.
 
 Several processes share one server over a data directory; the last to leave stops it. When a process is killed, the
-server and its data live on, and the next start joins it.
+server and its data live on, and the next start joins it. When the server itself dies, the first process that notices
+starts it again.
 """
 
 import asyncio
 import time
 import warnings
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import structlog
 
 from hub.core.errors import Unavailable
 
 if TYPE_CHECKING:
     from hub.core.pgserver import Server
 
+log = structlog.get_logger(__name__)
+
 READY_WITHIN = 60.0
 """Seconds, at most, from the start to the first answer; only recovery after a crash takes more than a few."""
+
+LOOK, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between two looks whether it is alive; and between two tries to start it again, at most."""
 
 _DATABASE = "hub"
 _TUNED = {
@@ -41,6 +48,8 @@ class Embedded:
 
     def __init__(self, server: "Server", dsn: str) -> None:
         self._server = server
+        self._supervising: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         self.dsn = dsn
 
     @classmethod
@@ -59,9 +68,36 @@ class Embedded:
             await admin.close()
         return cls(server, server.dsn(database))
 
+    def supervise(self) -> None:
+        """From now on the server is started again when it dies (killed, out of memory), at the same address."""
+        if self._supervising is None:
+            self._supervising = asyncio.create_task(self._supervise(), name="embedded-postgres")
+
     async def stop(self) -> None:
         """Leaves the server; it stops when nobody else is there."""
+        self._stopping.set()
+        if self._supervising is not None:
+            await self._supervising
         await asyncio.to_thread(self._server.leave)
+
+    async def _supervise(self) -> None:
+        pause = LOOK
+        while not await self._stops_within(pause):
+            if self._server.is_alive():
+                pause = LOOK
+                continue
+            try:
+                log.error("postgres.died", log=str(self._server.log))
+                await asyncio.to_thread(self._server.start_again)
+                log.info("postgres.restarted")
+            except Exception as error:  # noqa: BLE001 (whatever it is, the next try may succeed)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                log.error("postgres.restart_failed", error=type(error).__name__, again_in=pause)  # noqa: TRY400
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
 
 
 async def create_database(admin: Any, name: str) -> None:

@@ -9,8 +9,10 @@ HubError                     500
 ├── Gone                     410  it was there, and has expired
 ├── TooLarge                 413
 ├── Invalid                  422  well-formed, and wrong: one FieldError per field
+│   └── OutOfRange           422  a number or a date that cannot be calculated with
 ├── TooManyRequests          429  with retry_after
 ├── Unavailable              503  our own trouble that passes (database away, pool empty, shutting down)
+│   └── DiskFull             503  no room left, here or in the database
 └── ProviderError            502  a provider said no, or nothing
     ├── ProviderPermanent    502  asking again will not help
     ├── ProviderTransient    503  asking again later may help
@@ -150,6 +152,12 @@ class Invalid(HubError):
     title = "Invalid request"
 
 
+class OutOfRange(Invalid):
+    """A number or a date is too large or too small to be calculated with."""
+
+    code = "out_of_range"
+
+
 class TooManyRequests(HubError):
     """Too many requests; try again later."""
 
@@ -164,6 +172,15 @@ class Unavailable(HubError):
     status = 503
     code = "unavailable"
     title = "Unavailable"
+
+
+class DiskFull(Unavailable):
+    """The service has no room left to store anything; it can be used again soon."""
+
+    code = "disk_full"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=30)
 
 
 class ProviderError(HubError):

@@ -44,6 +44,16 @@ class Server(PostgresServer):
             with suppress(OSError):  # somebody else is still using it
                 where.rmdir()
 
+    def is_alive(self) -> bool:
+        """Whether the process of the server runs. A look at the process table, in microseconds."""
+        info = self.get_postmaster_info()
+        return info.process is not None and _runs(info.process)
+
+    def start_again(self) -> None:
+        """Starts the server that has died, unless another process has. Raises CalledProcessError, Unavailable."""
+        with self._lock:
+            self.ensure_postgres_running()
+
     def dsn(self, database: str) -> str:
         """Quoted, so that any directory name will do."""
         info = self.get_postmaster_info()
@@ -85,7 +95,7 @@ class Server(PostgresServer):
             info = PostmasterInfo.read_from_pgdata(self.pgdata)
         except FileNotFoundError:  # it ended while we looked
             return False
-        if info is None or info.process is None or not info.is_running():
+        if info is None or info.process is None or not _runs(info.process):
             return False
         if info.status == "stopping":
             info.process.wait(STARTING)
@@ -132,13 +142,28 @@ class Server(PostgresServer):
                 file.write(include)
 
     def _socket_directory(self) -> Path:
-        """With the data, unless the name is too long for a socket. Only the server's own user gets in."""
+        """With the data, unless the name is too long for a socket. Only the server's own user gets in.
+
+        A server that is started again is found where it was.
+        """
         if len(os.fsencode(self.pgdata)) <= _LONGEST_SOCKET_PATH:
             return self.pgdata
+        if self._postmaster_info is not None and self._postmaster_info.socket_dir is not None:
+            before: Path = self._postmaster_info.socket_dir
+            if before.is_dir():
+                return before
         elsewhere = Path(tempfile.mkdtemp(prefix="hub-"))
         if self.system_user is not None:
             shutil.chown(elsewhere, self.system_user)
         return elsewhere
+
+
+def _runs(process: psutil.Process) -> bool:
+    """A zombie, which nobody has reaped in a container without init, does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _alive_since(pid: int, moment: float) -> bool:

@@ -143,12 +143,14 @@ class Settlement:
     async def sweep(self) -> None:
         """Events that never came: every payment that has stood open for a while is read and settled."""
         async with self.db.transaction() as tx:
-            rows = await tx.fetch(SQL.take_open, self.clock.now(), self.clock.now() - SWEEP_AFTER)
+            rows = await tx.fetch(SQL.long_open, self.clock.now(), self.clock.now() - SWEEP_AFTER)
         await Sweep("payments.settle", self.db, self.clock).process(rows, self._look_up, key=_payment_key)
 
     async def _look_up(self, row: Record) -> None:
         payment = Payment.from_row(row)
         with about(booking_id=payment.booking_id):
+            async with self.db.transaction() as tx:  # the next run looks at others first
+                await tx.execute(SQL.touch, payment.id, self.clock.now())
             await self._settle(payment.id, await self.intents.read(payment))
 
     async def _give_back(self, payment: Payment, because: str) -> None:

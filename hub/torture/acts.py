@@ -29,6 +29,7 @@ from hub.identity import Caller
 from hub.torture.house import Down
 from hub.torture.plan import Event
 from hub.torture.stage import Stage
+from hub.torture.stranger import STRANGER_PAYS, insert_stranger
 
 TRIES = 4
 """How often a traveller tries something again that has failed on the hub's side."""
@@ -73,6 +74,8 @@ class Acts:
         self._parties = parties
         self._log = log
         self._disputes: dict[int, Object] = {}
+        self.poisoned: UUID | None = None
+        """The payment whose row refuses to be settled."""
         self.browser = aiohttp.ClientSession(connector=stage.line(), headers={"User-Agent": "browser"})
 
     async def play(self, event: Event) -> None:
@@ -218,6 +221,23 @@ class Acts:
         intent = self._intent(self._party(event))
         if intent is not None and intent["status"] == "requires_capture":
             settling.end(self._stripe, intent, "automatic")
+
+    async def _lose_customer(self, event: Event) -> None:
+        """Somebody deletes the traveler's customer in the dashboard."""
+        number = str(self._party(event).caller.id)
+        for customer in list(self._stripe.tables["customer"].values()):
+            if not customer.get("deleted") and customer["metadata"].get("customer_id") == number:
+                self._stripe.save({"id": customer["id"], "object": "customer", "deleted": True})
+
+    async def _poison(self, event: Event) -> None:
+        """A stranger's payment of which Stripe says what breaks a CHECK of the hub's: more captured than the amount."""
+        model = self._intent(self._party(event))
+        if model is None or self.poisoned is not None:
+            return
+        self.poisoned = await insert_stranger(self._stage, "pi_poison")
+        charged = {"amount": STRANGER_PAYS, "amount_received": STRANGER_PAYS + 1, "currency": "eur"}
+        marks = {"metadata": {"payment_id": str(self.poisoned)}, "status": "succeeded", "latest_charge": None}
+        self._stripe.save({**model, "id": "pi_poison", **charged, **marks})
 
     async def _fault(self, event: Event) -> None:
         self._stage.world.faults.append(faults.parse(dict(event.facts)))

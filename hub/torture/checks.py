@@ -407,6 +407,18 @@ async def ledger_balanced(evidence: Evidence) -> list[Breach]:
     ]
 
 
+async def poison_noticed(evidence: Evidence) -> list[Breach]:
+    """A row that cannot be processed is on record"""
+    if evidence.acts.poisoned is None:
+        return []
+    rows = await evidence.stage.server.ask(
+        "select 1 from row_failures where payment_id = $1 union all "
+        "select 1 from attention where kind = 'row_failed' and payment_id = $1",
+        evidence.acts.poisoned,
+    )
+    return [] if rows else [Breach(poison_noticed.__doc__ or "", "neither in row_failures nor among the review items")]
+
+
 Invariant = Callable[[Evidence], Awaitable[list[Breach]]]
-INVARIANTS: tuple[Invariant, ...] = (events_done, jobs_done, no_breaks, ledger_balanced)
+INVARIANTS: tuple[Invariant, ...] = (events_done, jobs_done, no_breaks, ledger_balanced, poison_noticed)
 """About the whole. More can be added."""

@@ -60,18 +60,16 @@ update payments set attempt = greatest(attempt, $2) where id = $1;
 -- name: touch
 update payments set updated_at = $2 where id = $1;
 
--- name: take_open
--- What may have moved without our hearing of it. Touched first, so that one bad row cannot hold up the others.
-update payments set updated_at = $1
-where id in (
-    select id from payments
-    where status in ('unpaid', 'requires_action', 'processing', 'unknown', 'authorised')
-      and (intent_id is not null
-           or exists (select 1 from payment_pages g where g.payment_id = payments.id and g.page_id is not null))
-      and updated_at <= $2
-    order by updated_at limit 50
-)
-returning *;
+-- name: long_open
+-- What may have moved without our hearing of it, but for what has just failed: it would take the place of others.
+select p.* from payments p
+where p.status in ('unpaid', 'requires_action', 'processing', 'unknown', 'authorised')
+  and (p.intent_id is not null
+       or exists (select 1 from payment_pages g where g.payment_id = p.id and g.page_id is not null))
+  and p.updated_at <= $2
+  and not exists (
+    select from row_failures f where f.sweep = 'payments.settle' and f.row_id = p.id::text and f.retry_at > $1)
+order by p.updated_at limit 50;
 
 -- name: insert_refund
 insert into refunds (id, payment_id, amount, currency, reason, created_at, updated_at, requested_by)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.running import Running, soon
+from hub.identity.permissions import Role
+from tests.fixtures.running import ADA, Running, soon
 
 GOOD = {"origin": "LHR", "destination": "BCN", "departure_date": soon().isoformat()}
 
@@ -80,3 +81,46 @@ async def test_what_is_not_there_is_a_problem_too(running: Running, path: str):
     await running.register()
     status, problem = await running.call("GET", path)
     assert (status, problem["status"]) in {(404, 404), (405, 405)}
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "2200-01-01", "9999-12-30", "9999-12-31"])
+async def test_a_date_of_another_age_is_no_fault_of_ours(running: Running, day: str):
+    await running.register()
+    contact = {"email": "ada@example.com", "phone": "+447700900123"}
+    traveler = ADA | {"born_on": day}
+    bodies: list[tuple[str, Any]] = [
+        ("/api/flights/search", GOOD | {"departure_date": day}),
+        ("/api/flights/search", GOOD | {"return_date": day}),
+        ("/api/bookings", {"offer_id": "off_1", "travelers": [traveler], "contact": contact}),
+        ("/api/plan", {"destination": "Lisbon", "start": day, "end": day}),
+    ]
+    for path, body in bodies:
+        status, problem = await running.call("POST", path, body)
+        assert 400 <= status < 500, (path, status, problem)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "2500-01-01T00:00:00Z"])
+async def test_a_moment_of_another_age_names_its_field(running: Running, moment: str):
+    staff = running.made.people.staff
+    await staff.members.add("ann@example.com", "Ann", {Role.ACCOUNTANT}, "a long walk by the sea")
+    signed_in = {"email": "ann@example.com", "password": "a long walk by the sea"}
+    running.token = (await running.good("POST", "/api/v1/auth/login", signed_in))["token"]
+    status, problem = await running.call("GET", f"/api/payments/transactions?since={moment}")
+    assert (status, problem["errors"][0]["pointer"], problem["errors"][0]["code"]) == (
+        422, "/query/since", "date_out_of_range",
+    )  # fmt: skip
+
+
+async def test_a_full_disk_is_a_503(running: Running):
+    await running.register()
+    offer = await running.offer()
+    async with running.db.transaction() as tx:
+        await tx.execute(
+            "create function full_disk() returns trigger language plpgsql as 'begin raise disk_full; end';"
+            "create trigger full_disk before insert on bookings for each row execute function full_disk()"
+        )
+    contact = {"email": "ada@example.com", "phone": "+447700900123"}
+    status, problem = await running.call(
+        "POST", "/api/bookings", {"offer_id": offer["id"], "travelers": [ADA], "contact": contact}
+    )
+    assert (status, problem["code"], running.headers["Retry-After"]) == (503, "disk_full", "30")

@@ -2,7 +2,7 @@ import asyncio
 import os
 import subprocess
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -12,7 +12,7 @@ import pytest
 from hub.core import db as module
 from hub.core.db import Database
 from hub.core.embedded import pg_dump
-from hub.core.errors import NotFound, Unavailable
+from hub.core.errors import DiskFull, NotFound, OutOfRange, Unavailable
 
 ONE = "insert into notes values (1, 'a')"
 TWO = "insert into notes values (2, 'b')"
@@ -273,3 +273,32 @@ async def test_a_noun_has_its_queries_by_name(tmp_path, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "files", lambda _package: tmp_path)
     found = module.named_queries("trips")
     assert (found.one, found.two) == ("select 1", "select 2")
+
+
+async def test_a_full_disk_is_trouble_that_passes(db: Database):
+    with pytest.raises(DiskFull) as caught:
+        async with db.transaction() as tx:
+            await tx.execute("do $$ begin raise disk_full; end $$")
+    assert (caught.value.status, caught.value.code, caught.value.retry_after) == (503, "disk_full", 30)
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ("select $1::bigint", 2**63),
+        ("select $1::int", 2**31),
+        ("select $1::bigint * 2", 2**62),
+        ("select $1::timestamptz", datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))),
+        ("select timestamptz '294000-01-01' + make_interval(years => $1::int)", 1000),
+    ],
+)
+async def test_a_value_that_no_column_holds_is_out_of_range(db: Database, query: str, value: object):
+    with pytest.raises(OutOfRange):
+        async with db.transaction() as tx:
+            await tx.fetchval(query, value)
+
+
+async def test_a_wrong_argument_is_still_a_mistake_of_ours(db: Database):
+    with pytest.raises(asyncpg.DataError):
+        async with db.transaction() as tx:
+            await tx.fetchval("select $1::bigint", "seven")

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -247,3 +248,58 @@ async def test_leaving_a_server_that_was_killed_is_no_failure():
     connection.terminate()
     await server.stop()
     shutil.rmtree(folder)
+
+
+async def dies(place: Path) -> int:
+    """The server is killed, as when the machine is out of memory; its number."""
+    pid = running(place)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+async def again(db: Database, query: str) -> object:
+    """The first answer, within half a minute."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(Unavailable):
+                async with db.transaction() as tx:
+                    return await tx.fetchval(query)
+            await asyncio.sleep(0.1)
+
+
+async def test_a_server_that_dies_is_started_again_with_its_data(server: Embedded, place: Path):
+    await run(server.dsn, "drop table if exists survived; create table survived as select 7 as n")
+    db = await Database.open(server.dsn, size=2, patience=1)
+    server.supervise()
+    killed = await dies(place)
+    assert await again(db, "select n from survived") == 7
+    assert running(place) not in {None, killed}
+    await db.close()
+
+
+async def test_it_is_started_again_at_the_same_address(base: Path):
+    place = base / ("long" * 30)
+    server = await Embedded.start(place)
+    server.supervise()
+    db = await Database.open(server.dsn, size=2, patience=1)
+    for _ in range(2):
+        await dies(place)
+        await again(db, "select 1")
+    await db.close()
+    await server.stop()
+    assert running(place) is None
+
+
+async def test_a_server_that_another_process_has_started_again_is_joined(server: Embedded, place: Path):
+    beside = await Embedded.start(place)
+    server.supervise()
+    beside.supervise()
+    db = await Database.open(server.dsn, size=2, patience=1)
+    await dies(place)
+    await again(db, "select 1")
+    restarted = running(place)
+    await asyncio.sleep(1.5)
+    assert running(place) == restarted
+    await db.close()
+    await beside.stop()

@@ -127,7 +127,8 @@ async def test_a_row_that_no_sweep_meets_any_more_is_forgotten(db: Database, clo
         await process()
         clock.pass_time(minutes=20)
     assert len(await open_items(attention)) == 1
-    clock.pass_time(hours=3)
+    clock.pass_time(hours=25)
+    await attention.review_failed_rows()
     assert await open_items(attention) == []
 
 

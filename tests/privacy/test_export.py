@@ -38,6 +38,9 @@ NOT_TOLD = {
     "trip_plans.lease": "who works on it, for seconds",
     "trip_plans.lease_until": "the same",
     "plan_attachments.key": "where the file lies",
+    "customers.payment_account": "the hub's own account at the payment provider",
+    "customers.payment_customer_losses": "part of the keys of the hub's requests",
+    "payments.account": "the hub's own account at the payment provider",
 }
 OWNER = "customer_id"
 

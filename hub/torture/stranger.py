@@ -1,0 +1,37 @@
+"""A booking that belongs to nobody of the run, with a payment: a row among the others."""
+
+from typing import Any
+from uuid import UUID
+
+from hub.torture.stage import Stage
+
+STRANGER = UUID(int=0x57A)
+STRANGER_PAYS = 1000
+"""Minor units, in EUR."""
+
+_ROWS: tuple[tuple[str, str], ...] = (
+    ("customers", "id, email, name, created_at"),
+    (
+        "bookings",
+        "id, reference, customer_id, status, amount, currency, offer_id, supplier, itinerary, sandbox, contact_email, "
+        "created_at, updated_at, expires_at",
+    ),
+    ("payments", "id, booking_id, customer_id, provider, intent_id, amount, currency, created_at, updated_at"),
+)
+
+
+async def insert_stranger(stage: Stage, intent_id: str) -> UUID:
+    """The id of the payment, which stands open at Stripe under `intent_id`."""
+    now, money = stage.clock.now(), (STRANGER_PAYS, "EUR")
+    values: tuple[tuple[Any, ...], ...] = (
+        (STRANGER, "stranger@example.com", "A Stranger", now),
+        (
+            STRANGER, "STRANG", STRANGER, "pending", *money, "off_stranger", "kiwi", {}, True, "stranger@example.com",
+            now, now, now,
+        ),
+        (STRANGER, STRANGER, STRANGER, "stripe", intent_id, *money, now, now),
+    )  # fmt: skip
+    for (table, columns), row in zip(_ROWS, values, strict=True):
+        places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        await stage.server.tell(f"insert into {table} ({columns}) values ({places})", *row)  # noqa: S608 (constants)
+    return STRANGER
