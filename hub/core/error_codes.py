@@ -85,7 +85,7 @@ CODES: Mapping[str, ErrorCode] = MappingProxyType({
     "offer_not_found": ErrorCode(404, "There is no such offer."),
     "open_bookings": ErrorCode(409, "The account has bookings in progress; it can be erased when they have ended."),
     "opted_out": ErrorCode(409, "The recipient has opted out; only the recipient can lift this."),
-    "password_required": ErrorCode(422, "The confirmation of this registration needs a password."),
+    "password_required": ErrorCode(409, "The confirmation of this registration needs a password."),
     "payment_in_progress": ErrorCode(409, "The payment is being processed."),
     "payment_not_found": ErrorCode(404, "There is no such payment."),
     "payments_off": ErrorCode(409, "No payment provider is active."),
