@@ -30,7 +30,7 @@ _EMAIL: TypeAdapter[str] = TypeAdapter(Email)
 _CSP = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": _CSP,
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -182,7 +182,7 @@ class PageRoutes:
 
     def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
         text = self._jinja.get_template(f"{name}.html").render(home=self._home, status=status, **facts)
-        return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)
+        return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
 
     def _form(self, call: Call, body: bytes) -> dict[str, str]:
         if not own_page(call.request, self._public_url):
@@ -242,4 +242,4 @@ def _why(error: Invalid) -> str:
 
 
 def _onwards(what: str) -> web.Response:
-    return web.Response(status=303, headers={**_HEADERS, "Location": f"done?what={what}"})
+    return web.Response(status=303, headers={**HEADERS, "Location": f"done?what={what}"})

@@ -1,5 +1,6 @@
 """The page of a plan for whoever was given its address. It needs no JavaScript."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from hub.core.errors import HubError, NotFound
+from hub.core.errors import Forbidden, HubError, NotFound, Unauthenticated
 from hub.identity import Caller
 from hub.plans.faces import PlanFaces, filename, told
 from hub.plans.kept import Kept, Shown, Version
@@ -15,7 +16,7 @@ from hub.plans.model import Plan
 from routes import html
 from routes.gate import Gate
 from routes.problems import from_exception
-from routes.request import ANYONE, VISIT, Call, get
+from routes.request import ANYONE, PLANS_COOKIE, VISIT, Call, get
 
 LONGEST_TOKEN = 200
 _LONGEST_DESCRIPTION = 200
@@ -32,8 +33,12 @@ class SharedPlans(Protocol):
     """What this page asks for; see hub/plans/sharing.py."""
 
     async def show(self, caller: Caller | None, plan_id: UUID, token: str | None = None) -> Shown:
-        """A public plan, or one whose share token this is. Raises NotFound."""
+        """A public plan, one whose share token this is, or one of the caller's own. Raises NotFound."""
         ...
+
+
+Authenticate = Callable[[str], Awaitable[Caller]]
+"""The traveler of an access token. Raises Unauthenticated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,16 @@ class PlanPage:
     Addresses inside the page are relative, so that a proxy may put the hub under a path of its own.
     """
 
-    def __init__(self, plans: SharedPlans, faces: PlanFaces, public_url: str, home: str | None = None) -> None:
+    def __init__(
+        self,
+        plans: SharedPlans,
+        faces: PlanFaces,
+        public_url: str,
+        home: str | None = None,
+        authenticate: Authenticate | None = None,
+    ) -> None:
         self._plans = plans
+        self._authenticate = authenticate
         self._faces = faces
         self._public_url = public_url
         self._home = home
@@ -107,7 +120,7 @@ class PlanPage:
         facts: dict[str, Any] = {
             "it": it,
             "id": plan_id,
-            "token": None if seen.is_public else seen.kept.share_token,
+            "token": seen.kept.share_token if seen.kept.visibility == "link" else None,
             "canonical": f"{self._public_url}/plan/{plan_id}" if seen.is_public else None,
             "description": _description(it),
         }
@@ -117,10 +130,21 @@ class PlanPage:
         """Raises NotFound, also while nothing has been planned yet."""
         token = call.request.query.get("t", "")
         usable = 0 < len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable()
-        shown = await self._plans.show(None, plan_id, token if usable else None)
+        caller = await self._visitor(call.request)
+        shown = await self._plans.show(caller, plan_id, token if usable else None)
         if shown.version is None:
             raise NotFound(code="plan_not_found")
         return _Seen(shown.kept, shown.version)
+
+    async def _visitor(self, request: web.Request) -> Caller | None:
+        """The traveler who is signed in with this browser. A session that has ended is none."""
+        token = request.cookies.get(PLANS_COOKIE)
+        if token is None or self._authenticate is None:
+            return None
+        try:
+            return await self._authenticate(token)
+        except (Unauthenticated, Forbidden):
+            return None
 
     def _trouble(self, request: web.Request, error: Exception) -> web.Response:
         request_id = request[VISIT].request_id
@@ -128,14 +152,22 @@ class PlanPage:
         detail = error.detail if isinstance(error, HubError) else ""
         headers = {name: problem.headers[name] for name in ("Retry-After",) if name in problem.headers}
         return self._page(
-            "plan_trouble", problem.status, headers=_SECRET | headers, detail=detail, request_id=request_id
-        )
+            "plan_trouble", problem.status, headers=_SECRET | headers, detail=detail, request_id=request_id,
+            plan_id=_plan_of(request),
+        )  # fmt: skip
 
     def _page(self, name: str, status: int = 200, *, headers: dict[str, str], **facts: Any) -> web.Response:
         home = self._home if urlsplit(self._home or "").scheme in {"http", "https"} else None
         text = self._jinja.get_template(f"{name}.html").render(home=home, status=status, **facts)
         headers = {"Content-Security-Policy": _CSP, **headers}
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+def _plan_of(request: web.Request) -> UUID | None:
+    try:
+        return UUID(request.match_info.get("plan_id", ""))
+    except ValueError:
+        return None
 
 
 def _description(it: dict[str, Any]) -> str:

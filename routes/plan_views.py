@@ -82,6 +82,10 @@ class PlanOut(ApiModel):
         )
 
 
+class PlanPageOut(ApiModel):
+    page: str = Field(description="the address of the plan's page", examples=["https://hub.example.com/plan/0193a1b2"])
+
+
 class PlanLine(ApiModel):
     id: UUID
     status: Status

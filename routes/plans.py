@@ -18,6 +18,7 @@ from routes.plan_views import (
     PlanFlightsOut,
     PlanLine,
     PlanOut,
+    PlanPageOut,
     PlanQuery,
     PlanStory,
     PublicPlan,
@@ -28,17 +29,21 @@ from routes.plan_views import (
     VersionWhole,
 )
 from routes.request import ANYONE, OPTIONAL, TRAVELLER, Call, Reply, delete, get, post, put
+from routes.sign_in_page import plans_cookie
 from routes.views import Page, PageQuery
 
 TAGS = ("plans",)
 Number = Annotated[int, Field(ge=1, le=1_000_000)]
+PAGE_LIFE = 900
+"""Seconds for which a browser may open the owner's pages; the access token in the cookie ends by itself."""
 LONGEST = 180.0
 """Seconds for a plan to be made: a chain of models may have to be asked to its end."""
 MARKDOWN, CALENDAR, PDF = "text/markdown; charset=utf-8", "text/calendar; charset=utf-8", "application/pdf"
 
 
 class PlanRoutes:
-    def __init__(self, desk: PlanDesk, faces: Faces, clock: Clock) -> None:
+    def __init__(self, desk: PlanDesk, faces: Faces, clock: Clock, public_url: str = "") -> None:
+        self._public_url = public_url
         self._plans = desk.plans
         self._editing = desk.editing
         self._sharing = desk.sharing
@@ -103,6 +108,13 @@ class PlanRoutes:
         """Change the plan by a wish in words; only the days change that have to."""
         await self._editing.refine(call.who, plan_id, body.wish)
         return await self.whole(call, plan_id)
+
+    @post("/api/plan/{plan_id}/page", who=TRAVELLER, tags=TAGS, reply=PlanPageOut)
+    async def open_page(self, call: Call, plan_id: UUID) -> Reply:
+        """The plan's page for its owner: sets a cookie with which this browser may open it, private or not."""
+        await self._plans.find(call.who, plan_id)
+        cookie = plans_cookie(call.token, PAGE_LIFE, self._public_url)
+        return Reply(PlanPageOut(page=f"{self._public_url}/plan/{plan_id}"), headers={"Set-Cookie": cookie})
 
     @get("/api/plan/{plan_id}/versions", who=TRAVELLER, tags=TAGS)
     async def versions(self, call: Call, plan_id: UUID, query: PageQuery) -> Page[VersionOut]:

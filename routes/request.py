@@ -184,6 +184,8 @@ class Visit:
 
 DEVICE_COOKIE = "hub_device"
 REGISTRATION_COOKIE = "hub_registration"
+PLANS_COOKIE = "hub_plans"
+"""A traveler's access token, for the pages of plans alone."""
 VISIT = web.RequestKey("visit", Visit)
 
 
@@ -247,6 +249,7 @@ __all__ = [
     "OPTIONAL",
     "OWN_ACCOUNT",
     "OWN_MONEY",
+    "PLANS_COOKIE",
     "READ_AUDIT",
     "READ_BOOKINGS",
     "READ_CUSTOMERS",

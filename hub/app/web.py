@@ -49,6 +49,7 @@ from routes.privacy import PrivacyRoutes
 from routes.reconcile import ReconcileRoutes
 from routes.reconcile_page import ReconcilePage
 from routes.security import SecurityRoutes
+from routes.sign_in_page import SignInPage
 from routes.signature_failures import SignatureFailures
 from routes.staff import StaffRoutes
 from routes.staff_bookings import StaffBookingRoutes
@@ -79,7 +80,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         KeyRoutes(people.keyring),
         SuppressionRoutes(made.outbox.suppressions),
     )
-    plans = PlanRoutes(made.trips.desk, made.trips.faces, made.ids.clock)
+    plans = PlanRoutes(made.trips.desk, made.trips.faces, made.ids.clock, settings.own_url)
     streams = StreamLimit(settings.streams_per_caller)
     found.add(PlanStreamRoutes(made.trips.desk.plans, plans, streams, people.door.authenticate), plans)
     if made.completions is not None:
@@ -139,7 +140,10 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
     if made.money is not None:
         ReconcilePage(made.money.reconciliation, staff_door).install(app, gate)
     PageRoutes(people.accounts, settings.own_url, settings.frontend_url).install(app, gate)
-    PlanPage(made.trips.desk.sharing, made.trips.faces, settings.own_url, settings.frontend_url).install(app, gate)
+    SignInPage(people.accounts, settings.own_url).install(app, gate)
+    PlanPage(
+        made.trips.desk.sharing, made.trips.faces, settings.own_url, settings.frontend_url, people.door.visitor
+    ).install(app, gate)
     WebhookRoutes(made.inbox, made.sources, settings.own_url, SignatureFailures(have.clock)).install(app)
     app[CONNECTIONS] = ConnectionLimit(
         most=settings.max_connections or affordable_connections(descriptor_limit()),

@@ -22,6 +22,12 @@ class Door:
             return await self.staff.by_bearer(token)
         return await self.accounts.authenticate(token)
 
+    async def visitor(self, token: str) -> Caller:
+        """The caller of a token that came as a cookie, with a session that still stands. Raises Unauthenticated."""
+        caller = await self.authenticate(token)
+        await self.surely(caller, token)
+        return caller
+
     async def surely(self, caller: Caller, token: str) -> None:
         """Whether the session behind the token still stands. Raises Unauthenticated `session_ended`."""
         if caller.kind == "customer":

@@ -38,11 +38,9 @@ class PlanFacts:
             "attachments": (Attachment(filename(plan, "ics"), "text/calendar", calendar),),
         }
 
-    def _link(self, row: Any) -> str | None:
-        """Where it can be seen. The hub's own page shows shared plans alone; a private one is for the frontend."""
+    def _link(self, row: Any) -> str:
+        """Where it can be seen: at the frontend, else on the hub's own page, which asks the owner to sign in."""
         if self.frontend:
             return f"{self.frontend.rstrip('/')}/plan/{row['id']}"
-        if row["visibility"] == "private":
-            return None
         token = f"?t={row['share_token']}" if row["visibility"] == "link" else ""
         return f"{self.public_url}/plan/{row['id']}{token}"

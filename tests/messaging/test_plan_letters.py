@@ -77,7 +77,7 @@ async def test_the_plan_comes_along_for_the_calendar(office: Post):
 @pytest.mark.parametrize(
     ("frontend", "visibility", "expected"),
     [
-        (None, "private", []), (None, "link", ["https://hub.test/plan/{}?t=t0ken"]),
+        (None, "private", ["https://hub.test/plan/{}"]), (None, "link", ["https://hub.test/plan/{}?t=t0ken"]),
         (None, "public", ["https://hub.test/plan/{}"]),
         ("https://trips.test/", "private", ["https://trips.test/plan/{}"]),
     ],
