@@ -60,14 +60,9 @@ TROUBLES = (
     *(f"webhook {fate}" for fate in ("lost", "late", "twice", "together", "mute", "hold")),
     *(f"fault {provider} " for provider in PROVIDERS),
     *(f" {kind}" for kind in sorted(set(HOW))),
-<<<<<<< HEAD
     *(f"event {kind}" for kind in ("challenge", "cancel", "airline", "refund", "repay", "expire", "capture")),
     *(f"event {kind}" for kind in ("dispute", "escalate", "decide", "reopen")),
-=======
-    *(f"event {kind}" for kind in ("challenge", "cancel", "airline", "refund", "repay", "dispute", "decide", "expire")),
-    "event lose_customer",
-    "event poison",
->>>>>>> 6a97039 (The embedded PostgreSQL is started again when it dies; a full disk is a 503, a date or number out of range a 422; torture loses customers and poisons rows)
+    *(f"event {kind}" for kind in ("lose_customer", "poison")),
 )
 """Parts of the names under which things are counted."""
 ONCE_IN = 300

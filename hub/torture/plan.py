@@ -286,13 +286,7 @@ def _poison(dice: Dice) -> list[Event]:
 
 Draw = Callable[[Dice], list[Event]]
 _TROUBLES: tuple[Draw, ...] = (
-<<<<<<< HEAD
     _fault, _script, _cancel, _airline, _dashboard, _staff, _dispute, _expire, _webhook, _blow, _schedule, _part,
-)  # fmt: skip
-_WEIGHTS = (30, 8, 10, 7, 6, 5, 6, 3, 18, 22, 6, 4)
-=======
-    _fault, _script, _cancel, _airline, _dashboard, _staff, _dispute, _expire, _webhook, _blow, _schedule,
     _lost_customer, _poison,
 )  # fmt: skip
-_WEIGHTS = (30, 8, 10, 7, 6, 5, 5, 3, 18, 22, 6, 6, 6)
->>>>>>> 6a97039 (The embedded PostgreSQL is started again when it dies; a full disk is a 503, a date or number out of range a 422; torture loses customers and poisons rows)
+_WEIGHTS = (30, 8, 10, 7, 6, 5, 6, 3, 18, 22, 6, 4, 6, 6)
