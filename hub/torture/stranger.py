@@ -9,13 +9,13 @@ STRANGER = UUID(int=0x57A)
 STRANGER_PAYS = 1000
 """Minor units, in EUR."""
 
-_ROWS: tuple[tuple[str, str], ...] = (
+_BOOKING = (
+    "id, reference, customer_id, amount, currency, offer_id, supplier, itinerary, sandbox, contact_email, created_at, "
+    "updated_at, expires_at"
+)
+_ROWS = (
     ("customers", "id, email, name, created_at"),
-    (
-        "bookings",
-        "id, reference, customer_id, status, amount, currency, offer_id, supplier, itinerary, sandbox, contact_email, "
-        "created_at, updated_at, expires_at",
-    ),
+    ("bookings", _BOOKING),
     ("payments", "id, booking_id, customer_id, provider, intent_id, amount, currency, created_at, updated_at"),
 )
 
@@ -26,7 +26,7 @@ async def insert_stranger(stage: Stage, intent_id: str) -> UUID:
     values: tuple[tuple[Any, ...], ...] = (
         (STRANGER, "stranger@example.com", "A Stranger", now),
         (
-            STRANGER, "STRANG", STRANGER, "pending", *money, "off_stranger", "kiwi", {}, True, "stranger@example.com",
+            STRANGER, "STRANG", STRANGER, *money, "off_stranger", "kiwi", {}, True, "stranger@example.com",
             now, now, now,
         ),
         (STRANGER, STRANGER, STRANGER, "stripe", intent_id, *money, now, now),
