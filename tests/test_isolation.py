@@ -14,6 +14,7 @@ LOOPS = {
     "hub.identity.lockout.cleared": "one attempt's counters, in the caller's transaction",
     "hub.identity.lockout.withdrawn": "one attempt's counters, in the caller's transaction",
     "hub.messaging.announcements._tell": "the messages of one fact",
+    "hub.payments.disputes._post": "the entries of one dispute",
     "hub.payments.ledger._returned": "the refunds and disputes of one payment",
     "hub.payments.settlement.retry": "what staff ask for of one payment",
     "hub.plans.ending.tell": "the events of one plan, in their order",

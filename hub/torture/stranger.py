@@ -35,3 +35,12 @@ async def insert_stranger(stage: Stage, intent_id: str) -> UUID:
         places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
         await stage.server.tell(f"insert into {table} ({columns}) values ({places})", *row)  # noqa: S608 (constants)
     return STRANGER
+
+
+async def is_noticed(stage: Stage, payment_id: UUID) -> bool:
+    """Whether the hub has recorded that it cannot process the payment."""
+    query = (
+        "select 1 from row_failures where payment_id = $1 union all "
+        "select 1 from attention where kind = 'row_failed' and payment_id = $1"
+    )
+    return bool(await stage.server.ask(query, payment_id))
