@@ -437,6 +437,8 @@ CREATE TABLE public.customers (
     verified_at timestamp with time zone,
     updated_at timestamp with time zone,
     erased_at timestamp with time zone,
+    payment_account text,
+    payment_customer_losses integer DEFAULT 0 NOT NULL,
     sessions_ended_at timestamp with time zone
 );
 
@@ -647,6 +649,7 @@ CREATE TABLE public.payments (
     page text,
     last_failure jsonb,
     attempt integer DEFAULT 0 NOT NULL,
+    account text,
     CONSTRAINT payments_amount_check CHECK ((amount > 0)),
     CONSTRAINT payments_disputed_check CHECK ((disputed >= 0)),
     CONSTRAINT payments_page_check CHECK ((page = ANY (ARRAY['session'::text, 'link'::text]))),
@@ -1240,9 +1243,6 @@ ALTER TABLE ONLY public.payment_pages
     ADD CONSTRAINT payment_pages_pkey PRIMARY KEY (payment_id);
 
 ALTER TABLE ONLY public.payments
-    ADD CONSTRAINT payments_intent_id_key UNIQUE (intent_id);
-
-ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.pgqueuer_log
@@ -1301,9 +1301,6 @@ ALTER TABLE ONLY public.refresh_tokens
 
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY public.refunds
-    ADD CONSTRAINT refunds_provider_refund_id_key UNIQUE (provider_refund_id);
 
 ALTER TABLE ONLY public.registrations
     ADD CONSTRAINT registrations_pkey PRIMARY KEY (customer_id);
@@ -1448,6 +1445,8 @@ CREATE INDEX payments_changed ON public.payments USING btree (updated_at);
 
 CREATE INDEX payments_customer ON public.payments USING btree (customer_id);
 
+CREATE UNIQUE INDEX payments_intent ON public.payments USING btree (intent_id, provider, COALESCE(account, ''::text));
+
 CREATE UNIQUE INDEX payments_live ON public.payments USING btree (booking_id) WHERE ((status <> ALL (ARRAY['failed'::text, 'released'::text])) AND (superseded_at IS NULL));
 
 CREATE INDEX payments_open ON public.payments USING btree (updated_at) WHERE (status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text]));
@@ -1499,6 +1498,8 @@ CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (sessio
 CREATE INDEX refresh_tokens_successor ON public.refresh_tokens USING btree (used_at) WHERE (successor IS NOT NULL);
 
 CREATE INDEX refunds_payment ON public.refunds USING btree (payment_id);
+
+CREATE UNIQUE INDEX refunds_provider_refund ON public.refunds USING btree (provider_refund_id, payment_id);
 
 CREATE INDEX sessions_customer ON public.sessions USING btree (customer_id);
 
