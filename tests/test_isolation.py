@@ -6,7 +6,14 @@ A CHECK violation once ended a sweep, and the bookings behind it starved: so eve
 
 import ast
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from random import Random
+from typing import Any
 
+from hub import app as root
+from hub.core.clock import SystemClock
+from hub.core.metrics import new_registry
+from hub.settings import Settings
 from tests.test_architecture import modules, tree
 
 LOOPS = {
@@ -46,6 +53,7 @@ LOOPS = {
 }
 WITHOUT_ROWS = {
     "hub.core.idempotency.clean": "one delete",
+    "hub.core.mail_limits.forget": "one delete",
     "hub.flights.service.sweep": "one delete",
     "hub.identity.accounts.forget": "two deletes",
     "hub.identity.lockout.forget": "one delete",
@@ -113,3 +121,14 @@ def test_the_rule_notices_a_sweep_that_forgets_it():
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.AsyncFunctionDef)]
     assert [awaits_in_a_loop(one) for one in functions] == [True, True, False]
     assert [processes_rows(one) for one in functions] == [False, False, True]
+
+
+def test_every_schedule_runs():
+    """A service whose class has one, and that is not among the workers, never sweeps."""
+    nothing: Any = None
+    have = root.Resources(
+        Settings.load(), SystemClock(), Random(1), nothing, nothing, nothing, new_registry(), AsyncExitStack()
+    )
+    workers = {type(one).__module__ for one in root.services(have).workers}
+    classes = {name.rpartition(".")[0] for name, function in coroutines() if is_schedule(function)}
+    assert classes - workers == set()

@@ -103,6 +103,7 @@ class Services:
             *found,
             *money,
             self.papers.invoices,
+            self.attention,
             self.announcements,
             self.letters,
             self.plan_letters,
@@ -119,9 +120,8 @@ def services(have: Resources) -> Services:
     wired = adapters.build(settings, have.transport, clock, locations)
     ids, jobs, audit, vault = Ids(clock, have.chance), Jobs(), Audit(clock), _vault(settings)
     inbox = Inbox(db, jobs, clock, WebhookMetrics(have.registry))
-    limits = MailLimits(db, vault, clock)
     have.closing.push_async_callback(inbox.close)
-    found = people(have, wired, Tools(ids, jobs, audit, vault, inbox, limits))
+    found = people(have, wired, Tools(ids, jobs, audit, vault, inbox, MailLimits(db, vault, clock)))
     customers = Customers(db, audit, clock, ids)
     flights = _flights(have, wired, locations, ids)
     store = Store(jobs, audit, clock)

@@ -1,19 +1,16 @@
 """What has to be true when all is over, by the books of the sandbox and of the hub."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from adapters.sandbox.stripe.state import Object, stripe_of
+from adapters.sandbox.stripe.state import stripe_of
 from adapters.stripe.wire import from_wire
-from hub.payments import books
-from hub.reconcile.model import FOR_PEOPLE
-from hub.torture.acts import Acts, Party
-from hub.torture.stage import Stage
-from hub.torture.stranger import is_noticed
+from hub.torture.acts import Party
+from hub.torture.evidence import Breach, Case, Evidence
+from hub.torture.invariants import INVARIANTS
 
 ENDS = frozenset({"confirmed", "failed", "cancelled", "expired"})
 AT_REST = """
@@ -25,88 +22,6 @@ select (select count(*) from pgqueuer where status in ('queued', 'picked')) as j
 """
 NOTICED = timedelta(minutes=10)
 """Within this the hub has to have noticed a payment of which nobody tells it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A sentence that is not true, and what speaks against it."""
-
-    rule: str
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.detail}"
-
-
-@dataclass
-class Case:
-    """All that is known of one booking when the run is over. `booking` and the rest are rows of the hub."""
-
-    party: Party
-    booking: dict[str, Any]
-    payments: list[dict[str, Any]]
-    attention: list[str]
-    intents: list[Object]
-    charges: list[Object]
-    refunds: list[Object]
-    disputes: list[Object]
-    orders: list[Any]
-    mails: list[Any]
-    texts: list[Any]
-    unheard: bool
-    """Webhooks of the payment provider were lost, and the hub looks up only payments that are open."""
-
-    @property
-    def taken(self) -> int:
-        """Minor units of Stripe's that were captured."""
-        return sum(one["amount_captured"] for one in self.charges if one["captured"] and one["paid"])
-
-    @property
-    def returned(self) -> int:
-        """What has gone back, or is on its way. What is let go of a hold was never taken."""
-        captured = {one["id"] for one in self.charges if one["captured"]}
-        given = sum(
-            one["amount"]
-            for one in self.refunds
-            if one["charge"] in captured and one["status"] in {"succeeded", "pending"}
-        )
-        return int(given + self.disputed)
-
-    @property
-    def disputed(self) -> int:
-        """What the banks have. An inquiry takes nothing."""
-        return sum(
-            one["amount"] for one in self.disputes if one["status"] in {"needs_response", "under_review", "lost"}
-        )
-
-    @property
-    def in_part(self) -> bool:
-        """Less than what was held has been captured, which only a person at the dashboard does."""
-        return any(one["captured"] and one["paid"] and one["amount_captured"] < one["amount"] for one in self.charges)
-
-    @property
-    def ticketed(self) -> list[Any]:
-        return [one for one in self.orders if one.confirms_done and one.status in {"received", "confirmed"}]
-
-    @property
-    def lapsed(self) -> bool:
-        """The bank has let go of the money by itself."""
-        return any(one["cancellation_reason"] == "automatic" for one in self.intents)
-
-    @property
-    def owned(self) -> bool:
-        """A person has been asked to look at it."""
-        return bool(self.attention)
-
-
-@dataclass
-class Evidence:
-    stage: Stage
-    acts: Acts
-    parties: list[Party]
-    unheard: bool
-    ends: list[str] = field(default_factory=list)
-    cases: list[Case] = field(default_factory=list)
 
 
 Rule = Callable[[Case], str | None]
@@ -362,60 +277,3 @@ RULES: tuple[Rule, ...] = (
     part_goes_back, held_for_nothing, came_to_an_end, stays_cancelled, paid_in_time, books_agree, refunds_agree,
     disputes_agree, booking_shows_payment, no_false_alarm,
 )  # fmt: skip
-
-
-async def events_done(evidence: Evidence) -> list[Breach]:
-    """Every webhook that has arrived is processed, ignored, or failed with its job held"""
-    rows = await evidence.stage.server.ask(
-        "select provider, type, count(*) from webhook_events where status = 'received' group by 1, 2"
-    )
-    return [Breach(events_done.__doc__ or "", f"{one['count']} of {one['provider']} {one['type']}") for one in rows]
-
-
-async def jobs_done(evidence: Evidence) -> list[Breach]:
-    """No job is left"""
-    rows = await evidence.stage.server.ask(
-        "select status::text, entrypoint, headers ->> 'error' as error, headers ->> 'failures' as failures "
-        "from pgqueuer"
-    )
-    return [
-        Breach(
-            jobs_done.__doc__ or "", f"{one['entrypoint']} is {one['status']} after {one['failures']}: {one['error']}"
-        )
-        for one in rows
-    ]
-
-
-async def no_breaks(evidence: Evidence) -> list[Breach]:
-    """Reconciliation finds nothing that a person does not know of"""
-    rows = await evidence.stage.server.ask(
-        "select kind, ours::text, theirs::text from breaks b where closed_at is null and kind = any ($1) "
-        "and not exists (select 1 from attention a where a.resolved_at is null and b.booking_id = a.booking_id)",
-        sorted(FOR_PEOPLE),
-    )
-    return [Breach(no_breaks.__doc__ or "", f"{one['kind']}: {one['ours']} {one['theirs']}") for one in rows]
-
-
-async def ledger_balanced(evidence: Evidence) -> list[Breach]:
-    """The ledger is balanced"""
-    server = evidence.stage.server
-    rows = await server.ask(books.SQL.check, None)
-    mine = {one.party.caller.id for one in evidence.cases} | {p["id"] for c in evidence.cases for p in c.payments}
-    return [
-        Breach(ledger_balanced.__doc__ or "", f"{one['rule']} {one['detail']}")
-        for one in rows
-        if one["subject"] in mine
-    ]
-
-
-async def poison_noticed(evidence: Evidence) -> list[Breach]:
-    """A row that cannot be processed is on record"""
-    poisoned = evidence.acts.poisoned
-    if poisoned is None or await is_noticed(evidence.stage, poisoned):
-        return []
-    return [Breach(poison_noticed.__doc__ or "", "neither in row_failures nor among the review items")]
-
-
-Invariant = Callable[[Evidence], Awaitable[list[Breach]]]
-INVARIANTS: tuple[Invariant, ...] = (events_done, jobs_done, no_breaks, ledger_balanced, poison_noticed)
-"""About the whole. More can be added."""

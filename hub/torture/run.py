@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from hub.torture.acts import Acts, Party, party
-from hub.torture.checks import Breach, Evidence, at_rest, examine
+from hub.torture.checks import at_rest, examine
+from hub.torture.evidence import Breach, Evidence
 from hub.torture.house import Down, House
 from hub.torture.plan import Event, Plan
 from hub.torture.points import Blow, Killed, Life, Points, mine

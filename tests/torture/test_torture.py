@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from hub.torture.campaign import Player, Summary, not_reached
-from hub.torture.checks import Breach
+from hub.torture.evidence import Breach
 from hub.torture.plan import Plan, drawn
 from hub.torture.run import Report
 from hub.torture.shrink import smallest
