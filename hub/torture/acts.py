@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from random import Random
 from typing import Any
@@ -17,6 +18,12 @@ from adapters.sandbox import faults
 from adapters.sandbox.kiwi.control import read_script
 from adapters.sandbox.kiwi.state import state as kiwi_of
 from adapters.sandbox.kiwi.ticketing import move
+from adapters.sandbox.paypal import disputes as paypal_disputes
+from adapters.sandbox.paypal import orders, payments
+from adapters.sandbox.paypal import refunds as paypal_refunds
+from adapters.sandbox.paypal.errors import Refused as PayPalRefused
+from adapters.sandbox.paypal.money import value
+from adapters.sandbox.paypal.state import Account, account_of
 from adapters.sandbox.stripe import confirming, disputes, refunds, settling
 from adapters.sandbox.stripe.errors import Refused
 from adapters.sandbox.stripe.state import Object, Stripe, stripe_of
@@ -76,6 +83,8 @@ class Acts:
         self._disputes: dict[int, Object] = {}
         self.poisoned: UUID | None = None
         """The payment whose row refuses to be settled."""
+        self._claims: dict[int, Object] = {}
+        """Disputes at PayPal."""
         self.browser = aiohttp.ClientSession(connector=stage.line(), headers={"User-Agent": "browser"})
 
     async def play(self, event: Event) -> None:
@@ -84,10 +93,14 @@ class Acts:
             raise ValueError(f"nobody knows how to {event.kind}")
         try:
             await act(event)
-        except (HubError, Refused) as error:
+        except (HubError, Refused, PayPalRefused) as error:
             self._log(f"{event.kind}: {getattr(error, 'code', '')} {str(error)[:80]}")
         except Down:
             self._log(f"{event.kind}: nobody answered")
+
+    @property
+    def _paypal(self) -> Account:
+        return account_of(self._stage.world)
 
     @property
     def _stripe(self) -> Stripe:
@@ -120,9 +133,14 @@ class Acts:
         who = self._party(event)
         if who.booking is None:
             return
-        number = who.booking.id
-        _, intent = await self._persist(lambda services: services.money.cashier.start(who.caller, number))
+        number, provider = who.booking.id, event.facts.get("provider")
+        _, intent = await self._persist(
+            lambda services: services.money.cashier.start(who.caller, number, provider=provider)
+        )
         who.intent = intent
+        if provider == "paypal":
+            self._approve(intent.id, event.facts["funding"])
+            return
         form = {
             "client_secret": intent.client_secret,
             "payment_method": event.facts["card"],
@@ -136,6 +154,11 @@ class Acts:
         with suppress(aiohttp.ClientError):
             async with self.browser.post(url, data=urlencode(form), headers=headers) as answer:
                 self._log(f"pay: Stripe says {answer.status}")
+
+    def _approve(self, order_id: str, funding: str) -> None:
+        """As the buyer does on PayPal's page; `funding` is how the money behaves that they choose."""
+        orders.approve(self._paypal, self._paypal.find("order", order_id), funding)
+        self._log(f"pay: approved at PayPal, {funding}")
 
     async def _challenge(self, event: Event) -> None:
         if (intent := self._intent(self._party(event))) is not None:
@@ -173,6 +196,11 @@ class Acts:
             move(self._stage.world, one, event.facts["status"])
 
     async def _refund(self, event: Event) -> None:
+        """A person at the dashboard gives a part back, or all."""
+        if (taken := self._at_paypal(self._party(event), "captures")) is not None:
+            share = value(taken["amount"]) * Decimal(str(event.facts["share"]))
+            paypal_refunds.make(self._paypal, taken, Decimal(max(1, round(share))), {})
+            return
         intent = self._intent(self._party(event))
         if intent is not None:
             charge = refunds.charge_of(self._stripe, intent)
@@ -193,7 +221,9 @@ class Acts:
 
     async def _dispute(self, event: Event) -> None:
         intent = self._intent(self._party(event))
-        if intent is not None:
+        if (taken := self._at_paypal(self._party(event), "captures")) is not None:
+            self._claims[event.facts["who"]] = paypal_disputes.open_for(self._paypal, taken, "UNAUTHORISED")
+        elif intent is not None:
             charge = refunds.charge_of(self._stripe, intent)
             inquiry = event.facts.get("inquiry", False)
             self._disputes[event.facts["who"]] = disputes.open_for(self._stripe, charge, "fraudulent", inquiry=inquiry)
@@ -204,15 +234,24 @@ class Acts:
 
     async def _reopen(self, event: Event) -> None:
         """The bank decides anew."""
-        if (dispute := self._disputes.get(event.facts["who"])) is not None:
+        if (claim := self._claims.get(event.facts["who"])) is not None:
+            paypal_disputes.appeal(self._paypal, claim)
+        elif (dispute := self._disputes.get(event.facts["who"])) is not None:
             disputes.reopen(self._stripe, dispute)
 
     async def _decide(self, event: Event) -> None:
-        if (dispute := self._disputes.get(event.facts["who"])) is not None:
+        if (claim := self._claims.get(event.facts["who"])) is not None:
+            outcome = {"won": "RESOLVED_SELLER_FAVOUR", "lost": "RESOLVED_BUYER_FAVOUR"}[event.facts["outcome"]]
+            paypal_disputes.resolve(self._paypal, claim, outcome)
+        elif (dispute := self._disputes.get(event.facts["who"])) is not None:
             disputes.close(self._stripe, dispute, event.facts["outcome"])
 
     async def _capture(self, event: Event) -> None:
         """A person at the dashboard takes a part of what is held."""
+        if (hold := self._at_paypal(self._party(event), "authorizations")) is not None:
+            part = round(value(hold["amount"]) * Decimal(str(event.facts["share"])))
+            payments.take_held(self._paypal, hold, Decimal(max(1, part)), final=event.facts.get("final", False))
+            return
         intent = self._intent(self._party(event))
         if intent is not None and intent["status"] == "requires_capture":
             settling.take(self._stripe, intent, max(1, int(intent["amount"] * event.facts["share"])))
@@ -244,6 +283,12 @@ class Acts:
 
     async def _script(self, event: Event) -> None:
         kiwi_of(self._stage.world).script.extend(read_script(dict(event.facts)))
+
+    def _at_paypal(self, who: Party, kind: str) -> Object | None:
+        """The newest of these `authorizations` or `captures` of the traveler's latest order."""
+        order = self._paypal.tables["order"].get(who.intent.id) if who.intent is not None else None
+        found = order["purchase_units"][0].get("payments", {}).get(kind) if order is not None else None
+        return found[-1] if found else None
 
     def _intent(self, who: Party) -> Object | None:
         """The latest of this booking, by Stripe's books."""

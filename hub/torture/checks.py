@@ -8,6 +8,7 @@ from uuid import UUID
 
 from adapters.sandbox.stripe.state import stripe_of
 from adapters.stripe.wire import from_wire
+from hub.torture import paypal_books
 from hub.torture.acts import Party
 from hub.torture.evidence import Breach, Case, Evidence
 from hub.torture.invariants import INVARIANTS
@@ -60,6 +61,7 @@ async def _case(evidence: Evidence, who: Party) -> Case:
     asked = await server.ask("select kind from attention where booking_id = $1 and resolved_at is null", number)
     tables = stripe_of(world).tables
     intents = evidence.acts.intents(who)
+    at_paypal = paypal_books.read(world, {str(row["id"]) for row in payments})
     names = {one["id"] for one in intents}
     of_intent = {kind: [one for one in tables[kind].values() if one["payment_intent"] in names] for kind in (
         "charge", "refund", "dispute"
@@ -70,14 +72,14 @@ async def _case(evidence: Evidence, who: Party) -> Case:
         booking=dict(booking),
         payments=[dict(one) for one in payments],
         attention=[one["kind"] for one in asked],
-        intents=intents,
-        charges=of_intent["charge"],
-        refunds=[one for one in of_intent["refund"] if one["balance_transaction"] is not None],
-        disputes=of_intent["dispute"],
+        intents=intents + at_paypal.intents,
+        charges=of_intent["charge"] + at_paypal.charges,
+        refunds=[one for one in of_intent["refund"] if one["balance_transaction"] is not None] + at_paypal.refunds,
+        disputes=of_intent["dispute"] + at_paypal.disputes,
         orders=evidence.acts.orders(who),
         mails=[one for one in world.mailbox if reference in one["subject"]],
         texts=[one for one in world.messages if reference in one["body"]],
-        unheard=evidence.unheard,
+        unheard=evidence.unheard or (bool(at_paypal.intents) and evidence.deaf_to_paypal),
     )
 
 

@@ -26,6 +26,11 @@ FAULTS = (
     ("resend", "POST", "/emails"),
     ("twilio", "POST", "/2010-04-01/*/Messages.json"),
     ("twilio", "GET", "/2010-04-01/*/Messages.json"),
+    ("paypal", "POST", "/v2/checkout/orders"),
+    ("paypal", "GET", "/v2/checkout/orders/*"),
+    ("paypal", "POST", "/v2/checkout/orders/*/authorize"),
+    ("paypal", "POST", "/v2/payments/authorizations/*/capture"),
+    ("paypal", "POST", "/v2/payments/captures/*/refund"),
 )
 """Provider, method and path of every call on a booking's way."""
 FATEFUL = tuple(one for one in FAULTS if one[2].endswith(("save_booking", "confirm_payment", "capture", "refunds")))
@@ -45,7 +50,10 @@ SCRIPTS: tuple[dict[str, Any], ...] = (
     {"ticketing": "technical_issue"},
     {"ticketing": "never"},
 )
-PROVIDERS = ("kiwi", "stripe", "resend", "twilio")
+PROVIDERS = ("kiwi", "stripe", "resend", "twilio", "paypal")
+BY_PAYPAL = 0.15
+"""The part of the travelers that pay with PayPal."""
+FUNDINGS = ("good", "good", "good", "declined", "denied", "review", "slow_refund", "failed_refund")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,8 @@ def _journey(roll: Random, who: int) -> list[Event]:
     events = [Event("book", at, {"who": who, "currency": roll.choice(("EUR", "EUR", "GBP", "JPY"))})]
     if roll.random() < 0.06:  # noqa: PLR2004 (some never pay)
         return events
+    if roll.random() < BY_PAYPAL:
+        return events + _at_paypal(roll, who, at + roll.uniform(0.2, 60))
     card = roll.choice(CARDS)
     at += roll.choice((roll.uniform(0.2, 3), roll.uniform(0.2, 3), roll.uniform(60, 1900)))
     events.append(Event("pay", at, {"who": who, "card": card}))
@@ -123,6 +133,19 @@ def _journey(roll: Random, who: int) -> list[Event]:
     if roll.random() < 0.5:  # noqa: PLR2004 (asked for consent, when the price has changed)
         agreed = {"who": who, "after": roll.choice((0.0, 2.0, 60.0))}
         events.append(Event("accept", at + roll.choice((3.0, 30.0, 600.0)), agreed))
+    return events
+
+
+def _at_paypal(roll: Random, who: int, at: float) -> list[Event]:
+    """Approved on PayPal's page; after a decline with another card, as long as the traveler has patience."""
+    funding, facts = roll.choice(FUNDINGS), {"who": who, "provider": "paypal"}
+    events = [Event("pay", at, facts | {"funding": funding})]
+    if funding in {"declined", "denied"} or roll.random() < 0.12:  # noqa: PLR2004 (or a second click)
+        events.append(Event("pay", at + roll.choice((0.02, roll.uniform(1, 60))), facts | {"funding": "good"}))
+    if "refund" in funding and roll.random() < 0.5:  # noqa: PLR2004
+        events.append(Event("cancel", at + roll.uniform(5, 600), {"who": who}))
+    if roll.random() < 0.6:  # noqa: PLR2004
+        events.append(Event("look", at + roll.choice((0.0, 0.05, 0.5, 10)), {"who": who}))
     return events
 
 

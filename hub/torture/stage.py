@@ -20,7 +20,7 @@ from adapters.sandbox.app import WORLD, create_app
 from adapters.sandbox.world import SandboxConfig, World
 from hub.core.money import Money
 from hub.flights import FlightQuery
-from hub.settings import Settings
+from hub.settings import PayPalSettings, Settings
 from hub.torture.database import Server, Watch
 from hub.torture.house import House, Surroundings
 from hub.torture.loop import Turns, VirtualLoop
@@ -172,7 +172,8 @@ def _settings(dsn: str) -> Settings:
     os.environ.clear()
     os.environ.update({"HUB_SECRET_KEY": "torture" * 8, "HUB_PORT": "80", "HUB_SANDBOX_PORT": "81"})
     try:
-        return Settings.load(database_url=SecretStr(dsn), data_dir=Path("unused"))
+        paypal = PayPalSettings(mode="sandbox")
+        return Settings.load(database_url=SecretStr(dsn), data_dir=Path("unused"), paypal=paypal)
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -92,3 +92,32 @@ def test_the_books_follow_a_dispute_through_its_rounds(torture: Player, deaf: tu
     )  # fmt: skip
     report = story(torture, *deaf, book(), pay(2), *rounds)
     assert (report.breaches, report.ends) == ([], ["confirmed/paid/attention"])
+
+
+def at_paypal(at: float, funding: str = "good") -> Event:
+    return Event("pay", at, {"who": 0, "provider": "paypal", "funding": funding})
+
+
+def test_a_booking_is_paid_at_paypal(torture: Player):
+    report = story(torture, book(), at_paypal(2))
+    assert (report.breaches, report.ends) == ([], ["confirmed/paid"])
+
+
+def test_a_decline_at_paypal_is_followed_by_another_attempt(torture: Player):
+    report = story(torture, book(), at_paypal(2, "declined"), at_paypal(60))
+    assert (report.breaches, report.ends) == ([], ["confirmed/paid"])
+
+
+def test_a_part_captured_at_paypal_is_given_back_and_the_rest_let_go(torture: Player):
+    report = story(torture, book(), silent(1.5), at_paypal(2), part(10.0, 0.3))
+    assert (report.breaches, report.ends) == ([], ["expired/refunded/attention"])
+
+
+def test_a_claim_at_paypal_goes_through_its_rounds(torture: Player):
+    who = {"who": 0}
+    rounds = (
+        Event("dispute", 100.0, who), Event("decide", 900.0, who | {"outcome": "lost"}),
+        Event("reopen", 2000.0, who), Event("decide", 9000.0, who | {"outcome": "won"}),
+    )  # fmt: skip
+    report = story(torture, book(), at_paypal(2), *rounds)
+    assert (report.breaches, report.ends) == ([], ["confirmed/paid/attention"])
