@@ -5,7 +5,17 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from hub.bookings import Booking, Bookings, BookingStatus, Contact, NewBooking, PaymentStatus, describe_failure
+from hub.bookings import (
+    Booking,
+    BookingLinks,
+    Bookings,
+    BookingStatus,
+    Contact,
+    Itineraries,
+    NewBooking,
+    PaymentStatus,
+    describe_failure,
+)
 from hub.bookings.calendar import itinerary_ics
 from hub.core.errors import NotFound
 from hub.flights import Traveller
@@ -167,8 +177,10 @@ class StoryOut(ApiModel):
 
 
 class BookingRoutes:
-    def __init__(self, bookings: Bookings, stories: Stories) -> None:
+    def __init__(self, bookings: Bookings, stories: Stories, itineraries: Itineraries, links: BookingLinks) -> None:
         self._bookings = bookings
+        self._itineraries = itineraries
+        self._links = links
         self._stories = stories
 
     @post("/api/bookings", status=201, who=OWN_MONEY, idempotent=True, tags=TAGS)
@@ -228,4 +240,5 @@ class BookingRoutes:
         """The flights as a calendar file."""
         booking = await self._bookings.show(call.who, booking_id)
         headers = {"Content-Disposition": f'attachment; filename="{booking.reference}.ics"'}
-        return Reply(itinerary_ics(booking), headers=headers, content_type="text/calendar; charset=utf-8")
+        ics = itinerary_ics(booking, self._itineraries.of(booking), self._links.link(booking.id))
+        return Reply(ics, headers=headers, content_type="text/calendar; charset=utf-8")

@@ -12,6 +12,7 @@ OUTSIDE: tuple[tuple[str, Permission], ...] = (
     ("/webhooks/", SIGNED),
     *((alias, SIGNED) for alias in STRIPE_TOO),
     ("/account/", LINK),
+    ("/booking/", LINK),
     ("/auth/logout", STAFF_COOKIE),
     ("/reconcile/", STAFF_COOKIE),
     ("/static/", ANYONE),

@@ -383,6 +383,7 @@ CREATE TABLE public.bookings (
     refusal jsonb DEFAULT '[]'::jsonb NOT NULL,
     airline_references jsonb DEFAULT '[]'::jsonb NOT NULL,
     baggage jsonb DEFAULT '[]'::jsonb NOT NULL,
+    schedule_changed_at timestamp with time zone,
     CONSTRAINT bookings_amount_check CHECK ((amount > 0)),
     CONSTRAINT bookings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT bookings_new_amount_check CHECK ((new_amount > 0)),

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from adapters import Adapters
 from hub.app.resources import Resources
 from hub.audit import Audit
+from hub.bookings import BookingLinks, Itineraries
 from hub.bookings.store import Store
 from hub.core.clock import Ids
 from hub.core.jobs import Jobs
 from hub.customers import Customers
 from hub.documents import Documents, Invoices, Journey, Printer, Seller, Tax
-from hub.locations import Locations
 from hub.settings import InvoiceSettings
 
 
@@ -30,12 +30,13 @@ class Shelf:
     jobs: Jobs
     audit: Audit
     ids: Ids
-    locations: Locations
+    itineraries: Itineraries
+    links: BookingLinks
 
 
 def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
     """Invoices are issued by jobs; documents are printed when they are asked for."""
-    seller, journey = seller_of(have.settings.invoice), Journey(shelf.locations)
+    seller, journey = seller_of(have.settings.invoice), Journey(shelf.itineraries)
     printer = Printer(have.settings.invoice.fonts)
     have.closing.callback(printer.close)
     return Papers(
@@ -51,7 +52,7 @@ def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
             journey,
             wired.sandboxed,
         ),
-        documents=Documents(have.db, shelf.bookings, printer, seller, journey, wired.sandboxed),
+        documents=Documents(have.db, shelf.bookings, printer, seller, journey, shelf.links, wired.sandboxed),
         printer=printer,
     )
 

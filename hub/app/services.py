@@ -15,7 +15,7 @@ from hub.app.resources import Resources
 from hub.attention import Attention
 from hub.audit import Audit
 from hub.backoffice import Backoffice, BookingRecords
-from hub.bookings import Bookings, Fulfilment, Tickets, TravelDocuments
+from hub.bookings import BookingLinks, Bookings, Fulfilment, Itineraries, Tickets, TravelDocuments
 from hub.bookings.store import Store
 from hub.completions import Completions
 from hub.core.charge_limits import ChargePolicy
@@ -78,6 +78,8 @@ class Services:
     trips: Trips
     backoffice: Backoffice
     booking_records: BookingRecords
+    itineraries: Itineraries
+    booking_links: BookingLinks
     inbox: Inbox
     idempotency: Idempotency
     ids: Ids
@@ -139,12 +141,10 @@ def services(have: Resources) -> Services:
     for supplier in wired.suppliers:
         inbox.on(supplier, fulfilment.on_event)
     language = completions(have, wired, ids)
-    printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, locations))
-    facts = Facts(store, vault, clock, settings.links, plan_facts(settings, wired))
-    suppressions = Suppressions(db, audit, clock)
-    outbox = Outbox(db, facts, jobs, audit, clock, Templates(), suppressions, wired.mailer, wired.texter)
-    inbox.on("resend", outbox.on_event)
-    inbox.on("twilio", outbox.on_event)
+    itineraries, links = Itineraries(locations), BookingLinks(vault, settings.own_url, settings.frontend_url)
+    printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, itineraries, links))
+    facts = Facts(store, vault, clock, settings.links, itineraries, links, plan_facts(settings, wired))
+    outbox = _outbox(have, wired, facts, Tools(ids, jobs, audit, vault, inbox))
     return Services(
         people=found,
         customers=customers,
@@ -168,11 +168,24 @@ def services(have: Resources) -> Services:
         trips=trips(have, wired, Atlas(flights, locations, language, printed.printer), ids),
         backoffice=Backoffice(db, audit, clock, found.lockout),
         booking_records=BookingRecords(db, store, stories, audit),
+        itineraries=itineraries,
+        booking_links=links,
         inbox=inbox,
         idempotency=Idempotency(db, clock, ids),
         ids=ids,
         sources=wired.webhooks,
     )
+
+
+def _outbox(have: Resources, wired: Adapters, facts: Facts, tools: Tools) -> Outbox:
+    """Messages on their way out, and what their providers report of them."""
+    suppressions = Suppressions(have.db, tools.audit, have.clock)
+    outbox = Outbox(
+        have.db, facts, tools.jobs, tools.audit, have.clock, Templates(), suppressions, wired.mailer, wired.texter
+    )
+    for provider in ("resend", "twilio"):
+        tools.inbox.on(provider, outbox.on_event)
+    return outbox
 
 
 def _vault(settings: Settings) -> Vault:

@@ -13,6 +13,7 @@ from aiohttp import web
 from hub import __version__
 from hub.app.resources import Resources
 from hub.app.services import Services, services
+from hub.bookings.viewer import BookingViewer
 from hub.core.clock import SystemClock
 from hub.core.errors import Unavailable
 from hub.core.metrics import HttpMetrics, new_registry
@@ -25,6 +26,7 @@ from hub.payments.links import ReturnPages
 from hub.settings import Settings
 from routes.api import Api
 from routes.attachments import AttachmentRoutes
+from routes.booking_page import BookingPage
 from routes.bookings import BookingRoutes
 from routes.completions import CompletionRoutes
 from routes.connections import CONNECTIONS, ConnectionLimit, affordable_connections, descriptor_limit
@@ -71,7 +73,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         PrivacyRoutes(made.privacy, people.security.confirm_password),
         flights,
         LocationRoutes(made.locations),
-        BookingRoutes(made.bookings, made.stories),
+        BookingRoutes(made.bookings, made.stories, made.itineraries, made.booking_links),
         DocumentRoutes(made.papers.documents),
         AttachmentRoutes(made.attachments),
         StaffRoutes(people.staff, made.backoffice),
@@ -144,6 +146,8 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
     PlanPage(
         made.trips.desk.sharing, made.trips.faces, settings.own_url, settings.frontend_url, people.door.visitor
     ).install(app, gate)
+    viewer = BookingViewer(made.bookings.db, made.bookings.store, made.booking_links, made.itineraries, have.clock)
+    BookingPage(viewer, settings.frontend_url).install(app, gate)
     WebhookRoutes(made.inbox, made.sources, settings.own_url, SignatureFailures(have.clock)).install(app)
     app[CONNECTIONS] = ConnectionLimit(
         most=settings.max_connections or affordable_connections(descriptor_limit()),

@@ -18,6 +18,8 @@ been paid for asks the payments to give the money back, in the same transaction.
 from hub.bookings.declines import Decline
 from hub.bookings.desk import Bookings
 from hub.bookings.fulfilment import Fulfilment
+from hub.bookings.itinerary import Itineraries, Itinerary
+from hub.bookings.links import BookingLinks
 from hub.bookings.model import Booking, BookingStatus, Contact, NewBooking, PaymentStatus
 from hub.bookings.refusal import describe_failure
 from hub.bookings.tickets import Tickets
@@ -37,6 +39,7 @@ __all__ = [
     "BookingChanged",
     "BookingConfirmed",
     "BookingEnded",
+    "BookingLinks",
     "BookingStatus",
     "Bookings",
     "CapturePayment",
@@ -44,6 +47,8 @@ __all__ = [
     "Decline",
     "FulfilBooking",
     "Fulfilment",
+    "Itineraries",
+    "Itinerary",
     "NewBooking",
     "PaymentStatus",
     "PriceRisen",

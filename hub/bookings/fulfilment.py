@@ -114,6 +114,7 @@ class Fulfilment:
             await self.store.audit.record(
                 tx, "booking.schedule_changed", customer_id=booking.customer_id, booking_id=booking_id
             )
+            await tx.execute(SQL.set_schedule_changed, booking_id, self.clock.now())
             told = BookingChanged(booking_id=booking_id, event=event.id)
             await self.store.jobs.enqueue(tx, told, key=f"booking:{booking_id}:changed:{event.id}")
 

@@ -95,12 +95,14 @@ class Booking:
     """What was ordered, of each traveler in their order; empty before the order."""
     refusal: tuple[ProviderReason, ...] = field(default=(), repr=False)
     """Why the supplier has refused the order, in its own words; for staff only."""
+    schedule_changed_at: datetime | None = None
+    """When the airline changed the flights; their new times are with the airline."""
 
     @classmethod
     def from_row(cls, row: Record, travelers: tuple[Traveller, ...] = ()) -> Self:
         same = (
             "id reference customer_id itinerary supplier offer_id sandbox created_at updated_at expires_at "
-            "confirmed_at failure notes supplier_reference"
+            "confirmed_at failure notes supplier_reference schedule_changed_at"
         )
         return cls(
             status=BookingStatus(row["status"]),

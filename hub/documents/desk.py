@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from hub.bookings import BookingLinks
 from hub.bookings.store import Store
 from hub.core.db import Database, named_queries
 from hub.core.errors import Conflict, NotFound
@@ -27,6 +28,7 @@ class Documents:
     printer: Printer
     seller: Seller
     journey: Journey
+    links: BookingLinks
     sandboxed: frozenset[str] = frozenset()
 
     async def receipt(self, caller: Caller, booking_id: UUID) -> Paper:
@@ -37,7 +39,8 @@ class Documents:
         if not payments:
             raise Conflict("Nothing has been paid for this booking.", code="nothing_paid")
         sandbox = booking.sandbox or any(one["provider"] in self.sandboxed for one in payments)
-        words = receipt_words(self.seller, booking, payments, self.journey, sandbox=sandbox)
+        link = self.links.link(booking.id)
+        words = receipt_words(self.seller, booking, payments, self.journey, sandbox=sandbox, link=link)
         at = max(one["updated_at"] for one in payments)
         return Paper(f"receipt-{booking.reference}.pdf", await self.printer.pdf("receipt", words, at))
 

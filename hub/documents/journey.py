@@ -2,39 +2,41 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from hub.bookings import Booking
-from hub.locations import Locations
+from hub.bookings import Booking, Itineraries, Itinerary
+from hub.bookings.itinerary import Flight
 
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    locations: Locations
+    itineraries: Itineraries
+
+    def itinerary(self, booking: Booking) -> Itinerary:
+        return self.itineraries.of(booking)
 
     def title(self, booking: Booking) -> str:
         """`Flights London (LHR) to New York (JFK) and back`."""
-        slices = booking.itinerary.get("slices") or []
-        if not slices:
+        directions = self.itineraries.of(booking).directions
+        if not directions:
             return f"Journey, booking {booking.reference}"
-        stops = [slices[0]["origin"], *(one["destination"] for one in slices)]
-        back = len(slices) == 2 and stops[0] == stops[2]  # noqa: PLR2004
-        places = " to ".join(self._place(one) for one in (stops[:2] if back else stops))
+        stops = [directions[0].origin, *(direction.destination for direction in directions)]
+        back = len(directions) == 2 and stops[0] == stops[2]  # noqa: PLR2004
+        places = " to ".join(str(place) for place in (stops[:2] if back else stops))
         return f"Flights {places}{' and back' if back else ''}"
 
     def details(self, booking: Booking) -> list[str]:
-        """A line for each flight: `12 Mar 2027 · BA 175 · LHR 11:20 - JFK 14:20`, in the airports' own time."""
-        slices = booking.itinerary.get("slices") or []
-        return [_flight(segment) for one in slices for segment in one.get("segments") or []]
+        """A line for each flight, in the airports' own time, with the day of arrival where it is another.
 
-    def _place(self, code: str) -> str:
-        known = self.locations.find(code)
-        return f"{known.city} ({code})" if known else code
+        `12 Mar 2027 · British Airways BA 175 · London (LHR) 11:20 - New York (JFK) 14:20`
+        """
+        return [_flight(flight) for flight in self.itineraries.of(booking).flights]
 
 
-def _flight(segment: dict[str, Any]) -> str:
-    leaves, lands = datetime.fromisoformat(segment["departs_at"]), datetime.fromisoformat(segment["arrives_at"])
-    later = (lands.date() - leaves.date()).days
-    flight = f"{segment['carrier']} {segment['flight_number']}"
-    to = f"{segment['destination']} {lands:%H:%M}{f' ({later:+})' if later else ''}"
-    return f"{leaves.day} {leaves:%b %Y} · {flight} · {segment['origin']} {leaves:%H:%M} \N{EN DASH} {to}"
+def _flight(flight: Flight) -> str:
+    to = f"{flight.destination} {_clock(flight.arrives_at)}{f' ({flight.arrival_day})' if flight.arrival_day else ''}"
+    leaves, name = flight.departs_at, f"{flight.airline} {flight.number}"
+    return f"{leaves.day} {leaves:%b %Y} · {name} · {flight.origin} {_clock(leaves)} \N{EN DASH} {to}"
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment:%H:%M}"

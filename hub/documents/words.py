@@ -47,7 +47,7 @@ def invoice_words(paper: Invoice) -> dict[str, Any]:
 
 
 def receipt_words(
-    seller: Seller, booking: Booking, payments: list[Record], journey: Journey, *, sandbox: bool
+    seller: Seller, booking: Booking, payments: list[Record], journey: Journey, *, sandbox: bool, link: str = ""
 ) -> dict[str, Any]:
     """What has been taken for a booking and given back so far. `payments` are rows with `paid_at`."""
     currency = payments[0]["currency"]
@@ -59,6 +59,9 @@ def receipt_words(
         totals += [["Refunded", _minus(returned)], ["Paid after refunds", (taken - returned).display]]
     line = {"text": journey.title(booking), "details": journey.details(booking), "amount": taken.amount}
     ids = ", ".join(one["intent_id"] or str(one["id"]) for one in payments)
+    itinerary = journey.itinerary(booking)
+    references = [["Airline reference", ", ".join(itinerary.references)]] if itinerary.references else []
+    bags = [f"Bags, {entry.traveler}: {entry.bags}" for entry in itinerary.baggage]
     return {
         "title": "Receipt",
         "number": booking.reference,
@@ -67,10 +70,14 @@ def receipt_words(
         "seller": _seller(seller.as_json()),
         "buyer": _travellers(booking.travelers),
         "headline": f"{taken.display} paid on {paid}",
-        "facts": [["Booking", booking.reference], ["Date paid", paid], ["Payment", ids]],
+        "facts": [["Booking", booking.reference], *references, ["Date paid", paid], ["Payment", ids]],
         "lines": [_line(line | {"quantity": len(booking.travelers) or None}, currency)],
         "totals": totals,
-        "notes": ["This receipt confirms a payment. It is not an invoice."],
+        "notes": [
+            *bags,
+            *([f"Your booking: {link}"] if link else []),
+            "This receipt confirms a payment. It is not an invoice.",
+        ],
     }
 
 

@@ -1,5 +1,6 @@
 """Flights: offers of all suppliers in one form, searched, cached, checked, and kept until they can be booked."""
 
+from hub.flights.airlines import airline_name
 from hub.flights.model import (
     AirlineReference,
     Baggage,
@@ -59,6 +60,7 @@ __all__ = [
     "Slice",
     "StoredOffer",
     "Traveller",
+    "airline_name",
     "check_party",
     "find_violations",
     "offer_from_json",

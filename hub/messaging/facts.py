@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from hub.bookings import describe_failure
+from hub.bookings import BookingLinks, Itineraries, describe_failure
 from hub.bookings.store import Store
 from hub.core.clock import Clock
 from hub.core.db import Tx, named_queries
@@ -55,6 +55,8 @@ class Facts:
     vault: Vault
     clock: Clock
     link_base: str
+    itineraries: Itineraries
+    links: BookingLinks
     plans: PlanFacts | None = None
 
     async def of(self, tx: Tx, message: Message) -> dict[str, Any]:
@@ -66,7 +68,12 @@ class Facts:
         facts: dict[str, Any] = {}
         if message.booking_id:
             booking = await self.bookings.find(tx, message.booking_id)
-            facts |= {"booking": booking, "failure_message": describe_failure(booking)}
+            facts |= {
+                "booking": booking,
+                "itinerary": self.itineraries.of(booking),
+                "booking_link": self.links.link(booking.id),
+                "failure_message": describe_failure(booking),
+            }
         if message.payment_id:
             # Only looked at, and so not locked: whoever moves money locks the booking before its payment, and a letter
             # that held the payment would stand across their way. What changes after this has a letter of its own.

@@ -9,7 +9,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from hub.audit import Audit
-from hub.bookings.calendar import itinerary_ics
+from hub.bookings.calendar import calendar_method, itinerary_ics
 from hub.core.clock import Clock
 from hub.core.context import about
 from hub.core.db import Database, Tx
@@ -29,6 +29,8 @@ STRANGER_AFTER = timedelta(minutes=5)
 """A report about a message that we do not know for so long is about somebody else's on the same account."""
 
 
+WITH_CALENDAR = frozenset({"booking_confirmation", "booking_cancelled", "booking_changed"})
+"""Messages with a calendar file: what puts the flights into a calendar, and what takes them out."""
 IN_HAND = timedelta(seconds=15)
 """For so long a message that is being sent is left to whoever sends it; then it is looked for before another try."""
 
@@ -93,9 +95,11 @@ class Outbox:
     def _email(self, message: Message, facts: dict[str, Any]) -> Email:
         rendered = self.templates.email(message.template, facts)
         attachments: tuple[Attachment, ...] = facts.get("attachments", ())
-        if message.template == "booking_confirmation":
-            ics = itinerary_ics(facts["booking"])
-            attachments = (Attachment(f"{facts['booking'].reference}.ics", "text/calendar", ics),)
+        if message.template in WITH_CALENDAR:
+            booking = facts["booking"]
+            ics = itinerary_ics(booking, facts["itinerary"], facts["booking_link"])
+            kind = f"text/calendar; method={calendar_method(booking)}"
+            attachments = (Attachment(f"{booking.reference}.ics", kind, ics),)
         return Email(message.recipient, rendered.subject, rendered.html, rendered.text, attachments)
 
     async def _take(self, message_id: UUID) -> tuple[Message, bool, dict[str, Any]] | None:

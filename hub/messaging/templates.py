@@ -67,13 +67,17 @@ def _is_template(path: str) -> bool:
     return path.startswith(("email/", "messages/"))
 
 
-def _clock(moment: str) -> str:
+def _clock(moment: str | datetime) -> str:
     """The wall clock at the airport: 09:35."""
-    return f"{datetime.fromisoformat(moment):%H:%M}"
+    return f"{_parsed(moment):%H:%M}"
 
 
-def _day(moment: str) -> str:
-    day = datetime.fromisoformat(moment)
+def _parsed(moment: str | datetime) -> datetime:
+    return moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)
+
+
+def _day(moment: str | datetime) -> str:
+    day = _parsed(moment)
     return f"{day:%a} {day.day} {day:%b %Y}"
 
 

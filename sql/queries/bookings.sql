@@ -113,6 +113,9 @@ update bookings set last_failure = $2, updated_at = $3 where id = $1;
 update bookings set supplier_reference = $2, updated_at = $3
 where id = $1 and supplier_reference is distinct from $2;
 
+-- name: set_schedule_changed
+update bookings set schedule_changed_at = $2, updated_at = $2 where id = $1;
+
 -- name: set_airline_references
 update bookings set airline_references = $2, updated_at = $3 where id = $1 and airline_references <> $2;
 

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from hub.audit import Audit
+from hub.bookings import BookingLinks, Itineraries
 from hub.bookings.store import Store
 from hub.core.clock import Ids
 from hub.core.db import Database
 from hub.core.jobs import Jobs
+from hub.core.vault import Vault
 from hub.customers import Customers
 from hub.documents import Invoices, Journey, Seller, Tax
 from hub.identity import Caller
@@ -19,7 +21,9 @@ from hub.payments.work import IssueCreditNote, IssueInvoice
 
 NOW = datetime(2027, 3, 1, 10, tzinfo=UTC)
 ADA = UUID(int=0xADA)
-JOURNEY = Journey(Locations())
+ITINERARIES = Itineraries(Locations())
+JOURNEY = Journey(ITINERARIES)
+LINKS = BookingLinks(Vault(["s" * 32]), "https://hub.test", "https://www.example.com")
 SELLER = Seller(
     name="Blue Harbour Travel GmbH",
     address=("Hafenstraße 12", "20457 Hamburg", "Germany"),

@@ -20,7 +20,9 @@ async def test_the_invoice_holds_all_that_it_says(shop: Shop):
     (paper,) = await shop.papers()
     document = paper["document"]
     assert document["lines"][0]["text"] == "Flights London (LHR) to New York (JFK) and back"
-    assert document["lines"][0]["details"][1] == "19 Mar 2027 · BA 176 · JFK 18:30 \N{EN DASH} LHR 06:25 (+1)"
+    assert document["lines"][0]["details"][1] == (
+        "19 Mar 2027 · British Airways BA 176 · New York (JFK) 18:30 \N{EN DASH} London (LHR) 06:25 (+1)"
+    )
     assert document["totals"] == {"GBP": {"net": 109_242, "tax": 20_756, "gross": 129_998}}
     assert document["payment"]["paid_on"] == "2027-03-01"
     assert document["seller"]["tax_id"] == "DE123456789"

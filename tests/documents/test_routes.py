@@ -21,7 +21,7 @@ from routes.api import Api
 from routes.documents import DocumentRoutes
 from routes.gate import Gate
 from routes.middleware import Drain, Edge
-from tests.documents.shop import ADA, JOURNEY, SELLER, Shop, customer, paid
+from tests.documents.shop import ADA, JOURNEY, LINKS, SELLER, Shop, customer, paid
 
 BEN = UUID(int=0xBE)
 Client = TestClient[web.Request, web.Application]
@@ -35,7 +35,7 @@ async def authenticate(token: str) -> Caller:
 @pytest.fixture
 async def client(shop: Shop, printer: Printer) -> AsyncIterator[Client]:
     api, app, clock, metrics = Api(), web.Application(), SystemClock(), HttpMetrics(new_registry())
-    documents = Documents(shop.db, Store(Jobs(), Audit(clock), clock), printer, SELLER, JOURNEY)
+    documents = Documents(shop.db, Store(Jobs(), Audit(clock), clock), printer, SELLER, JOURNEY, LINKS)
     api.add(DocumentRoutes(documents))
     api.install(app, Gate(authenticate, clock, metrics=metrics))
     Edge(clock, Ids(clock), metrics, Drain()).install(app)

@@ -8,12 +8,14 @@ from uuid import UUID
 import pytest
 
 from hub.audit import Audit
+from hub.bookings import BookingLinks, Itineraries
 from hub.bookings.store import Store
 from hub.core.clock import Ids
 from hub.core.db import Database
 from hub.core.jobs import Jobs
 from hub.core.vault import Vault
 from hub.identity import WriteLetter
+from hub.locations import Locations
 from hub.messaging import Email, Facts, Letters, Outbox, SendMessage, Suppressions, Templates
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -60,7 +62,9 @@ class Post:
         self.ids, self.vault, jobs = Ids(self.clock), Vault(["s" * 32]), Jobs()
         audit = Audit(self.clock)
         store = Store(jobs, audit, self.clock)
-        facts = Facts(store, self.vault, self.clock, "https://hub.test/account")
+        links = BookingLinks(self.vault, "https://hub.test", None)
+        itineraries = Itineraries(Locations())
+        facts = Facts(store, self.vault, self.clock, "https://hub.test/account", itineraries, links)
         self.letters = Letters(db, jobs, self.clock, self.ids)
         suppressions = Suppressions(db, audit, self.clock)
         self.outbox = Outbox(db, facts, jobs, audit, self.clock, Templates(), suppressions, self.mailbox, None)

@@ -1,5 +1,6 @@
 """The letter that a plan is ready: once, to an address that its owner has confirmed, with the plan as it is by then."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ def office(post: Post) -> Post:
 
 def fronted(post: Post, frontend: str | None) -> Post:
     plans = PlanFacts("https://hub.test", frontend, sandbox=True)
-    facts = type(post.outbox.facts)(post.outbox.facts.bookings, post.vault, post.clock, "https://x", plans)
+    facts = replace(post.outbox.facts, link_base="https://x", plans=plans)
     object.__setattr__(post.outbox, "facts", facts)
     return post
 
