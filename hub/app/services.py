@@ -123,14 +123,14 @@ def services(have: Resources) -> Services:
     ids, jobs, audit, vault = Ids(clock, have.chance), Jobs(), Audit(clock), _vault(settings)
     inbox = Inbox(db, jobs, clock, WebhookMetrics(have.registry))
     have.closing.push_async_callback(inbox.close)
-    found = people(have, wired, Tools(ids, jobs, audit, vault, inbox, MailLimits(db, vault, clock)))
+    tools = Tools(ids, jobs, audit, vault, inbox, MailLimits(db, vault, clock))
+    found = people(have, wired, tools)
     customers = Customers(db, audit, clock, ids)
     flights = _flights(have, wired, locations, ids)
     store = Store(jobs, audit, clock)
     stories = Stories(db, store)
     documents = TravelDocuments(db, clock, vault)
-    window = timedelta(seconds=settings.payment_window)
-    bookings = Bookings(db, store, flights, audit, clock, ids, window, customers, documents)
+    bookings = Bookings(db, store, flights, audit, clock, ids, _window(settings), customers, documents)
     attention = Attention(db, audit, clock, ids)
     money = _payments(have, wired, Desk(store, customers, attention, inbox, vault))
     if money is not None:
@@ -144,7 +144,7 @@ def services(have: Resources) -> Services:
     itineraries, links = Itineraries(locations), BookingLinks(vault, settings.own_url, settings.frontend_url)
     printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, itineraries, links))
     facts = Facts(store, vault, clock, settings.links, itineraries, links, plan_facts(settings, wired))
-    outbox = _outbox(have, wired, facts, Tools(ids, jobs, audit, vault, inbox))
+    outbox = _outbox(have, wired, facts, tools)
     return Services(
         people=found,
         customers=customers,
@@ -186,6 +186,11 @@ def _outbox(have: Resources, wired: Adapters, facts: Facts, tools: Tools) -> Out
     for provider in ("resend", "twilio"):
         tools.inbox.on(provider, outbox.on_event)
     return outbox
+
+
+def _window(settings: Settings) -> timedelta:
+    """How long an unpaid booking is kept."""
+    return timedelta(seconds=settings.payment_window)
 
 
 def _vault(settings: Settings) -> Vault:
