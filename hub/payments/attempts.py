@@ -6,7 +6,9 @@ from hub.audit import Audit
 from hub.bookings import PaymentStatus
 from hub.bookings.store import Store
 from hub.core.clock import Clock
+from hub.core.context import current
 from hub.core.db import Tx, named_queries
+from hub.payments.books import SQL as BOOKS
 from hub.payments.gateway import Intent
 from hub.payments.model import Payment
 
@@ -28,13 +30,18 @@ class Attempts:
         shown = decline.for_traveler()
         if shown.is_same_attempt(last) or (last and decline.at and last.at and decline.at < last.at):
             return payment
-        shown = replace(shown, at=shown.at or self.clock.now())
-        await tx.execute(SQL.set_last_failure, payment.id, shown.as_json(), self.clock.now())
+        now, context = self.clock.now(), current()
+        shown = replace(shown, at=shown.at or now)
+        await tx.execute(SQL.set_last_failure, payment.id, shown.as_json(), now)
+        await tx.execute(  # for staff alone: the provider's own reason
+            BOOKS.log, payment.id, now, context.actor, context.request_id, payment.status, payment.status,
+            payment.captured, payment.refunded, payment.disputed, decline.reason,
+        )  # fmt: skip
         if payment.superseded_at is None:
             await self.bookings.set_last_failure(tx, payment.booking_id, shown)
         await self.audit.record(
             tx, "payment.declined", customer_id=payment.customer_id, booking_id=payment.booking_id,
-            failure=decline.reason,
+            failure=shown.reason,
         )  # fmt: skip
         return replace(payment, last_failure=shown)
 

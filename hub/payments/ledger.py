@@ -292,7 +292,7 @@ class Ledger:
             customer_id=payment.customer_id,
             booking_id=payment.booking_id,
             was=payment.status,
-            **({"failure": failure} if failure else {}),
+            **({"failure": intent.failure.for_traveler().reason} if intent.failure else {}),
         )
         await self._announce(tx, payment, captured)
 
