@@ -1,5 +1,6 @@
 """Bookings as the operator's people read them."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -22,7 +23,7 @@ class StaffBookingQuery(PageQuery):
     q: str = Field(
         default="",
         max_length=200,
-        description="a reference, the supplier's reference, an id, or part of a contact address or a traveler's name",
+        description="a reference, the supplier's or an airline's, an id, or part of a contact address or of a name",
     )
     status: BookingStatus | None = None
     payment_status: PaymentStatus | None = None
@@ -71,11 +72,20 @@ class StaffPaymentOut(PaymentOut):
     superseded_at: datetime | None = Field(description="since when another payment has taken its place")
 
 
+class RefusalOut(ApiModel):
+    """One thing that the supplier found wrong with the order, in its own words."""
+
+    param: str = Field(description="the supplier's name of the field", examples=["passengers.0.phone"])
+    message: str
+    pointer: str | None = Field(description="the value's place in the booking request", examples=["/travelers/0/phone"])
+
+
 class StaffBookingOut(BookingOut):
     """A booking with all that staff need to answer the traveler. Every list has the oldest first."""
 
     customer_id: UUID
     supplier: str
+    refusal: list[RefusalOut] = Field(description="why the supplier has refused the order")
     payments: list[StaffPaymentOut]
     refunds: list[RefundOut]
     reviews: list[MatterOut] = Field(description="open review items")
@@ -87,6 +97,7 @@ class StaffBookingOut(BookingOut):
             **BookingOut.of(case.booking).model_dump(),
             customer_id=case.booking.customer_id,
             supplier=case.booking.supplier,
+            refusal=[RefusalOut(**asdict(reason)) for reason in case.booking.refusal],
             payments=[
                 StaffPaymentOut(
                     **PaymentOut.of(payment).model_dump(),

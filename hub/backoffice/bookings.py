@@ -22,7 +22,7 @@ SQL = named_queries("backoffice")
 class BookingFilter:
     """Which bookings; None matters not.
 
-    `text` is a reference, the supplier's reference, an id, or part of a contact address or of a traveler's name.
+    `text` is a reference, the supplier's or an airline's, an id, or part of a contact address or of a traveler's name.
     `since` and `until` are moments of creation, the latter not included. `needs_review`: an open review item.
     """
 

@@ -72,6 +72,9 @@ def party(seed: int, who: int) -> Party:
 Serve = Callable[[Callable[[Any], Awaitable[Any]]], Awaitable[Any]]
 
 
+PASSPORT = "D25845822"
+
+
 class Acts:
     """`serve` asks the hub; `log` notes what came of it."""
 
@@ -124,7 +127,7 @@ class Acts:
         who = self._party(event)
         offers = self._stage.offers[event.facts["currency"]]
         offer_id, _ = offers[who.who]
-        traveller = Traveller("ms", "f", "Ada", who.surname, BORN, "GB", who.email, who.phone)
+        traveller = Traveller("ms", "f", "Ada", who.surname, BORN, "GB", who.email, who.phone, PASSPORT)
         wanted = NewBooking(offer_id, (traveller,), Contact(who.email, who.phone), who.key)
         who.booking = await self._persist(lambda services: services.bookings.create(who.caller, wanted))
 

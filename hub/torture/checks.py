@@ -12,6 +12,7 @@ from hub.torture import paypal_books
 from hub.torture.acts import Party
 from hub.torture.evidence import Breach, Case, Evidence
 from hub.torture.invariants import INVARIANTS
+from hub.torture.order_checks import ORDER_RULES
 
 ENDS = frozenset({"confirmed", "failed", "cancelled", "expired"})
 AT_REST = """
@@ -277,5 +278,5 @@ EXPECTED = frozenset({
 RULES: tuple[Rule, ...] = (
     one_order, one_capture, one_message, refunds_told, told, money_for_ticket, ticket_for_money, whole_sum,
     part_goes_back, held_for_nothing, came_to_an_end, stays_cancelled, paid_in_time, books_agree, refunds_agree,
-    disputes_agree, booking_shows_payment, no_false_alarm,
+    disputes_agree, booking_shows_payment, no_false_alarm, *ORDER_RULES,
 )  # fmt: skip

@@ -76,8 +76,8 @@ class Case:
 
     @property
     def owned(self) -> bool:
-        """A person has been asked to look at it."""
-        return bool(self.attention)
+        """A person has been asked to look at it; what a supplier has refused is looked at after its money is back."""
+        return bool(set(self.attention) - {"order_refused"})
 
 
 @dataclass

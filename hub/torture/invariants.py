@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from hub.payments import books
 from hub.reconcile.model import FOR_PEOPLE
 from hub.torture.evidence import Breach, Evidence
+from hub.torture.order_checks import documents_sealed
 from hub.torture.stranger import is_noticed
 
 
@@ -61,5 +62,7 @@ async def poison_noticed(evidence: Evidence) -> list[Breach]:
 
 
 Invariant = Callable[[Evidence], Awaitable[list[Breach]]]
-INVARIANTS: tuple[Invariant, ...] = (events_done, jobs_done, no_breaks, ledger_balanced, poison_noticed)
+INVARIANTS: tuple[Invariant, ...] = (
+    events_done, jobs_done, documents_sealed, no_breaks, ledger_balanced, poison_noticed,
+)  # fmt: skip
 """About the whole. More can be added."""

@@ -43,6 +43,7 @@ SCRIPTS: tuple[dict[str, Any], ...] = (
     {"not_ready_polls": 3},
     {"save": "invalid"},
     {"save": "price_change"},
+    {"refusal": [{"param": "passengers.0.phone", "errors": ["Not a valid phone number."]}]},
     {"confirm": "timeout"},
     {"confirm": "timeout_but_done"},
     {"confirm": "fail"},

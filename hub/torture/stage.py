@@ -31,6 +31,7 @@ EPOCH = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """When every run begins."""
 NEVER = 1e8
 """Seconds. aiohttp measures by the real clock how long a connection has been idle, and looks again in virtual time."""
+MOST_CHECKED = 8
 CURRENCIES = ("EUR", "GBP", "JPY")
 
 
@@ -158,7 +159,14 @@ class Stage:
             self.offers[currency] = [
                 (one["id"], Money(one["total"]["amount"], one["total"]["currency"])) for one in found["offers"][:20]
             ]
+            for offer_id, _ in self.offers[currency][:MOST_CHECKED:2]:
+                await house.serve(partial(_check, offer_id))
         await house.leave()
+
+
+async def _check(offer_id: str, services: Any) -> None:
+    """As a traveler who looks before booking: then the booking itself need not ask the supplier."""
+    await services.flights.check(offer_id)
 
 
 async def _search(query: FlightQuery, services: Any) -> bytes:

@@ -57,6 +57,7 @@ select b.id, b.reference, b.customer_id, b.status, b.payment_status, b.amount, b
     (select count(*) from attention a where a.booking_id = b.id and a.resolved_at is null) as open_reviews
 from bookings b
 where ($1 = '' or b.reference = upper($1) or b.supplier_reference = upper($1) or b.id::text = lower($1)
+        or b.airline_references @> jsonb_build_array(jsonb_build_object('reference', upper($1)))
         or b.contact_email ilike $2
         or exists (select from booking_travelers t
             where t.booking_id = b.id and t.given_name || ' ' || t.family_name ilike $2))
@@ -70,6 +71,7 @@ order by b.created_at desc, b.id desc limit $10 offset $11;
 -- name: count_bookings
 select count(*) from bookings b
 where ($1 = '' or b.reference = upper($1) or b.supplier_reference = upper($1) or b.id::text = lower($1)
+        or b.airline_references @> jsonb_build_array(jsonb_build_object('reference', upper($1)))
         or b.contact_email ilike $2
         or exists (select from booking_travelers t
             where t.booking_id = b.id and t.given_name || ' ' || t.family_name ilike $2))

@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from hub.identity import Role
+from tests.api.test_staff_bookings import sign_in
 from tests.fixtures.running import ADA, Running, soon, until
 
 CONTACT = {"email": "ada@example.com", "phone": "+447700900123"}
@@ -169,6 +171,8 @@ async def test_the_suppliers_own_reason_is_kept_for_staff_and_told_in_words(runn
         "pointer": "/travelers/0/phone",
     }
     assert kept == matter["reasons"] == [expected]
+    await sign_in(running, Role.STAFF)
+    assert (await running.good("GET", f"/api/v1/bookings/{booking['id']}"))["refusal"] == [expected]
     [letter] = await until(lambda: running.mails("could not be completed"))
     assert "the telephone number of Ada Lovelace" in letter["text"]
     assert "a number of a film" not in letter["text"] + letter["html"] + str(done)
@@ -209,5 +213,8 @@ async def test_promised_bags_are_ordered_and_every_ticket_has_its_reference(runn
     assert done["baggage"] == [{"hold": 1, "hand": 1, "hold_kg": 23, "hand_kg": 8}]
     assert [one["reference"] for one in done["airline_references"]] == order["pnrs"]
     assert len(order["pnrs"]) == offer["tickets"] > 1
+    await sign_in(running, Role.STAFF)
+    listed = await running.good("GET", f"/api/v1/bookings?q={order['pnrs'][-1].lower()}")
+    assert [one["id"] for one in listed["items"]] == [booking["id"]]
     flights = [f"{one['carrier']}{one['flight_number']}" for part in offer["slices"] for one in part["segments"]]
     assert [flight for one in done["airline_references"] for flight in one["flights"]] == flights
