@@ -136,10 +136,7 @@ def services(have: Resources) -> Services:
     if money is not None:
         for name in wired.gateways:
             inbox.on(name, money.settlement.on_event)
-    tickets = Tickets(db, clock, wired.suppliers)
-    fulfilment = Fulfilment(db, store, attention, clock, wired.suppliers, documents, tickets, _charges(wired))
-    for supplier in wired.suppliers:
-        inbox.on(supplier, fulfilment.on_event)
+    fulfilment = _fulfilment(wired, store, attention, documents, inbox)
     language = completions(have, wired, ids)
     itineraries, links = Itineraries(locations), BookingLinks(vault, settings.own_url, settings.frontend_url)
     printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, itineraries, links))
@@ -154,7 +151,7 @@ def services(have: Resources) -> Services:
         bookings=bookings,
         fulfilment=fulfilment,
         travel_documents=documents,
-        tickets=tickets,
+        tickets=fulfilment.tickets,
         money=money,
         attention=attention,
         announcements=Announcements(db, store, jobs, clock, ids),
@@ -191,6 +188,18 @@ def _outbox(have: Resources, wired: Adapters, facts: Facts, tools: Tools) -> Out
 def _window(settings: Settings) -> timedelta:
     """How long an unpaid booking is kept."""
     return timedelta(seconds=settings.payment_window)
+
+
+def _fulfilment(
+    wired: Adapters, store: Store, attention: Attention, documents: TravelDocuments, inbox: Inbox
+) -> Fulfilment:
+    """Orders at the suppliers, and what the suppliers tell of them."""
+    db, clock, suppliers = documents.db, documents.clock, wired.suppliers
+    tickets = Tickets(db, clock, suppliers)
+    fulfilment = Fulfilment(db, store, attention, clock, suppliers, documents, tickets, _charges(wired))
+    for supplier in suppliers:
+        inbox.on(supplier, fulfilment.on_event)
+    return fulfilment
 
 
 def _vault(settings: Settings) -> Vault:

@@ -57,6 +57,7 @@ select b.id, b.reference, b.customer_id, b.status, b.payment_status, b.amount, b
     (select count(*) from attention a where a.booking_id = b.id and a.resolved_at is null) as open_reviews
 from bookings b
 where ($1 = '' or b.reference = upper($1) or b.supplier_reference = upper($1) or b.id::text = lower($1)
+        or exists (select from supplier_orders o where o.booking_id = b.id and o.order_id = $1)
         or b.airline_references @> jsonb_build_array(jsonb_build_object('reference', upper($1)))
         or b.contact_email ilike $2
         or exists (select from booking_travelers t
@@ -71,6 +72,7 @@ order by b.created_at desc, b.id desc limit $10 offset $11;
 -- name: count_bookings
 select count(*) from bookings b
 where ($1 = '' or b.reference = upper($1) or b.supplier_reference = upper($1) or b.id::text = lower($1)
+        or exists (select from supplier_orders o where o.booking_id = b.id and o.order_id = $1)
         or b.airline_references @> jsonb_build_array(jsonb_build_object('reference', upper($1)))
         or b.contact_email ilike $2
         or exists (select from booking_travelers t
