@@ -7,8 +7,10 @@ import orjson
 from aiohttp import web
 
 from hub.core.openapi import document
+from routes.caching import revalidate
 from routes.endpoint import Endpoint, endpoints_of
 from routes.gate import Gate
+from routes.request import ANYONE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -70,7 +72,7 @@ class Api:
             foreign = endpoint.operation.wire == "openai"
             handler = _handler(for_openai if foreign and for_openai is not None else gate, endpoint)
             for method in methods:
-                app.router.add_route(method, endpoint.operation.path, handler)
+                app.router.add_route(method, endpoint.route, handler)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of what has been added so far."""
@@ -88,7 +90,9 @@ class Api:
 
 def _handler(gate: Serves, endpoint: Endpoint) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
-        return await gate.serve(endpoint, request)
+        response = await gate.serve(endpoint, request)
+        return revalidate(request, response, public=public) if wire == "hub" else response
 
+    public, wire = endpoint.operation.who is ANYONE, endpoint.operation.wire
     serve.__operation__ = endpoint.operation  # type: ignore[attr-defined]
     return serve

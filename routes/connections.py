@@ -1,12 +1,17 @@
 """Open connections: silent ones are closed, and their number stays below what the process may open."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_request import BaseRequest
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from routes.problems import from_parser
 
 log = structlog.get_logger(__name__)
 
@@ -22,8 +27,11 @@ class ConnectionLimit:
     head of the first request has arrived whole. Later heads are bounded by the keep-alive time-out of aiohttp.
     """
 
-    def __init__(self, *, most: int, header_timeout: float, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, *, most: int, header_timeout: float, registry: CollectorRegistry, new_id: Callable[[], str]
+    ) -> None:
         self.most = most
+        self.new_id = new_id
         self.header_timeout = header_timeout
         self._open: dict[Connection, None] = {}
         self._full = False
@@ -87,6 +95,26 @@ class Connection(web.RequestHandler):
             self._timer = None
         self._limit.lost(self)
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A problem like any other for what is no request. `message` quotes what was sent, so it is left out."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("The answer has begun already.")
+        if isinstance(exc, HttpProcessingError):
+            log.info("request.unreadable", error=type(exc).__name__)
+        else:
+            log.error("request.crashed", error=type(exc).__name__, exc_info=exc)
+        request_id = self._limit.new_id()
+        response = from_parser(status, exc, request_id)
+        response.headers.update({"X-Request-Id": request_id, "X-Content-Type-Options": "nosniff"})
+        response.force_close()
+        return response
 
     def _look(self) -> None:
         self._timer = None

@@ -5,6 +5,7 @@ import re
 import types
 from collections.abc import Awaitable, Callable
 from typing import Any, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
@@ -14,6 +15,7 @@ from routes.parsing import QueryParser, check_json, parse_body, parse_path, read
 from routes.request import ANYONE, OPTIONAL, Call, Operation, Reply
 
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+_UUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 _ACCESS: dict[str, Any] = {ANYONE.name: "open", OPTIONAL.name: "optional"}
 
 
@@ -53,13 +55,27 @@ class Endpoint:
         wanted = [one for one in hints if one in inside or known[one].default is inspect.Parameter.empty]
         if sorted(inside) != sorted(wanted):
             raise TypeError(f"{self.name}: the path has {inside}, the signature {sorted(hints)}")
-        return {one: TypeAdapter(_without_none(hints[one])) for one in wanted}
+        types_of = {name: _without_none(hints[name]) for name in wanted}
+        self._ids = frozenset(name for name, kind in types_of.items() if kind is UUID)
+        return {name: TypeAdapter(kind) for name, kind in types_of.items()}
 
     def _check(self) -> None:
         if self._query_model is not None and not _is_model(self._query_model):
             raise TypeError(f"{self.name}: query must be a model")
         if self.operation.idempotent and self.operation.method == "GET":
             raise TypeError(f"{self.name}: a GET is idempotent by itself")
+
+    @property
+    def route(self) -> str:
+        """The path as aiohttp routes it. An id matches only where an id can stand.
+
+        So `/plan/stream` is not taken for a plan named `stream`, and `Allow` names no method that could not succeed.
+        """
+        return _PARAMETER.sub(self._parameter, self.operation.path)
+
+    def _parameter(self, found: re.Match[str]) -> str:
+        name, pattern = found[1], found[0].partition(":")[2]
+        return f"{{{name}:{_UUID}}}" if name in self._ids and not pattern else found[0]
 
     async def read(self, call: Call, max_body: int) -> tuple[dict[str, Any], bytes]:
         """The arguments of the handler, and the raw body. Raises HubErrors of the 400 family."""
@@ -134,6 +150,7 @@ class Endpoint:
             reply_type=None if empty else ("*/*" if unknown else operation.reply_type),
             also_as=operation.also_as,
             envelope=operation.wire == "openai",
+            cacheable=operation.method == "GET" and operation.wire == "hub" and operation.events is None,
             events=TypeAdapter(operation.events) if operation.events is not None else None,
         )
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, RootModel, StringConstraints
 
 from hub.core.charge_limits import ChargeRefusal
-from hub.flights import Cabin, DocumentNeed, FlightOffer, FlightQuery, Flights, Requirements
+from hub.core.compression import choose_encoding
+from hub.flights import Answer, Cabin, DocumentNeed, FlightOffer, FlightQuery, Flights, Requirements
 from hub.flights.snapshot import money_json
 from routes.documented import Documented
 from routes.request import ANYONE, ApiModel, Call, Reply, get, post
@@ -232,22 +233,24 @@ class FlightRoutes:
         self._count_search = count_search
         self._asked: OrderedDict[str, str] = OrderedDict()
 
-    def hot(self, address: str) -> bytes | None:
+    def hot(self, address: str, encoding: str) -> Answer | None:
         """The answer to a GET of this very address (path and query, as sent), when it has been read and is fresh.
 
         So what is asked again and again need not be parsed again. The address alone decides: nobody signs in here.
         """
         key = self._asked.get(address)
-        return self._flights.hot(key) if key is not None else None
+        return self._flights.hot(key, encoding) if key is not None else None
 
     @get("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
     async def search(self, call: Call, query: SearchIn) -> Reply:
         """Flights of all suppliers. `sources` says who has answered, and how old each answer is."""
         wanted = query.to_domain()
         await self._count(call, wanted)
-        answer = await self._flights.search(wanted, where="/query")
+        encoding = choose_encoding(call.headers.get("Accept-Encoding", ""))
+        answer = await self._flights.find_answer(wanted, where="/query", encoding=encoding)
         self._remember(call.request.raw_path, wanted)
-        return Reply(answer)
+        headers = {"ETag": answer.etag}
+        return Reply(answer.body, headers=headers | ({"Content-Encoding": encoding} if answer.encoding else {}))
 
     def _remember(self, address: str, query: FlightQuery) -> None:
         if len(address) > LONGEST_ADDRESS:

@@ -6,19 +6,36 @@ same numbers; everything else, and whatever is unusual, goes the normal way as i
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
+from typing import Protocol
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.web_request import BaseRequest
 
+from hub.core.compression import choose_encoding
 from hub.core.context import about
 from hub.core.ratelimit import MemoryLimiter, Verdict
 from routes.gate import Gate, limit_headers, limit_key
 from routes.middleware import Edge, client_ip, level
 
 Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
-Find = Callable[[str], bytes | None]
+Find = Callable[[str, str], "Found | None"]
+"""By the address (path and query, as sent) and an encoding, empty for none."""
+
+
+class Found(Protocol):
+    """A stored answer. `encoding` is that of the body, empty for none."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def etag(self) -> str: ...
+    @property
+    def encoding(self) -> str: ...
+
+
+_ENCODED: Mapping[str, str] = {"": "", **{name: f"Content-Encoding: {name}\r\n" for name in ("gzip", "zstd")}}
 
 
 class Ready(web.StreamResponse):
@@ -52,9 +69,8 @@ class HotPath:
         self._find = find
         self._limiter = gate.limiter
         self._rate = gate.rates.get("default")
-        fixed = {"Content-Type": "application/json", **edge.fixed(page=False)}
-        if edge.origins:
-            fixed["Vary"] = "Origin"
+        fixed = {"Content-Type": "application/json", "Cache-Control": "no-cache", **edge.fixed(page=False)}
+        fixed["Vary"] = "Accept-Encoding, Origin" if edge.origins else "Accept-Encoding"
         self._head = "HTTP/1.1 200 OK\r\n" + _lines(fixed)
         self._date = (-1, "")
 
@@ -71,9 +87,9 @@ class HotPath:
         async def serve(request: BaseRequest) -> web.StreamResponse:
             if request.method == "GET":
                 started = self._clock.monotonic()
-                body = self._find(request.raw_path)
-                if body is not None and self._is_plain(request):
-                    answer = await self._answer(request, body, started)
+                found = self._find(request.raw_path, choose_encoding(request.headers.get(hdrs.ACCEPT_ENCODING, "")))
+                if found is not None and self._is_plain(request):
+                    answer = await self._answer(request, found, started)
                     if answer is not None:
                         return answer
             return await handler(request)
@@ -91,9 +107,10 @@ class HotPath:
             and hdrs.RANGE not in headers
             and hdrs.EXPECT not in headers
             and hdrs.UPGRADE not in headers
+            and hdrs.IF_NONE_MATCH not in headers
         )
 
-    async def _answer(self, request: BaseRequest, body: bytes, started: float) -> Ready | None:
+    async def _answer(self, request: BaseRequest, found: Found, started: float) -> Ready | None:
         """None when the limit is reached: the gate says so, and a refusal counts nothing."""
         ip = client_ip(request, self._edge.trusted_proxies)
         verdict = await self._verdict(ip)
@@ -103,14 +120,15 @@ class HotPath:
         limits = _lines(limit_headers(verdict)) if verdict is not None else ""
         seconds = self._clock.monotonic() - started
         head = (
-            f"{self._head}{limits}Content-Length: {len(body)}\r\nDate: {self._today(started)}\r\n"
+            f"{self._head}{limits}{_ENCODED[found.encoding]}ETag: {found.etag}\r\n"
+            f"Content-Length: {len(found.body)}\r\nDate: {self._today(started)}\r\n"
             f"X-Request-Id: {request_id}\r\nServer-Timing: total;dur={seconds * 1000:.1f}\r\n\r\n"
         )
         self._edge.metrics.at_once("GET", self._route, 200, seconds)
         if level.isEnabledFor(logging.INFO):
             with about(request_id=request_id):
                 self._edge.log("GET", self._route, 200, seconds)
-        return Ready(head.encode("latin-1") + body)
+        return Ready(head.encode("latin-1") + found.body)
 
     async def _verdict(self, ip: str) -> Verdict | None:
         """Only a limiter outside the process has to be waited for; meanwhile the request is in flight."""

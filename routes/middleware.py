@@ -12,9 +12,11 @@ from aiohttp import hdrs, web
 from aiohttp.web_request import BaseRequest
 
 from hub.core.clock import Clock, Ids
+from hub.core.compression import CompressedBodies
 from hub.core.context import about
 from hub.core.metrics import HttpMetrics
-from routes.problems import from_exception, from_http
+from routes.caching import pack
+from routes.problems import allowed_methods, from_exception, from_http
 from routes.request import VISIT, Visit
 
 log = structlog.get_logger("access")
@@ -115,6 +117,7 @@ class Edge:
     own_origin: str = ""
     foreign: Mapping[str, Callable[[web.Request, int], web.Response]] = field(default_factory=dict)
     """By the beginning of the path, who tells an error of routing where another API's wire is spoken."""
+    bodies: CompressedBodies = field(default_factory=CompressedBodies, compare=False)
     _refused_origins: set[str] = field(default_factory=set, compare=False)
 
     def install(self, app: web.Application) -> None:
@@ -141,6 +144,7 @@ class Edge:
         with about(request_id=visit.request_id, ip=visit.ip, user_agent=visit.user_agent):
             try:
                 response = await self.translated(request, handler)
+                await pack(request, response, self.bodies)
             except web.HTTPException as answer:  # a redirect
                 status = answer.status
                 raise
@@ -206,7 +210,7 @@ class Edge:
         refused = request.match_info.http_exception
         if not isinstance(refused, web.HTTPMethodNotAllowed):
             raise refused or web.HTTPNotFound
-        allowed = ", ".join(sorted({*refused.allowed_methods, "OPTIONS"}))
+        allowed = allowed_methods(refused)
         headers = {"Allow": allowed}
         if "Access-Control-Request-Method" in request.headers:
             headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
 from hub.core.errors import (
     BadRequest,
@@ -41,6 +42,22 @@ class MethodNotAllowed(HubError):
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
+
+
+class RequestLineTooLong(HubError):
+    """The address is longer than can be read."""
+
+    status = 414
+    code = "request_line_too_long"
+    title = "Address too long"
+
+
+class HeadersTooLarge(HubError):
+    """A header is longer than can be read."""
+
+    status = 431
+    code = "request_headers_too_large"
+    title = "Headers too large"
 
 
 def problem(error: HubError, request_id: str) -> web.Response:
@@ -90,6 +107,22 @@ def from_exception(error: Exception, request_id: str) -> web.Response:
     return problem(HubError(), request_id)
 
 
+def allowed_methods(error: web.HTTPMethodNotAllowed) -> str:
+    """The value of `Allow`: the address's own methods, and OPTIONS, which every address takes."""
+    return ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+
+
+def from_parser(status: int, error: BaseException | None, request_id: str) -> web.Response:
+    """What never became a request (no HTTP, a line too long), or crashed outside every handler."""
+    if isinstance(error, LineTooLong):
+        line = error.args[0]  # the address, or the value of a header, without its name
+        start = line[:1] if isinstance(line, str) else bytes(line[:1]).decode("latin-1")
+        return problem(RequestLineTooLong() if start == "/" else HeadersTooLarge(), request_id)
+    if status == BadRequest.status:
+        return problem(BadRequest(), request_id)
+    return problem(DeadlineExceeded() if status == DeadlineExceeded.status else HubError(), request_id)
+
+
 def from_http(error: web.HTTPException, request_id: str) -> web.Response:
     """What aiohttp itself refuses (no such route, wrong method, body too large), in our words."""
     known: dict[int, type[HubError]] = {400: BadRequest, 404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
@@ -102,4 +135,6 @@ def from_http(error: web.HTTPException, request_id: str) -> web.Response:
     for name in _KEPT_HEADERS:
         if name in error.headers:
             answer.headers[name] = error.headers[name]
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        answer.headers["Allow"] = allowed_methods(error)
     return answer

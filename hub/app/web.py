@@ -153,6 +153,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         most=settings.max_connections or affordable_connections(descriptor_limit()),
         header_timeout=settings.header_timeout,
         registry=have.registry,
+        new_id=lambda: made.ids.token(12),
     )
     app[HOT] = HotPath(edge, gate, "/api/flights/search", flights.hot)
     return app

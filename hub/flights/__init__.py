@@ -1,6 +1,7 @@
 """Flights: offers of all suppliers in one form, searched, cached, checked, and kept until they can be booked."""
 
 from hub.flights.airlines import airline_name
+from hub.flights.answers import Answer
 from hub.flights.model import (
     AirlineReference,
     Baggage,
@@ -36,6 +37,7 @@ from hub.flights.traveler_check import Party, check_party, find_violations
 __all__ = [
     "AgeRules",
     "AirlineReference",
+    "Answer",
     "Baggage",
     "BookableOffer",
     "Cabin",

@@ -10,9 +10,10 @@ from uuid import UUID
 import orjson
 import structlog
 
-from hub.core.cache import Cache, Cached, Loaded
+from hub.core.cache import Cache, Loaded
 from hub.core.charge_limits import ChargePolicy
 from hub.core.clock import Clock, Ids
+from hub.core.compression import IDENTITY
 from hub.core.db import Database, named_queries
 from hub.core.errors import (
     FieldError,
@@ -26,6 +27,7 @@ from hub.core.errors import (
 )
 from hub.core.jobs import every
 from hub.core.money import Money
+from hub.flights.answers import Answer, Answers
 from hub.flights.checks import check_query
 from hub.flights.model import FlightOffer, FlightQuery, FlightSearch, StoredOffer
 from hub.flights.pricing import PricedOffers, price_check, price_offers
@@ -114,28 +116,33 @@ class Flights:
     hidden_city: bool = False
     charges: ChargePolicy = field(default_factory=ChargePolicy)
     """What can be charged here. Offers are shown at prices that it accepts."""
+    answers: Answers = field(default_factory=Answers)
 
     async def search(self, query: FlightQuery, *, where: str = "") -> bytes:
-        """The whole answer as JSON, with the age of what was kept.
+        """The whole answer as JSON; see `find_answer`."""
+        return (await self.find_answer(query, where=where)).body
+
+    async def find_answer(self, query: FlightQuery, *, where: str = "", encoding: str = IDENTITY) -> Answer:
+        """The whole answer as JSON in the encoding, with the age of what was stored.
 
         Raises Invalid for the query (pointers under `where`), SearchFailed when no supplier answers in time.
         """
         key = self.key(query)
-        if (hit := self.hot(key)) is not None:
+        if (hit := self.hot(key, encoding)) is not None:
             return hit
         check_query(query, self.locations, self.clock.now(), where)
         try:
-            return dated(await self.cache.fetch(key, lambda: self._load(query)))
+            return self.answers.get(key, await self.cache.fetch(key, lambda: self._load(query)), encoding)
         except SearchFailed as error:
             if error.provider_code == "currency_not_supported":
                 wrong = FieldError(f"{where}/currency", "not_supported", "no supplier sells in this currency")
                 raise Invalid(errors=(wrong,)) from error
             raise
 
-    def hot(self, key: str) -> bytes | None:
+    def hot(self, key: str, encoding: str = IDENTITY) -> Answer | None:
         """The answer to a query (by its `key`) that has passed `search` before, when this process has it fresh."""
         hit = self.cache.peek(key)
-        return dated(hit) if hit is not None else None
+        return self.answers.get(key, hit, encoding) if hit is not None else None
 
     @staticmethod
     def key(query: FlightQuery) -> str:
@@ -278,18 +285,6 @@ class Flights:
             for code, one in places.items()
             if one is not None
         }
-
-
-def dated(cached: Cached) -> bytes:
-    """The kept answer with its age, without making it anew: only the few bytes before the offers change."""
-    age = int(cached.age)
-    if age == 0 and cached.state != "stale":
-        return cached.value
-    cut = cached.value.index(b',"offers":[')
-    head = cached.value[:cut].replace(b'"age_s":0', b'"age_s":%d' % age)
-    if cached.state == "stale":
-        head = head.replace(b'"status":"ok"', b'"status":"stale"')
-    return head + cached.value[cut:]
 
 
 def _life(offers: list[FlightOffer], now: datetime) -> float:

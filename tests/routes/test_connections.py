@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import itertools
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -52,7 +54,10 @@ async def serving(*, most: int = 100, header_timeout: float = 30.0, idle: float 
     app = web.Application()
     app.router.add_get("/", quick)
     app.router.add_get("/slow", slow)
-    limit = ConnectionLimit(most=most, header_timeout=header_timeout, registry=server.registry)
+    ids = itertools.count()
+    limit = ConnectionLimit(
+        most=most, header_timeout=header_timeout, registry=server.registry, new_id=lambda: f"id-{next(ids)}"
+    )
     runner = LimitedRunner(app, limit, shutdown_timeout=1.0, access_log=None, keepalive_timeout=idle)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", server.port).start()
@@ -113,3 +118,21 @@ async def test_requests_under_way_are_never_cut_and_the_new_connection_is_refuse
 def test_the_number_of_connections_leaves_descriptors_for_everything_else():
     assert affordable_connections(512) == 352
     assert affordable_connections(100) == 64
+
+
+async def test_what_cannot_be_read_gets_a_problem_that_repeats_nothing_of_it():
+    async with serving() as server:
+        for sent, status, code in [
+            (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: hub\r\n\r\n", 414, "request_line_too_long"),
+            (b"GET / HTTP/1.1\r\nHost: hub\r\nX-A: " + b"x" * 9000 + b"\r\n\r\n", 431, "request_headers_too_large"),
+            (b"NONSENSE\r\n\r\n", 400, "bad_request"),
+        ]:
+            reader, writer = await server.connect()
+            writer.write(sent)
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            problem = json.loads(body)
+            assert (problem["status"], problem["code"]) == (status, code)
+            assert head.split()[1] == str(status).encode()
+            assert b"application/problem+json" in head
+            assert b"xxxx" not in body + head
+            assert problem["request_id"].encode() in head

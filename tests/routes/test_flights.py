@@ -1,12 +1,14 @@
 """Searching over HTTP, with a supplier that has a script."""
 
 import asyncio
+import gzip
 import json
 from datetime import UTC, date, datetime
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from backports import zstd
 
 from hub.core.cache import Cache
 from hub.core.clock import Ids
@@ -174,15 +176,26 @@ async def test_many_at_once_are_one_call_to_the_supplier(client, kiwi):
 async def test_an_address_that_has_been_read_is_answered_hot_while_it_is_fresh(client, clock):
     answer = await client.get("/api/flights/search", params=GOOD)
     address = answer.url.raw_path_qs
-    assert client.hot(address) == await answer.read()
-    assert client.hot(address + "&adults=2") is None
+    assert client.hot(address, "").body == await answer.read()
+    assert client.hot(address + "&adults=2", "") is None
     clock.move(seconds=301)
-    assert client.hot(address) is None
+    assert client.hot(address, "") is None
+
+
+async def test_a_compressed_answer_is_the_plain_one_at_every_age_and_made_once_a_second(client, clock):
+    answer = await client.get("/api/flights/search", params=GOOD)
+    asked = answer.url.raw_path_qs
+    for seconds in (0, 7, 93):
+        clock.move(seconds=seconds)
+        plain, packed, again = client.hot(asked, ""), client.hot(asked, "gzip"), client.hot(asked, "gzip")
+        assert gzip.decompress(packed.body) == plain.body == zstd.decompress(client.hot(asked, "zstd").body)
+        assert packed.body is again.body
+        assert packed.etag == plain.etag == answer.headers["ETag"]
 
 
 async def test_an_address_that_was_refused_is_never_hot(client):
     answer = await client.get("/api/flights/search", params=GOOD | {"origin": "ZZZ"})
-    assert client.hot(answer.url.raw_path_qs) is None
+    assert client.hot(answer.url.raw_path_qs, "") is None
 
 
 async def test_a_hot_answer_says_how_old_it_is_and_ends_with_its_time(client, clock):
@@ -190,6 +203,6 @@ async def test_a_hot_answer_says_how_old_it_is_and_ends_with_its_time(client, cl
     asked = answer.url.raw_path_qs
     for seconds, age in [(0, 0), (7, 7), (93, 100)]:
         clock.move(seconds=seconds)
-        assert json.loads(client.hot(asked))["sources"][0]["age_s"] == age
+        assert json.loads(client.hot(asked, "").body)["sources"][0]["age_s"] == age
     clock.move(seconds=201)
-    assert client.hot(asked) is None
+    assert client.hot(asked, "") is None

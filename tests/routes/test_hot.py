@@ -7,8 +7,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from hub.core.clock import Ids
+from hub.core.compression import compress, weak_etag
 from hub.core.metrics import HttpMetrics, exposition, new_registry
 from hub.core.ratelimit import MemoryLimiter, Rate
+from hub.flights import Answer
 from routes.api import Api
 from routes.gate import Gate
 from routes.hot import HotPath
@@ -18,6 +20,7 @@ from tests.fixtures.logs import logging_to_memory
 from tests.routes.toy import Clock
 
 PATH = "/search?q=1"
+BODY = b'{"kept":' + b'"%s"}' % (b"again and " * 200)
 DIFFERENT = {"date", "x-request-id", "ratelimit-remaining", "ratelimit-reset"}
 
 
@@ -29,13 +32,17 @@ class Kept:
     """A search whose answers are kept by hand."""
 
     def __init__(self):
-        self.hot = {PATH: b'{"kept":true}'}
+        self.hot = {PATH: BODY}
         self.normal = 0
+
+    def find(self, address, encoding):
+        body = self.hot.get(address)
+        return None if body is None else Answer(compress(body, encoding), weak_etag(body), encoding)
 
     @get("/search")
     async def search(self, query: Question) -> Reply:
         self.normal += 1
-        return Reply(b'{"kept":true}')
+        return Reply(BODY)
 
 
 class Remote:
@@ -71,7 +78,7 @@ class Hub:
         self.edge.install(app)
         server = TestServer(app)
         await server.start_server()
-        HotPath(self.edge, self.gate, "/search", self.kept.hot.get).install(server.runner)
+        HotPath(self.edge, self.gate, "/search", self.kept.find).install(server.runner)
         self.client = TestClient(server)
         return self
 
@@ -80,18 +87,30 @@ class Hub:
 
 
 @pytest.mark.parametrize("edge", [{}, {"production": True, "origins": ("https://app.example",)}])
-async def test_the_answer_is_that_of_the_normal_way_to_the_last_header(edge):
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "zstd, gzip"])
+async def test_the_answer_is_that_of_the_normal_way_to_the_last_header(edge, encoding):
     async with Hub(**edge) as hub:
-        hot = await hub.client.get(PATH)
+        accept = {"Accept-Encoding": encoding}
+        hot = await hub.client.get(PATH, headers=accept)
         assert hub.kept.normal == 0
         hub.kept.hot.clear()
-        normal = await hub.client.get(PATH)
+        normal = await hub.client.get(PATH, headers=accept)
+        assert hot.headers.get("Content-Encoding", "identity") == encoding.partition(",")[0]
         assert hub.kept.normal == 1
         assert (hot.status, await hot.read()) == (normal.status, await normal.read())
         assert set(hot.headers) == set(normal.headers)
         said, wanted = ({k: v for k, v in one.headers.items() if k.lower() not in DIFFERENT} for one in (hot, normal))
         assert said == wanted
         assert (hot.headers["RateLimit-Remaining"], normal.headers["RateLimit-Remaining"]) == ("99", "98")
+
+
+async def test_a_client_that_has_the_answer_gets_none():
+    async with Hub() as hub:
+        etag = (await hub.client.get(PATH)).headers["ETag"]
+        again = await hub.client.get(PATH, headers={"If-None-Match": etag})
+        assert (again.status, await again.read(), again.headers["ETag"]) == (304, b"", etag)
+        changed = await hub.client.get(PATH, headers={"If-None-Match": 'W/"another"'})
+        assert changed.status == 200
 
 
 async def test_a_sane_request_id_comes_back_and_any_other_is_replaced():
@@ -164,7 +183,7 @@ async def test_a_connection_serves_one_after_the_other_also_when_they_come_at_on
         for _ in range(5):
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-            assert await reader.readexactly(13) == b'{"kept":true}'
+            assert await reader.readexactly(len(BODY)) == BODY
         writer.write(f"GET {PATH} HTTP/1.0\r\nHost: hub\r\n\r\n".encode())
         assert (await reader.read()).startswith(b"HTTP/1.0 200")
         writer.close()

@@ -41,7 +41,7 @@ async def test_the_country_is_named_in_the_language_of_the_caller(ask):
     answer = await ask("de-AT,de;q=0.9", q="Mailand", limit="1")
     (found,) = (await answer.json())["locations"]
     assert (found["name"], found["country_name"], found["matched"]) == ("Milan", "Italien", "mailand")
-    assert answer.headers["Vary"] == "Accept-Language"
+    assert answer.headers["Vary"] == "Accept-Encoding, Accept-Language"
 
 
 async def test_a_name_of_several_places_is_said_to_be_ambiguous(ask):

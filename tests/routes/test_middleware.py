@@ -82,7 +82,7 @@ async def test_methods_an_address_does_not_take():
     async with Toy() as client:
         answer = await client.put("/orders")
         assert (answer.status, (await answer.json())["code"]) == (405, "method_not_allowed")
-        assert answer.headers["Allow"] == "GET,HEAD,POST"
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
         assert (await client.head("/who")).status == 200
         options = await client.options("/orders")
         assert (options.status, options.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
@@ -113,7 +113,7 @@ async def test_a_browser_is_let_in_from_the_listed_origins_only():
         plain = await client.get("/nowhere", headers={"Origin": "https://app.example"})
         assert (plain.headers["Access-Control-Allow-Origin"], plain.headers["Vary"]) == (
             "https://app.example",
-            "Origin",
+            "Accept-Encoding, Origin",
         )
 
 
