@@ -79,7 +79,7 @@ class Attention:
         now = self.clock.now()
         async with self.db.transaction() as tx:
             await tx.execute(SQL.settle_recovered_rows, ROW_FAILED, now, "The row does not fail any more.")
-            rows = await tx.fetch(ROWS.repeated_failures, REPEATED, now - PROVIDER_AWAY)
+            rows = await tx.fetch(ROWS.repeated_failures, REPEATED, PROVIDER_AWAY)
             await tx.execute(ROWS.remove_stale_failures, now - STALE)
         sweep = Sweep("attention.review_failed_rows", self.db, self.clock)
         await sweep.process(rows, self._review_row, key=lambda row: RowKey(_subject(row)))

@@ -272,12 +272,12 @@ class Acts:
                 self._stripe.save({"id": customer["id"], "object": "customer", "deleted": True})
 
     async def _poison(self, event: Event) -> None:
-        """A stranger's payment of which Stripe says what breaks a CHECK of the hub's: more captured than the amount."""
+        """A stranger's payment of which Stripe says what no column of the hub's holds."""
         model = self._intent(self._party(event))
         if model is None or self.poisoned is not None:
             return
         self.poisoned = await insert_stranger(self._stage, "pi_poison")
-        charged = {"amount": STRANGER_PAYS, "amount_received": STRANGER_PAYS + 1, "currency": "eur"}
+        charged = {"amount": STRANGER_PAYS, "amount_received": 10**30, "currency": "eur"}
         marks = {"metadata": {"payment_id": str(self.poisoned)}, "status": "succeeded", "latest_charge": None}
         self._stripe.save({**model, "id": "pi_poison", **charged, **marks})
 

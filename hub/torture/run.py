@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -208,8 +208,9 @@ class Run:
         await self._acts.browser.close()
 
 
-def _outside() -> Any:
-    context = copy_context()
+def _outside() -> Context:
+    """Nothing of the process that has caused it: neither its life, nor a deadline that it had."""
+    context = Context()
     context.run(mine.set, None)
     return context
 

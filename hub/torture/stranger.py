@@ -1,5 +1,6 @@
 """A booking that belongs to nobody of the run, with a payment: a row among the others."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,15 +22,15 @@ _ROWS = (
 
 
 async def insert_stranger(stage: Stage, intent_id: str) -> UUID:
-    """The id of the payment, which stands open at Stripe under `intent_id`."""
+    """The id of the payment, which stands open at Stripe under `intent_id`. A sweep meets it before the others."""
     now, money = stage.clock.now(), (STRANGER_PAYS, "EUR")
     values: tuple[tuple[Any, ...], ...] = (
         (STRANGER, "stranger@example.com", "A Stranger", now),
         (
             STRANGER, "STRANG", STRANGER, *money, "off_stranger", "kiwi", {}, True, "stranger@example.com",
-            now, now, now,
+            now, now, now + timedelta(days=30),
         ),
-        (STRANGER, STRANGER, STRANGER, "stripe", intent_id, *money, now, now),
+        (STRANGER, STRANGER, STRANGER, "stripe", intent_id, *money, now, now - timedelta(hours=1)),
     )  # fmt: skip
     for (table, columns), row in zip(_ROWS, values, strict=True):
         places = ", ".join(f"${number}" for number in range(1, len(row) + 1))

@@ -21,6 +21,6 @@ delete from row_failures where sweep = $1 and row_id = $2;
 delete from row_failures where last_failed_at < $1;
 
 -- name: repeated_failures
--- Those for people: $1 failures of the row's own, or a provider that has not been available for it since $2.
-select * from row_failures where (failures >= $1 and not transient) or first_failed_at <= $2
+-- Those for people: $1 failures of the row's own, or a provider that was not available for it at any try during $2.
+select * from row_failures where (failures >= $1 and not transient) or last_failed_at - first_failed_at >= $2::interval
 order by first_failed_at, sweep, row_id;

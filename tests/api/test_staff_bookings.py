@@ -47,9 +47,7 @@ async def test_bookings_of_all_travelers_are_listed_and_filtered(running: Runnin
     assert await found(running, f"?q={paid['reference'].lower()}") == both[1:]
     assert await found(running, f"?q={paid['supplier_reference']}") == both[1:]
     [order] = await running.orders()
-    assert await found(running, f"?q={order['id']}") == both[1:], (
-        "by its number, also once it has a ticket"
-    )
+    assert await found(running, f"?q={order['id']}") == both[1:], "by its number, also once it has a ticket"
     assert await found(running, "?q=ada%20lovel") == both
     assert await found(running, "?q=100%25") == []
     assert await found(running, "?supplier=kiwi&needs_review=false") == both

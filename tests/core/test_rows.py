@@ -136,7 +136,7 @@ async def test_a_provider_that_is_away_is_no_fault_of_the_row_until_it_lasts(
     db: Database, clock: SetClock, attention: Attention
 ):
     process = Processing(db, clock, ProviderTransient("stripe"))
-    for _ in range(12):
+    for _ in range(13):
         assert await open_items(attention) == []
         assert await process() == ROWS
         clock.pass_time(hours=1)

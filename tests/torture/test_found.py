@@ -121,3 +121,18 @@ def test_a_claim_at_paypal_goes_through_its_rounds(torture: Player):
     )  # fmt: skip
     report = story(torture, book(), at_paypal(2), *rounds)
     assert (report.breaches, report.ends) == ([], ["confirmed/paid/attention"])
+
+
+def test_a_customer_deleted_between_two_payments_is_created_anew(torture: Player):
+    risen = Event("script", 0.0, {"price_change": {"factor": 1.2}})
+    deleted = Event("lose_customer", 20.0, {"who": 0})
+    agreed = Event("accept", 60.0, {"who": 0, "after": 1.0})
+    report = story(torture, risen, book(), pay(2), deleted, agreed)
+    assert (report.breaches, report.ends) == ([], ["confirmed/paid"])
+
+
+def test_a_poisoned_row_holds_up_nobody(torture: Player):
+    """Another's payment cannot be settled, and no webhook comes: the sweep has to settle this one all the same."""
+    deaf = Event("mute", None, {"provider": "stripe"})
+    report = story(torture, deaf, book(), pay(2), Event("poison", 3.0, {"who": 0}))
+    assert (report.breaches, report.ends) == ([], ["confirmed/paid"])
