@@ -244,7 +244,7 @@ class _Builder:
         if wire == "auto":
             wire = "responses" if base_url == own_url and not section.compatible else "chat"
         # The key of one server is never told to another.
-        usual_key = self.secret(section, "api_key", "sandbox") if base_url == own_url else ""
+        usual_key = self.secret(section, "api_key", "sk-sandbox") if base_url == own_url else ""
         key = given.api_key.get_secret_value() if given.api_key else usual_key
         return Route(
             model=model,

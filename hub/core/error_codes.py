@@ -22,6 +22,7 @@ CODES: Mapping[str, ErrorCode] = MappingProxyType({
     "ai_budget_spent": ErrorCode(429, "The budget for language models is used up."),
     "ai_unavailable": ErrorCode(503, "No language model could answer."),
     "already_running": ErrorCode(409, "A reconciliation is running; wait for its report."),
+    "ambiguous_place": ErrorCode(422, "Several places have this name; `choices` of the field lists them."),
     "amount_mismatch": ErrorCode(409, "The amount is not the one that has to be paid or agreed to."),
     "amount_not_supported": ErrorCode(422, "The payment provider cannot charge this amount in this currency."),
     "answer_truncated": ErrorCode(502, "The language model's answer was cut at the allowed length."),

@@ -101,7 +101,7 @@ class Grounding:
         if resolution.choices:
             choices = self._choices(resolution.choices)
             wrong = FieldError("/destination", "ambiguous_place", "may be several places: choose one", choices=choices)
-            raise Invalid("There are several places of this name.", code=wrong.code, errors=(wrong,))
+            raise Invalid("There are several places of this name.", code="ambiguous_place", errors=(wrong,))
         nearly = self._choices(resolution.suggestions)
         raise Invalid(errors=(FieldError("/destination", "unknown_place", "is no place known here", choices=nearly),))
 
