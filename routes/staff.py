@@ -48,7 +48,7 @@ class StaffRoutes:
     @post("/api/v1/auth/login", who=ANYONE, limit="auth", tags=TAGS)
     async def login(self, call: Call, body: StaffCredentials) -> StaffSignedIn:
         """Sign in with a password kept here. Where an identity provider lets people in, send its tokens instead."""
-        session = await self._staff.sign_in(body.email, body.password, kind="bearer")
+        session = await self._staff.sign_in(body.email, body.password, kind="bearer", code=body.code)
         seconds = int((session.expires_at - session.started_at).total_seconds())
         return StaffSignedIn(token=session.secret, expires_in=seconds, member=StaffOut.of(session.member))
 
@@ -128,6 +128,11 @@ class StaffRoutes:
         """Change the roles, disable, enable. There is always one left who can manage staff."""
         changed = await self._staff.members.change(staff_id, roles=body.roles, disabled=body.disabled, by=call.who)
         return StaffOut.of(changed)
+
+    @post("/api/v1/staff/{staff_id}/reset-second-factor", status=204, who=MANAGE_STAFF, tags=TAGS)
+    async def reset_staff_second_factor(self, call: Call, staff_id: UUID) -> None:
+        """Remove the second factor of a member who has lost it, once they have shown by other means who they are."""
+        await self._staff.members.reset_second_factor(staff_id)
 
     def _csrf(self, caller: Caller, token: str) -> str | None:
         return self._staff.csrf(caller) if caller.session_id is not None and not token else None

@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from aiohttp import web
@@ -25,7 +25,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 _LOGIN_LIFE = 600
 _LOCAL = re.compile(r"/(?!/)[!-\[\]-~]{0,500}")
-_NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 _CREDENTIALS = TypeAdapter(StaffCredentials)
 
 
@@ -46,11 +46,12 @@ class StaffDoor:
         self._secure = parts.scheme == "https"
         prefix = "__Host-" if self._secure else ""
         self._session_cookie, self._login_cookie = f"{prefix}hub_staff", f"{prefix}hub_login"
+        self.ticket_cookie = f"{prefix}hub_second_step"
         self._jinja = html.templates()
 
     def install(self, app: web.Application, gate: Gate) -> None:
         """Instead of `Api.add`: what goes wrong here is told to people, as a page."""
-        html.install(app, gate, self, self._trouble)
+        html.install(app, gate, self, self.show_trouble)
 
     async def by_cookie(self, request: web.Request) -> Caller | None:
         """For the gate: whose cookie it is, if it is anybody's.
@@ -65,26 +66,35 @@ class StaffDoor:
     @get("/auth/login", who=ANYONE, limit="auth", hidden=True)
     async def begin(self, call: Call) -> web.Response:
         """`return_to` is where to go afterwards: a path of this host."""
-        return_to = self._local(call.request.query.get("return_to", ""))
+        return_to = self.local(call.request.query.get("return_to", ""))
         if self._staff.provider is None:
-            return self._page("login", return_to=return_to, email="", error=None)
+            return self.page("login", return_to=return_to, email="", error=None)
         url, sealed = await self._staff.begin(return_to)
-        response = _onwards(url)
-        self._set(response, self._login_cookie, sealed, _LOGIN_LIFE)
+        response = onwards(url)
+        self.set_cookie(response, self._login_cookie, sealed, _LOGIN_LIFE)
         return response
 
     @post("/auth/login", who=ANYONE, limit="auth", max_body=LARGEST, hidden=True)
     async def enter(self, call: Call, body: bytes) -> web.Response:
         """The form. A new session begins, and the one that the browser had ends."""
-        self._check_origin(call.request)
+        self.check_origin(call.request)
         form = read_form(call.request, body)
-        return_to = self._local(form.get("return_to", ""))
+        return_to = self.local(form.get("return_to", ""))
         try:
             given = _CREDENTIALS.validate_python({name: form.get(name, "") for name in ("email", "password")})
-            session = await self._staff.sign_in(given.email, given.password)
+            step = await self._staff.begin_sign_in(given.email, given.password)
         except (ValidationError, Unauthenticated, TooManyRequests) as error:
             return self._again(error, return_to, form.get("email", ""))
-        return await self._welcome(call, session, return_to)
+        if isinstance(step, StaffSession):
+            return await self.welcome(call, step, return_to)
+        return self.to_second_step(step.ticket, return_to, setup=step.setup)
+
+    def to_second_step(self, ticket: str, return_to: str, *, setup: bool) -> web.Response:
+        """Onwards to the second factor. The browser takes along whose password was right."""
+        path = "/auth/second-factor-setup" if setup else "/auth/second-factor"
+        response = onwards(f"{path}?{urlencode({'return_to': return_to})}")
+        self.set_cookie(response, self.ticket_cookie, ticket, _LOGIN_LIFE)
+        return response
 
     @get("/auth/callback", who=ANYONE, limit="auth", hidden=True)
     async def callback(self, call: Call) -> web.Response:
@@ -93,8 +103,8 @@ class StaffDoor:
         if "error" in query:
             await self._staff.refused(query["error"], query.get("state", ""), sealed)
         session, return_to = await self._staff.finish(query.get("code", ""), query.get("state", ""), sealed)
-        response = await self._welcome(call, session, self._local(return_to))
-        self._set(response, self._login_cookie, "", 0)
+        response = await self.welcome(call, session, self.local(return_to))
+        self.set_cookie(response, self._login_cookie, "", 0)
         return response
 
     @post("/auth/logout", who=ANYONE, max_body=LARGEST, hidden=True)
@@ -118,14 +128,28 @@ class StaffDoor:
         """Who it is, and the way out."""
         caller = await self.whose(call.request)
         if caller is None:
-            return _onwards("/auth/login")
+            return onwards("/auth/login")
+        return await self.show_member(caller)
+
+    async def show_member(self, caller: Caller, status: int = 200, error: str | None = None) -> web.Response:
+        """Who it is and the second factor, with `error` at its form."""
         member = await self._staff.members.get(caller.id)
-        return self._page("signed_in", member=member, roles=sorted(member.roles), csrf=self._staff.csrf(caller))
+        return self.page(
+            "signed_in",
+            status,
+            member=member,
+            roles=sorted(member.roles),
+            csrf=self._staff.csrf(caller),
+            local=self._staff.provider is None,
+            factor=await self._staff.factor.status(member.id),
+            required=self._staff.factor.is_required(member),
+            error=error,
+        )
 
     @get("/auth/signed-out", who=ANYONE, hidden=True)
     async def signed_out(self) -> web.Response:
         """The end."""
-        return self._page("signed_out")
+        return self.page("signed_out")
 
     async def whose(self, request: web.Request) -> Caller | None:
         """Whose session the browser's cookie is."""
@@ -143,11 +167,11 @@ class StaffDoor:
 
     def check_csrf(self, request: web.Request, caller: Caller, token: str) -> None:
         """Raises Forbidden `csrf_failed`."""
-        self._check_origin(request)
+        self.check_origin(request)
         if not same(token, self._staff.csrf(caller)):
             raise Forbidden("The X-CSRF-Token is missing or not that of this session.", code="csrf_failed")
 
-    def _check_origin(self, request: web.Request) -> None:
+    def check_origin(self, request: web.Request) -> None:
         """Our own page, by what no page can make a browser say: Sec-Fetch-Site, or Origin where that is not sent."""
         if request.headers.get("Sec-Fetch-Site") == "same-origin":
             return
@@ -155,13 +179,13 @@ class StaffDoor:
         if origin not in self._ours and origin not in {f"http://{request.host}", f"https://{request.host}"}:
             raise Forbidden("This was not sent by a page of ours.", code="csrf_failed")
 
-    async def _welcome(self, call: Call, session: StaffSession, return_to: str) -> web.Response:
+    async def welcome(self, call: Call, session: StaffSession, return_to: str) -> web.Response:
         before = await self.whose(call.request)
         if before is not None and before.session_id is not None:
             await self._staff.sessions.end(before.session_id, "replaced")
-        response = _onwards(return_to)
+        response = onwards(return_to)
         seconds = int((session.expires_at - session.started_at).total_seconds())
-        self._set(response, self._session_cookie, self._staff.cookie(session), seconds)
+        self.set_cookie(response, self._session_cookie, self._staff.cookie(session), seconds)
         return response
 
     async def _end_url(self, id_token: str | None) -> str | None:
@@ -174,14 +198,14 @@ class StaffDoor:
     def _gone(self, request: web.Request, end_url: str | None) -> web.Response:
         """A page that leads on, and no redirect: browsers apply `form-action` to where a form is redirected to."""
         if "application/json" in request.headers.get("Accept", ""):
-            response: web.Response = web.json_response({"end_url": end_url}, headers=_NO_STORE)
+            response: web.Response = web.json_response({"end_url": end_url}, headers=NO_STORE)
         elif end_url is None:
-            response = _onwards("/auth/signed-out")
+            response = onwards("/auth/signed-out")
         else:
-            response = self._page("leaving", end_url=end_url)
+            response = self.page("leaving", end_url=end_url)
             response.headers["Refresh"] = f"0; url={end_url}"
         if self._session_cookie in request.cookies:  # else a foreign page could remove what it cannot have sent
-            self._set(response, self._session_cookie, "", 0)
+            self.set_cookie(response, self._session_cookie, "", 0)
         return response
 
     def _again(self, error: Exception, return_to: str, email: str) -> web.Response:
@@ -189,33 +213,33 @@ class StaffDoor:
         why = "The e-mail address or the password is wrong."
         if isinstance(known, TooManyRequests):
             why = "Too many attempts. Wait a while, then try again."
-        page = self._page("login", known.status, return_to=return_to, email=email[:254], error=why)
+        page = self.page("login", known.status, return_to=return_to, email=email[:254], error=why)
         if known.retry_after is not None:
             page.headers["Retry-After"] = str(max(1, round(known.retry_after)))
         return page
 
-    def _local(self, return_to: str) -> str:
+    def local(self, return_to: str) -> str:
         """A path of this host and nothing else: no scheme, no other host, nothing that a browser reads as one."""
         return return_to if _LOCAL.fullmatch(return_to) else self._home
 
-    def _set(self, response: web.Response, name: str, value: str, seconds: int) -> None:
+    def set_cookie(self, response: web.Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, secure=self._secure, samesite="Lax")
 
-    def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
+    def page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
         text = self._jinja.get_template(f"staff/{name}.html").render(status=status, **facts)
-        return web.Response(text=text, status=status, content_type="text/html", headers=_NO_STORE)
+        return web.Response(text=text, status=status, content_type="text/html", headers=NO_STORE)
 
-    def _trouble(self, request: web.Request, error: Exception) -> web.Response:
+    def show_trouble(self, request: web.Request, error: Exception) -> web.Response:
         request_id = request[VISIT].request_id
         told = from_exception(error, request_id)
         if "application/json" in request.headers.get("Accept", ""):
             return told
         detail, code = (error.detail, error.code) if isinstance(error, HubError) else ("", "")
-        page = self._page("trouble", told.status, detail=detail, code=code, request_id=request_id)
+        page = self.page("trouble", told.status, detail=detail, code=code, request_id=request_id)
         if "Retry-After" in told.headers:
             page.headers["Retry-After"] = told.headers["Retry-After"]
         return page
 
 
-def _onwards(url: str) -> web.Response:
-    return web.Response(status=303, headers={**_NO_STORE, "Location": url})
+def onwards(url: str) -> web.Response:
+    return web.Response(status=303, headers={**NO_STORE, "Location": url})

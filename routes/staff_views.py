@@ -18,6 +18,9 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_wh
 class StaffCredentials(ApiModel):
     email: Email
     password: Secret
+    code: Annotated[str, StringConstraints(min_length=6, max_length=20)] | None = Field(
+        default=None, description="of the second factor, or a recovery code"
+    )
 
 
 class NewStaff(ApiModel):

@@ -867,6 +867,12 @@ ALTER TABLE public.provider_calls ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE public.proxy_sightings (
+    id boolean DEFAULT true NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT proxy_sightings_id_check CHECK (id)
+);
+
 CREATE TABLE public.reconciliations (
     id uuid NOT NULL,
     since timestamp with time zone NOT NULL,
@@ -997,6 +1003,20 @@ CREATE TABLE public.staff (
     CONSTRAINT staff_roles_check CHECK ((roles <@ ARRAY['staff'::text, 'manager'::text, 'admin'::text, 'accountant'::text]))
 );
 
+CREATE TABLE public.staff_recovery_codes (
+    staff_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    used_at timestamp with time zone
+);
+
+CREATE TABLE public.staff_second_factors (
+    staff_id uuid NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    confirmed_at timestamp with time zone,
+    last_step bigint DEFAULT 0 NOT NULL
+);
+
 CREATE TABLE public.staff_sessions (
     id uuid NOT NULL,
     staff_id uuid NOT NULL,
@@ -1007,7 +1027,8 @@ CREATE TABLE public.staff_sessions (
     ended_at timestamp with time zone,
     ended_because text,
     ip text,
-    user_agent text
+    user_agent text,
+    second_factor boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.supplier_orders (
@@ -1291,6 +1312,9 @@ ALTER TABLE ONLY public.preferences
 ALTER TABLE ONLY public.provider_calls
     ADD CONSTRAINT provider_calls_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.proxy_sightings
+    ADD CONSTRAINT proxy_sightings_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.reconciliations
     ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
 
@@ -1332,6 +1356,12 @@ ALTER TABLE ONLY public.staff
 
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.staff_recovery_codes
+    ADD CONSTRAINT staff_recovery_codes_pkey PRIMARY KEY (staff_id, hash);
+
+ALTER TABLE ONLY public.staff_second_factors
+    ADD CONSTRAINT staff_second_factors_pkey PRIMARY KEY (staff_id);
 
 ALTER TABLE ONLY public.staff_sessions
     ADD CONSTRAINT staff_sessions_hash_key UNIQUE (hash);
@@ -1690,6 +1720,12 @@ ALTER TABLE ONLY public.sessions
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.devices(id) ON DELETE SET NULL;
 
+ALTER TABLE ONLY public.staff_recovery_codes
+    ADD CONSTRAINT staff_recovery_codes_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.staff_second_factors
+    ADD CONSTRAINT staff_second_factors_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.staff_sessions
     ADD CONSTRAINT staff_sessions_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id) ON DELETE CASCADE;
 
@@ -1839,6 +1875,8 @@ ALTER TABLE public.preferences ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.provider_calls ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.proxy_sightings ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.reconciliations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
@@ -1864,6 +1902,10 @@ ALTER TABLE public.sign_in_failures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.signing_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff_recovery_codes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff_second_factors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff_sessions ENABLE ROW LEVEL SECURITY;
 

@@ -56,6 +56,7 @@ from routes.signature_failures import SignatureFailures
 from routes.staff import StaffRoutes
 from routes.staff_bookings import StaffBookingRoutes
 from routes.staff_door import StaffDoor
+from routes.staff_second_factor import StaffFactorPages
 from routes.stream_limit import StreamLimit
 from routes.suppressions import SuppressionRoutes
 from routes.system import Check, SystemRoutes
@@ -139,6 +140,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
     typed.add(_system(have, typed, checks(have, jobs), drain))
     typed.install(app, gate, for_openai=_for_models(gate, made, settings))
     staff_door.install(app, gate)
+    StaffFactorPages(people.staff, staff_door).install(app, gate)
     if made.money is not None:
         ReconcilePage(made.money.reconciliation, staff_door).install(app, gate)
     PageRoutes(people.accounts, settings.own_url, settings.frontend_url).install(app, gate)

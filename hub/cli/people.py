@@ -122,6 +122,18 @@ def staff_password(email: Email, password: Password) -> None:
     console.print(f"{email} has a new password.", highlight=False)
 
 
+@staff_app.command("reset-second-factor")
+def staff_reset_second_factor(email: Email) -> None:
+    """Remove a second factor that has been lost; the member's sessions end."""
+
+    async def work() -> None:
+        async with members() as found:
+            await found.reset_second_factor((await found.find(email)).id)
+
+    asyncio.run(work())
+    console.print(f"{email} has no second factor any more.", highlight=False)
+
+
 async def _change(email: str, *, disabled: bool) -> None:
     async with members() as found:
         await found.change((await found.find(email)).id, disabled=disabled)

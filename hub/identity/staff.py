@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 import jwt
+from asyncpg import Record
 
 from hub.audit import Audit
 from hub.core.clock import Clock, Ids
@@ -23,6 +24,8 @@ from hub.identity.lockout import Lockout
 from hub.identity.model import Caller
 from hub.identity.passwords import Passwords
 from hub.identity.permissions import STAFF_ROLES, Role
+from hub.identity.second_factor import SecondFactor
+from hub.identity.staff_factor import SecondStep, StaffFactor
 from hub.identity.staff_members import LOCAL, SQL, StaffMember, StaffMembers
 from hub.identity.staff_provider import StaffIdentity, StaffProvider
 from hub.identity.staff_sessions import BEARER, Kind, StaffSession, StaffSessions, caller_of
@@ -65,6 +68,8 @@ class Staff:
         vault: Vault,
         passwords: Passwords,
         lockout: Lockout,
+        factors: SecondFactor | None = None,
+        factor_required_of: frozenset[Role] = frozenset(),
         provider: StaffProvider | None = None,
         role_map: Mapping[str, Role] | None = None,
         callback_url: str = "",
@@ -72,7 +77,9 @@ class Staff:
         issuer = provider.issuer if provider is not None else LOCAL
         self.provider = provider
         self.members = StaffMembers(db, audit, clock, ids, passwords, issuer)
-        self.sessions = StaffSessions(db, audit, clock, ids, vault, issuer)
+        self.sessions = StaffSessions(db, audit, clock, ids, vault, issuer, factor_required_of)
+        totp = factors or SecondFactor(vault, audit, clock, ids.chance, "Travel Hub staff", staff=True)
+        self.factor = StaffFactor(db, vault, audit, clock, lockout, totp, factor_required_of)
         self._db, self._audit, self._clock, self._ids = db, audit, clock, ids
         self._vault, self._passwords, self._lockout = vault, passwords, lockout
         self._role_map = {role.value: role for role in STAFF_ROLES} if role_map is None else dict(role_map)
@@ -80,9 +87,53 @@ class Staff:
 
     # With a password kept here.
 
-    async def sign_in(self, email: str, password: str, *, kind: Kind = "cookie") -> StaffSession:
-        """Raises Unauthenticated `wrong_credentials`, alike for everybody unknown; Forbidden `staff_disabled` after
-        a right password; TooManyRequests; Conflict `use_provider` where an OpenID provider lets people in.
+    async def sign_in(
+        self, email: str, password: str, *, kind: Kind = "cookie", code: str | None = None
+    ) -> StaffSession:
+        """In one step. Raises what `check_password` raises, and StaffFactor.check."""
+        row = await self.check_password(email, password)
+        return await self._enter_by_factor(StaffMember.of(row), kind, code)
+
+    async def begin_sign_in(self, email: str, password: str) -> StaffSession | SecondStep:
+        """The first step of a browser. Raises what `check_password` raises."""
+        row = await self.check_password(email, password)
+        member = StaffMember.of(row)
+        if (await self.factor.status(member.id)).on:
+            return SecondStep(self.factor.ticket(row), setup=False)
+        if self.factor.is_required(member):
+            return SecondStep(self.factor.ticket(row), setup=True)
+        return await self._start(member.id, "cookie", shown=False)
+
+    async def sign_in_by_ticket(self, ticket: str, code: str) -> StaffSession:
+        """The second step of a browser. Raises Unauthenticated `login_expired`, and what StaffFactor.check raises."""
+        return await self._enter_by_factor(await self.factor.member_of(ticket), "cookie", code)
+
+    async def set_up_by_ticket(self, ticket: str, code: str) -> tuple[StaffSession, list[str]]:
+        """Turns the second factor on with a first code, and signs in. The recovery codes come too.
+
+        Raises Unauthenticated `login_expired`, and what StaffFactor.confirm raises.
+        """
+        member = await self.factor.member_of(ticket)
+        codes = await self.factor.confirm(member, code)
+        return await self._start(member.id, "cookie", shown=True), codes
+
+    async def _enter_by_factor(self, member: StaffMember, kind: Kind, code: str | None) -> StaffSession:
+        try:
+            shown = await self.factor.check(member, code)
+        except (Unauthenticated, Forbidden) as error:
+            await self._refuse(error, member.id)
+        return await self._start(member.id, kind, shown=shown)
+
+    async def _start(self, staff_id: UUID, kind: Kind, *, shown: bool) -> StaffSession:
+        async with self._db.transaction() as tx:
+            member = StaffMember.of(await tx.fetchrow(SQL.lock, staff_id))
+            session = await self._enter(tx, member, kind, second_factor=shown)
+        return session if session is not None else await self._refuse(_disabled(), staff_id)
+
+    async def check_password(self, email: str, password: str) -> Record:
+        """The row of the member. Raises Unauthenticated `wrong_credentials`, alike for everybody unknown; Forbidden
+        `staff_disabled` after a right password; TooManyRequests; Conflict `use_provider` where an OpenID provider
+        lets people in.
         """
         if self.provider is not None:
             raise Conflict("Sign in through the identity provider.", code="use_provider")
@@ -100,9 +151,10 @@ class Staff:
             await self._lockout.cleared(tx, guarded, ip, here)
             if fresh:
                 await tx.execute(SQL.refresh_hash, row["id"], row["password_hash"], fresh)
-            member = StaffMember.of(await tx.fetchrow(SQL.lock, row["id"]))
-            session = await self._enter(tx, member, kind)
-        return session if session is not None else await self._refuse(_disabled(), member.id)
+            locked = await tx.fetchrow(SQL.lock, row["id"])
+        if locked is None or locked["disabled_at"] is not None:
+            await self._refuse(_disabled(), row["id"])
+        return locked
 
     async def change_password(self, caller: Caller, password: str, new_password: str) -> None:
         """Ends the other sessions. Raises Forbidden `wrong_password`, TooManyRequests, Invalid for the new one."""
@@ -236,11 +288,13 @@ class Staff:
             raise _disabled()
         return caller_of(row, None)
 
-    async def _enter(self, tx: Tx, member: StaffMember, kind: Kind, id_token: str | None = None) -> StaffSession | None:
+    async def _enter(
+        self, tx: Tx, member: StaffMember, kind: Kind, id_token: str | None = None, *, second_factor: bool = False
+    ) -> StaffSession | None:
         if member.disabled_at is not None:
             return None
         with about(actor=f"staff:{member.id}"):
-            return await self.sessions.start(tx, member, kind, id_token)
+            return await self.sessions.start(tx, member, kind, id_token, second_factor=second_factor)
 
     async def _refuse(self, error: HubError, staff_id: UUID | None) -> NoReturn:
         """Raises it, once it has been written down."""

@@ -139,6 +139,16 @@ class StaffMembers:
             await tx.fetch(SQL.end_all, staff_id, self.clock.now(), "password_changed", keep)
             await self.audit.record(tx, "staff.password_changed", staff_id=str(staff_id))
 
+    async def reset_second_factor(self, staff_id: UUID) -> None:
+        """For who has lost the telephone and the recovery codes. Every session ends. Raises Conflict, NotFound."""
+        async with self.db.transaction() as tx:
+            await self._locked(tx, staff_id)
+            if not await tx.fetchval(SQL.forget_second_factor, staff_id):
+                raise Conflict("There is no second factor.", code="second_factor_off")
+            await tx.execute(SQL.forget_recovery_codes, staff_id)
+            await tx.fetch(SQL.end_all, staff_id, self.clock.now(), "second_factor_reset", None)
+            await self.audit.record(tx, "staff.second_factor_reset", staff_id=str(staff_id))
+
     async def keep(self, tx: Tx, person: StaffIdentity, roles: frozenset[Role]) -> StaffMember | None:
         """Writes down what an OpenID provider says. A member who has no role any more is kept, and can do nothing.
 

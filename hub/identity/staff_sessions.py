@@ -12,6 +12,7 @@ from hub.core.context import current
 from hub.core.db import Database, Tx
 from hub.core.vault import Broken, Vault
 from hub.identity.model import Caller
+from hub.identity.permissions import Role
 from hub.identity.staff_members import LOCAL, SQL, StaffMember
 
 LIFE = timedelta(hours=12)
@@ -40,7 +41,7 @@ class StaffSession:
 
 @dataclass(frozen=True, slots=True)
 class StaffSessions:
-    """`issuer` is whose people are let in at present."""
+    """`issuer` is whose people are let in at present. `factor_required_of`: roles that need a second factor."""
 
     db: Database
     audit: Audit
@@ -48,16 +49,20 @@ class StaffSessions:
     ids: Ids
     vault: Vault
     issuer: str = LOCAL
+    factor_required_of: frozenset[Role] = frozenset()
 
-    async def start(self, tx: Tx, member: StaffMember, kind: Kind, id_token: str | None = None) -> StaffSession:
+    async def start(
+        self, tx: Tx, member: StaffMember, kind: Kind, id_token: str | None = None, *, second_factor: bool = False
+    ) -> StaffSession:
         """A new session with a new secret. `id_token` is kept sealed, for the provider's own sign-out."""
         session, now, context = self.ids.uuid(), self.clock.now(), current()
         secret = (BEARER if kind == "bearer" else "") + self.ids.token()
         sealed = self.vault.seal(_place(session), id_token) if id_token else None
         ends = now + IDLE
         await tx.execute(
-            SQL.start, session, member.id, digest(kind, secret), sealed, now, ends, context.ip, context.user_agent
-        )
+            SQL.start, session, member.id, digest(kind, secret), sealed, now, ends, context.ip, context.user_agent,
+            second_factor,
+        )  # fmt: skip
         await self.audit.record(
             tx, "staff.signed_in", staff_id=str(member.id), session_id=str(session), issuer=member.issuer
         )
@@ -68,7 +73,7 @@ class StaffSessions:
         now = self.clock.now()
         async with self.db.connection() as tx:
             row = await tx.fetchrow(SQL.standing, digest(kind, secret), now, self.issuer)
-            if row is None:
+            if row is None or self._lacks_factor(row):
                 return None
             ends = min(row["session_began"] + LIFE, now + IDLE)
             if ends - row["expires_at"] >= STEP:
@@ -92,8 +97,14 @@ class StaffSessions:
     async def stands(self, caller: Caller) -> bool:
         """Whether the member may still come in, and the session, if there is one, has not ended."""
         async with self.db.connection() as tx:
-            found = await tx.fetchval(SQL.stands, caller.id, caller.session_id, self.clock.now(), self.issuer)
-        return found is True
+            row = await tx.fetchrow(SQL.stands, caller.id, caller.session_id, self.clock.now(), self.issuer)
+        return row is not None and not self._lacks_factor(row)
+
+    def _lacks_factor(self, row: Any) -> bool:
+        """A session without a second factor of somebody whose role needs one, perhaps only since it began."""
+        return (
+            self.issuer == LOCAL and not row["second_factor"] and not self.factor_required_of.isdisjoint(row["roles"])
+        )
 
     async def forget(self) -> None:
         async with self.db.transaction() as tx:

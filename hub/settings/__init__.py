@@ -98,6 +98,9 @@ class Settings(Section):
     trusted_proxies: int = Field(default=0, ge=0, description="how many X-Forwarded-For hops to believe")
     rate_limit: int = Field(default=600, ge=1, description="requests a minute and caller")
     auth_rate_limit: int = Field(default=60, ge=1, description="sign-ins and the like a minute and address")
+    staff_second_factor: Literal["auto", "required"] = Field(
+        default="auto", description="of local admins and accountants; auto: required in production"
+    )
     service_keys: Secrets = Field(
         default=(), description="comma list, each at least 32 characters: who may use /api/ai without being staff"
     )
@@ -158,6 +161,11 @@ class Settings(Section):
             one for one in (self.paypal, self.oidc, self.captcha, self.storage) if one.resolved is not Mode.OFF
         )
         return (self.kiwi, self.stripe, self.resend, self.twilio, self.openai, *accounts, *optional)
+
+    @property
+    def staff_factor_required(self) -> bool:
+        """Whether local admins and accountants come in only with a second factor."""
+        return self.env == "production" or self.staff_second_factor == "required"
 
     @property
     def links(self) -> str:

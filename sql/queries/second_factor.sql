@@ -35,3 +35,7 @@ insert into recovery_codes (customer_id, hash) select $1, unnest($2::bytea[]);
 
 -- name: forget_codes
 delete from recovery_codes where customer_id = $1;
+
+-- name: pending
+-- A secret that has not been confirmed.
+select sealed from second_factors where customer_id = $1 and confirmed_at is null;

@@ -59,17 +59,17 @@ update staff set password_hash = $2 where id = $1 and issuer = 'local' returning
 update staff set password_hash = $3 where id = $1 and password_hash = $2;
 
 -- name: start
-insert into staff_sessions (id, staff_id, hash, sealed, created_at, expires_at, ip, user_agent)
-values ($1, $2, $3, $4, $5, $6, $7, $8);
+insert into staff_sessions (id, staff_id, hash, sealed, created_at, expires_at, ip, user_agent, second_factor)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: standing
 -- A session that stands, with its owner, who is let in by `issuer` now.
-select p.*, s.id as session_id, s.created_at as session_began, s.expires_at
+select p.*, s.id as session_id, s.created_at as session_began, s.expires_at, s.second_factor
 from staff_sessions s join staff p on p.id = s.staff_id
 where s.hash = $1 and s.ended_at is null and s.expires_at > $2 and p.disabled_at is null and p.issuer = $3;
 
 -- name: stands
-select true from staff p left join staff_sessions s on s.id = $2 and s.staff_id = p.id
+select p.*, s.second_factor from staff p left join staff_sessions s on s.id = $2 and s.staff_id = p.id
 where p.id = $1 and p.disabled_at is null and p.issuer = $4
     and ($2::uuid is null or (s.ended_at is null and s.expires_at > $3));
 
@@ -89,3 +89,9 @@ returning id;
 
 -- name: forget_sessions
 delete from staff_sessions where coalesce(ended_at, expires_at) < $1;
+
+-- name: forget_second_factor
+delete from staff_second_factors where staff_id = $1 returning confirmed_at is not null;
+
+-- name: forget_recovery_codes
+delete from staff_recovery_codes where staff_id = $1;

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -142,6 +143,39 @@ async def test_who_has_no_role_is_told_what_to_do(oidc: Running, page: Page):
     await page.get_by_role("button", name="Cancel").click()
     await heading(page, "You are not signed in")
     await expect(page.locator("main")).to_contain_text("The identity provider did not let you in.")
+
+
+async def test_a_second_factor_is_set_up_and_entered_with_the_keyboard_alone(dsn: str, tmp_path: Path, page: Page):
+    """As in production, where an admin has no session without one."""
+    settings = settings_for(dsn, tmp_path, staff_second_factor="required")
+    async with hub_running(settings, sandbox=False) as hub:
+        await hub.made.people.staff.members.add(EMAIL, "Mona Manager", {Role.ADMIN}, PASSWORD)
+        await page.goto(f"{hub.url}/auth/login")
+        await sign_in(page)
+        await heading(page, "Set up your second factor")
+        assert await flaws(page) == []
+        await expect(page.get_by_role("img")).to_be_visible()
+        secret = (await page.locator("code").inner_text()).replace(" ", "")
+        await page.keyboard.type("000000")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_contain_text("The code is wrong")
+        await page.keyboard.type(pyotp.TOTP(secret).now())
+        await page.keyboard.press("Enter")
+        await heading(page, "Keep your recovery codes")
+        assert await flaws(page) == []
+        recovery_code = await page.locator("li code").first.inner_text()
+        await page.get_by_role("link", name="I have kept them").press("Enter")
+        await heading(page, "You are signed in")
+        assert await flaws(page) == []
+        await page.get_by_role("button", name="Sign out").press("Enter")
+        await page.goto(f"{hub.url}/auth/login")
+        await sign_in(page)
+        await heading(page, "Enter your code")
+        assert await flaws(page) == []
+        await page.keyboard.type(recovery_code)
+        await page.keyboard.press("Enter")
+        await heading(page, "You are signed in")
+        assert (await me(page, hub))[0] == 200
 
 
 async def test_the_forms_suit_every_eye_and_hand(staffed: Running, page: Page):

@@ -19,7 +19,8 @@ NOBODYS = set(
     "customer_stats customer_spend invoice_series loyalty_entries loyalty_rates flight_searches provider_calls "
     "schedules schema_migrations pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics signing_keys "
     "sign_in_failures staff staff_sessions postings transaction_audit_logs disputes breaks reconciliations ai_spending "
-    "ai_budgets discarded_files row_failures mail_limits".split()
+    "ai_budgets discarded_files row_failures mail_limits staff_second_factors "
+    "staff_recovery_codes proxy_sightings".split()
 )
 """Tables without travellers' data: ids, sums and keyed hashes at most."""
 

@@ -251,7 +251,7 @@ async def test_who_guesses_is_told_to_wait(house: House):
 def test_behind_https_the_cookies_belong_to_this_host_alone():
     door = StaffDoor(None, "https://hub.example.com")  # type: ignore[arg-type]
     response = web.Response()
-    door._set(response, door._session_cookie, "x", 60)
+    door.set_cookie(response, door._session_cookie, "x", 60)
     (made,) = response.cookies.values()
     assert (made.key, made["secure"], made["httponly"], made["domain"]) == ("__Host-hub_staff", True, True, "")
 
