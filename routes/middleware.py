@@ -15,6 +15,7 @@ from hub.core.clock import Clock, Ids
 from hub.core.compression import CompressedBodies
 from hub.core.context import about
 from hub.core.metrics import HttpMetrics
+from hub.core.proxy_watch import ProxyWatch
 from routes.caching import pack
 from routes.problems import allowed_methods, from_exception, from_http
 from routes.request import VISIT, Visit
@@ -32,6 +33,7 @@ _MOST_REFUSED = 100
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONGEST_AGENT = 300
 _CLIENT_GONE = 499
+_FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 _PREFLIGHT_LIFE = "600"
 _MAY_SEND = (
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-CSRF-Token, X-Device-Token, "
@@ -115,6 +117,7 @@ class Edge:
     trusted_proxies: int = 0
     production: bool = False
     own_origin: str = ""
+    proxy_watch: ProxyWatch | None = None
     foreign: Mapping[str, Callable[[web.Request, int], web.Response]] = field(default_factory=dict)
     """By the beginning of the path, who tells an error of routing where another API's wire is spoken."""
     bodies: CompressedBodies = field(default_factory=CompressedBodies, compare=False)
@@ -141,7 +144,8 @@ class Edge:
         status = _CLIENT_GONE
         self.drain.entered()
         self.metrics.started()
-        with about(request_id=visit.request_id, ip=visit.ip, user_agent=visit.user_agent):
+        proxied = self._undeclared_proxy(request)
+        with about(request_id=visit.request_id, ip=visit.ip, user_agent=visit.user_agent, behind_proxy=proxied):
             try:
                 response = await self.translated(request, handler)
                 await pack(request, response, self.bodies)
@@ -187,6 +191,21 @@ class Edge:
             user_agent=request.headers.get("User-Agent", "")[:_LONGEST_AGENT],
             started=self.clock.monotonic(),
         )
+
+    def _undeclared_proxy(self, request: web.Request) -> bool:
+        """Whether the peer is a proxy that the settings do not name.
+
+        Anybody can send the headers of a proxy. They are believed of a peer in a private network only: there proxies
+        are, and who comes from the internet does not escape the lock-out by network with a header.
+        """
+        if self.trusted_proxies > 0 or not any(name in request.headers for name in _FORWARDED):
+            return False
+        if self.proxy_watch is not None:
+            self.proxy_watch.note()
+        try:
+            return ipaddress.ip_address(request.remote or "").is_private
+        except ValueError:  # a Unix socket: only a proxy on this machine has it
+            return True
 
     def request_id(self, request: BaseRequest) -> str:
         """The client's own, when it is sane."""

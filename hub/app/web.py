@@ -19,6 +19,7 @@ from hub.core.errors import Unavailable
 from hub.core.metrics import HttpMetrics, new_registry
 from hub.core.migrate import status
 from hub.core.notices import Notices
+from hub.core.proxy_watch import ProxyWatch
 from hub.core.ratelimit import Limiter, MemoryLimiter, Rate, RedisLimiter
 from hub.core.worker import Worker
 from hub.identity.service_keys import ServiceKeys
@@ -113,6 +114,7 @@ def web_app(have: Resources, made: Services, jobs: Worker | None) -> web.Applica
         origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         production=settings.env == "production",
+        proxy_watch=ProxyWatch(have.db, have.clock),
         own_origin="{0.scheme}://{0.netloc}".format(urlsplit(settings.own_url)),
         foreign={"/api/ai/": unrouted_problem},
     )

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from hub.cli.run import answers_health, sandbox_port, sandbox_serves
 from hub.core.db import Database
 from hub.core.errors import HubError, ProviderError
 from hub.core.migrate import MigrationError, status
+from hub.core.proxy_watch import last_sighting
 from hub.settings import Mode, Settings
 
 State = Literal["ok", "note", "trouble"]
@@ -122,12 +124,28 @@ async def _database(settings: Settings) -> list[Finding]:
             async with db.connection() as connection:
                 version = await connection.fetchval("show server_version")
                 pending = (await status(connection)).pending
+            seen_at = None if pending else await last_sighting(db)
     except (HubError, OSError, MigrationError) as error:
         return [Finding("database", "trouble", f"{kind}: {error}")]
     migrations = Finding("migrations", "ok", "all applied")
     if pending:
         migrations = Finding("migrations", "note", f"pending, applied by the next start: {', '.join(pending)}")
-    return [Finding("database", "ok", f"{kind}, PostgreSQL {version}"), migrations]
+    return [Finding("database", "ok", f"{kind}, PostgreSQL {version}"), migrations, _proxies(settings, seen_at)]
+
+
+def _proxies(settings: Settings, seen_at: datetime | None) -> Finding:
+    """Whether the addresses that limits and the lock-out count by are those of clients."""
+    name = "HUB_TRUSTED_PROXIES"
+    if settings.trusted_proxies > 0:
+        return Finding(name, "ok", f"{settings.trusted_proxies} before the hub")
+    if seen_at is not None:
+        seen = f"{seen_at:%Y-%m-%d %H:%M} UTC"
+        return Finding(
+            name, "trouble", f"is 0, but requests came through a proxy ({seen}): set it to how many there are"
+        )
+    if settings.own_url.startswith("https:"):
+        return Finding(name, "trouble", "is 0, but the hub is reached over https: a proxy must stand before it")
+    return Finding(name, "ok", "0: clients reach the hub directly")
 
 
 async def _redis(settings: Settings) -> Finding:

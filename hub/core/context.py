@@ -16,6 +16,8 @@ class Context:
     actor: str = "system"
     ip: str | None = None
     user_agent: str | None = None
+    behind_proxy: bool = False
+    """`ip` is that of a proxy that the settings do not name: everybody's."""
 
 
 _current: ContextVar[Context] = ContextVar("context", default=Context())  # noqa: B039 (frozen)
@@ -33,6 +35,7 @@ def about(
     actor: str | None = None,
     ip: str | None = None,
     user_agent: str | None = None,
+    behind_proxy: bool | None = None,
 ) -> Iterator[Context]:
     """Everything done inside is recorded as part of this; what is not named stays as it was."""
     outer = _current.get()
@@ -43,6 +46,7 @@ def about(
         actor if actor is not None else outer.actor,
         ip if ip is not None else outer.ip,
         user_agent if user_agent is not None else outer.user_agent,
+        behind_proxy if behind_proxy is not None else outer.behind_proxy,
     )
     token = _current.set(inner)
     try:

@@ -95,6 +95,7 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
         "RefreshRequest": {"refresh_token": "none"},
         "Confirmation": {"token": "none"},
         "Address": {"email": sender},
+        "Resend": {"email": sender},
         "routes__identity__NewPassword": {"token": "none", "password": PASSWORD},
         "PasswordChange": {"current_password": PASSWORD, "new_password": PASSWORD},
         "PasswordOnly": {"password": PASSWORD},

@@ -94,6 +94,8 @@ async def test_each_role_is_let_in_exactly_where_the_table_says(house: House, ro
     answers = await refusals(replace(house.hub, token=await house.token(role)))
     for one in operations():
         status, code = answers[one.method, one.path]
+        if code == "session_ended" and how_late(one) > 0:
+            continue  # it has been ended by another of these routes
         if one.permission.roles is None:
             assert code not in {"forbidden", "unauthenticated"}, one
         elif role in one.permission.roles:
@@ -193,6 +195,7 @@ def _pages() -> PageRoutes:
     return PageRoutes(nothing, "http://localhost")
 
 
+SECOND_STEPS = ("", "-setup", "-begin", "-codes", "-off")
 GUARDED = {
     *(("POST", f"/api/{noun}/{act}")
       for noun in ("auth", "customers")
@@ -203,6 +206,7 @@ GUARDED = {
     ("GET", "/api/user/export"), ("DELETE", "/api/user"), ("DELETE", "/api/customers/{customer_id}"),
     ("POST", "/api/v1/auth/login"), ("POST", "/api/v1/auth/change-password"),
     ("GET", "/auth/login"), ("POST", "/auth/login"), ("GET", "/auth/callback"),
+    *(("POST", f"/auth/second-factor{act}") for act in SECOND_STEPS),
 }  # fmt: skip
 
 
