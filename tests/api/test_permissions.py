@@ -132,6 +132,7 @@ async def test_what_guards_itself_gives_nothing_away(house: House):
         ("POST", "/account/reset"),
         ("POST", "/account/forgot"),
         ("POST", "/account/resend"),
+        ("POST", "/account/sign-in"),
         ("POST", "/auth/logout"),
         ("POST", "/reconcile/run"),
         ("POST", "/reconcile/close"),
@@ -201,7 +202,7 @@ GUARDED = {
       for noun in ("auth", "customers")
       for act in ("register", "login", "refresh", "logout", "verify-email", "resend-verification", "forgot-password",
                   "reset-password", "change-password")),
-    *(("POST", f"/account/{act}") for act in ("verify", "reset", "forgot", "resend")),
+    *(("POST", f"/account/{act}") for act in ("verify", "reset", "forgot", "resend", "sign-in")),
     *(("POST", f"/api/user/second-factor{act}") for act in ("", "/confirm", "/recovery-codes", "/disable")),
     ("GET", "/api/user/export"), ("DELETE", "/api/user"), ("DELETE", "/api/customers/{customer_id}"),
     ("POST", "/api/v1/auth/login"), ("POST", "/api/v1/auth/change-password"),
