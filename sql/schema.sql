@@ -650,6 +650,7 @@ CREATE TABLE public.payments (
     page text,
     last_failure jsonb,
     attempt integer DEFAULT 0 NOT NULL,
+    checked_at timestamp with time zone,
     account text,
     CONSTRAINT payments_amount_check CHECK ((amount > 0)),
     CONSTRAINT payments_disputed_check CHECK ((disputed >= 0)),
@@ -1483,6 +1484,8 @@ CREATE UNIQUE INDEX payments_live ON public.payments USING btree (booking_id) WH
 CREATE INDEX payments_open ON public.payments USING btree (updated_at) WHERE (status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'processing'::text, 'unknown'::text, 'authorised'::text]));
 
 CREATE INDEX payments_taken ON public.payments USING btree (updated_at) WHERE (captured > 0);
+
+CREATE INDEX payments_unchecked ON public.payments USING btree (provider, checked_at NULLS FIRST) WHERE (captured > 0);
 
 CREATE INDEX pgqueuer_ep_ea_idx ON public.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::public.pgqueuer_status);
 

@@ -75,6 +75,7 @@ class PayPalGateway:
         self._brand = brand
         self._clock = clock
         self._blind = False
+        self._clock = clock
 
     async def account(self) -> str:
         """Orders belong to the app of the client id; PayPal's live and sandbox apps have different ones."""
@@ -175,7 +176,9 @@ class PayPalGateway:
             if order_id is None:
                 raise ProviderPermanent("paypal", f"did not say which order the {kind} is of", provider_code="no_order")
             ident = order_id
-        return await self._api.ask("orders.get", "GET", f"/v2/checkout/orders/{_path(ident)}")
+        order = await self._api.ask("orders.get", "GET", f"/v2/checkout/orders/{_path(ident)}")
+        _sound(order, lambda it: wire.mark_lapsed_holds(it, self._clock.now()))
+        return order
 
     async def _authorised(self, order: dict[str, Any], attempt: int) -> tuple[dict[str, Any], Intent | None]:
         """The order as it is then. What the buyer can mend is no failure: the intent sends them to PayPal once more.

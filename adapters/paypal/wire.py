@@ -127,6 +127,14 @@ def payments_of(order: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return found
 
 
+def mark_lapsed_holds(order: dict[str, Any], now: datetime) -> None:
+    """PayPal leaves a hold CREATED after its end, and refuses its capture with AUTHORIZATION_EXPIRED."""
+    for hold in payments_of(order, "authorizations"):
+        ends = _time(hold.get("expiration_time"))
+        if hold.get("status") in {"CREATED", "PENDING"} and ends is not None and ends <= now:
+            hold["status"] = "EXPIRED"
+
+
 def _units(order: dict[str, Any]) -> list[dict[str, Any]]:
     units = order.get("purchase_units")
     if not isinstance(units, list) or not units or not all(isinstance(one, dict) for one in units):

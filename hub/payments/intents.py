@@ -29,6 +29,7 @@ from hub.payments.model import Payment
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 _NOTHING_HELD = frozenset({PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.UNKNOWN})
+_OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,10 @@ class Intents:
             await _check_account(payment, gateway)
             return await gateway.read(name or "", payment.attempt)
         except ProviderPermanent as error:
-            if not is_missing(error) or payment.status not in _NOTHING_HELD:
+            if not is_missing(error) or payment.status not in _NOTHING_HELD | _OVER:
                 raise
-            return Intent(payment.intent_id or "", payment.id, payment.amount, PaymentStatus.RELEASED)
+            status = payment.status if payment.status in _OVER else PaymentStatus.RELEASED
+            return Intent(payment.intent_id or "", payment.id, payment.amount, status)
 
     async def _page(self, payment: Payment) -> Any:
         async with self.db.transaction() as tx:

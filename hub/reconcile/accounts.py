@@ -11,7 +11,7 @@ from asyncpg import Record
 
 from hub.core.clock import Clock
 from hub.core.context import about
-from hub.core.db import Database
+from hub.core.db import Database, Tx
 from hub.core.errors import ProviderPermanent
 from hub.core.rows import RowKey, Sweep
 from hub.payments import Gateway, Gateways, Intent, Ledger, Movement, Payment, Statements
@@ -35,6 +35,9 @@ T = TypeVar("T")
 MISSING = 404
 STRAYS = frozenset({Kind.STRAY_INTENT, Kind.SECOND_INTENT})
 FURTHEST = timedelta(days=7)
+CHECK_EVERY, CHECK_FOR = timedelta(hours=20), timedelta(days=180)
+"""How often, and for how long, a captured payment is read again at a provider whose account cannot be listed: PayPal
+gives back within 180 days, and a webhook of that may have been lost."""
 ONE_BY_ONE = 200
 """Payments that are asked for one at a time in a run, of what no list shows: the latest that have changed."""
 
@@ -189,6 +192,8 @@ class Accounts:
             rows = await tx.fetch(
                 SQL.of_provider, name, turn.since, kinds, sorted(have), not lists, ONE_BY_ONE, turn.account
             )
+            if not lists:
+                rows += await self._unchecked(tx, name)
         wanted = await self._ledger({one.intent_id for one in turn.moved} - have, [row["id"] for row in rows])
         count(turn.report.looked_at, "payments_read", len(wanted))
 
@@ -198,6 +203,13 @@ class Accounts:
                 await self._one(ours, theirs, turn)
 
         await self._each(turn, "intents", wanted, compare, lambda ours: _payment_key(ours.payment))
+
+    async def _unchecked(self, tx: Tx, provider: str) -> list[Record]:
+        """Captured payments whose turn it is. They count as read at once, so that one that fails holds up no other."""
+        now = self.clock.now()
+        rows = await tx.fetch(SQL.unchecked, provider, now - CHECK_FOR, now - CHECK_EVERY, ONE_BY_ONE)
+        await tx.execute(SQL.set_checked, [row["id"] for row in rows], now)
+        return list(rows)
 
     async def _read(self, payment: Payment, turn: Round) -> Intent | None:
         """None where the provider has no such intent, which is a break."""

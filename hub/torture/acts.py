@@ -142,6 +142,7 @@ class Acts:
         )
         who.intent = intent
         if provider == "paypal":
+            await asyncio.sleep(event.facts.get("after", 0.0))  # the buyer reads PayPal's page
             self._approve(intent.id, event.facts["funding"])
             return
         form = {
@@ -260,6 +261,10 @@ class Acts:
             settling.take(self._stripe, intent, max(1, int(intent["amount"] * event.facts["share"])))
 
     async def _expire(self, event: Event) -> None:
+        """A hold lapses by itself. PayPal tells nobody."""
+        if (hold := self._at_paypal(self._party(event), "authorizations")) is not None:
+            hold["expiration_time"] = self._paypal.now()
+            return
         intent = self._intent(self._party(event))
         if intent is not None and intent["status"] == "requires_capture":
             settling.end(self._stripe, intent, "automatic")

@@ -80,7 +80,7 @@ async def _case(evidence: Evidence, who: Party) -> Case:
         orders=evidence.acts.orders(who),
         mails=[one for one in world.mailbox if reference in one["subject"]],
         texts=[one for one in world.messages if reference in one["body"]],
-        unheard=evidence.unheard or (bool(at_paypal.intents) and evidence.deaf_to_paypal),
+        unheard=evidence.unheard,
     )
 
 

@@ -86,7 +86,5 @@ class Evidence:
     acts: Acts
     parties: list[Party]
     unheard: bool
-    deaf_to_paypal: bool = False
-    """Webhooks of PayPal were lost: it has no list of what has changed."""
     ends: list[str] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)

@@ -40,12 +40,13 @@ def _read_order(books: Books, account: Account, order: Object, unit: Object) -> 
     payments = unit.get("payments", {})
     holds, captures = payments.get("authorizations", []), payments.get("captures", [])
     taken = sum(_minor(capture["amount"]) for capture in captures if capture["status"] in _TAKEN)
+    lapsed = not taken and any(_has_lapsed(account, hold) for hold in holds)
     books.intents.append(
         {
             "id": order["id"],
-            "status": _status(account, order, unit, bool(taken)),
+            "status": "canceled" if lapsed else _status(account, order, unit, bool(taken)),
             "amount_received": taken,
-            "cancellation_reason": None,
+            "cancellation_reason": "automatic" if lapsed else None,
         }
     )
     if not holds:
@@ -72,6 +73,11 @@ def _read_order(books: Books, account: Account, order: Object, unit: Object) -> 
     for dispute in account.tables["dispute"].values():
         if dispute["disputed_transactions"][0]["seller_transaction_id"] in numbers:
             books.disputes.append({"amount": _minor(dispute["dispute_amount"]), "status": _dispute_status(dispute)})
+
+
+def _has_lapsed(account: Account, hold: Object) -> bool:
+    """PayPal shows such a hold as before, and refuses its capture."""
+    return hold["status"] == "CREATED" and datetime.fromisoformat(hold["expiration_time"]) <= account.world.now()
 
 
 def _status(account: Account, order: Object, unit: Object, taken: bool) -> str:

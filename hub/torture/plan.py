@@ -31,9 +31,14 @@ FAULTS = (
     ("paypal", "POST", "/v2/checkout/orders/*/authorize"),
     ("paypal", "POST", "/v2/payments/authorizations/*/capture"),
     ("paypal", "POST", "/v2/payments/captures/*/refund"),
+    ("paypal", "POST", "/v2/payments/authorizations/*/void"),
+    ("paypal", "PATCH", "/v2/checkout/orders/*"),
+    ("paypal", "GET", "/v1/customer/disputes"),
+    ("paypal", "POST", "/v1/oauth2/token"),
 )
 """Provider, method and path of every call on a booking's way."""
-FATEFUL = tuple(one for one in FAULTS if one[2].endswith(("save_booking", "confirm_payment", "capture", "refunds")))
+_FATEFUL = ("save_booking", "confirm_payment", "authorize", "capture", "refunds", "refund")
+FATEFUL = tuple(one for one in FAULTS if one[2].endswith(_FATEFUL))
 """Those that cannot be taken back."""
 HOW = ("status", "status", "timeout", "reset", "garbage", "cut", "slow")
 SCRIPTS: tuple[dict[str, Any], ...] = (
@@ -54,7 +59,10 @@ SCRIPTS: tuple[dict[str, Any], ...] = (
 PROVIDERS = ("kiwi", "stripe", "resend", "twilio", "paypal")
 BY_PAYPAL = 0.15
 """The part of the travelers that pay with PayPal."""
-FUNDINGS = ("good", "good", "good", "declined", "denied", "review", "slow_refund", "failed_refund")
+FUNDINGS = (
+    "good", "good", "good", "declined", "denied", "review", "echeck", "bounced", "slow_refund", "failed_refund",
+)  # fmt: skip
+PAYMENTS = frozenset({"stripe", "paypal"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +112,9 @@ def drawn(seed: int) -> Plan:
         events += _journey(roll, who)
     last = max(0, *(one.facts["who"] for one in events))
     paid = tuple(one.at for one in events if one.kind == "pay" and one.at is not None)
+    by = frozenset(one.facts.get("provider", "stripe") for one in events if one.kind == "pay") or frozenset({"stripe"})
     for _ in range(min(7, round(roll.expovariate(0.4)))):
-        events += roll.choices(_TROUBLES, _WEIGHTS)[0](Dice(roll, roll.randint(0, last), paid))
+        events += roll.choices(_TROUBLES, _WEIGHTS)[0](Dice(roll, roll.randint(0, last), paid, by))
     events.sort(key=lambda one: -1.0 if one.at is None else one.at)
     return Plan(seed, tuple(events), tuple(range(len(events))))
 
@@ -140,7 +149,9 @@ def _journey(roll: Random, who: int) -> list[Event]:
 def _at_paypal(roll: Random, who: int, at: float) -> list[Event]:
     """Approved on PayPal's page; after a decline with another card, as long as the traveler has patience."""
     funding, facts = roll.choice(FUNDINGS), {"who": who, "provider": "paypal"}
-    events = [Event("pay", at, facts | {"funding": funding})]
+    thinking = roll.choice((0.0, roll.uniform(0.5, 20), roll.uniform(900, 2500), 4 * HOUR))  # the last: too late
+    events = [Event("pay", at, facts | {"funding": funding, "after": thinking})]
+    at += thinking
     if funding in {"declined", "denied"} or roll.random() < 0.12:  # noqa: PLR2004 (or a second click)
         events.append(Event("pay", at + roll.choice((0.02, roll.uniform(1, 60))), facts | {"funding": "good"}))
     if "refund" in funding and roll.random() < 0.5:  # noqa: PLR2004
@@ -152,11 +163,19 @@ def _at_paypal(roll: Random, who: int, at: float) -> list[Event]:
 
 @dataclass(frozen=True, slots=True)
 class Dice:
-    """`paid` is when somebody pays: the moments after it are those in which most is at stake."""
+    """`paid` is when somebody pays: the moments after it are those in which most is at stake.
+
+    `by` are the payment providers of the run: trouble at another one would be none.
+    """
 
     roll: Random
     who: int
     paid: tuple[float, ...]
+    by: frozenset[str] = frozenset({"stripe"})
+
+    def met(self, providers: Sequence[str]) -> list[str]:
+        """Those that the run has to do with."""
+        return [one for one in providers if one not in PAYMENTS or one in self.by]
 
     def moment(self) -> float:
         """While most things happen, or long after."""
@@ -173,7 +192,9 @@ class Dice:
 
 
 def _fault(dice: Dice) -> list[Event]:
-    provider, method, path = dice.roll.choice(dice.roll.choice((FAULTS, FATEFUL)))
+    met = dice.met(PROVIDERS)
+    faults = dice.roll.choice((FAULTS, FATEFUL))
+    provider, method, path = dice.roll.choice([one for one in faults if one[0] in met])
     kind = dice.roll.choice(HOW)
     facts: dict[str, Any] = {
         "provider": provider,
@@ -219,7 +240,8 @@ def _dashboard(dice: Dice) -> list[Event]:
 
 def _unheard(dice: Dice) -> list[Event]:
     """Often nobody tells the hub what was done elsewhere: it has to look by itself."""
-    return [Event("mute", None, {"provider": "stripe"})] if dice.roll.random() < 0.3 else []  # noqa: PLR2004
+    provider = dice.roll.choice(sorted(dice.by))
+    return [Event("mute", None, {"provider": provider})] if dice.roll.random() < 0.3 else []  # noqa: PLR2004
 
 
 def _staff(dice: Dice) -> list[Event]:
@@ -231,7 +253,9 @@ def _staff(dice: Dice) -> list[Event]:
     if dice.roll.random() < 0.4:  # noqa: PLR2004
         events.append(Event("repay", at + dice.roll.choice((0.0, 0.05, 30.0)), facts))
     if dice.roll.random() < 0.4:  # noqa: PLR2004 (the answer to it is lost)
-        lost = {"provider": "stripe", "method": "POST", "path": "/v1/refunds", "kind": "reset", "after_effect": True}
+        provider = dice.roll.choice(sorted(dice.by))
+        path = {"stripe": "/v1/refunds", "paypal": "/v2/payments/captures/*/refund"}[provider]
+        lost = {"provider": provider, "method": "POST", "path": path, "kind": "reset", "after_effect": True}
         events.append(Event("fault", 0.0, {**lost, "times": dice.roll.choice((1, 4, 8))}))
     return events
 
@@ -270,11 +294,11 @@ def _expire(dice: Dice) -> list[Event]:
 def _webhook(dice: Dice) -> list[Event]:
     """Some of the first webhooks, or all of one provider, or all in a heap."""
     if dice.roll.random() < 0.35:  # noqa: PLR2004
-        return [Event("mute", None, {"provider": dice.roll.choice(("stripe", "stripe", *PROVIDERS))})]
+        return [Event("mute", None, {"provider": dice.roll.choice(sorted(dice.by) * 2 + dice.met(PROVIDERS))})]
     if dice.roll.random() < 0.2:  # noqa: PLR2004
         at = dice.moment()
         end = at + dice.roll.uniform(1, 600)
-        return [Event("hold", at, {"provider": dice.roll.choice(PROVIDERS), "until": end, "backwards": True})]
+        return [Event("hold", at, {"provider": dice.roll.choice(dice.met(PROVIDERS)), "until": end, "backwards": True})]
     fate = dice.roll.choice(("lost", "late", "late", "twice", "twice", "together"))
     seconds = {"late": dice.roll.choice((dice.roll.uniform(1, 90), 72 * HOUR)), "twice": dice.roll.uniform(0, 90)}.get(
         fate, 0.0

@@ -181,8 +181,7 @@ class Run:
 
     async def _look_at_it(self) -> None:
         report, points = self.report, self._points
-        deaf_to_paypal = "paypal" in self._post.lost
-        evidence = Evidence(self._stage, self._acts, self._parties, self._unheard, deaf_to_paypal)
+        evidence = Evidence(self._stage, self._acts, self._parties, self._unheard)
         report.breaches = await examine(evidence)
         report.ends = evidence.ends
         report.counts.update(f"attention {one}" for case in evidence.cases for one in case.attention)

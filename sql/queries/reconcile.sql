@@ -111,6 +111,16 @@ where p.provider = $1 and p.intent_id is not null and not p.intent_id = any ($4:
        or exists (select 1 from row_failures f where f.payment_id = p.id and f.sweep = 'reconcile.intents'))
 order by p.updated_at desc limit $6;
 
+-- name: unchecked
+-- Captured since $2 and not compared since $3, the longest ago first: a refund or a dispute may have come unheard.
+select id, intent_id from payments
+where provider = $1 and captured > 0 and intent_id is not null and created_at >= $2
+  and (checked_at is null or checked_at <= $3) and updated_at <= $3
+order by checked_at nulls first, id limit $4;
+
+-- name: set_checked
+update payments set checked_at = $2 where id = any ($1::uuid[]);
+
 -- name: first_of
 select min(p.created_at) from breaks k join payments p on p.id = k.payment_id
 where k.closed_at is null and p.provider = $1 and k.kind = $2 and p.created_at >= $3;
