@@ -114,6 +114,7 @@ async def test_a_hold_may_not_be_good_at_once(
 
 @pytest.mark.parametrize(("funding", "last"), [("echeck", PaymentStatus.PAID), ("bounced", PaymentStatus.FAILED)])
 async def test_a_capture_may_take_its_time(shop: Shop, funding: str, last: PaymentStatus) -> None:
+    await shop.shell.control("POST", "paypal/pace", settling=1)
     intent = await shop.taken(funding)
     assert (intent.status, intent.captured) == (PaymentStatus.PROCESSING, 0)
 

@@ -109,6 +109,7 @@ async def test_a_hold_may_not_be_good_at_once(merchant: Merchant, funding: str, 
     ("funding", "kind", "status"), [("echeck", "COMPLETED", "COMPLETED"), ("bounced", "DENIED", "DECLINED")]
 )
 async def test_a_capture_may_take_its_time(merchant: Merchant, funding: str, kind: str, status: str) -> None:
+    merchant.state.settling = 1
     _, taken = await merchant.taken(funding)
     assert (taken["status"], taken["status_details"]["reason"]) == ("PENDING", "ECHECK")
     assert await merchant.issue("POST", f"{CAPTURES}/{taken['id']}/refund", {}) == (422, "PENDING_CAPTURE")
