@@ -22,6 +22,8 @@ from hub.payments.model import Payment
 
 SQL = named_queries("messaging")
 
+PRICE_CHANGED = "booking_price_changed"
+"""Asks for consent; once the traveler has answered, or time has run out, there is nothing left to ask."""
 LETTERS = frozenset(get_args(Letter))
 WITH_LINK = frozenset({"verify", "reset"})
 
@@ -68,6 +70,8 @@ class Facts:
         facts: dict[str, Any] = {}
         if message.booking_id:
             booking = await self.bookings.find(tx, message.booking_id)
+            if message.template == PRICE_CHANGED and booking.new_total is None:
+                raise Unsendable("price_answered")
             facts |= {
                 "booking": booking,
                 "itinerary": self.itineraries.of(booking),

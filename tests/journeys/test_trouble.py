@@ -10,6 +10,8 @@ import pytest
 from hub.bookings import FulfilBooking
 from hub.core.errors import ProviderError
 from hub.core.jobs import Retry
+from hub.messaging.model import Message
+from hub.messaging.unsendable import Unsendable
 from tests.fixtures.running import Running, until
 
 
@@ -65,6 +67,16 @@ async def test_a_price_that_has_risen_is_paid_anew_when_the_traveller_agrees(run
         return sorted(one["status"] for one in found["payments"]) == ["paid", "released"]
 
     await until(old_hold_is_back)
+
+
+async def test_a_question_that_has_been_answered_is_not_asked_by_a_letter_that_was_late(running: Running):
+    booking = await risen(running)
+    price = {name: booking["new_total"][name] for name in ("amount", "currency")}
+    await running.good("POST", f"/api/bookings/{booking['id']}/accept-price", price)
+    async with running.db.transaction() as tx:
+        row = await tx.fetchrow("select * from messages where template = 'booking_price_changed'")
+        with pytest.raises(Unsendable, match="price_answered"):
+            await running.made.outbox.facts.of(tx, Message.from_row(row))
 
 
 async def test_a_price_that_has_risen_ends_with_the_money_released_when_the_traveller_declines(running: Running):
