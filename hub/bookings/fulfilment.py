@@ -51,6 +51,7 @@ SCHEDULE_CHANGED = "booking.delayed"
 """The one piece of news that no later reading of the order shows."""
 CONSENT = timedelta(minutes=30)
 """How long a traveller has to agree to a price that has risen; the old hold lasts longer than that."""
+_MISSING = 404
 PATIENCE = timedelta(minutes=20)
 """How long after the booking's own time a supplier that is not reachable may hold up an order not yet placed."""
 
@@ -307,6 +308,11 @@ class Fulfilment:
         except ProviderTransient:
             await self._overdue(order)
             raise
+        except ProviderPermanent as error:  # not known there: deleted, or the hub's account is another one now
+            if error.provider_status != _MISSING:
+                raise
+            await self._review(order)
+            return
         if state.status == "confirmed":
             await self._ordered(order, replace(state, pnr=state.pnr or order.placed.order_id))
         elif state.status in {"cancelled", "refused"}:
@@ -327,8 +333,11 @@ class Fulfilment:
     async def _overdue(self, order: Order) -> None:
         """An order that has been unknown for too long is for people; it is looked up all the same."""
         if order.unknown_since is not None and self.clock.now() - order.unknown_since > GIVE_UP:
-            async with self.db.transaction() as tx:
-                await self.attention.ask(tx, "order_unknown", booking_id=order.booking.id)
+            await self._review(order)
+
+    async def _review(self, order: Order) -> None:
+        async with self.db.transaction() as tx:
+            await self.attention.ask(tx, "order_unknown", booking_id=order.booking.id)
 
     async def _ordered(self, order: Order, state: OrderState) -> None:
         async with self.db.transaction() as tx:

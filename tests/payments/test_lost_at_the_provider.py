@@ -125,3 +125,17 @@ async def test_two_accounts_may_give_the_same_ids(hub: Running):
     await hub.intent(second)
     intent = await value(hub, "select intent_id from payments where account = 'acct_1SandboxHub00001/test'")
     await change(hub, "update payments set intent_id = $1", intent)
+
+
+async def test_an_order_that_the_supplier_does_not_know_is_for_people(hub: Running):
+    """Whether it was confirmed nobody can tell: no job is tried over and over, and the money stays held."""
+    await hub.fault("kiwi", "timeout", path="/v2/booking/confirm_payment", after_effect=True)
+    await hub.fault("kiwi", "status", status=503, path="/manage/bookings/*", times=100)
+    booking = await hub.book()
+    await hub.pay(booking)
+    await until(lambda: value(hub, "select true from bookings where status = 'order_unknown'"), 60)
+    await change(hub, 'update supplier_orders set placed = placed || \'{"order_id": "999999999"}\'')
+    await hub.control("DELETE", "faults")
+    await change(hub, "update pgqueuer set execute_after = now()")
+    await until(lambda: value(hub, "select true from attention where kind = 'order_unknown'"), 60)
+    assert await value(hub, "select count(*) from pgqueuer where status = 'failed'") == 0
