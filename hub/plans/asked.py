@@ -62,8 +62,11 @@ def _wrong_money(request: PlanRequest) -> list[FieldError]:
 
 
 def request_to_json(request: PlanRequest) -> dict[str, Any]:
-    kept: dict[str, Any] = _REQUEST.dump_python(request, mode="json")
-    return kept
+    """A wish that is the default is left out: requests of earlier releases stay the same request."""
+    document: dict[str, Any] = _REQUEST.dump_python(request, mode="json")
+    if not request.keep_failing_days:
+        del document["keep_failing_days"]
+    return document
 
 
 def request_from_json(kept: dict[str, Any]) -> PlanRequest:

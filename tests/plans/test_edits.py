@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hub.plans.asked import fold, without_names, words_asked
+from hub.plans.asked import fold, request_from_json, request_to_json, without_names, words_asked
 from hub.plans.checking import check
 from hub.plans.edits import DayEdit, Edit, ItemEdit, edited, identified
 from hub.plans.model import Plan
@@ -74,3 +74,10 @@ def test_a_question_for_the_index_is_words_and_nothing_else(text: str):
 def test_a_name_is_taken_out_wherever_it_stands(before: str, behind: str):
     said = without_names(f"{before} LOVELACE's {behind}", ["Ada Lovelace"])
     assert "lovelace" not in fold(said).split()
+
+
+def test_a_request_of_an_earlier_release_is_still_the_same_request():
+    """A repeated Idempotency-Key and a cached plan are found by the document of the request."""
+    assert "keep_failing_days" not in request_to_json(request())
+    for wanted in (request(), request(keep_failing_days=True)):
+        assert request_from_json(request_to_json(wanted)) == wanted
