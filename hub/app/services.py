@@ -154,7 +154,7 @@ def services(have: Resources) -> Services:
         tickets=fulfilment.tickets,
         money=money,
         attention=attention,
-        announcements=Announcements(db, store, jobs, clock, ids),
+        announcements=Announcements(db, store, jobs, clock, ids, tools.limits),
         letters=Letters(db, jobs, clock, ids),
         outbox=outbox,
         stories=stories,

@@ -9,8 +9,10 @@ from hub.core.clock import Clock, Ids
 from hub.core.context import about
 from hub.core.db import Database, Tx, named_queries
 from hub.core.jobs import Jobs, job
+from hub.core.mail_limits import MailLimits
 from hub.messaging.model import Channel
 from hub.messaging.outbox import SendMessage
+from hub.messaging.recipients import within_limits
 from hub.payments.ledger import PaymentCaptured, PaymentRefunded, RefundFailed
 
 SQL = named_queries("messaging")
@@ -31,6 +33,7 @@ class Announcements:
     jobs: Jobs
     clock: Clock
     ids: Ids
+    limits: MailLimits
 
     @job
     async def confirmed(self, work: BookingConfirmed) -> None:
@@ -98,5 +101,9 @@ class Announcements:
             self.ids.uuid(), fact, booking.customer_id, booking.id, payment.id if payment else None, channel, template,
             recipient, self.clock.now(), payment.amount if payment else None,
         )  # fmt: skip
-        if new is not None:
-            await self.jobs.enqueue(tx, SendMessage(message_id=new), key=fact)
+        if new is None:
+            return
+        if channel == "email" and not await within_limits(tx, self.limits, booking.id, recipient):
+            await tx.execute(SQL.set_status, new, "suppressed", None, None, "mailbox_limit", self.clock.now())
+            return
+        await self.jobs.enqueue(tx, SendMessage(message_id=new), key=fact)

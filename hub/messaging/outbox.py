@@ -19,6 +19,7 @@ from hub.core.jobs import Job, Jobs, Retry, every, job
 from hub.core.rows import RowKey, Sweep
 from hub.messaging.facts import SQL, Facts
 from hub.messaging.model import RANK, Attachment, Delivery, Email, Mailer, Message, Text, Texter
+from hub.messaging.recipients import may_have
 from hub.messaging.suppressions import Suppressions
 from hub.messaging.templates import Templates
 from hub.messaging.unsendable import Unsendable
@@ -110,7 +111,9 @@ class Outbox:
             message = Message.from_row(row)
             if message.status == "sending" and self.clock.now() - row["updated_at"] < IN_HAND:
                 raise Retry(IN_HAND.total_seconds(), "another run has this message in hand")
-            cause = await self.suppressions.blocks(tx, message.channel, message.recipient, message.template)
+            cause: str | None = await self.suppressions.blocks(tx, message.channel, message.recipient, message.template)
+            if message.channel == "email" and not await may_have(tx, message.template, message.recipient):
+                cause = cause or "address_unconfirmed"
             if cause is not None:
                 await self._record(tx, message, "suppressed", error=cause)
                 return None

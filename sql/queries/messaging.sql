@@ -44,6 +44,15 @@ left join one_time_tokens t on t.id = $2 and t.customer_id = c.id
 left join sessions s on s.id = $3 and s.customer_id = c.id
 where c.id = $1;
 
+-- name: is_confirmed
+-- Whether somebody has confirmed that the address is theirs.
+select exists (
+    select 1 from customers where lower(email) = lower($1) and verified_at is not null and erased_at is null
+);
+
+-- name: is_paid
+select exists (select 1 from payments where booking_id = $1 and captured > 0);
+
 -- name: lock
 select * from messages where id = $1 for update;
 

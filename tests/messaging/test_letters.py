@@ -9,6 +9,7 @@ import pytest
 from hub.core.clock import Ids
 from hub.core.errors import ProviderTransient
 from hub.core.jobs import Jobs
+from hub.core.mail_limits import MailLimits
 from hub.core.vault import Vault
 from hub.identity.one_time import OneTime
 from hub.messaging.facts import LETTERS
@@ -155,7 +156,8 @@ async def test_every_letter_can_be_written(post: Post, letter: str):
 
 async def test_from_the_link_to_the_mailbox_through_the_queue(post: Post, dsn: str):
     ada = await post.customer()
-    one_time = OneTime(Jobs(), post.vault, post.clock, Ids(post.clock), "https://hub.test/account")
+    limits = MailLimits(post.db, post.vault, post.clock)
+    one_time = OneTime(Jobs(), post.vault, post.clock, Ids(post.clock), "https://hub.test/account", limits)
     async with working(post.db, dsn, post.letters, post.outbox):
         async with post.db.transaction() as tx:
             await one_time.send(tx, ada, "reset")
