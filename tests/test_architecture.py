@@ -154,7 +154,7 @@ def test_files_stay_small():
 def test_the_project_speaks_of_itself_alone():
     """No package host in what is installed from, and no path of somebody's machine anywhere."""
     hosts = [f"{name}.{end}" for name, end in itertools.product(("pypi", "pythonhosted", "npmjs"), ("org", "com"))]
-    skip = {".git", ".venv", ".hub", "static"}
+    skip = {".git", ".venv", ".hub", "static", "node_modules"}
     for path in ROOT.rglob("*"):
         if skip & set(path.relative_to(ROOT).parts) or not path.is_file() or path.suffix in {".pyc", ".png"}:
             continue

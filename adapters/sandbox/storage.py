@@ -100,18 +100,19 @@ class Storage:
         names = {one.name for one in stored_fields(type(state))}
         rows = self.connection.execute("select field, key, value from entries where owner = ? order by rowid", (owner,))
         for name, key, raw in rows:
+            if name.partition("/")[0] not in names:
+                continue
             try:
-                self._put(state, name, key, self.codec.decode(raw), names)
+                self._put((owner, name, key), state, self.codec.decode(raw))
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 _log.warning("sandbox.entry_unreadable owner=%s field=%s error=%s", owner, name, error)
                 continue
             self.written[owner, name, key] = hash(raw)
-        self._settle(owner, state, names)
+        self._settle(state, names)
 
-    def _put(self, state: Any, path: str, key: str, value: Any, names: set[str]) -> None:
+    def _put(self, entry: Entry, state: Any, value: Any) -> None:
+        owner, path, key = entry
         name, _, kind = path.partition("/")
-        if name not in names:
-            raise KeyError(name)
         holder = getattr(state, name)
         if isinstance(holder, Tables):
             holder[kind][key] = value
@@ -120,10 +121,11 @@ class Storage:
         elif isinstance(holder, Log):
             holder.total = int(key) - 1
             holder.append(value)
+            self.logged[owner, name] = holder.total
         else:
             setattr(state, name, value)
 
-    def _settle(self, owner: str, state: Any, names: set[str]) -> None:
+    def _settle(self, state: Any, names: set[str]) -> None:
         """What was read is as it is in the file."""
         for name in names:
             match getattr(state, name):
@@ -132,8 +134,6 @@ class Storage:
                         table.forget_touches()
                 case Table() as table:
                     table.forget_touches()
-                case Log() as log:
-                    self.logged[owner, name] = log.total
 
     def save(self, states: dict[str, Any], *, thorough: bool = False) -> bool:
         """Writes what has changed, in one transaction; whether there was anything.

@@ -197,12 +197,25 @@ class World:
 
     def reset(self) -> None:
         """As on the first day, but for the ids: no id is ever given twice."""
-        self.stop_timers()
-        for one in (self.calls, self.faults, self.mailbox, self.messages, self.providers, self.timers):
-            one.clear()
+        self._forget()
         if self._storage is not None:
             self._storage.erase()
             self.save(thorough=True)
+
+    def _forget(self) -> None:
+        self.stop_timers()
+        for one in (self.calls, self.faults, self.mailbox, self.messages, self.providers, self.timers):
+            one.clear()
+
+    def restart(self) -> None:
+        """As if the process had ended and another had begun: what is not saved is lost. For a world kept in memory."""
+        self.open_storage(None)
+        self.save(thorough=True)
+        calls = [*self.calls]
+        self._forget()
+        self.load()
+        self.calls[:] = calls
+        self.close_storage()
 
     def stop_timers(self) -> None:
         for handle in self._handles.values():

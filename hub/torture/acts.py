@@ -83,11 +83,12 @@ class Acts:
         self._serve = serve
         self._parties = parties
         self._log = log
-        self._disputes: dict[int, Object] = {}
+        self._disputes: dict[int, str] = {}
+        """The ids of the latest disputes, by whose payment it is."""
         self.poisoned: UUID | None = None
         """The payment whose row refuses to be settled."""
-        self._claims: dict[int, Object] = {}
-        """Disputes at PayPal."""
+        self._claims: dict[int, str] = {}
+        """The ids of the latest disputes at PayPal, by whose payment it is."""
         self.browser = aiohttp.ClientSession(connector=stage.line(), headers={"User-Agent": "browser"})
 
     async def play(self, event: Event) -> None:
@@ -226,28 +227,37 @@ class Acts:
     async def _dispute(self, event: Event) -> None:
         intent = self._intent(self._party(event))
         if (taken := self._at_paypal(self._party(event), "captures")) is not None:
-            self._claims[event.facts["who"]] = paypal_disputes.open_for(self._paypal, taken, "UNAUTHORISED")
+            self._claims[event.facts["who"]] = paypal_disputes.open_for(self._paypal, taken, "UNAUTHORISED")["id"]
         elif intent is not None:
             charge = refunds.charge_of(self._stripe, intent)
             inquiry = event.facts.get("inquiry", False)
-            self._disputes[event.facts["who"]] = disputes.open_for(self._stripe, charge, "fraudulent", inquiry=inquiry)
+            opened = disputes.open_for(self._stripe, charge, "fraudulent", inquiry=inquiry)
+            self._disputes[event.facts["who"]] = opened["id"]
+
+    def _dispute_of(self, event: Event) -> Object | None:
+        ident = self._disputes.get(event.facts["who"])
+        return None if ident is None else self._stripe.find("dispute", ident)
+
+    def _claim_of(self, event: Event) -> Object | None:
+        ident = self._claims.get(event.facts["who"])
+        return None if ident is None else self._paypal.find("dispute", ident)
 
     async def _escalate(self, event: Event) -> None:
-        if (dispute := self._disputes.get(event.facts["who"])) is not None:
+        if (dispute := self._dispute_of(event)) is not None:
             disputes.escalate(self._stripe, dispute)
 
     async def _reopen(self, event: Event) -> None:
         """The bank decides anew."""
-        if (claim := self._claims.get(event.facts["who"])) is not None:
+        if (claim := self._claim_of(event)) is not None:
             paypal_disputes.appeal(self._paypal, claim)
-        elif (dispute := self._disputes.get(event.facts["who"])) is not None:
+        elif (dispute := self._dispute_of(event)) is not None:
             disputes.reopen(self._stripe, dispute)
 
     async def _decide(self, event: Event) -> None:
-        if (claim := self._claims.get(event.facts["who"])) is not None:
+        if (claim := self._claim_of(event)) is not None:
             outcome = {"won": "RESOLVED_SELLER_FAVOUR", "lost": "RESOLVED_BUYER_FAVOUR"}[event.facts["outcome"]]
             paypal_disputes.resolve(self._paypal, claim, outcome)
-        elif (dispute := self._disputes.get(event.facts["who"])) is not None:
+        elif (dispute := self._dispute_of(event)) is not None:
             disputes.close(self._stripe, dispute, event.facts["outcome"])
 
     async def _capture(self, event: Event) -> None:
@@ -288,6 +298,9 @@ class Acts:
 
     async def _fault(self, event: Event) -> None:
         self._stage.world.faults.append(faults.parse(dict(event.facts)))
+
+    async def _restart(self, _event: Event) -> None:
+        self._stage.restart_sandbox()
 
     async def _script(self, event: Event) -> None:
         kiwi_of(self._stage.world).script.extend(read_script(dict(event.facts)))

@@ -62,7 +62,7 @@ TROUBLES = (
     *(f" {kind}" for kind in sorted(set(HOW))),
     *(f"event {kind}" for kind in ("challenge", "cancel", "airline", "refund", "repay", "expire", "capture")),
     *(f"event {kind}" for kind in ("dispute", "escalate", "decide", "reopen")),
-    *(f"event {kind}" for kind in ("lose_customer", "poison")),
+    *(f"event {kind}" for kind in ("lose_customer", "poison", "restart")),
 )
 """Parts of the names under which things are counted."""
 ONCE_IN = 300

@@ -287,6 +287,11 @@ def _part(dice: Dice) -> list[Event]:
     return events + _unheard(dice)
 
 
+def _restart(dice: Dice) -> list[Event]:
+    """The providers are killed and come back with what they have kept."""
+    return [Event("restart", dice.moment())]
+
+
 def _expire(dice: Dice) -> list[Event]:
     return [Event("expire", dice.moment(), {"who": dice.who})]
 
@@ -335,6 +340,6 @@ def _poison(dice: Dice) -> list[Event]:
 Draw = Callable[[Dice], list[Event]]
 _TROUBLES: tuple[Draw, ...] = (
     _fault, _script, _cancel, _airline, _dashboard, _staff, _dispute, _expire, _webhook, _blow, _schedule, _part,
-    _lost_customer, _poison,
+    _lost_customer, _poison, _restart,
 )  # fmt: skip
-_WEIGHTS = (30, 8, 10, 7, 6, 5, 6, 3, 18, 22, 6, 4, 6, 6)
+_WEIGHTS = (30, 8, 10, 7, 6, 5, 6, 3, 18, 22, 6, 4, 6, 6, 6)

@@ -73,6 +73,8 @@ class Stage:
         self.gate: Callable[[web.Request, Any], Any] | None = None
         """Every call to a provider goes through it, while a run is on."""
         self.offers: dict[str, list[tuple[str, Money]]] = {}
+        self._requests: dict[asyncio.Task[Any], web.Request] = {}
+        """Calls that the sandbox is answering."""
         self._quiet = ExitStack()
         self._tables: tuple[str, ...] = ()
         self._mighty = False
@@ -113,10 +115,20 @@ class Stage:
     def _gated(self) -> Any:
         @web.middleware
         async def gated(request: web.Request, handler: Any) -> web.StreamResponse:
-            if self.gate is None or request.path.startswith("/_/"):
+            task = asyncio.current_task()
+            if self.gate is None or task is None or request.path.startswith("/_/"):
                 answer: web.StreamResponse = await handler(request)
-            else:
+                return answer
+            self._requests[task] = request
+            try:
                 answer = await self.gate(request, handler)
+            except asyncio.CancelledError:
+                if task in self._requests:
+                    raise
+                task.uncancel()
+                answer = web.Response()
+            finally:
+                self._requests.pop(task, None)
             return answer
 
         return gated
@@ -136,6 +148,15 @@ class Stage:
         world.random = Random(f"world:{seed}")  # noqa: S311
         self.turns.chance = Random(f"turns:{seed}")  # noqa: S311
         self.loop.rewind()
+
+    def restart_sandbox(self) -> None:
+        """Kills the sandbox and starts it again with the state that it keeps; the calls underway are never answered."""
+        for task, request in list(self._requests.items()):
+            del self._requests[task]
+            if request.transport is not None:
+                request.transport.abort()
+            task.cancel()
+        self.world.restart()
 
     def surroundings(self, points: Points, seed: int) -> Surroundings:
         return Surroundings(

@@ -136,3 +136,10 @@ def test_a_poisoned_row_holds_up_nobody(torture: Player):
     deaf = Event("mute", None, {"provider": "stripe"})
     report = story(torture, deaf, book(), pay(2), Event("poison", 3.0, {"who": 0}))
     assert (report.breaches, report.ends) == ([], ["confirmed/paid"])
+
+
+@pytest.mark.parametrize("at", [1.02, 2.0, 2.006, 2.05, 2.3, 20.0])
+def test_the_sandbox_goes_on_after_a_restart(torture: Player, at: float) -> None:
+    """Whatever it was doing: the calls underway are never answered, and everything else is as it was."""
+    report = story(torture, book(), pay(2), Event("restart", at), Event("restart", at + 0.3))
+    assert (report.breaches, report.ends) == ([], ["confirmed/paid"])
