@@ -7,7 +7,8 @@ import base64
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
 from datetime import datetime
-from typing import Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import orjson
 from cryptography.hazmat.primitives import serialization
@@ -92,7 +93,9 @@ def _built(kind: type, entries: dict[str, Any]) -> Any:
 
 
 def _shaped(hint: Any, value: Any) -> Any:
-    """JSON knows lists alone: what the field declares as a tuple becomes one again."""
+    """JSON knows lists alone: what the field declares as a tuple, or as one or None, becomes one again."""
+    if get_origin(hint) in {Union, UnionType}:
+        hint = next((kind for kind in get_args(hint) if get_origin(kind) is tuple), hint)
     if get_origin(hint) is not tuple or not isinstance(value, list):
         return value
     kinds = get_args(hint)

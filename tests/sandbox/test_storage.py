@@ -21,10 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sandbox.codec import Codec
+from adapters.sandbox.oidc.state import new_key
 from adapters.sandbox.storage import FILE, Storage, StorageInUse
 from adapters.sandbox.tables import Log, Table, Tables
 from adapters.sandbox.world import SandboxConfig
 from tests.sandbox.shell import KEY, MAIL, Shell, open_shell, until
+from tests.sandbox.test_oidc import CLIENT, signed_in, token
+from tests.sandbox.test_strictness import text
 
 STRIPE = {"Authorization": "Bearer sk_test_sandbox"}
 ANON = {"apikey": "sb_publishable_sandbox"}
@@ -33,6 +36,13 @@ JSON = st.recursive(
     lambda it: st.lists(it, max_size=4) | st.dictionaries(st.text(max_size=9), it, max_size=4),
     max_leaves=8,
 )
+
+
+@dataclass
+class Place:
+    key: tuple[str, int]
+    parts: tuple[tuple[str, ...], ...] = ()
+    refusal: tuple[int, str] | None = None
 
 
 @dataclass
@@ -100,6 +110,47 @@ async def test_what_was_due_happens_after_the_restart(tmp_path: Path) -> None:
         assert refund["status"] == "pending"
     async with kept(tmp_path) as shell:
         await until(lambda: _has_status(shell, f"refunds/{refund['id']}", "succeeded"))
+
+
+def test_tuples_and_times_and_keys_are_what_they_were() -> None:
+    codec, key = Codec([Place]), new_key("ES256")
+    place = Place(("a", 1), (("b",), ("c", "d")), (422, "x"))
+    assert codec.decode(codec.encode({"place": place, "at": datetime(2026, 3, 2, tzinfo=UTC), "raw": b"\xff"})) == {
+        "place": place, "at": datetime(2026, 3, 2, tzinfo=UTC), "raw": b"\xff",
+    }  # fmt: skip
+    assert codec.decode(codec.encode(key.private)).public_key() == key.private.public_key()
+    with pytest.raises(TypeError, match="SandboxConfig"):
+        codec.encode(SandboxConfig("http://hub.test"))
+
+
+async def test_what_a_model_has_said_and_who_is_signed_in_is_remembered(tmp_path: Path) -> None:
+    bearer = {"Authorization": "Bearer sk-sandbox"}
+    ask = {"model": "gpt-sandbox", "input": "A city?"}
+    async with kept(tmp_path) as shell:
+        _, first, _ = await shell.call("POST", "/openai/v1/responses", json=ask, headers=bearer)
+        tokens = await signed_in(shell)
+        await text(shell, From="+447700900000")
+    async with kept(tmp_path) as shell:
+        more = ask | {"previous_response_id": first["id"]}
+        status, _, _ = await shell.call("POST", "/openai/v1/responses", json=more, headers=bearer)
+        assert status == 200
+        form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        assert (await token(shell, **form | CLIENT))[0] == 200
+        assert [one["status"] for one in await shell.control("GET", "messages")] == ["delivered"]
+
+
+async def test_a_paypal_request_that_was_refused_is_remembered_as_refused(tmp_path: Path) -> None:
+    body = {"intent": "CAPTURE", "purchase_units": [{"amount": {"currency_code": "EUR", "value": "10.00"}}]}
+    async with kept(tmp_path) as shell:
+        headers = await _paypal_token(shell) | {"PayPal-Request-Id": "once"}
+        _, order, _ = await shell.call("POST", "/paypal/v2/checkout/orders", json=body, headers=headers)
+        path, again = f"/paypal/v2/checkout/orders/{order['id']}/capture", headers | {"PayPal-Request-Id": "two"}
+        first = (await shell.call("POST", path, json={}, headers=again))[:2]
+    async with kept(tmp_path) as shell:
+        status, found, _ = await shell.call("POST", path, json={}, headers=again)
+        assert (status, found["details"][0]["issue"]) == (first[0], first[1]["details"][0]["issue"])
+        _, same, _ = await shell.call("POST", "/paypal/v2/checkout/orders", json=body, headers=headers)
+        assert same["id"] == order["id"]
 
 
 async def test_an_order_and_its_parts_stay_the_same_objects(tmp_path: Path) -> None:

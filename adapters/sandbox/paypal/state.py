@@ -158,9 +158,9 @@ def restore(_: World, account: Account) -> None:
     for order in account.tables["order"].values():
         for payments in (unit["payments"] for unit in order["purchase_units"] if "payments" in unit):
             for kind, things in payments.items():
-                payments[kind] = [by_id[thing["id"]] for thing in things]
+                payments[kind] = [by_id.get(thing["id"], thing) for thing in things]
     for kept in account.remembered.values():
-        kept.thing = by_id.get(kept.thing["id"], kept.thing)
+        kept.thing = by_id.get(kept.thing.get("id", ""), kept.thing)
 
 
 def stamp(at: datetime) -> str:
