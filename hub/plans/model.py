@@ -110,6 +110,8 @@ class FlightSegment(BaseModel):
 
     number: str
     carrier: str
+    airline: str = ""
+    """The carrier's name, where it is known."""
     origin: str
     destination: str
     departs_at: datetime

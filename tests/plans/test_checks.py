@@ -318,10 +318,11 @@ def test_each_flight_is_named_with_its_carrier_number_times_and_stops():
     plan = check(good(), REQUEST, GROUND)
     there, home = (item for day in plan.days for item in day.items if item.kind is Kind.FLIGHT)
     (flight,) = there.flights
+    assert flight.airline == "TAP Air Portugal"
     assert (flight.carrier, flight.number, flight.origin, flight.destination) == ("TP", "TP 123", "LHR", "LIS")
     assert (flight.departs_at, flight.arrives_at) == (there.start, there.end)
-    assert details(there) == "TP 123, LHR 07:10 to LIS 09:55, nonstop."
-    assert details(home) == "TP 123, LIS 19:00 to LHR 21:45, nonstop."
+    assert details(there) == "TAP Air Portugal TP 123, LHR 07:10 to LIS 09:55, nonstop."
+    assert details(home) == "TAP Air Portugal TP 123, LIS 19:00 to LHR 21:45, nonstop."
 
 
 def test_a_change_of_planes_and_an_arrival_on_the_next_day_are_said():
@@ -333,7 +334,10 @@ def test_a_change_of_planes_and_an_arrival_on_the_next_day_are_said():
     changed = replace(two, slices=(replace(two.slices[0], segments=segments), two.slices[1]))
     plan = check(good(), REQUEST, replace(GROUND, offers=(changed,)))
     (there, *_) = (item for item in plan.days[0].items if item.kind is Kind.FLIGHT)
-    assert details(there) == "TP 123, LHR 07:10 to MAD 09:55; TP 9, MAD 00:55 (+1) to LIS 01:55 (+1), 1 stop."
+    assert details(there) == (
+        "TAP Air Portugal TP 123, LHR 07:10 to MAD 09:55; "
+        "TAP Air Portugal TP 9, MAD 00:55 (+1) to LIS 01:55 (+1), 1 stop."
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from hub.core.money import Money
+from hub.flights import airline_name
 from hub.flights.model import Segment
 from hub.plans.checks.costs import estimate, priced
 from hub.plans.checks.frame import Frame, Leg, legs
@@ -93,10 +94,16 @@ def _flight(draft: DraftItem, leg: Leg, frame: Frame, flown: Flown, marks: list[
     )
 
 
+def _airline(carrier: str) -> str:
+    name = airline_name(carrier)
+    return name if name != carrier else ""
+
+
 def _segment(segment: Segment) -> FlightSegment:
     return FlightSegment(
         number=f"{segment.carrier} {segment.flight_number}",
         carrier=segment.carrier,
+        airline=_airline(segment.carrier),
         origin=segment.origin,
         destination=segment.destination,
         departs_at=fixed(segment.departs_at),

@@ -162,7 +162,7 @@ def _flights(item: PlanItem) -> str:
     if not item.flights:
         return ""
     first = item.flights[0].departs_at.date()
-    legs = [f"{plain(flight.number)}, {_from_to(flight, first)}" for flight in item.flights]
+    legs = [f"{plain(f'{flight.airline} {flight.number}')}, {_from_to(flight, first)}" for flight in item.flights]
     stops = len(item.flights) - 1
     said = "nonstop" if not stops else "1 stop" if stops == 1 else f"{stops} stops"
     return f"{'; '.join(legs)}, {said}."
