@@ -6,9 +6,12 @@ COPY . .
 RUN /venv/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim
+# Fonts for papers in Chinese, Japanese, Korean and emoji; those of other scripts come with the hub.
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-noto-cjk fonts-noto-color-emoji \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 hub
 COPY --from=build /venv /venv
-ENV PATH=/venv/bin:$PATH HUB_HOST=0.0.0.0 HUB_DATA_DIR=/home/hub/data PYTHONUNBUFFERED=1
+ENV PATH=/venv/bin:$PATH HUB_HOST=0.0.0.0 HUB_DATA_DIR=/home/hub/data INVOICE_FONTS=/usr/share/fonts PYTHONUNBUFFERED=1
 USER hub
 WORKDIR /home/hub
 RUN mkdir data

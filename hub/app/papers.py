@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from adapters import Adapters
 from hub.app.resources import Resources
+from hub.attention import Attention
 from hub.audit import Audit
 from hub.bookings import BookingLinks, Itineraries
 from hub.bookings.store import Store
@@ -32,6 +33,7 @@ class Shelf:
     ids: Ids
     itineraries: Itineraries
     links: BookingLinks
+    attention: Attention
 
 
 def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
@@ -52,7 +54,9 @@ def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
             journey,
             wired.sandboxed,
         ),
-        documents=Documents(have.db, shelf.bookings, printer, seller, journey, shelf.links, wired.sandboxed),
+        documents=Documents(
+            have.db, shelf.bookings, printer, seller, journey, shelf.links, shelf.attention, wired.sandboxed
+        ),
         printer=printer,
     )
 

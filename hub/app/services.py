@@ -139,7 +139,7 @@ def services(have: Resources) -> Services:
     fulfilment = _fulfilment(wired, store, attention, documents, inbox)
     language = completions(have, wired, ids)
     itineraries, links = Itineraries(locations), BookingLinks(vault, settings.own_url, settings.frontend_url)
-    printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, itineraries, links))
+    printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, itineraries, links, attention))
     facts = Facts(store, vault, clock, settings.links, itineraries, links, plan_facts(settings, wired))
     outbox = _outbox(have, wired, facts, tools)
     return Services(

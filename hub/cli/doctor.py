@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.resources import as_file, files
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from hub.core.db import Database
 from hub.core.errors import HubError, ProviderError
 from hub.core.migrate import MigrationError, status
 from hub.core.proxy_watch import last_sighting
+from hub.documents.glyphs import GlyphCoverage, font_files
 from hub.settings import Mode, Settings
 
 State = Literal["ok", "note", "trouble"]
@@ -32,6 +34,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *await _ports(settings),
         *await _providers(settings),
         *_webhooks(settings),
+        _fonts(settings),
         *await _database(settings),
         await _redis(settings),
         _public_url(settings),
@@ -104,6 +107,17 @@ def _webhooks(settings: Settings) -> list[Finding]:
         for variable, (section, secret) in secrets.items()
         if section.resolved is Mode.LIVE and not secret
     ]
+
+
+def _fonts(settings: Settings) -> Finding:
+    """Whether papers can be printed in every script that names are written in."""
+    with as_file(files("templates").joinpath("documents", "fonts")) as bundled:
+        coverage = GlyphCoverage(tuple(font_files(bundled, settings.invoice.fonts)))
+        scripts = coverage.unprintable_scripts()
+    if not scripts:
+        return Finding("fonts", "ok", "papers can be printed in every script")
+    advice = "pip install 'travel-hub[fonts]', or name a directory in INVOICE_FONTS"
+    return Finding("fonts", "note", f"papers cannot print {', '.join(scripts)}: {advice}")
 
 
 async def _live(name: str, check: Callable[[], Awaitable[None]]) -> Finding:

@@ -1,8 +1,12 @@
 """What travellers may have on paper."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+import structlog
+
+from hub.attention import Attention
 from hub.bookings import BookingLinks
 from hub.bookings.store import Store
 from hub.core.db import Database, named_queries
@@ -14,6 +18,7 @@ from hub.documents.words import invoice_words, receipt_words
 from hub.identity import Caller
 
 SQL = named_queries("documents")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Documents:
     seller: Seller
     journey: Journey
     links: BookingLinks
+    attention: Attention
     sandboxed: frozenset[str] = frozenset()
 
     async def receipt(self, caller: Caller, booking_id: UUID) -> Paper:
@@ -42,7 +48,9 @@ class Documents:
         link = self.links.link(booking.id)
         words = receipt_words(self.seller, booking, payments, self.journey, sandbox=sandbox, link=link)
         at = max(one["updated_at"] for one in payments)
-        return Paper(f"receipt-{booking.reference}.pdf", await self.printer.pdf("receipt", words, at))
+        name = f"receipt-{booking.reference}.pdf"
+        await self._report_missing_glyphs(name, words, booking_id)
+        return Paper(name, await self.printer.pdf("receipt", words, at))
 
     async def page(self, caller: Caller, *, page: int, page_size: int) -> tuple[list[Invoice], int]:
         """Their invoices and credit notes, the newest first, and how many there are."""
@@ -58,5 +66,15 @@ class Documents:
         if row is None:
             raise NotFound("There is no such invoice.", code="invoice_not_found")
         paper = Invoice.from_row(row)
-        content = await self.printer.pdf(paper.kind, invoice_words(paper), paper.issued_at)
-        return Paper(f"{paper.kind.replace('_', '-')}-{paper.number}.pdf", content)
+        words, name = invoice_words(paper), f"{paper.kind.replace('_', '-')}-{paper.number}.pdf"
+        await self._report_missing_glyphs(name, words, row["booking_id"])
+        return Paper(name, await self.printer.pdf(paper.kind, words, paper.issued_at))
+
+    async def _report_missing_glyphs(self, name: str, words: dict[str, Any], booking_id: UUID) -> None:
+        """Tells staff of a paper with boxes in it. Once a font is installed it is printed from the same data again."""
+        scripts = await self.printer.missing_scripts(words)
+        if scripts:
+            log.warning("paper.glyphs_missing", scripts=scripts)
+            async with self.db.transaction() as tx:
+                kind = "paper_glyphs_missing"
+                await self.attention.ask(tx, kind, booking_id=booking_id, item=name, paper=name, scripts=scripts)

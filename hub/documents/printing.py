@@ -8,9 +8,12 @@ from datetime import datetime
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import orjson
+
+from hub.documents.glyphs import GlyphCoverage, font_files, link_or_copy, texts_of
 
 Template = Literal["receipt", "invoice", "credit_note", "reversal", "plan"]
 
@@ -18,7 +21,7 @@ _TURNS_TEXT_AROUND = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068
 
 
 class Printer:
-    """`templates/documents/<template>.typ`, with the fonts beside them and those of `fonts`, and no others.
+    """`templates/documents/<template>.typ`, with the fonts of `hub.documents.glyphs.font_files`, and no others.
 
     The same data gives the same bytes. What people have typed is data to the template and never its language. Whoever
     makes a printer closes it.
@@ -39,6 +42,13 @@ class Printer:
         """Each page as a picture."""
         pages: bytes | list[bytes] = await self._print(template, data, at, format="png", ppi=ppi)
         return [pages] if isinstance(pages, bytes) else pages
+
+    async def missing_scripts(self, data: dict[str, Any]) -> list[str]:
+        """The scripts in the document that no font at hand can print; they appear as boxes."""
+        text = "".join(set("".join(texts_of(_clean(data)))))
+        if text.isascii():
+            return []
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._missing_scripts, text)
 
     def close(self) -> None:
         """Waits for what is being printed."""
@@ -61,9 +71,18 @@ class Printer:
         import typst
 
         root = self._files.enter_context(as_file(files("templates").joinpath("documents")))
-        fonts = [root / "fonts", *([self._fonts] if self._fonts else [])]
-        found = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=list(fonts))
-        return typst.Compiler(root=str(root), font_paths=found), root
+        paths = font_files(root / "fonts", self._fonts)
+        self._coverage = GlyphCoverage(tuple(paths))
+        folder = Path(self._files.enter_context(TemporaryDirectory(prefix="hub-fonts-")))
+        for number, path in enumerate(paths):  # typst takes directories, and of some only single files are wanted
+            link_or_copy(path, folder / f"{number:03}-{path.name}")
+        fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder])
+        return typst.Compiler(root=str(root), font_paths=fonts), root
+
+    def _missing_scripts(self, text: str) -> list[str]:
+        if self._compiler is None:
+            self._compiler, self._root = self._open()
+        return self._coverage.missing_scripts(text)
 
 
 def _parts(at: datetime) -> dict[str, int]:

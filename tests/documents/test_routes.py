@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pypdf import PdfReader
 
+from hub.attention import Attention
 from hub.audit import Audit
 from hub.bookings.store import Store
 from hub.core.clock import Ids, SystemClock
@@ -35,7 +36,9 @@ async def authenticate(token: str) -> Caller:
 @pytest.fixture
 async def client(shop: Shop, printer: Printer) -> AsyncIterator[Client]:
     api, app, clock, metrics = Api(), web.Application(), SystemClock(), HttpMetrics(new_registry())
-    documents = Documents(shop.db, Store(Jobs(), Audit(clock), clock), printer, SELLER, JOURNEY, LINKS)
+    audit = Audit(clock)
+    attention = Attention(shop.db, audit, clock, Ids(clock))
+    documents = Documents(shop.db, Store(Jobs(), audit, clock), printer, SELLER, JOURNEY, LINKS, attention)
     api.add(DocumentRoutes(documents))
     api.install(app, Gate(authenticate, clock, metrics=metrics))
     Edge(clock, Ids(clock), metrics, Drain()).install(app)
