@@ -38,7 +38,14 @@ class Vault:
 
     def mark(self, purpose: str, text: str) -> bytes:
         """A keyed hash: equal texts are found again, and nobody can guess the text by trying."""
-        key = self._derived(self._roots[0], f"mark:{purpose}")
+        return self._mark(self._roots[0], purpose, text)
+
+    def is_mark(self, purpose: str, text: str, mark: bytes) -> bool:
+        """Whether one of the secrets gives this keyed hash, or a beginning of it that is as long as `mark`."""
+        return any(hmac.compare_digest(self._mark(root, purpose, text)[: len(mark)], mark) for root in self._roots)
+
+    def _mark(self, root: bytes, purpose: str, text: str) -> bytes:
+        key = self._derived(root, f"mark:{purpose}")
         return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")
 
     def _cipher(self, root: bytes) -> AESGCM:
