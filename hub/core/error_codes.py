@@ -121,6 +121,7 @@ CODES: Mapping[str, ErrorCode] = MappingProxyType({
     "second_factor_off": ErrorCode(409, "The account has no second factor."),
     "second_factor_on": ErrorCode(409, "The second factor is on already."),
     "second_factor_required": ErrorCode(401, "Send the code of your second factor too."),
+    "second_factor_setup_required": ErrorCode(403, "Your role needs a second factor; set it up first."),
     "session_ended": ErrorCode(401, "The session has ended; sign in again."),
     "session_not_found": ErrorCode(404, "There is no such session."),
     "settings_invalid": ErrorCode(500, "The configuration of the hub is not valid."),
