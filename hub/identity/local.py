@@ -161,7 +161,7 @@ class LocalIdentity:
         if hashed is None:
             return Outcome(identity)
         await tx.execute(SQL.set_credential, customer, hashed, now)
-        return Outcome(identity, await self._open(tx, customer))
+        return Outcome(identity, await self.open_session(tx, customer))
 
     async def _register_again(self, tx: Tx, new: NewAccount) -> Outcome:
         """The address is known. Its owner is told by letter, and the caller nothing."""
@@ -183,7 +183,7 @@ class LocalIdentity:
         if hashed is not None and row["verified_at"] is None:
             await tx.execute(SQL.set_credential, row["id"], hashed, self.clock.now())
         await self._confirmed(tx, row["id"])
-        return Outcome(identity_of(row, verified=True), await self._open(tx, row["id"]))
+        return Outcome(identity_of(row, verified=True), await self.open_session(tx, row["id"]))
 
     async def _reset(self, tx: Tx, token: str, hashed: str) -> Outcome:
         """Who can read the letter owns the address, so this confirms it too."""
@@ -206,7 +206,7 @@ class LocalIdentity:
     async def _enter(self, tx: Tx, row: Any, fresh: str | None) -> Outcome:
         if await tx.fetchval(SQL.hold_credential, row["id"], row["password_hash"]) is None:
             raise Unauthenticated("The password has just been changed.", code="wrong_credentials")
-        grant = await self._open(tx, row["id"])
+        grant = await self.open_session(tx, row["id"])
         if fresh:
             await tx.execute(SQL.update_hash, row["id"], row["password_hash"], fresh)
         return Outcome(identity_of(row), grant)
@@ -219,7 +219,7 @@ class LocalIdentity:
             raise NotFound("This account does not exist any more.", code="customer_not_found")
         return row
 
-    async def _open(self, tx: Tx, customer: UUID) -> Grant:
+    async def open_session(self, tx: Tx, customer: UUID) -> Grant:
         session, now, context = self.ids.uuid(), self.clock.now(), current()
         await tx.execute(SQL.insert_session, session, customer, now, now + SESSION_LIFE, context.ip, context.user_agent)
         refresh = self.ids.token()

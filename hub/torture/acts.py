@@ -37,6 +37,7 @@ from hub.torture.house import Down
 from hub.torture.plan import Event
 from hub.torture.stage import Stage
 from hub.torture.stranger import STRANGER_PAYS, insert_stranger
+from hub.torture.tabs import open_session, refresh_in_tabs
 
 TRIES = 4
 """How often a traveller tries something again that has failed on the hub's side."""
@@ -295,6 +296,16 @@ class Acts:
         charged = {"amount": STRANGER_PAYS, "amount_received": 10**30, "currency": "eur"}
         marks = {"metadata": {"payment_id": str(self.poisoned)}, "status": "succeeded", "latest_charge": None}
         self._stripe.save({**model, "id": "pi_poison", **charged, **marks})
+
+    async def _tabs(self, event: Event) -> None:
+        """Several tabs refresh one session at once, twice."""
+        who = self._party(event)
+        grant = await self._persist(lambda services: open_session(services, who.caller))
+        token: str | None = grant.refresh_token
+        for _ in range(2):
+            if token is not None:
+                token = await refresh_in_tabs(self._serve, token, event.facts["tabs"])
+                await asyncio.sleep(event.facts["after"])
 
     async def _fault(self, event: Event) -> None:
         self._stage.world.faults.append(faults.parse(dict(event.facts)))

@@ -61,8 +61,14 @@ async def poison_noticed(evidence: Evidence) -> list[Breach]:
     return [Breach(poison_noticed.__doc__ or "", "neither in row_failures nor among the review items")]
 
 
+async def sessions_stand(evidence: Evidence) -> list[Breach]:
+    """Refreshing in several tabs ends no session"""
+    rows = await evidence.stage.server.ask("select id from sessions where ended_because = 'refresh_token_reused'")
+    return [Breach(sessions_stand.__doc__ or "", f"session {row['id']} was ended") for row in rows]
+
+
 Invariant = Callable[[Evidence], Awaitable[list[Breach]]]
 INVARIANTS: tuple[Invariant, ...] = (
-    events_done, jobs_done, documents_sealed, no_breaks, ledger_balanced, poison_noticed,
+    events_done, jobs_done, documents_sealed, no_breaks, ledger_balanced, poison_noticed, sessions_stand,
 )  # fmt: skip
 """About the whole. More can be added."""

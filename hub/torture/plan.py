@@ -337,9 +337,14 @@ def _poison(dice: Dice) -> list[Event]:
     return [Event("poison", dice.moment(), {"who": dice.who})]
 
 
+def _tabs(dice: Dice) -> list[Event]:
+    facts = {"who": dice.who, "tabs": dice.roll.choice((2, 3, 5)), "after": dice.roll.choice((0.0, 5.0, 900.0))}
+    return [Event("tabs", dice.moment(), facts)]
+
+
 Draw = Callable[[Dice], list[Event]]
 _TROUBLES: tuple[Draw, ...] = (
     _fault, _script, _cancel, _airline, _dashboard, _staff, _dispute, _expire, _webhook, _blow, _schedule, _part,
-    _lost_customer, _poison, _restart,
+    _lost_customer, _poison, _restart, _tabs,
 )  # fmt: skip
-_WEIGHTS = (30, 8, 10, 7, 6, 5, 6, 3, 18, 22, 6, 4, 6, 6, 6)
+_WEIGHTS = (30, 8, 10, 7, 6, 5, 6, 3, 18, 22, 6, 4, 6, 6, 6, 5)
