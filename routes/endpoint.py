@@ -3,7 +3,7 @@
 import inspect
 import re
 import types
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from routes.request import ANYONE, OPTIONAL, Call, Operation, Reply
 
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 _UUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+_PATTERNS: Mapping[Any, str] = {UUID: _UUID, int: r"-?[0-9]+"}
 _ACCESS: dict[str, Any] = {ANYONE.name: "open", OPTIONAL.name: "optional"}
 
 
@@ -56,7 +57,7 @@ class Endpoint:
         if sorted(inside) != sorted(wanted):
             raise TypeError(f"{self.name}: the path has {inside}, the signature {sorted(hints)}")
         types_of = {name: _without_none(hints[name]) for name in wanted}
-        self._ids = frozenset(name for name, kind in types_of.items() if kind is UUID)
+        self._types = types_of
         return {name: TypeAdapter(kind) for name, kind in types_of.items()}
 
     def _check(self) -> None:
@@ -75,7 +76,8 @@ class Endpoint:
 
     def _parameter(self, found: re.Match[str]) -> str:
         name, pattern = found[1], found[0].partition(":")[2]
-        return f"{{{name}:{_UUID}}}" if name in self._ids and not pattern else found[0]
+        known = _PATTERNS.get(self._types.get(name))
+        return f"{{{name}:{known}}}" if known is not None and not pattern else found[0]
 
     async def read(self, call: Call, max_body: int) -> tuple[dict[str, Any], bytes]:
         """The arguments of the handler, and the raw body. Raises HubErrors of the 400 family."""

@@ -19,8 +19,8 @@ SMALLEST = 860
 """Bytes of a body below which compression gains nothing on the wire."""
 _GZIP_LEVEL, _ZSTD_LEVEL = 6, 6
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-_ZSTD_HEAD = 6
-"""Bytes of a frame header with a window and without a content size."""
+_ZSTD_HEAD = b"\x28\xb5\x2f\xfd\x00\x38"
+"""A frame with a window of 128 KiB and without a content size: no block may be larger than the window."""
 _ZSTD_BLOCK = 1 << 16
 """Bytes that a raw block may hold, well below the 128 KiB of the format."""
 _ZSTD_OPTIONS: Mapping[int, int] = {
@@ -88,7 +88,7 @@ class Tail:
         if len(head) > _ZSTD_BLOCK or self.packed[4] != 0:
             return compress(head + self.plain, self.encoding)
         raw = (len(head) << 3).to_bytes(3, "little")
-        return self.packed[:_ZSTD_HEAD] + raw + head + self.packed[_ZSTD_HEAD:]
+        return _ZSTD_HEAD + raw + head + self.packed[len(_ZSTD_HEAD) :]
 
 
 def _deflate(data: bytes, flush: int) -> bytes:
