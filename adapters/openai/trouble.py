@@ -36,15 +36,11 @@ def refused(error: ProviderError, answer: Answer | None) -> HubError:
     note = filtered(told)
     if answer.status in _FORBIDDEN and note:
         return ContentFiltered(note)
-    if answer.status not in _QUESTION or error.provider_code == "model_not_found":
+    param, code = _param(told.get("param")), error.provider_code or _word(told.get("code"))
+    if answer.status not in _QUESTION or code == "model_not_found" or (param is None and code is None):
         return error
-    return QuestionRefused(
-        PROVIDER,
-        error.detail.removeprefix(f"{PROVIDER}: "),
-        param=_param(told.get("param")),
-        provider_code=error.provider_code or _word(told.get("code")),
-        provider_status=answer.status,
-    )
+    detail = error.detail.removeprefix(f"{PROVIDER}: ")
+    return QuestionRefused(PROVIDER, detail, param=param, provider_code=code, provider_status=answer.status)
 
 
 def wants_other_limit(answer: Answer | None) -> bool:

@@ -33,7 +33,8 @@ from customer_spend order by currency;
 select id, reference, status, failure, last_failure, payment_status,
        jsonb_build_object('amount', amount, 'currency', currency) as total,
        itinerary, contact_email, contact_phone, notes, supplier, supplier_reference, airline_references,
-       baggage, refusal, offer_id, sandbox, created_at, updated_at, expires_at, confirmed_at
+       baggage, refusal, offer_id, sandbox, created_at, updated_at, expires_at, confirmed_at,
+       schedule_changed_at
 from bookings order by created_at, id;
 
 -- name: export_booking_travelers
@@ -88,7 +89,7 @@ from plan_attachments order by created_at, id;
 
 -- name: export_messages
 select id, booking_id, payment_id, plan_id, session_id, channel, template, recipient, status, error, provider,
-       provider_message_id, created_at, sent_at, updated_at
+       provider_message_id, amount, created_at, sent_at, updated_at
 from messages order by created_at, id;
 
 -- name: export_audit_logs

@@ -24,6 +24,7 @@ NOT_TOLD = {
     "messages.fact": "made of the ids that are told",
     "messages.token_id": "names a secret",
     "bookings.new_amount": "an offer that was open for minutes",
+    "payments.checked_at": "when the hub last compared it with the provider",
     "payments.attempt": "a part of the hub's own idempotency keys",
     "payments.fee": "what the provider takes from the hub",
     "payments.fee_currency": "the same",

@@ -45,12 +45,16 @@ class Accounts:
             raise GONE
         self.used = True
 
-    async def verify_email(self, token: str, *, device: str | None = None) -> SignedIn:
+    async def verify_email(
+        self, token: str, *, device: str | None = None, password: str | None = None, registration: str | None = None
+    ) -> SignedIn:
         self.asked.append(("verify", token, device))
         self._use(token)
         return SignedIn(Grant(ADA, SESSION, "access", "refresh", 900), "device-secret")
 
-    async def reset_password(self, token: str, password: str, *, device: str | None = None) -> str:
+    async def reset_password(
+        self, token: str, password: str, *, device: str | None = None, registration: str | None = None
+    ) -> str:
         self.asked.append(("reset", token, password))
         if len(password) < 8:
             raise Invalid(errors=(FieldError("/password", "weak_password", "at least 8 characters"),))
@@ -60,7 +64,7 @@ class Accounts:
     async def forgot_password(self, email: str) -> None:
         self.asked.append(("forgot", email))
 
-    async def resend_verification(self, email: str) -> None:
+    async def resend_verification(self, email: str, *, registration: str | None = None) -> None:
         self.asked.append(("resend", email))
 
     async def logout(self, caller: Caller, token: str) -> None:
