@@ -61,7 +61,9 @@ class BookingPage:
         request_id = request[VISIT].request_id
         problem = from_exception(error, request_id)
         detail = error.detail if isinstance(error, HubError) else ""
-        return self._page("booking_trouble", problem.status, detail=detail, request_id=request_id)
+        response = self._page("booking_trouble", problem.status, detail=detail, request_id=request_id)
+        html.keep_retry_after(problem, response)
+        return response
 
     def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
         text = self._jinja.get_template(f"{name}.html").render(home=self._home, status=status, **facts)

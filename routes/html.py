@@ -35,6 +35,12 @@ def styled(sheet: Path) -> web.FileResponse:
     return web.FileResponse(sheet, headers=headers)
 
 
+def keep_retry_after(problem: web.Response, page: web.Response) -> None:
+    """Puts onto the page of an error when to come back, as its problem document says."""
+    if "Retry-After" in problem.headers:
+        page.headers["Retry-After"] = problem.headers["Retry-After"]
+
+
 def install(app: web.Application, gate: Gate, pages: object, trouble: Trouble) -> None:
     """Instead of `Api.add`: what goes wrong here is told to people."""
     for endpoint in endpoints_of(pages):

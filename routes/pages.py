@@ -176,8 +176,7 @@ class PageRoutes:
             return self._page("expired", Gone.status, again=again)
         detail = error.detail if isinstance(error, HubError) else ""
         page = self._page("trouble", told.status, detail=detail, request_id=request_id)
-        if "Retry-After" in told.headers:
-            page.headers["Retry-After"] = told.headers["Retry-After"]
+        html.keep_retry_after(told, page)
         return page
 
     def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:

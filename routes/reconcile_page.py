@@ -99,7 +99,9 @@ class ReconcilePage:
         if isinstance(error, NotFound):  # somebody else was faster
             return _back()
         detail = error.detail if isinstance(error, HubError) else ""
-        return self._page("reconcile_trouble", told.status, detail=detail, request_id=request_id)
+        page = self._page("reconcile_trouble", told.status, detail=detail, request_id=request_id)
+        html.keep_retry_after(told, page)
+        return page
 
     def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
         text = self._jinja.get_template(f"staff/{name}.html").render(status=status, **facts)

@@ -82,7 +82,9 @@ class SignInPage:
         text = self._jinja.get_template("trouble.html").render(
             home=None, status=problem.status, detail=detail, request_id=request_id
         )
-        return web.Response(text=text, status=problem.status, content_type="text/html", headers=HEADERS)
+        response = web.Response(text=text, status=problem.status, content_type="text/html", headers=HEADERS)
+        html.keep_retry_after(problem, response)
+        return response
 
     def _page(
         self, plan: UUID, status: int = 200, *, email: str = "", error: str | None = None, second: bool = False

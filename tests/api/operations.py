@@ -96,19 +96,20 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
         "Confirmation": {"token": "none"},
         "Address": {"email": sender},
         "Resend": {"email": sender},
-        "routes__identity__NewPassword": {"token": "none", "password": PASSWORD},
+        "PasswordResetIn": {"token": "none", "password": PASSWORD},
         "PasswordChange": {"current_password": PASSWORD, "new_password": PASSWORD},
         "PasswordOnly": {"password": PASSWORD},
         "CodeOnly": {"code": "000000"},
         "PasswordAndCode": both,
         "StaffCredentials": {"email": sender, "password": PASSWORD},
-        "routes__staff_views__NewPassword": {"password": PASSWORD, "new_password": f"{PASSWORD}!"},
+        "PasswordChangeIn": {"password": PASSWORD, "new_password": f"{PASSWORD}!"},
         "NewStaff": {"email": sender, "name": "Mallory", "roles": ["admin"], "password": PASSWORD},
         "StaffChange": {"roles": ["admin"]},
         "NoteIn": {"note": "It is well so."},
         "RunIn": {"hours": 1},
         "ChatIn": {"messages": [{"role": "user", "content": "Where to?"}]},
         "PlanIn": TRIP,
+        "UploadIn": None,
         "PlanEdit": {"version": 1, "title": "mine now"},
         "WishIn": {"wish": "make it mine"},
         "VisibilityIn": {"visibility": "public"},
@@ -118,7 +119,14 @@ def body(schema: str | None, *, sender: str, booking_id: str) -> Any:
 
 def nobodys(name: str) -> str:
     """An id that nobody has, of the shape that a path parameter of that name takes."""
-    shapes = {"number": "1999-000001", "name": "docs.js", "provider": "stripe", "token": "none", "offer_id": "none"}
+    shapes = {
+        "number": "1999-000001",
+        "name": "docs.js",
+        "provider": "stripe",
+        "token": "none",
+        "offer_id": "none",
+        "model": "none",
+    }
     shapes["version"] = "999"
     return shapes.get(name) or str(uuid4())
 

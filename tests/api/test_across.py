@@ -178,7 +178,8 @@ async def of_money(hub: Running, whose: Traveller) -> dict[str, list[str]]:
         payments = await tx.fetch("select id::text from payments where customer_id = $1 limit 2", customer)
         moved = await tx.fetch("select id::text from transactions where customer_id = $1 limit 2", customer)
     found = {"payment_id": [row["id"] for row in payments], "transaction_id": [row["id"] for row in moved]}
-    return found | {"matter_id": [str(uuid4())], "break_id": [str(uuid4())]}
+    nobodys = {name: [str(uuid4())] for name in ("matter_id", "break_id", "suppression_id")}
+    return found | nobodys | {"model": ["gpt-sandbox"]}
 
 
 def mixtures(names: list[str], ada: Traveller, ben: Traveller) -> Iterator[tuple[dict[str, str], dict[str, str]]]:

@@ -112,11 +112,16 @@ async def test_signing_in_and_why_not(ada: Visitor):
     ]
 
 
-async def test_a_refresh_token_used_twice(ada: Visitor):
+async def test_a_refresh_token_used_again_after_its_successor(ada: Visitor):
+    """The immediate parent is answered again, for an answer may be lost; what is older ends the session."""
     await ada.acts()
-    _, pair = await ada.login()
-    statuses = [(await ada.call("POST", "/api/auth/refresh", {"refresh_token": pair["refresh_token"]}))[0]]
-    statuses += [(await ada.call("POST", "/api/auth/refresh", {"refresh_token": pair["refresh_token"]}))[0]]
+    _, first = await ada.login()
+
+    async def refresh(token: str) -> tuple[int, Any]:
+        return await ada.call("POST", "/api/auth/refresh", {"refresh_token": token})
+
+    _, second = await refresh(first["refresh_token"])
+    statuses = [(await refresh(token))[0] for token in (second["refresh_token"], first["refresh_token"])]
     assert (statuses, await ada.acts()) == ([200, 401], ["session.started", "session.ended refresh_token_reused"])
 
 
