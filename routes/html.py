@@ -46,7 +46,8 @@ def install(app: web.Application, gate: Gate, pages: object, trouble: Trouble) -
     for endpoint in endpoints_of(pages):
         method = endpoint.operation.method
         for one in ("GET", "HEAD") if method == "GET" else (method,):
-            app.router.add_route(one, endpoint.route, _in_words(gate, endpoint, trouble))
+            # Not `endpoint.route`: an address with a malformed id is told as a page too.
+            app.router.add_route(one, endpoint.operation.path, _in_words(gate, endpoint, trouble))
 
 
 def _in_words(

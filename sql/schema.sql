@@ -438,9 +438,9 @@ CREATE TABLE public.customers (
     verified_at timestamp with time zone,
     updated_at timestamp with time zone,
     erased_at timestamp with time zone,
+    sessions_ended_at timestamp with time zone,
     payment_account text,
-    payment_customer_losses integer DEFAULT 0 NOT NULL,
-    sessions_ended_at timestamp with time zone
+    payment_customer_losses integer DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.devices (
@@ -600,6 +600,7 @@ CREATE TABLE public.messages (
     session_id uuid,
     plan_id uuid,
     amount bigint,
+    rendered bytea,
     CONSTRAINT messages_amount_check CHECK ((amount > 0)),
     CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'whatsapp'::text]))),
     CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'suppressed'::text])))

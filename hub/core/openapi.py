@@ -224,5 +224,5 @@ def _may_fail_with(endpoint: Endpoint) -> list[int]:
     if endpoint.body is not None:
         statuses |= {408, 413, 415}
     if endpoint.method != "GET":
-        statuses |= {401, 409}  # 401 also from a sign-in that fails
+        statuses |= {401, 403, 409}  # 401 and 403 also from a sign-in that fails
     return sorted(statuses)

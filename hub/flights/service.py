@@ -18,6 +18,7 @@ from hub.core.db import Database, named_queries
 from hub.core.errors import (
     FieldError,
     Gone,
+    HubError,
     Invalid,
     NotFound,
     ProviderError,
@@ -219,7 +220,7 @@ class Flights:
             heard = await asyncio.gather(*(self._ask(one, query) for one in self.suppliers.values()))
         good = [one for one in heard if one.error is None]
         if not good:
-            raise _failure(heard)
+            raise _unforeseen(heard) or _failure(heard)
         search_id, now = self.ids.uuid(), self.clock.now()
         every = (offer for one in good for offer in one.offers if offer.expires_at > now + BOOKABLE)
         priced = price_offers(every, self.charges)
@@ -249,9 +250,10 @@ class Flights:
             failed = error
         except TimeoutError:
             failed = ProviderTimeout(supplier.name)
-        except Exception:  # an answer that nobody has foreseen takes no other supplier's offers away
+        except Exception as error:  # an answer that nobody has foreseen takes no other supplier's offers away
             log.exception("flights.answer_unreadable", supplier=supplier.name)
             failed = ProviderTransient(supplier.name, "The answer could not be read.")
+            failed.__cause__ = error
         return _Heard(supplier.name, round((self.clock.monotonic() - started) * 1000), offers, failed)
 
     async def _keep(self, search_id: UUID, query: FlightQuery, offers: list[FlightOffer], now: datetime) -> None:
@@ -295,6 +297,12 @@ def _life(offers: list[FlightOffer], now: datetime) -> float:
 
 def _status(error: ProviderError) -> str:
     return {"provider_timeout": "timeout", "provider_breaker_open": "open"}.get(error.code, "error")
+
+
+def _unforeseen(heard: list[_Heard]) -> BaseException | None:
+    """A fault of our own, which is not called the supplier's."""
+    causes = (one.error.__cause__ for one in heard if one.error is not None)
+    return next((cause for cause in causes if cause is not None and not isinstance(cause, HubError)), None)
 
 
 def _failure(heard: list[_Heard]) -> ProviderError:

@@ -1,9 +1,10 @@
 """Sending what has been written down, and learning what became of it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from asyncpg import Record
@@ -17,9 +18,11 @@ from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Job, Jobs, Retry, every, job
 from hub.core.rows import RowKey, Sweep
+from hub.core.vault import Broken
 from hub.messaging.facts import SQL, Facts
 from hub.messaging.model import RANK, Attachment, Delivery, Email, Mailer, Message, Text, Texter
 from hub.messaging.recipients import may_have
+from hub.messaging.rendered import from_json, to_json
 from hub.messaging.suppressions import Suppressions
 from hub.messaging.templates import Templates
 from hub.messaging.unsendable import Unsendable
@@ -58,10 +61,10 @@ class Outbox:
         taken = await self._take(work.message_id)
         if taken is None:
             return
-        message, was_sending, facts = taken
+        message, was_sending, outgoing = taken
         with about(booking_id=message.booking_id):
             try:
-                sent = await self._hand_over(message, facts, look_first=was_sending)
+                sent = await self._hand_over(message, outgoing, look_first=was_sending)
             except ProviderPermanent as error:
                 await self._refused(message, error)
             except OutcomeUnknown as error:
@@ -84,14 +87,30 @@ class Outbox:
             if row is not None and RANK[row["status"]] < RANK["failed"]:
                 await self._record(tx, Message.from_row(row), "failed", error=code)
 
-    async def _hand_over(self, message: Message, facts: dict[str, Any], *, look_first: bool) -> tuple[str, str]:
-        if message.channel == "email":
+    async def _hand_over(self, message: Message, outgoing: Email | Text, *, look_first: bool) -> tuple[str, str]:
+        if isinstance(outgoing, Email):
             mailer = _on(self.mailer, "resend")
-            return mailer.name, await mailer.send(self._email(message, facts), key=message.fact)
+            return mailer.name, await mailer.send(outgoing, key=message.fact)
         texter = _on(self.texter, "twilio")
-        text = Text(message.recipient, self.templates.text(message.template, facts), message.channel)
-        found = await texter.find(text, message.created_at) if look_first else None
-        return texter.name, found or await texter.send(text)
+        sent = await texter.find(outgoing, message.created_at) if look_first else None
+        return texter.name, sent or await texter.send(outgoing)
+
+    async def _render(self, tx: Tx, message: Message, stored: bytes | None, facts: dict[str, Any]) -> Email | Text:
+        """What the message says: at a further attempt the very same as at the first, whatever has changed since.
+
+        Providers recognize a repetition by its content: other words would be another text, or a misused key.
+        """
+        purpose = f"message:{message.id}"
+        if stored is not None:
+            with suppress(Broken):  # sealed under a secret that is gone: then it is rendered anew
+                return from_json(self.facts.vault.open(purpose, stored))
+        outgoing = self._email(message, facts) if message.channel == "email" else self._text(message, facts)
+        await tx.execute(SQL.set_rendered, message.id, self.facts.vault.seal(purpose, to_json(outgoing)))
+        return outgoing
+
+    def _text(self, message: Message, facts: dict[str, Any]) -> Text:
+        channel: Literal["sms", "whatsapp"] = "whatsapp" if message.channel == "whatsapp" else "sms"
+        return Text(message.recipient, self.templates.text(message.template, facts), channel)
 
     def _email(self, message: Message, facts: dict[str, Any]) -> Email:
         rendered = self.templates.email(message.template, facts)
@@ -103,7 +122,7 @@ class Outbox:
             attachments = (Attachment(f"{booking.reference}.ics", kind, ics),)
         return Email(message.recipient, rendered.subject, rendered.html, rendered.text, attachments)
 
-    async def _take(self, message_id: UUID) -> tuple[Message, bool, dict[str, Any]] | None:
+    async def _take(self, message_id: UUID) -> tuple[Message, bool, Email | Text] | None:
         async with self.db.transaction() as tx:
             row = await tx.fetchrow(SQL.lock, message_id)
             if row is None or RANK[row["status"]] > RANK["sending"]:
@@ -123,7 +142,7 @@ class Outbox:
                 await self._record(tx, message, moot.status, error=moot.why)
                 return None
             await tx.execute(SQL.set_status, message_id, "sending", None, None, None, self.clock.now())
-            return message, message.status == "sending", facts
+            return message, message.status == "sending", await self._render(tx, message, row["rendered"], facts)
 
     async def _set(
         self, message_id: UUID, status: str, *, sent: tuple[str, str] | None = None, error: str | None = None

@@ -66,8 +66,12 @@ update messages set
     provider_message_id = coalesce($4, provider_message_id),
     error = $5,
     sent_at = case when $2 = 'sent' then coalesce(sent_at, $6) else sent_at end,
+    rendered = case when $2 = 'sending' then rendered end,
     updated_at = $6
 where id = $1;
+
+-- name: set_rendered
+update messages set rendered = $2 where id = $1;
 
 -- name: insert_report
 insert into message_reports (message_id, status, detail, at) values ($1, $2, $3, $4) on conflict do nothing;

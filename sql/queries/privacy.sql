@@ -145,7 +145,7 @@ and not exists (select 1 from customers c where c.id <> $1 and lower(c.email) = 
 -- name: erase_messages
 -- What has not gone out goes to nobody any more.
 update messages set
-    recipient = 'erased', error = null, status = case when status = 'queued' then 'suppressed' else status end
+    recipient = 'erased', error = null, rendered = null, status = case when status = 'queued' then 'suppressed' else status end
 where customer_id = $1 or booking_id in (select id from bookings where customer_id = $1);
 
 -- name: erase_message_reports

@@ -164,6 +164,7 @@ async def test_a_stored_event_can_be_replayed_though_its_signature_is_old(runnin
 
 async def test_a_provider_without_a_secret_has_no_door(dsn: str, tmp_path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_live_of_nobody")
+    monkeypatch.setenv("STRIPE_PUBLISHABLE_KEY", "pk_live_of_nobody")
     async with hub_running(settings_for(dsn, tmp_path)) as running:
         assert (await post(running, "stripe", event(), signed(event())))[0] == 404
 
