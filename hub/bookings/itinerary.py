@@ -3,6 +3,7 @@
 One view for the confirmation e-mail, the SMS, the receipt, the calendar and the page of the booking.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Literal
@@ -11,6 +12,8 @@ from zoneinfo import ZoneInfo
 from hub.bookings.model import Booking
 from hub.flights import Baggage, airline_name
 from hub.locations import Locations
+
+_LOCATOR = re.compile(r"(?=.*[A-Z])[A-Z0-9]{5,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,8 @@ class Itineraries:
     def of(self, booking: Booking) -> Itinerary:
         directions = tuple(self._direction(booking, slice_) for slice_ in booking.itinerary.get("slices") or [])
         references = dict.fromkeys(ticket.reference for ticket in booking.airline_references)
-        if not references and booking.supplier_reference:
-            references = {booking.supplier_reference: None}
+        if not references and _is_locator(booking.supplier_reference):
+            references = {str(booking.supplier_reference): None}
         return Itinerary(
             directions,
             tuple(references),
@@ -143,7 +146,13 @@ def _reference(booking: Booking, flight: str) -> str | None:
         return named
     if len(booking.airline_references) == 1:
         return booking.airline_references[0].reference
-    return booking.supplier_reference if not booking.airline_references else None
+    known = not booking.airline_references and _is_locator(booking.supplier_reference)
+    return booking.supplier_reference if known else None
+
+
+def _is_locator(reference: str | None) -> bool:
+    """Whether it is an airline's record locator; the number of an order at a supplier opens no check-in."""
+    return reference is not None and _LOCATOR.fullmatch(reference) is not None
 
 
 def _baggage(booking: Booking) -> tuple[TravelerBags, ...]:

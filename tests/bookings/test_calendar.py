@@ -117,9 +117,9 @@ def test_unknown_airports_and_bags_and_old_itineraries_are_shown_as_far_as_they_
     unknown = segment("QQQ", "2027-05-03T21:30:00+01:00", "LHR", "2027-05-03T23:20:00+01:00", "ZZ 1")
     old = booking(
         itinerary={"slices": [{"origin": "QQQ", "destination": "LHR", "segments": [unknown]}]}, baggage=(),
-        airline_references=(), supplier_reference="OLD1",
+        airline_references=(), supplier_reference="OLD1AB",
     )  # fmt: skip
     _, (event,) = events(old)
     assert "ZZ ZZ 1" in str(event["DESCRIPTION"])
-    assert "Airline reference OLD1" in str(event["DESCRIPTION"])
+    assert "Airline reference OLD1AB" in str(event["DESCRIPTION"])
     assert "checked" not in str(event["DESCRIPTION"])
