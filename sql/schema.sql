@@ -438,9 +438,9 @@ CREATE TABLE public.customers (
     verified_at timestamp with time zone,
     updated_at timestamp with time zone,
     erased_at timestamp with time zone,
-    sessions_ended_at timestamp with time zone,
     payment_account text,
-    payment_customer_losses integer DEFAULT 0 NOT NULL
+    payment_customer_losses integer DEFAULT 0 NOT NULL,
+    sessions_ended_at timestamp with time zone
 );
 
 CREATE TABLE public.devices (

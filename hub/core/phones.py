@@ -8,6 +8,9 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResu
 _TYPED = re.compile(r"[\d\s()./+\-\u2010-\u2015\u2212\ufe63\uff0b\uff0d]+")
 """Digits of any script, spaces, brackets, dots, slashes, dashes and plus signs; no letters, no extension."""
 
+_SHORTEST = 7
+"""Digits of a number, its country code included."""
+
 
 def normalize_phone(text: str) -> str:
     """The number as E.164: `+44 (0)7700 900123` and `0044 7700 900123` are `+447700900123`.
@@ -25,5 +28,16 @@ def normalize_phone(text: str) -> str:
             pass
         else:
             if phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.IS_POSSIBLE:
-                return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+                read = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+                if _reads_as_itself(read):
+                    return read
     raise ValueError("a telephone number with its country code, such as +447700900123")
+
+
+def _reads_as_itself(number: str) -> bool:
+    """Whether the number is long enough to be called, and has no further trunk prefix that would be left out."""
+    try:
+        again = phonenumbers.format_number(phonenumbers.parse(number, None), PhoneNumberFormat.E164)
+    except NumberParseException:
+        return False
+    return again == number and len(number) > _SHORTEST
