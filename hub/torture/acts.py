@@ -293,7 +293,7 @@ class Acts:
         if model is None or self.poisoned is not None:
             return
         self.poisoned = await insert_stranger(self._stage, "pi_poison")
-        charged = {"amount": STRANGER_PAYS, "amount_received": 10**30, "currency": "eur"}
+        charged = {"amount": STRANGER_PAYS, "amount_received": 2**63, "currency": "eur"}
         marks = {"metadata": {"payment_id": str(self.poisoned)}, "status": "succeeded", "latest_charge": None}
         self._stripe.save({**model, "id": "pi_poison", **charged, **marks})
 
