@@ -92,7 +92,8 @@ def one_order(case: Case) -> str | None:
 
 def one_capture(case: Case) -> str | None:
     """The money is taken at most once"""
-    taken = [one["id"] for one in case.charges if one["captured"] and one["paid"]]
+    replaced = {charge["id"] for charge in case.replaced_parts}
+    taken = [one["id"] for one in case.charges if one["captured"] and one["paid"] and one["id"] not in replaced]
     return f"{len(taken)} charges are captured" if len(taken) > 1 else None
 
 
@@ -150,7 +151,8 @@ def ticket_for_money(case: Case) -> str | None:
 
 def whole_sum(case: Case) -> str | None:
     """What is captured is what the booking costs"""
-    wrong = [one for one in case.charges if one["captured"] and one["paid"] and one["amount_captured"] != one["amount"]]
+    replaced = {charge["id"] for charge in case.replaced_parts}
+    wrong = [charge for charge in case.parts if charge["id"] not in replaced]
     if wrong and (case.booking["status"] == "confirmed" or "capture_mismatch" not in case.attention):
         return f"{wrong[0]['amount_captured']} of {wrong[0]['amount']}"
     return None
@@ -159,10 +161,10 @@ def whole_sum(case: Case) -> str | None:
 def part_goes_back(case: Case) -> str | None:
     """A part that somebody has captured goes back with its booking"""
     failed = any(one["status"] == "failed" for one in case.refunds)
-    kept = case.taken - case.returned
+    kept = case.kept_of_parts
     if not case.in_part or case.booking["status"] not in ENDS or kept <= 0 or failed or case.unheard:
         return None
-    return f"{kept} of {case.taken} kept"
+    return f"{kept} of {sum(charge['amount_captured'] for charge in case.parts)} kept"
 
 
 def held_for_nothing(case: Case) -> str | None:

@@ -63,7 +63,30 @@ class Case:
     @property
     def in_part(self) -> bool:
         """Less than what was held has been captured, which only a person at the dashboard does."""
-        return any(one["captured"] and one["paid"] and one["amount_captured"] < one["amount"] for one in self.charges)
+        return bool(self.parts)
+
+    @property
+    def parts(self) -> list[Any]:
+        """The charges of which only a part was captured."""
+        taken = (charge for charge in self.charges if charge["captured"] and charge["paid"])
+        return [charge for charge in taken if charge["amount_captured"] < charge["amount"]]
+
+    @property
+    def replaced_parts(self) -> list[Any]:
+        """Those of payments that another payment has taken the place of: they go back while the booking goes on."""
+        replaced = {row["intent_id"] for row in self.payments if row["superseded_at"] is not None}
+        return [charge for charge in self.parts if charge["payment_intent"] in replaced]
+
+    @property
+    def kept_of_parts(self) -> int:
+        """What has not gone back of the parts, in the provider's minor units."""
+        names = {charge["id"] for charge in self.parts}
+        given = sum(
+            refund["amount"]
+            for refund in self.refunds
+            if refund["charge"] in names and refund["status"] in {"succeeded", "pending"}
+        )
+        return int(sum(charge["amount_captured"] for charge in self.parts) - given - self.disputed)
 
     @property
     def ticketed(self) -> list[Any]:
