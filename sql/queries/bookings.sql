@@ -147,12 +147,17 @@ where id = $1 and status = 'awaiting_consent' and new_amount is not null
 returning *;
 
 -- name: due_to_expire
+-- Not while its payment cannot be looked up, for two hours at most: nobody knows then that it was not paid in time.
 select id from bookings
 where expires_at <= $1 and (
     (status = 'pending' and payment_status not in ('processing', 'unknown', 'authorised', 'paid'))
     or status = 'awaiting_consent')
   and not exists (
     select from row_failures f where f.sweep = 'bookings.expire' and f.row_id = bookings.id::text and f.retry_at > $1)
+  and (expires_at <= $1 - interval '2 hours' or not exists (
+    select from row_failures f
+    where f.sweep = 'payments.settle' and f.booking_id = bookings.id and f.transient
+      and f.last_failed_at > $1 - interval '1 hour'))
 order by expires_at limit 100;
 
 -- name: order_of
