@@ -49,8 +49,7 @@ class StaffRoutes:
     async def login(self, call: Call, body: StaffCredentials) -> StaffSignedIn:
         """Sign in with a password kept here. Where an identity provider lets people in, send its tokens instead."""
         session = await self._staff.sign_in(body.email, body.password, kind="bearer", code=body.code)
-        seconds = int((session.expires_at - session.started_at).total_seconds())
-        return StaffSignedIn(token=session.secret, expires_in=seconds, member=StaffOut.of(session.member))
+        return StaffSignedIn.of(session)
 
     @post("/api/v1/auth/logout", status=204, who=STAFF, tags=TAGS)
     async def logout(self, call: Call) -> None:

@@ -89,7 +89,7 @@ class StaffFactorPages:
         member = await self._staff.members.get(caller.id)
         try:
             codes = await self._staff.factor.renew_codes(member, _code(form))
-        except (Forbidden, TooManyRequests) as error:
+        except (Forbidden, Conflict, TooManyRequests) as error:
             return await self._door.show_member(caller, error.status, _why(error))
         return self._door.page("recovery_codes", codes=codes, return_to="/auth/signed-in")
 
@@ -101,7 +101,7 @@ class StaffFactorPages:
         try:
             with about(actor=f"staff:{caller.id}"):
                 await self._staff.factor.turn_off(member, _code(form))
-        except (Unauthenticated, Conflict, TooManyRequests) as error:
+        except (Forbidden, Conflict, TooManyRequests) as error:
             return await self._door.show_member(caller, error.status, _why(error))
         return onwards("/auth/signed-in")
 
@@ -117,12 +117,12 @@ class StaffFactorPages:
     async def _setup_page(
         self, member: StaffMember, return_to: str, error: Forbidden | Conflict | TooManyRequests | None = None
     ) -> web.Response:
-        enrolment = await self._staff.factor.enrolment(member)
-        picture = base64.b64encode(enrolment.qr_svg.encode()).decode()
+        enrollment = await self._staff.factor.enrollment(member)
+        picture = base64.b64encode(enrollment.qr_svg.encode()).decode()
         return self._door.page(
             "second_factor_setup",
             error.status if error else 200,
-            secret=" ".join(enrolment.secret[at : at + 4] for at in range(0, len(enrolment.secret), 4)),
+            secret=" ".join(enrollment.secret[at : at + 4] for at in range(0, len(enrollment.secret), 4)),
             picture=f"data:image/svg+xml;base64,{picture}",
             return_to=return_to,
             error=_why(error) if error else None,

@@ -8,8 +8,10 @@ from pydantic import Field, StringConstraints
 
 from hub.backoffice import Dossier, Listed
 from hub.identity import Role
-from hub.identity.staff import StaffMember
+from hub.identity.staff import StaffMember, StaffSession
+from routes.identity import Code
 from routes.request import ApiModel
+from routes.security import SecondFactorOut
 from routes.views import Email, MoneyOut, Name, PageQuery
 
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
@@ -18,9 +20,21 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_wh
 class StaffCredentials(ApiModel):
     email: Email
     password: Secret
-    code: Annotated[str, StringConstraints(min_length=6, max_length=20)] | None = Field(
-        default=None, description="of the second factor, or a recovery code"
-    )
+    code: Code | None = Field(default=None, description="of the second factor, or a recovery code")
+
+
+class StaffPassword(ApiModel):
+    email: Email
+    password: Secret
+
+
+class StaffPasswordAndCode(StaffPassword):
+    code: Code = Field(description="of the authenticator app")
+
+
+class OwnPasswordAndCode(ApiModel):
+    password: Secret
+    code: Code = Field(description="of the authenticator app, or a recovery code")
 
 
 class NewStaff(ApiModel):
@@ -72,6 +86,19 @@ class StaffSignedIn(ApiModel):
     token: str = Field(description="for the Authorization header; it ends after 12 hours, or 2 without use")
     expires_in: int = Field(description="seconds until `token` ends at the latest")
     member: StaffOut
+
+    @classmethod
+    def of(cls, session: StaffSession, **more: Any) -> Self:
+        seconds = int((session.expires_at - session.started_at).total_seconds())
+        return cls(token=session.secret, expires_in=seconds, member=StaffOut.of(session.member), **more)
+
+
+class StaffFactorSetUp(StaffSignedIn):
+    recovery_codes: list[str] = Field(description="each works once in place of a code; they are shown this once")
+
+
+class StaffFactorOut(SecondFactorOut):
+    required: bool = Field(description="whether a role of the member needs it")
 
 
 class CustomerListed(ApiModel):

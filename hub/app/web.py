@@ -57,6 +57,7 @@ from routes.signature_failures import SignatureFailures
 from routes.staff import StaffRoutes
 from routes.staff_bookings import StaffBookingRoutes
 from routes.staff_door import StaffDoor
+from routes.staff_factor import StaffFactorRoutes
 from routes.staff_second_factor import StaffFactorPages
 from routes.stream_limit import StreamLimit
 from routes.suppressions import SuppressionRoutes
@@ -79,6 +80,7 @@ def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:
         DocumentRoutes(made.papers.documents),
         AttachmentRoutes(made.attachments),
         StaffRoutes(people.staff, made.backoffice),
+        StaffFactorRoutes(people.staff),
         StaffBookingRoutes(made.booking_records),
         ErrorCodeRoutes(),
         KeyRoutes(people.keyring),

@@ -43,7 +43,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
+class Enrollment:
     """What goes into an authenticator, as text, as an address, and as a picture (SVG) of that."""
 
     secret: str = field(repr=False)
@@ -77,26 +77,26 @@ class SecondFactor:
         async with tx.as_hub():
             return bool(await tx.fetchval(self.queries.required, owner_id))
 
-    async def begin(self, tx: Tx, owner_id: UUID, email: str) -> Enrolment:
+    async def begin(self, tx: Tx, owner_id: UUID, email: str) -> Enrollment:
         """A new secret, in force once a first code has been confirmed. Raises Conflict `second_factor_on`."""
         secret = base64.b32encode(self.chance.randbytes(_SECRET)).decode()
         async with tx.as_hub():
             begun = await tx.fetchval(self.queries.begin, owner_id, self._sealed(owner_id, secret), self.clock.now())
         if begun is None:
             raise _on_already()
-        return self._enrolment(secret, email)
+        return self._enrollment(secret, email)
 
-    def _enrolment(self, secret: str, email: str) -> Enrolment:
+    def _enrollment(self, secret: str, email: str) -> Enrollment:
         uri = pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=self.issuer)
-        return Enrolment(secret, uri, _picture(uri))
+        return Enrollment(secret, uri, _picture(uri))
 
-    async def pending_or_new(self, tx: Tx, owner_id: UUID, email: str) -> Enrolment:
+    async def pending_or_new(self, tx: Tx, owner_id: UUID, email: str) -> Enrollment:
         """What has been begun and not confirmed, else a new beginning. Raises Conflict `second_factor_on`."""
         async with tx.as_hub():
             sealed = await tx.fetchval(self.queries.pending, owner_id)
         if sealed is None:
             return await self.begin(tx, owner_id, email)
-        return self._enrolment(self._opened(owner_id, sealed), email)
+        return self._enrollment(self._opened(owner_id, sealed), email)
 
     async def confirm(self, tx: Tx, owner_id: UUID, code: str) -> list[str]:
         """Turns it on; the recovery codes. Raises Forbidden `wrong_code`, Conflict `second_factor_on`,

@@ -17,7 +17,7 @@ from hub.identity.model import Caller, Session
 from hub.identity.one_time import SQL, OneTime
 from hub.identity.passwords import SHORTEST, check_strength
 from hub.identity.provider import IdentityProvider
-from hub.identity.second_factor import Enrolment, SecondFactor, Status
+from hub.identity.second_factor import Enrollment, SecondFactor, Status
 from hub.identity.session_cache import SessionCache
 
 
@@ -98,7 +98,7 @@ class Security:
         async with self.db.transaction() as tx:
             return await self.factors.status(tx, caller.id)
 
-    async def begin_second_factor(self, caller: Caller, password: str) -> Enrolment:
+    async def begin_second_factor(self, caller: Caller, password: str) -> Enrollment:
         """Not on until a first code has been seen. Raises Conflict `second_factor_on`."""
         await self.confirm_password(caller, password)
         address = await self._email(caller)

@@ -24,7 +24,7 @@ from hub.identity.lockout import Lockout
 from hub.identity.model import Caller
 from hub.identity.passwords import Passwords
 from hub.identity.permissions import STAFF_ROLES, Role
-from hub.identity.second_factor import SecondFactor
+from hub.identity.second_factor import Enrollment, SecondFactor
 from hub.identity.staff_factor import SecondStep, StaffFactor
 from hub.identity.staff_members import LOCAL, SQL, StaffMember, StaffMembers
 from hub.identity.staff_provider import StaffIdentity, StaffProvider
@@ -117,6 +117,31 @@ class Staff:
         codes = await self.factor.confirm(member, code)
         return await self._start(member.id, "cookie", shown=True), codes
 
+    async def begin_factor(self, email: str, password: str) -> Enrollment:
+        """What goes into an authenticator, also for who has no session yet: the role may need the factor for one.
+
+        The same until it is confirmed. Raises what `check_password` raises; Conflict `second_factor_on`.
+        """
+        row = await self.check_password(email, password)
+        return await self.factor.enrollment(StaffMember.of(row))
+
+    async def confirm_factor(self, email: str, password: str, code: str) -> tuple[StaffSession, list[str]]:
+        """Turns the second factor on with a first code, and signs in. The recovery codes come too.
+
+        Raises what `check_password` raises, and StaffFactor.confirm.
+        """
+        member = StaffMember.of(await self.check_password(email, password))
+        codes = await self.factor.confirm(member, code)
+        return await self._start(member.id, "bearer", shown=True), codes
+
+    async def renew_factor_codes(self, caller: Caller, password: str, code: str) -> list[str]:
+        """Raises what `confirm_password` raises, and StaffFactor.renew_codes."""
+        return await self.factor.renew_codes(await self.confirm_password(caller, password), code)
+
+    async def turn_factor_off(self, caller: Caller, password: str, code: str) -> None:
+        """Raises what `confirm_password` raises, and StaffFactor.turn_off."""
+        await self.factor.turn_off(await self.confirm_password(caller, password), code)
+
     async def _enter_by_factor(self, member: StaffMember, kind: Kind, code: str | None) -> StaffSession:
         try:
             shown = await self.factor.check(member, code)
@@ -157,7 +182,12 @@ class Staff:
         return locked
 
     async def change_password(self, caller: Caller, password: str, new_password: str) -> None:
-        """Ends the other sessions. Raises Forbidden `wrong_password`, TooManyRequests, Invalid for the new one."""
+        """Ends the other sessions. Raises what `confirm_password` raises; Invalid for the new one."""
+        member = await self.confirm_password(caller, password)
+        await self.members.set_password(member.id, new_password, keep=caller.session_id)
+
+    async def confirm_password(self, caller: Caller, password: str) -> StaffMember:
+        """Asked again before what cannot be taken back. Raises Forbidden `wrong_password`, TooManyRequests."""
         member = await self.members.get(caller.id)
         guarded, ip = f"staff:{member.email}", current().ip or ""
         here = _place(member.id, ip)
@@ -168,9 +198,9 @@ class Staff:
             async with self._db.transaction() as tx:
                 await self._audit.record(tx, "staff.password_refused", staff_id=str(member.id))
             raise Forbidden("The password is wrong.", code="wrong_password", errors=_WRONG_PASSWORD)
-        await self.members.set_password(member.id, new_password, keep=caller.session_id)
         async with self._db.transaction() as tx:
             await self._lockout.cleared(tx, guarded, ip, here)
+        return member
 
     # Through an OpenID provider.
 

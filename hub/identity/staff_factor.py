@@ -7,6 +7,8 @@ until that password is changed, and opens nothing but the second step.
 import base64
 import hmac
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,12 +19,12 @@ from asyncpg import Record
 from hub.audit import Audit
 from hub.core.clock import Clock
 from hub.core.context import current
-from hub.core.db import Database
+from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, Forbidden, Unauthenticated
 from hub.core.vault import Broken, Vault
 from hub.identity.lockout import Lockout
 from hub.identity.permissions import Role
-from hub.identity.second_factor import Enrolment, SecondFactor, Status
+from hub.identity.second_factor import Enrollment, SecondFactor, Status
 from hub.identity.staff_members import LOCAL, SQL, StaffMember
 
 TICKET_LIFE = timedelta(minutes=10)
@@ -65,53 +67,58 @@ class StaffFactor:
         if not (await self.status(member.id)).on:
             if self.is_required(member):
                 raise Forbidden(
-                    "Your role needs a second factor. Set it up in a browser, at /auth/login.",
+                    "Your role needs a second factor. Set it up in a browser at /auth/login, or by the API.",
                     code="second_factor_setup_required",
                 )
             return False
         if not code:
             raise Unauthenticated("Send the code of your second factor too.", code="second_factor_required")
-        guarded = (f"second_factor:staff:{member.id}", current().ip or "", None)
-        async with self.db.transaction() as tx:
-            await self.lockout.attempt(tx, *guarded)
-        async with self.db.transaction() as tx:
+        async with self._code_attempt(member) as tx:
             await self.factors.check(tx, member.id, code)
-            await self.lockout.cleared(tx, *guarded)
         return True
 
-    async def enrolment(self, member: StaffMember) -> Enrolment:
+    async def enrollment(self, member: StaffMember) -> Enrollment:
         """What goes into an authenticator; the same until it is confirmed. Raises Conflict `second_factor_on`."""
         async with self.db.transaction() as tx:
             return await self.factors.pending_or_new(tx, member.id, member.email)
 
     async def confirm(self, member: StaffMember, code: str) -> list[str]:
         """Turns it on; the recovery codes. Raises Forbidden `wrong_code`, Conflict, TooManyRequests."""
-        guarded = (f"second_factor:staff:{member.id}", current().ip or "", None)
-        async with self.db.transaction() as tx:
-            await self.lockout.attempt(tx, *guarded)
-        async with self.db.transaction() as tx:
-            codes = await self.factors.confirm(tx, member.id, code)
-            await self.lockout.cleared(tx, *guarded)
-        return codes
+        async with self._code_attempt(member) as tx:
+            return await self.factors.confirm(tx, member.id, code)
 
     async def renew_codes(self, member: StaffMember, code: str) -> list[str]:
-        """New recovery codes; the old ones are void. Raises Forbidden `wrong_code`, TooManyRequests."""
+        """New recovery codes; the old ones are void.
+
+        Raises Conflict `second_factor_off`, Forbidden `wrong_code`, TooManyRequests.
+        """
+        await self._require_on(member)
+        async with self._code_attempt(member) as tx:
+            return await self.factors.renew_codes(tx, member.id, code)
+
+    async def turn_off(self, member: StaffMember, code: str) -> None:
+        """Raises Conflict `second_factor_required` for a role that needs it, `second_factor_off`; Forbidden
+        `wrong_code`; TooManyRequests.
+        """
+        if self.is_required(member):
+            raise Conflict("Your role needs a second factor.", code="second_factor_required")
+        await self._require_on(member)
+        async with self._code_attempt(member) as tx:
+            await self.factors.turn_off(tx, member.id, code)
+
+    async def _require_on(self, member: StaffMember) -> None:
+        if not (await self.status(member.id)).on:
+            raise Conflict("There is no second factor.", code="second_factor_off")
+
+    @asynccontextmanager
+    async def _code_attempt(self, member: StaffMember) -> AsyncIterator[Tx]:
+        """Counts the attempt before the code is looked at; a right code clears the count. Raises TooManyRequests."""
         guarded = (f"second_factor:staff:{member.id}", current().ip or "", None)
         async with self.db.transaction() as tx:
             await self.lockout.attempt(tx, *guarded)
         async with self.db.transaction() as tx:
-            codes = await self.factors.renew_codes(tx, member.id, code)
+            yield tx
             await self.lockout.cleared(tx, *guarded)
-        return codes
-
-    async def turn_off(self, member: StaffMember, code: str) -> None:
-        """Raises Conflict `second_factor_required` for a role that needs it; what `check` raises for the code."""
-        if self.is_required(member):
-            raise Conflict("Your role needs a second factor.", code="second_factor_required")
-        await self.check(member, code)
-        async with self.db.transaction() as tx:
-            await self.factors.remove(tx, member.id)
-            await self.audit.record(tx, "staff.second_factor_turned_off", staff_id=str(member.id))
 
     def ticket(self, row: Record) -> str:
         """For the second step. `row` is that of a member whose password was right."""

@@ -206,6 +206,10 @@ GUARDED = {
     *(("POST", f"/api/user/second-factor{act}") for act in ("", "/confirm", "/recovery-codes", "/disable")),
     ("GET", "/api/user/export"), ("DELETE", "/api/user"), ("DELETE", "/api/customers/{customer_id}"),
     ("POST", "/api/v1/auth/login"), ("POST", "/api/v1/auth/change-password"),
+    *(("POST", f"/api/v1/{step}") for step in (
+        "auth/second-factor", "auth/second-factor/confirm",
+        "me/second-factor/recovery-codes", "me/second-factor/disable",
+    )),
     ("GET", "/auth/login"), ("POST", "/auth/login"), ("GET", "/auth/callback"),
     *(("POST", f"/auth/second-factor{act}") for act in SECOND_STEPS),
 }  # fmt: skip

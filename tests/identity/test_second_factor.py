@@ -20,7 +20,7 @@ from hub.core.context import about
 from hub.core.db import Database
 from hub.core.errors import Conflict, Forbidden, HubError, Unauthenticated
 from hub.core.vault import Broken, Vault
-from hub.identity.second_factor import STEP, Enrolment, SecondFactor, Status, _bare
+from hub.identity.second_factor import STEP, Enrollment, SecondFactor, Status, _bare
 from tests.identity.hand import START, HandClock, somebody
 
 EMAIL = "ada+travel@example.com"
@@ -49,7 +49,7 @@ class Phone:
     def shows(self, steps: int = 0) -> str:
         return pyotp.TOTP(self.secret).at(self.clock.now(), counter_offset=steps)
 
-    async def begin(self) -> Enrolment:
+    async def begin(self) -> Enrollment:
         async with self.db.transaction() as tx:
             made = await self.factor.begin(tx, self.ada, EMAIL)
         self.secret = made.secret

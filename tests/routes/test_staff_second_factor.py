@@ -50,6 +50,10 @@ class Desk:
         self.hub.token = ""
         return await self.hub.call("POST", "/api/v1/auth/login", {"email": self.email, "password": PASSWORD} | more)
 
+    async def json(self, path: str, **body: str) -> tuple[int, Any]:
+        """A call of `/api/v1` with the member's password, which can be replaced."""
+        return await self.hub.call("POST", f"/api/v1/{path}", {"password": PASSWORD} | body)
+
     async def me(self) -> int:
         async with self.browser.get(f"{self.hub.url}/auth/me") as answer:
             return answer.status
@@ -168,3 +172,54 @@ async def test_who_needs_none_turns_it_on_and_off(desk: Desk):
     assert (status, len(re.findall("<li><code>", text))) == (200, 10)
     assert (await desk.form("/auth/second-factor-off", csrf=csrf[1], code=desk.code()))[0] == 303
     assert (await desk.api())[0] == 200
+
+
+async def test_an_admin_sets_it_up_by_the_api_before_the_first_session(desk: Desk):
+    """No session is needed, and none opens on a wrong code."""
+    begin = "auth/second-factor"
+    assert (await desk.api())[1]["code"] == "second_factor_setup_required"
+    status, enrollment = await desk.json(begin, email=desk.email)
+    assert (status, (await desk.json(begin, email=desk.email))[1]) == (201, enrollment)
+    assert enrollment["secret"] in enrollment["uri"]
+    desk.secret = enrollment["secret"]
+    status, problem = await desk.json(f"{begin}/confirm", email=desk.email, code="000000")
+    assert (status, problem["code"]) == (403, "wrong_code")
+    status, signed_in = await desk.json(f"{begin}/confirm", email=desk.email, code=desk.code())
+    assert (status, len(signed_in["recovery_codes"]), signed_in["member"]["email"]) == (200, 10, desk.email)
+    desk.hub.token = signed_in["token"]
+    factor = await desk.hub.good("GET", "/api/v1/me/second-factor")
+    assert (factor["enabled"], factor["required"], factor["recovery_codes_left"]) == (True, True, 10)
+    assert (await desk.json(begin, email=desk.email))[1]["code"] == "second_factor_on"
+    status, problem = await desk.json("me/second-factor/disable", code=desk.code())
+    assert (status, problem["code"]) == (409, "second_factor_required")
+
+
+async def test_a_member_renews_the_codes_and_removes_the_factor_by_the_api(desk: Desk):
+    desk.email = "mona@example.com"
+    desk.secret = (await desk.json("auth/second-factor", email=desk.email))[1]["secret"]
+    signed_in = (await desk.json("auth/second-factor/confirm", email=desk.email, code=desk.code()))[1]
+    desk.hub.token = signed_in["token"]
+    codes = (await desk.json("me/second-factor/recovery-codes", code=desk.code()))[1]["recovery_codes"]
+    old = signed_in["recovery_codes"][0]
+    for wrong, code in (({"password": "wrong"}, "wrong_password"), ({"code": old}, "wrong_code")):
+        status, problem = await desk.json("me/second-factor/disable", **({"code": codes[0]} | wrong))
+        assert (status, problem["code"]) == (403, code)
+    assert (await desk.json("me/second-factor/disable", code=codes[0]))[0] == 204
+    assert (await desk.hub.good("GET", "/api/v1/me/second-factor"))["enabled"] is False
+    for act in ("disable", "recovery-codes"):
+        assert (await desk.json(f"me/second-factor/{act}", code=codes[1]))[1]["code"] == "second_factor_off"
+    assert (await desk.api())[0] == 200
+
+
+async def test_a_second_factor_is_begun_by_nobody_without_the_password(desk: Desk):
+    for email in (desk.email, "nobody@example.com"):
+        status, problem = await desk.json("auth/second-factor", email=email, password="wrong")
+        assert (status, problem["code"]) == (401, "wrong_credentials")
+    status, problem = await desk.json("auth/second-factor/confirm", email=desk.email, code="123456")
+    assert (status, problem["code"]) == (409, "second_factor_not_begun")
+
+
+async def test_codes_of_the_api_cannot_be_guessed(desk: Desk):
+    await desk.json("auth/second-factor", email=desk.email)
+    tries = [await desk.json("auth/second-factor/confirm", email=desk.email, code="000000") for _ in range(8)]
+    assert (tries[0][1]["code"], tries[-1][1]["code"]) == ("wrong_code", "too_many_failures")
