@@ -121,8 +121,8 @@ class _Builder:
         section = self.settings.stripe
         gateway = StripeGateway(
             self.transport,
-            secret_key=self.secret(section, "secret_key", "sk_test_sandbox"),
-            publishable_key=self.secret(section, "publishable_key", "pk_test_sandbox"),
+            secret_key=self.secret(section, "secret_key", self.sandbox.stripe_secret_key),
+            publishable_key=self.secret(section, "publishable_key", self.sandbox.stripe_publishable_key),
             base_url=self.base_url(section),
             clock=self.clock,
         )
@@ -161,7 +161,7 @@ class _Builder:
         section = self.settings.resend
         mailer = ResendMailer(
             self.transport,
-            api_key=self.secret(section, "api_key", "re_sandbox"),
+            api_key=self.secret(section, "api_key", self.sandbox.resend_api_key),
             base_url=self.base_url(section),
             sender=section.sender,
         )

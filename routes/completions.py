@@ -14,6 +14,7 @@ from hub.completions.menu import DEFAULT
 from hub.completions.spending import as_json, days
 from hub.core.clock import Clock, Ids
 from hub.core.errors import FieldError, HubError, Invalid, ProviderTransient
+from routes.openai_views import ChatCompletion, ChatEvent, ModelList, ModelOut
 from routes.openai_wire import HEARTBEAT, ChatIn, attempts_header, envelope, event
 from routes.openai_wire import Reply as ChatReply
 from routes.request import ASK_MODELS, READ_MONEY, ApiModel, Call, Reply, get, post
@@ -73,7 +74,7 @@ class CompletionRoutes:
 
     @post(
         "/api/ai/chat/completions", who=ASK_MODELS, tags=TAGS, deadline=LONGEST, max_body=LARGEST,
-        reply=dict[str, Any], also_as=("text/event-stream",), wire="openai",
+        reply=ChatCompletion, also_as=("text/event-stream",), events=ChatEvent, wire="openai",
     )  # fmt: skip
     async def chat(self, call: Call, body: ChatIn) -> web.StreamResponse:
         """OpenAI's chat completions, answered by the first model of the chain that can.
@@ -92,21 +93,21 @@ class CompletionRoutes:
                 return await _whole(events, reply)
 
     @get("/api/ai/models", who=ASK_MODELS, tags=TAGS, wire="openai")
-    async def models(self, call: Call) -> dict[str, Any]:
+    async def models(self, call: Call) -> ModelList:
         """The models that are set up, in the order in which they are asked. Others may be named too."""
-        return {"object": "list", "data": self._listed()}
+        return ModelList(object="list", data=self._listed())
 
     @get("/api/ai/models/{model}", who=ASK_MODELS, tags=TAGS, wire="openai")
-    async def model(self, call: Call, model: str) -> dict[str, Any]:
+    async def model(self, call: Call, model: str) -> ModelOut:
         """One model that is set up."""
-        shown = next((entry for entry in self._listed() if entry["id"] == model), None)
+        shown = next((entry for entry in self._listed() if entry.id == model), None)
         if shown is None:
             raise NoModel(unknown=model)
         return shown
 
-    def _listed(self) -> list[dict[str, Any]]:
+    def _listed(self) -> list[ModelOut]:
         names = dict.fromkeys((DEFAULT, *(route.model for route in self._completions.menu.of(None))))
-        return [{"id": name, "object": "model", "created": 0, "owned_by": "travel-hub"} for name in names]
+        return [ModelOut(id=name, object="model", created=0, owned_by="travel-hub") for name in names]
 
     @get("/api/admin/ai/usage", who=READ_MONEY, tags=TAGS, reply=SpendReportOut)
     async def usage(self, call: Call, query: UsageQuery) -> Reply:

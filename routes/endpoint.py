@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
 from hub.core import openapi
+from routes.openai_views import OpenAIError
 from routes.parsing import QueryParser, check_json, parse_body, parse_path, read_body, refuse_query
 from routes.request import ANYONE, OPTIONAL, Call, Operation, Reply
 
@@ -151,7 +152,8 @@ class Endpoint:
             reply=TypeAdapter(answer) if answer is not None else None,
             reply_type=None if empty else ("*/*" if unknown else operation.reply_type),
             also_as=operation.also_as,
-            envelope=operation.wire == "openai",
+            failure=TypeAdapter(OpenAIError) if operation.wire == "openai" else None,
+            resumable=operation.resumable,
             cacheable=operation.method == "GET" and operation.wire == "hub" and operation.events is None,
             events=TypeAdapter(operation.events) if operation.events is not None else None,
         )

@@ -46,6 +46,9 @@ RETRY_MS = 2000
 _HEADERS = {"Content-Type": EVENTS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _ID = re.compile(r"([0-9a-fA-F-]{32,36})\.(\d{1,9})", re.ASCII)
 _OUT = TypeAdapter(PlanOut)
+_STREAM: dict[str, Any] = {
+    "deadline": LONGEST, "reply_type": EVENTS, "events": PlanEvent, "resumable": True, "tags": TAGS,
+}  # fmt: skip
 
 
 class ClientGone(Exception):
@@ -61,7 +64,7 @@ class PlanStreamRoutes:
         self._routes = routes
         self._authenticate = authenticate
 
-    @post("/api/plan/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, events=PlanEvent, tags=TAGS)
+    @post("/api/plan/stream", who=TRAVELLER, **_STREAM)
     async def stream(self, call: Call, body: PlanIn) -> web.StreamResponse:
         """Plan a trip, and watch it appear day by day. Events: status, day, budget, done | error.
 
@@ -76,7 +79,7 @@ class PlanStreamRoutes:
             kept = await self._plans.open(call.who, body.wanted(check_key(key) if key is not None else None))
             return await self._send(call, kept, 0)
 
-    @get("/api/plan/{plan_id}/stream", who=TRAVELLER, deadline=LONGEST, reply_type=EVENTS, events=PlanEvent, tags=TAGS)
+    @get("/api/plan/{plan_id}/stream", who=TRAVELLER, **_STREAM)
     async def again(self, call: Call, plan_id: UUID) -> web.StreamResponse:
         """The stream of a plan of yours, from its beginning or after the Last-Event-ID. 204 when there is no more."""
         kept = await self._plans.find(call.who, plan_id)

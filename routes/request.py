@@ -89,6 +89,7 @@ class Operation:
     sends: Any = None
     sends_type: str = "multipart/form-data"
     events: Any = None
+    resumable: bool = False
 
 
 def endpoint(
@@ -110,6 +111,7 @@ def endpoint(
     sends: Any = None,
     sends_type: str = "multipart/form-data",
     events: Any = None,
+    resumable: bool = False,
 ) -> Callable[[F], F]:
     """Marks a method as the handler of `method` on `path`. Above another decorator of this kind, of both.
 
@@ -120,10 +122,11 @@ def endpoint(
     `wire`: whose errors it has, those of the hub or those of OpenAI.
     `sends`: the model that documents a body which the handler reads itself, `sends_type` its content type.
     `events`: the type that documents the events of a `text/event-stream`.
+    `resumable`: the stream goes on after a Last-Event-ID, and is a 204 where nothing follows it.
     """
     operation = Operation(
         method, path, status, who, idempotent, tags, limit, deadline, max_body, reply, reply_type, also_as, hidden,
-        wire, sends, sends_type, events,
+        wire, sends, sends_type, events, resumable,
     )  # fmt: skip
 
     def mark(handler: F) -> F:

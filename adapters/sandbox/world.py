@@ -52,7 +52,10 @@ class SandboxConfig:
     seed: int = 1
     kiwi_webhook_token: str = "sandbox-kiwi-token"  # noqa: S105
     kiwi_rules: KiwiRules = KiwiRules()
+    stripe_secret_key: str = "sk_test_sandbox"  # noqa: S105
+    stripe_publishable_key: str = "pk_test_sandbox"
     stripe_webhook_secret: str = "whsec_sandboxsandboxsandboxsandbox"  # noqa: S105
+    resend_api_key: str = "re_sandbox"
     resend_webhook_secret: str = "whsec_c2FuZGJveHNhbmRib3hzYW5kYm94"  # noqa: S105
     twilio_account_sid: str = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
     twilio_auth_token: str = "sandboxsandboxsandboxsandbox0000"  # noqa: S105

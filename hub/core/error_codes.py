@@ -1,7 +1,7 @@
 """The catalog of error codes: what `code` of a problem, and of a field in it, can be.
 
-Served by `GET /api/errors` and printed in the OpenAPI document. A test finds every code that is raised and not
-listed here, and every entry that nothing raises.
+Served by `GET /api/errors` and printed in the OpenAPI document. Tests find every code that is raised and not
+listed here, and every entry that the source does not name.
 """
 
 from collections.abc import Mapping

@@ -13,6 +13,8 @@ from hub.core.openapi_schemas import reachable, tidy
 
 _BINARY = {"type": "string", "format": "binary"}
 _EVENTS = "text/event-stream"
+_ANSWERED = frozenset({"reply", "events", "failure"})
+"""The roles of schemas of what the hub sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,13 @@ class Endpoint:
     reply_type: str | None = "application/json"
     also_as: tuple[str, ...] = ()
     """Other content types that the same answer comes in."""
-    envelope: bool = False
-    """Its errors come in OpenAI's envelope; those of the edge, such as a body too large, stay problems."""
+    failure: TypeAdapter[Any] | None = None
+    """What its errors are, unless they are problems; those of the edge, such as a body too large, always are."""
     body_type: str = "application/json"
     events: TypeAdapter[Any] | None = None
     """What the events of a text/event-stream are."""
+    resumable: bool = False
+    """The stream can be resumed by Last-Event-ID; 204 says that nothing follows."""
     cacheable: bool = False
     """The answer has an ETag, and an unchanged one is a 304."""
 
@@ -81,7 +85,7 @@ def document(
             for tag in sorted({tag for endpoint in listed for tag in endpoint.tags})
         ],
         "paths": paths,
-        "components": components(schemas, envelope=any(endpoint.envelope for endpoint in listed)),
+        "components": components(schemas),
     }
 
 
@@ -90,7 +94,7 @@ class _Writer:
 
     def __init__(self, endpoints: list[Endpoint]) -> None:
         self._roots, shared = _schemas(endpoints)
-        sent = [schema for (_, role), schema in self._roots.items() if role not in {"reply", "events"}]
+        sent = [schema for (_, role), schema in self._roots.items() if role not in _ANSWERED]
         self.schemas = tidy(shared, list(self._roots.values()), sent)
         self._examples = Examples(self.schemas)
 
@@ -105,9 +109,11 @@ class _Writer:
             content = {endpoint.body_type: self._media(endpoint.body_type, self._roots[endpoint.name, "body"])}
             shown["requestBody"] = {"required": endpoint.body_required, "content": content}
         shown["responses"] = {str(endpoint.status): self._success(endpoint)}
+        if endpoint.resumable:
+            shown["responses"]["204"] = _no_more_events()
         if endpoint.cacheable:
             shown["responses"]["304"] = _not_modified()
-        shown["responses"] |= {str(status): _failure(endpoint, status) for status in _may_fail_with(endpoint)}
+        shown["responses"] |= {str(status): self._failure(endpoint, status) for status in _may_fail_with(endpoint)}
         shown["security"] = _SECURITY[endpoint.access]
         return shown
 
@@ -133,6 +139,8 @@ class _Writer:
             ]
         if endpoint.idempotent:
             listed.append({"$ref": "#/components/parameters/IdempotencyKey"})
+        if endpoint.resumable:
+            listed.append({"$ref": "#/components/parameters/LastEventId"})
         return [*listed, {"$ref": "#/components/parameters/RequestId"}]
 
     def _query(self, name: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
@@ -173,6 +181,13 @@ class _Writer:
             return {}
         return {"type": "string"} if kind.startswith("text/") else dict(_BINARY)
 
+    def _failure(self, endpoint: Endpoint, status: int) -> dict[str, Any]:
+        if endpoint.failure is None:
+            return {"$ref": f"#/components/responses/Problem{status}"}
+        failure = problem(status)
+        failure["content"]["application/json"] = {"schema": self._roots[endpoint.name, "failure"]}
+        return failure
+
 
 Roots = dict[tuple[str, str], dict[str, Any]]
 """Schemas by the endpoint's name and their role in it."""
@@ -183,12 +198,11 @@ def _schemas(endpoints: list[Endpoint]) -> tuple[Roots, dict[str, Any]]:
     wanted: list[tuple[tuple[str, str], Literal["validation", "serialization"], TypeAdapter[Any]]] = []
     for endpoint in endpoints:
         roles = {"body": endpoint.body, "query": endpoint.query, "reply": endpoint.reply, "events": endpoint.events}
+        roles["failure"] = endpoint.failure
         roles |= {f"path:{name}": adapter for name, adapter in endpoint.path_parameters.items()}
         for role, adapter in roles.items():
             if adapter is not None:
-                mode: Literal["validation", "serialization"] = (
-                    "serialization" if role in {"reply", "events"} else "validation"
-                )
+                mode: Literal["validation", "serialization"] = "serialization" if role in _ANSWERED else "validation"
                 wanted.append(((endpoint.name, role), mode, adapter))
     by_key = {f"{name}.{role}": (name, role) for (name, role), _, _ in wanted}
     inputs = [(f"{name}.{role}", mode, adapter) for (name, role), mode, adapter in wanted]
@@ -209,12 +223,9 @@ def _not_modified() -> dict[str, Any]:
     return {"description": "Unchanged since the answer whose ETag came as If-None-Match.", "headers": headers}
 
 
-def _failure(endpoint: Endpoint, status: int) -> dict[str, Any]:
-    if not endpoint.envelope:
-        return {"$ref": f"#/components/responses/Problem{status}"}
-    failure = problem(status)
-    failure["content"]["application/json"] = {"schema": {"$ref": REF.format(model="OpenAIError")}}
-    return failure
+def _no_more_events() -> dict[str, Any]:
+    headers = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+    return {"description": "The stream has ended, and nothing follows the Last-Event-ID.", "headers": headers}
 
 
 def _may_fail_with(endpoint: Endpoint) -> list[int]:

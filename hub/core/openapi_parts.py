@@ -81,29 +81,6 @@ _FIELD_ERROR: dict[str, Any] = {
         },
     },
 }
-ENVELOPE: dict[str, Any] = {
-    "title": "OpenAIError",
-    "description": "An error as OpenAI tells it.",
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {name: {"type": ["string", "null"]} for name in ("message", "type", "param", "code")},
-        }
-    },
-    "examples": [
-        {
-            "error": {
-                "message": "There is no such model.",
-                "type": "invalid_request_error",
-                "param": "model",
-                "code": "model_not_found",
-            }
-        }
-    ],
-}
 _SHARED = {"Problem": _PROBLEM, "FieldError": _FIELD_ERROR}
 _HEADERS: dict[str, Any] = {
     "RequestId": {"description": "The request's id, also in the logs.", "schema": {"type": "string"}},
@@ -126,6 +103,14 @@ _PARAMETERS: dict[str, Any] = {
         "schema": {"type": "string"},
         "example": "checkout-7f3a",
     },
+    "LastEventId": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The `id` of the last event that arrived: the stream goes on after it. Browsers send it by "
+        "themselves.",
+        "schema": {"type": "string", "pattern": "^[0-9a-fA-F-]{32,36}\\.[0-9]{1,9}$"},
+        "example": "01934e1f-7c55-7d0e-9a53-6f2b8f0f9d11.3",
+    },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
@@ -138,11 +123,9 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 
-def components(schemas: dict[str, Any], *, envelope: bool) -> dict[str, Any]:
-    """Everything that operations refer to. `envelope`: some of them speak OpenAI's wire."""
+def components(schemas: dict[str, Any]) -> dict[str, Any]:
+    """Everything that operations refer to."""
     shared = {**deepcopy(_SHARED), "ErrorCode": error_code()}
-    if envelope:
-        shared["OpenAIError"] = deepcopy(ENVELOPE)
     return {
         "schemas": dict(sorted({**schemas, **shared}.items())),
         "responses": {f"Problem{status}": problem(status) for status in PROBLEMS},

@@ -127,7 +127,10 @@ async def test_an_expired_page_makes_room_for_another(running: Running):
 
 async def expired(running: Running, session: str) -> None:
     """As somebody does in the dashboard."""
-    url, send = f"{running.sandbox}/stripe/v1/checkout/sessions/{session}/expire", {"Authorization": "Bearer sk_test_x"}
+    url, send = (
+        f"{running.sandbox}/stripe/v1/checkout/sessions/{session}/expire",
+        {"Authorization": "Bearer sk_test_sandbox"},
+    )
     async with running.session.post(url, headers=send) as answer:
         assert answer.status == 200, await answer.text()
 

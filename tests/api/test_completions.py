@@ -1,6 +1,7 @@
 """Language models on OpenAI's wire: who may ask, what is refused and how, what it costs."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 import openai
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 
 from hub.identity.permissions import Role
 from hub.settings import OpenAISettings
 from routes import completions as routes
+from routes.openai_views import ChatCompletion, ChatEvent, ModelList, OpenAIError
 from tests.completions.world import KEY, Desk, attempts, sdk, told
 from tests.fixtures.database import fresh
 from tests.fixtures.logs import logging_to_memory
@@ -168,6 +170,20 @@ async def test_a_stream_is_openais_own(desk: Desk):
     assert (end.choices[0].finish_reason, usage.choices) == ("stop", [])
     assert usage.usage.completion_tokens > 0
     assert len({one.id for one in found.chunks}) == 1
+
+
+async def test_answers_are_all_that_the_document_says_and_no_more(desk: Desk):
+    whole, models = await with_key(desk).good("POST", CHAT, HELLO), await with_key(desk).good("GET", "/api/ai/models")
+    assert ChatCompletion.model_validate(whole).model_dump(exclude_unset=True) == whole
+    assert ModelList.model_validate(models).model_dump() == models
+    for model, more in (("default", {"stream_options": {"include_usage": True}}), ("fault-cut:typed", {})):
+        body, send = {**HELLO, "model": model, "stream": True, **more}, {"Authorization": f"Bearer {KEY}"}
+        async with desk.hub.session.post(desk.hub.url + CHAT, json=body, headers=send) as answer:
+            lines = (await answer.text()).split("\n")
+        for data in (json.loads(line[6:]) for line in lines if line.startswith("data: {")):
+            event = TypeAdapter(ChatEvent).validate_python(data)
+            assert event.model_dump(exclude_unset=True) == data
+    assert isinstance(event, OpenAIError)
 
 
 async def test_without_being_asked_for_there_is_no_usage_and_the_end_is_done(desk: Desk):

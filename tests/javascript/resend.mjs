@@ -16,4 +16,5 @@ const permissive = await resend.batch.send(batch, {batchValidation: "permissive"
 result.permissive = [permissive.data.data.length, permissive.data.errors.map((error) => error.index)];
 result.idn = (await resend.emails.send({...mail, to: "ada@münchen.example"})).error.name;
 result.scheduled = (await resend.emails.send({...mail, scheduledAt: "in 1 hour"})).error.name;
+result.key = (await new Resend("re_mine").emails.send(mail)).error.name;
 console.log(JSON.stringify(result));

@@ -1,9 +1,10 @@
-// A payment that is held and taken, one that is declined, a refund, pages of a list, and a signed webhook.
+// A payment that is held and taken, one that is declined, a refund, pages of a list, a signed webhook, an unknown key.
 import Stripe from "stripe";
 
 const [base, secret] = process.argv.slice(2);
 const there = (url, init) => fetch(url.replace("https://api.stripe.com", `${base}/stripe`), init);
-const stripe = new Stripe("sk_test_sandbox", {httpClient: Stripe.createFetchHttpClient(there), maxNetworkRetries: 0});
+const account = (key) => new Stripe(key, {httpClient: Stripe.createFetchHttpClient(there), maxNetworkRetries: 0});
+const stripe = account("sk_test_sandbox");
 const result = {};
 
 const customer = await stripe.customers.create({email: "ada@example.com", name: "Ada"});
@@ -33,6 +34,11 @@ try {
   await stripe.customers.retrieve("cus_nobody");
 } catch (error) {
   result.missing = [error.type, error.code];
+}
+try {
+  await account("sk_test_mine").customers.list();
+} catch (error) {
+  result.key = [error.type, error.statusCode];
 }
 const session = await stripe.checkout.sessions.create({
   mode: "payment", success_url: "https://shop.example/thanks",

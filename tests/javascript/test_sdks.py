@@ -50,6 +50,7 @@ async def test_stripe(shell: Shell) -> None:
         "declined": ["StripeCardError", "card_declined", "insufficient_funds", "requires_payment_method"],
         "search": ["StripeInvalidRequestError", 400],
         "missing": ["StripeInvalidRequestError", "resource_missing"],
+        "key": ["StripeAuthenticationError", 401],
         "session": ["open", True],
         "webhook": "x",
     }
@@ -92,6 +93,7 @@ async def test_resend(shell: Shell) -> None:
         "permissive": [1, [1]],
         "idn": "validation_error",
         "scheduled": "validation_error",
+        "key": "invalid_api_key",
     }
 
 

@@ -120,6 +120,30 @@ def test_an_itinerary_and_the_events_of_a_stream_are_typed():
     assert names == {"status", "day", "budget", "done", "error"}
 
 
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if " /api/ai/" in name])
+def test_answers_and_errors_on_openais_wire_have_fields(name):
+    answers = OPERATIONS[name]["responses"]
+    failures = {schema["$ref"].rpartition("/")[2] for schema in nodes(answers["404"]) if "$ref" in schema}
+    assert {"OpenAIError", "OpenAIFailure", "Problem"} <= failures
+    objects = [schema for schema in nodes(answers["200"]) if schema.get("type") == "object"]
+    assert objects
+    assert [schema for schema in objects if not schema.get("properties")] == []
+
+
+def test_a_chat_is_a_completion_or_events_that_are_chunks_or_an_error():
+    content = OPERATIONS["POST /api/ai/chat/completions"]["responses"]["200"]["content"]
+    assert content["application/json"]["schema"]["$ref"].endswith("/ChatCompletion")
+    events = content["text/event-stream"]["schema"]["contentSchema"]["anyOf"]
+    assert [event["$ref"].rpartition("/")[2] for event in events] == ["ChatChunk", "OpenAIError"]
+
+
+@pytest.mark.parametrize("name", ["POST /api/plan/stream", "GET /api/plan/{plan_id}/stream"])
+def test_a_stream_that_can_be_resumed_takes_the_last_event_and_may_have_no_more(name):
+    operation = OPERATIONS[name]
+    assert {"$ref": "#/components/parameters/LastEventId"} in operation["parameters"]
+    assert "content" not in operation["responses"]["204"]
+
+
 @pytest.mark.parametrize(
     ("model", "field"),
     [("TravelerIn", "nationality"), ("AddressIn", "country"), ("SearchIn", "origin"), ("SearchIn", "currency")],
@@ -162,6 +186,22 @@ ERRORS = {
 def test_every_code_that_is_raised_is_in_the_catalog():
     known = {"problem": CODES.keys(), "field": FIELD_CODES.keys()}
     assert {f"{kind} {code}" for kind, code, _ in raised() if code not in known[kind]} == set()
+
+
+def constants() -> set[str]:
+    """Every text in the source that is not the catalog's own."""
+    files = [file for package in ("hub", "routes", "adapters") for file in (ROOT / package).rglob("*.py")]
+    trees = [
+        ast.parse(file.read_text(encoding="utf-8"))
+        for file in files
+        if "sandbox" not in file.parts and "torture" not in file.parts and file.name != "error_codes.py"
+    ]
+    nodes_of = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {node.value for node in nodes_of if isinstance(node.value, str)}
+
+
+def test_every_entry_of_the_catalog_is_used():
+    assert (CODES.keys() | FIELD_CODES.keys()) - constants() == set()
 
 
 def test_the_catalog_is_part_of_the_document():

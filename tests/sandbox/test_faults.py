@@ -207,7 +207,7 @@ async def test_a_cut_sends_half_of_the_truth(shell: Shell) -> None:
     with pytest.raises(aiohttp.ClientPayloadError):
         await shell.mail()
     reader, writer = await asyncio.open_connection("127.0.0.1", int(shell.base.rpartition(":")[2]))
-    writer.write(b"GET /resend/domains HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer re_x\r\n\r\n")
+    writer.write(b"GET /resend/domains HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer re_sandbox\r\n\r\n")
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
         await reader.readexactly(int(head.lower().split("content-length: ")[1].split("\r\n")[0]))

@@ -68,6 +68,22 @@ async def test_openai_knows_its_keys(shell: Shell) -> None:
     assert (status, body["error"]["code"]) == (401, "invalid_api_key")
 
 
+@pytest.mark.parametrize("key", ["sk_test_mine", "pk_test_mine", "rk_test_mine", "sk_live_sandbox"])
+async def test_stripe_knows_its_keys(shell: Shell, key: str) -> None:
+    for path in ("customers", "payment_intents/pi_1"):
+        headers = {"Authorization": f"Bearer {key}"}
+        status, body, _ = await shell.call("GET", f"/stripe/v1/{path}", headers=headers)
+        assert (status, body["error"]["type"]) == (401, "invalid_request_error")
+        assert body["error"]["message"].startswith("Invalid API Key provided: ")
+
+
+async def test_resend_knows_its_keys(shell: Shell) -> None:
+    headers = {"Authorization": "Bearer re_mine"}
+    status, body, _ = await shell.call("POST", "/resend/emails", json=MAIL, headers=headers)
+    assert (status, body) == (403, {"statusCode": 403, "name": "invalid_api_key", "message": "API key is invalid"})
+    assert await shell.control("GET", "mailbox") == []
+
+
 async def test_a_messaging_service_accepts_before_it_queues(shell: Shell) -> None:
     _, plain = await text(shell, From="+447700900000")
     _, accepted = await text(shell, MessagingServiceSid=SERVICE)

@@ -56,7 +56,7 @@ async def test_a_parameter_is_refused(account: Account, params: dict[str, object
     assert account.kinds == []
 
 
-@pytest.mark.parametrize("key", ["", "sk_live_1234567890", "nonsense"])
+@pytest.mark.parametrize("key", ["", "sk_live_1234567890", "sk_test_1234567890", "rk_test_1234567890", "nonsense"])
 async def test_a_key_is_refused(account: Account, key: str) -> None:
     status, body, _ = await account.fetch("GET", "/stripe/v1/customers", headers={"Authorization": f"Bearer {key}"})
     assert (status, body["error"]["type"]) == (401, "invalid_request_error")

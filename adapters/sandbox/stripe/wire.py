@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import json
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -13,9 +12,8 @@ from adapters.sandbox.stripe.errors import Refused, invalid, unauthorised
 from adapters.sandbox.stripe.expand import check_paths, expand
 from adapters.sandbox.stripe.params import Params, decode
 from adapters.sandbox.stripe.state import API_VERSION, Object, Remembered, Stripe, stripe_of
-from adapters.sandbox.world import World
+from adapters.sandbox.world import SandboxConfig, World
 
-_KEY = re.compile(r"(sk|rk|pk)_test_[A-Za-z0-9_]+")
 _NO_REQUEST: Object = {"id": None, "idempotency_key": None}
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -55,7 +53,7 @@ def handler(world: World, endpoint: Endpoint, *, publishable: bool = False) -> H
         stripe = stripe_of(world)
         request_id = stripe.new_id("req", 14)
         try:
-            public = authenticate(request, publishable=publishable)
+            public = authenticate(request, world.config, publishable=publishable)
             call = Call(stripe, Params(decode(await _form(request))), request.match_info.get("id", ""), public)
             reply = await _reply(request, endpoint, call, request_id)
         except Refused as error:
@@ -65,27 +63,27 @@ def handler(world: World, endpoint: Endpoint, *, publishable: bool = False) -> H
     return handle
 
 
-def authenticate(request: web.Request, *, publishable: bool) -> bool:
-    """Whether the key is a publishable one. Raises Refused with 401."""
+def authenticate(request: web.Request, config: SandboxConfig, *, publishable: bool) -> bool:
+    """Whether the key is the publishable one. Raises Refused with 401 for every key but the account's own two."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "basic":
         key = _basic(request)
-    if not key.strip():
+    key = key.strip()
+    if not key:
         raise unauthorised(
             "You did not provide an API key. You need to provide your API key in the Authorization header, using "
             "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See "
             "https://stripe.com/docs/api#authentication for details."
         )
-    found = _KEY.fullmatch(key.strip())
-    if found is None:
+    if key not in {config.stripe_secret_key, config.stripe_publishable_key}:
         raise unauthorised(f"Invalid API Key provided: {key[:7]}{'*' * 8}{key[-4:] if len(key) > 16 else ''}")
-    if found[1] == "pk" and not publishable:
+    if key == config.stripe_publishable_key and not publishable:
         raise unauthorised(
             "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list "
             "of your API keys at https://dashboard.stripe.com/account/apikeys.",
             "secret_key_required",
         )
-    return found[1] == "pk"
+    return key == config.stripe_publishable_key
 
 
 def _basic(request: web.Request) -> str:
