@@ -27,10 +27,17 @@ _MINIMUM = {
 }  # fmt: skip
 """Units. The others: the worth of 0.50 USD in the currency that the account settles in, at least 50 units."""
 _MAXIMUM = {
-    "COP": 9_999_999_999, "HUF": 9_999_999_999, "IDR": 999_999_999_999, "INR": 999_999_999, "JPY": 9_999_999_999,
-    "LBP": 999_999_999_999,
+    "COP": 9_999_999_999, "HUF": 999_999_999, "IDR": 999_999_999_999, "INR": 999_999_999, "LBP": 999_999_999_999,
 }  # fmt: skip
-"""Units: more than the eight digits of all others."""
+"""Units: more than the eight digits of all others, which every payment method takes.
+
+Stripe's page on currencies has named them in two ways. Earlier: eight digits, but 12 for IDR and 9 for INR, and by
+card 10 for COP, HUF and JPY and 11 for LBP. Later: by card 12 digits, by American Express 9; by other methods 12 for
+IDR, 10 for COP, 9 for INR and 8 for the others. Neither has been tried at Stripe, so this table has the lower value:
+for HUF that of American Express, for JPY that of other methods (and of JCB, Diners Club and Discover at a Japanese
+account). IDR, COP and LBP are above the 9 digits of American Express, which would be 600, 2,500 and 100 USD: there
+such a card is declined.
+"""
 _EIGHT_DIGITS = 99_999_999
 
 

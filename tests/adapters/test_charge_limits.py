@@ -45,6 +45,10 @@ def test_a_charge_is_the_price_rounded_up_to_what_its_providers_take(price: Mone
         (Money(100_000_000, "EUR"), Money(100_000_000, "EUR"), ("paypal",)),
         (Money(1000, "IRR"), None, ()),
         (Money(49, "USD"), Money(49, "USD"), ("paypal",)),
+        (Money(10**9, "HUF"), Money(10**9, "HUF"), ("paypal",)),
+        (Money(10**8, "JPY"), Money(10**8, "JPY"), ("paypal",)),
+        (Money(10**10 - 1, "COP"), Money(10**10 - 1, "COP"), ("stripe",)),
+        (Money(10**10, "COP"), None, ()),
     ],
 )
 def test_prices_are_rounded_up_or_refused(price: Money, total: Money | None, providers: tuple[str, ...]):

@@ -19,10 +19,9 @@ _LEAST = {
 }  # fmt: skip
 _MOST = 99_999_999
 _MOST_OF = {
-    "cop": 9_999_999_999, "huf": 9_999_999_999, "idr": 999_999_999_999, "inr": 999_999_999, "jpy": 9_999_999_999,
-    "lbp": 999_999_999_999,
+    "cop": 9_999_999_999, "huf": 999_999_999, "idr": 999_999_999_999, "inr": 999_999_999, "lbp": 999_999_999_999,
 }  # fmt: skip
-"""Eight digits, but for these (docs.stripe.com/currencies, minimum and maximum charge amounts)."""
+"""Eight digits, but for these: the strictest that docs.stripe.com/currencies names for a card."""
 _STEP = {"isk": 100, "ugx": 100} | dict.fromkeys(_THOUSANDTHS, 10)
 
 
