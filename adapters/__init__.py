@@ -110,6 +110,7 @@ class _Builder:
             clock=self.clock,
             zone=self.locations.zone,
             contact=contact,
+            account=f"{section.account}/{'test' if section.resolved is Mode.SANDBOX else 'live'}",
             poll=0.1 if section.resolved is Mode.SANDBOX else 2.0,
         )
         token = self.secret(section, "webhook_token", self.sandbox.kiwi_webhook_token)

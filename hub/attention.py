@@ -26,9 +26,10 @@ PROVIDER_AWAY, STALE = timedelta(hours=12), timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """One review item. `kind`: `order_unknown`, `hold_lost`, `payment_mismatch`, `capture_mismatch`, `dispute`,
-    `dispute_inquiry`, `refund_failed`, `paper_glyphs_missing` (with the `scripts`), `order_refused` (with the
-    supplier's own `reasons`), a kind of break, or `row_failed`, whose `subject` is the sweep and the row.
+    """One review item. `kind`: `order_unknown` (with the `reason`), `hold_lost`, `payment_mismatch`,
+    `capture_mismatch`, `dispute`, `dispute_inquiry`, `refund_failed`, `paper_glyphs_missing` (with the `scripts`),
+    `order_refused` (with the supplier's own `reasons`), a kind of break, or `row_failed`, whose `subject` is the sweep
+    and the row.
     """
 
     id: UUID

@@ -1045,6 +1045,7 @@ CREATE TABLE public.supplier_orders (
     unknown_since timestamp with time zone,
     updated_at timestamp with time zone NOT NULL,
     checked_at timestamp with time zone,
+    account text,
     CONSTRAINT supplier_orders_state_check CHECK ((state = ANY (ARRAY['none'::text, 'placing'::text, 'placed'::text, 'confirming'::text, 'confirmed'::text, 'refused'::text, 'unknown'::text])))
 );
 
@@ -1546,7 +1547,7 @@ CREATE UNIQUE INDEX staff_email ON public.staff USING btree (lower(email)) WHERE
 
 CREATE INDEX staff_sessions_staff ON public.staff_sessions USING btree (staff_id);
 
-CREATE UNIQUE INDEX supplier_orders_order ON public.supplier_orders USING btree (supplier, order_id) WHERE (order_id IS NOT NULL);
+CREATE UNIQUE INDEX supplier_orders_order ON public.supplier_orders USING btree (supplier, order_id, COALESCE(account, ''::text)) WHERE (order_id IS NOT NULL);
 
 CREATE INDEX supplier_orders_unchecked ON public.supplier_orders USING btree (checked_at NULLS FIRST) WHERE (placed IS NOT NULL);
 

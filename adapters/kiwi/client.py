@@ -28,7 +28,8 @@ _WRONG_QUESTION = frozenset({400, 404, 422})
 class Kiwi:
     """Search, price check and order desk. `poll` is the pause between two price checks, in seconds (Kiwi: 2 to 3).
 
-    `contact` is given for every passenger in the place of their own address and number.
+    `contact` is given for every passenger in the place of their own address and number. `account` names the account and
+    mode of the key, which Kiwi does not tell.
     """
 
     name = "kiwi"
@@ -42,6 +43,7 @@ class Kiwi:
         clock: Clock,
         zone: wire.Zone,
         contact: wire.Contact | None = None,
+        account: str = "unknown/live",
         poll: float = 2.0,
     ) -> None:
         self._transport = transport
@@ -49,6 +51,7 @@ class Kiwi:
         self._base_url = base_url
         self._clock = clock
         self._poll = poll
+        self.account = account
         self._zone = zone
         self._contact = contact or wire.Contact()
 

@@ -9,13 +9,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from hub.attention import Attention
 from hub.bookings.model import HELD, Booking, BookingStatus
+from hub.bookings.order import Order, OrderUnusable
 from hub.bookings.store import SQL, Store
 from hub.bookings.tickets import Tickets
 from hub.bookings.travel_documents import TravelDocuments
@@ -28,20 +29,9 @@ from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderReason, P
 from hub.core.inbox import Apply, WebhookEvent
 from hub.core.jobs import Retry, job
 from hub.core.money import Money
+from hub.core.rows import RowKey, Sweep
 from hub.core.vault import Broken
-from hub.flights import (
-    FlightOffer,
-    FlightQuery,
-    OrderRequest,
-    OrderState,
-    Party,
-    PlacedOrder,
-    PriceCheck,
-    Traveller,
-    find_violations,
-    offer_from_json,
-    query_from_json,
-)
+from hub.flights import OrderRequest, OrderState, Party, PlacedOrder, PriceCheck, Traveller, find_violations
 
 LEASE = timedelta(seconds=10)
 """A live lease means a live worker: it renews it while it works, and so the next one need not wait long."""
@@ -54,18 +44,6 @@ CONSENT = timedelta(minutes=30)
 _MISSING = 404
 PATIENCE = timedelta(minutes=20)
 """How long after the booking's own time a supplier that is not reachable may hold up an order not yet placed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is on record of the order at the supplier."""
-
-    booking: Booking
-    offer: FlightOffer
-    query: FlightQuery
-    state: str
-    placed: PlacedOrder | None
-    unknown_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +63,14 @@ class Fulfilment:
     async def fulfil(self, work: FulfilBooking) -> None:
         """Brings one booking as far as it gets. Raises Retry while somebody else has it, or the supplier is silent."""
         with about(booking_id=work.booking_id):
-            order = await self._take(work.booking_id)
+            sweep = Sweep("bookings.fulfil", self.db, self.clock)
+            key = RowKey(str(work.booking_id), booking_id=work.booking_id)
+            try:
+                order = await self._take(work.booking_id)
+            except OrderUnusable as error:
+                failure = await sweep.record(key, error)
+                raise Retry(failure.retry_after, error.detail) from error
+            await sweep.forget(key)
             if order is None:
                 return
             async with self._in_hand(work.booking_id):
@@ -93,8 +78,9 @@ class Fulfilment:
 
     async def on_event(self, event: WebhookEvent) -> Apply | None:
         """A supplier's callback is a hint and unsigned: the order is read again before anything is believed."""
+        number, account = str(event.payload.get("booking_id")), self.suppliers[event.provider].account
         async with self.db.transaction() as tx:
-            row = await tx.fetchrow(SQL.order_by_number, event.provider, str(event.payload.get("booking_id")))
+            row = await tx.fetchrow(SQL.order_by_number, event.provider, number, account)
         if row is None or row["placed"] is None:
             return None
         with about(booking_id=row["booking_id"]):
@@ -120,7 +106,7 @@ class Fulfilment:
             await self.store.jobs.enqueue(tx, told, key=f"booking:{booking_id}:changed:{event.id}")
 
     async def _take(self, booking_id: UUID) -> Order | None:
-        """The order, leased; None when there is nothing to do."""
+        """The order, leased; None when there is nothing to do. Raises OrderUnusable."""
         now = self.clock.now()
         async with self.db.transaction() as tx:
             booking = await self.store.find(tx, booking_id, lock=True)
@@ -130,16 +116,11 @@ class Fulfilment:
             if not _needs_work(booking):
                 return None
             row = await tx.fetchrow(SQL.lease_order, booking_id, now + LEASE, now)
+            if row is None and await tx.fetchrow(SQL.order_of, booking_id) is None:
+                raise OrderUnusable
             if row is None:
                 raise Retry(5, "somebody else has this order in work")
-            return Order(
-                booking,
-                offer_from_json(row["offer"]),
-                query_from_json(row["query"]),
-                row["state"],
-                PlacedOrder.from_json(row["placed"]) if row["placed"] else None,
-                row["unknown_since"],
-            )
+            return Order.from_row(booking, row)
 
     @asynccontextmanager
     async def _in_hand(self, booking_id: UUID) -> AsyncIterator[None]:
@@ -160,6 +141,11 @@ class Fulfilment:
                 await tx.execute(SQL.renew_lease, booking_id, self.clock.now() + LEASE)
 
     async def _advance(self, order: Order) -> None:
+        """An order of another account is not looked up in this one, where its number may be that of another order."""
+        if order.is_foreign(self._supplier(order).account):
+            await self._lost(order)
+            await self._review(order, "account_changed")
+            return
         match order.state:
             case "none":
                 await self._begin(order)
@@ -231,7 +217,7 @@ class Fulfilment:
             moved = await self.store.move(tx, booking, BookingStatus.ORDERING)
             if moved is None:
                 return None
-            await self._set(tx, order, "placing")
+            await self._set(tx, order, "placing", account=self._supplier(order).account)
         return replace(order, booking=moved, state="placing")
 
     async def _place(self, order: Order, check: PriceCheck, travelers: tuple[Traveller, ...]) -> None:
@@ -311,7 +297,7 @@ class Fulfilment:
         except ProviderPermanent as error:  # not known there: deleted, or the hub's account is another one now
             if error.provider_status != _MISSING:
                 raise
-            await self._review(order)
+            await self._review(order, "order_missing")
             return
         if state.status == "confirmed":
             await self._ordered(order, replace(state, pnr=state.pnr or order.placed.order_id))
@@ -333,11 +319,11 @@ class Fulfilment:
     async def _overdue(self, order: Order) -> None:
         """An order that has been unknown for too long is for people; it is looked up all the same."""
         if order.unknown_since is not None and self.clock.now() - order.unknown_since > GIVE_UP:
-            await self._review(order)
+            await self._review(order, "no_answer")
 
-    async def _review(self, order: Order) -> None:
+    async def _review(self, order: Order, reason: str) -> None:
         async with self.db.transaction() as tx:
-            await self.attention.ask(tx, "order_unknown", booking_id=order.booking.id)
+            await self.attention.ask(tx, "order_unknown", booking_id=order.booking.id, reason=reason)
 
     async def _ordered(self, order: Order, state: OrderState) -> None:
         async with self.db.transaction() as tx:
@@ -368,12 +354,19 @@ class Fulfilment:
                 await self.attention.ask(tx, "order_refused", booking_id=booking.id, failure=why, reasons=reasons)
 
     async def _set(
-        self, tx: Tx, order: Order, state: str, placed: PlacedOrder | None = None, *, was: tuple[str, ...] = ()
+        self,
+        tx: Tx,
+        order: Order,
+        state: str,
+        placed: PlacedOrder | None = None,
+        *,
+        was: tuple[str, ...] = (),
+        account: str | None = None,
     ) -> None:
         """Raises Retry when the order is not where we left it: our lease has run out, and another has gone on."""
-        kept = placed.as_json() if placed else None
-        order_id = placed.order_id if placed else None
-        row = await tx.fetchrow(SQL.set_order, order.booking.id, state, order_id, kept, self.clock.now(), list(was))
+        stored, order_id = (placed.as_json(), placed.order_id) if placed else (None, None)
+        facts = (order_id, stored, self.clock.now(), list(was), account)
+        row = await tx.fetchrow(SQL.set_order, order.booking.id, state, *facts)
         if row is None:
             raise Retry(5, "another worker has gone on with this order")
 

@@ -20,6 +20,8 @@ PERIOD = 60.0
 class OrderReader(Protocol):
     """The part of a supplier that this needs."""
 
+    account: str
+
     async def read(self, placed: PlacedOrder) -> OrderState: ...
 
 
@@ -41,8 +43,11 @@ class Tickets:
     @every(PERIOD)
     async def read_missing(self) -> None:
         """Asks for the references that no callback has told."""
+        accounts = [supplier.account for supplier in self.suppliers.values()]
         async with self.db.transaction() as tx:
-            rows = await tx.fetch(SQL.without_airline_references, self.clock.now(), PERIOD, list(self.suppliers))
+            rows = await tx.fetch(
+                SQL.without_airline_references, self.clock.now(), PERIOD, list(self.suppliers), accounts
+            )
         await Sweep("bookings.references", self.db, self.clock).process(rows, self._read, key=_row_key)
 
     async def _read(self, row: Record) -> None:

@@ -44,6 +44,14 @@ class RowFailure(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """How often the row has failed by now, and the seconds until it is to be tried again."""
+
+    failures: int
+    retry_after: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """The rows of one sweep, processed one by one. `name` is a stable dotted name such as `payments.settle`.
 
@@ -76,29 +84,34 @@ class Sweep:
                 failures.append(RowFailure(row, row_key, error))
             else:
                 if row_key.id in failing:
-                    await self._remove(row_key)
+                    await self.forget(row_key)
         return failures
 
-    async def record(self, row: RowKey, error: Exception) -> None:
+    async def record(self, row: RowKey, error: Exception) -> FailureRecord:
         """Logs and keeps one failure. Raises Unavailable when the database is away: then the row is not to blame."""
         facts = (row.id, row.booking_id, row.payment_id, said(error), is_transient(error))
         async with self.db.connection() as connection:
-            failures = await connection.fetchval(
+            (recorded,) = await connection.fetch(
                 SQL.add_failure, self.name, *facts, self.clock.now(), FIRST_RETRY, LONGEST_RETRY
             )
+        failure = FailureRecord(**recorded)
         log.warning(
-            "row.failed", sweep=self.name, row=row.id, failures=failures, error=said(error), exc_info=unexpected(error)
-        )
+            "row.failed", sweep=self.name, row=row.id, failures=failure.failures, error=said(error),
+            exc_info=unexpected(error),
+        )  # fmt: skip
+        return failure
 
     async def _read_failing(self) -> dict[str, bool]:
         async with self.db.connection() as connection:
             rows = await connection.fetch(SQL.failing, self.name, self.clock.now())
         return {row["row_id"]: row["waits"] for row in rows}
 
-    async def _remove(self, row: RowKey) -> None:
+    async def forget(self, row: RowKey) -> None:
+        """For a row that has been processed: what it failed with before, if it did, is no matter any more."""
         async with self.db.connection() as connection:
-            await connection.execute(SQL.remove_failure, self.name, row.id)
-        log.info("row.recovered", sweep=self.name, row=row.id)
+            recovered = await connection.fetchval(SQL.remove_failure, self.name, row.id)
+        if recovered is not None:
+            log.info("row.recovered", sweep=self.name, row=row.id)
 
 
 async def process_all(rows: Iterable[T], handle: Callable[[T], Awaitable[object]]) -> None:

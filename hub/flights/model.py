@@ -245,6 +245,8 @@ class OrderDesk(Protocol):
     """
 
     name: str
+    account: str
+    """The account and the mode that the credentials are for, such as `agency/live`. An order holds for no other."""
 
     async def place(self, request: OrderRequest) -> PlacedOrder: ...
 

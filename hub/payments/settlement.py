@@ -28,6 +28,8 @@ BY_PEOPLE = frozenset({"retried", "reconciliation"})
 _TO_REFUND = TAKEN - {PaymentStatus.REFUNDED}
 _TICKETED = frozenset({BookingStatus.ORDERED, BookingStatus.CONFIRMED})
 _ON_ITS_WAY = frozenset({BookingStatus.PENDING, BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN})
+MOVED = 2.0
+"""Seconds until a payment is looked at again that has moved while it was being released."""
 SWEEP_AFTER = timedelta(seconds=60)
 """An open payment that has not moved for so long is looked up, in case its webhook was lost."""
 
@@ -108,7 +110,7 @@ class Settlement:
         """Gives back what is held or taken. Raises Retry while the provider itself does not know yet."""
         with about(booking_id=work.booking_id):
             due_back = await self._due_back(work.booking_id)
-            await process_all(due_back, lambda payment: self._give_back(payment, work.because))
+            await process_all(due_back, lambda payment: self._release(payment, work.because))
 
     async def retry(self, payment_id: UUID) -> tuple[Payment, list[str]]:
         """For staff: reads the provider, and asks once more for whatever stands still. Returns what has been done.
@@ -153,6 +155,10 @@ class Settlement:
                 await tx.execute(SQL.touch, payment.id, self.clock.now())
             await self._settle(payment.id, await self.intents.read(payment))
 
+    async def _release(self, payment: Payment, because: str) -> None:
+        await self._give_back(payment, because)
+        await self._release_failures.forget(_key_of(payment))
+
     async def _give_back(self, payment: Payment, because: str) -> None:
         try:
             intent = await self.intents.of(payment)
@@ -193,9 +199,16 @@ class Settlement:
                 return await self.intents.close(payment)
             return await self.gateways.of(payment.provider).cancel(intent.id, key=payment.key("cancel"))
         except ProviderPermanent as error:
+            # It moved between our reading and our asking: look again, with the next attempt. Where the provider goes on
+            # refusing, there is more and more time between the attempts, and a review item.
             await self._count_refusal(payment)
-            # It moved between our reading and our asking: look again, with the next attempt.
-            raise Retry(2, "the payment moved while it was being released") from error
+            failure = await self._release_failures.record(_key_of(payment), error)
+            wait = MOVED if failure.failures == 1 else failure.retry_after
+            raise Retry(wait, "the provider does not release the payment") from error
+
+    @property
+    def _release_failures(self) -> Sweep:
+        return Sweep("payments.release", self.db, self.clock)
 
     async def _count_refusal(self, payment: Payment) -> None:
         """A refusal is replayed under its key, so the next try has another one."""
@@ -259,6 +272,10 @@ class Settlement:
 
 def _payment_key(row: Record) -> RowKey:
     return RowKey(str(row["id"]), booking_id=row["booking_id"], payment_id=row["id"])
+
+
+def _key_of(payment: Payment) -> RowKey:
+    return RowKey(str(payment.id), booking_id=payment.booking_id, payment_id=payment.id)
 
 
 def _owes(payment: Payment) -> bool:

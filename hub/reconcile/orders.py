@@ -32,6 +32,8 @@ MISSING = 404
 class Reader(Protocol):
     """The part of an order desk that this needs."""
 
+    account: str
+
     async def read(self, placed: PlacedOrder) -> OrderState: ...
 
 
@@ -48,7 +50,8 @@ class Orders:
 
         Raises ProviderError when the supplier answers none of several; what it has answered by then is kept.
         """
-        facts = (supplier, since, self.clock.now(), again, sorted(OF_ORDERS), limit)
+        account = self.suppliers[supplier].account
+        facts = (supplier, since, self.clock.now(), again, sorted(OF_ORDERS), limit, account)
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.orders_due, *facts)
         for start in range(0, len(rows), AT_ONCE):

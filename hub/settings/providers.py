@@ -20,6 +20,12 @@ class KiwiSettings(ProviderSection):
 
     base_url: WebAddress = "https://api.tequila.kiwi.com"
     api_key: SecretStr | None = None
+    account: str = Field(
+        default="unknown",
+        min_length=1,
+        max_length=100,
+        description="any name; give another with a key of another account, which does not know the orders of this one",
+    )
     webhook_token: SecretStr | None = Field(
         default=None, description="unguessable last part of the callback address given to Kiwi"
     )

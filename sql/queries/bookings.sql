@@ -125,9 +125,12 @@ select b.id as booking_id, b.supplier, o.placed
 from bookings b
 join supplier_orders o on o.booking_id = b.id
 cross join lateral (select extract(epoch from $1::timestamptz - b.confirmed_at)::float8 / 60 as minutes) age
-where b.status = 'confirmed' and b.airline_references = '[]' and b.supplier = any ($3::text[])
+where b.status = 'confirmed' and b.airline_references = '[]'
     and b.confirmed_at between $1::timestamptz - interval '3 days' and $1::timestamptz - interval '1 minute'
     and o.placed is not null
+    and exists (
+        select from unnest($3::text[], $4::text[]) as s (supplier, account)
+        where s.supplier = o.supplier and (o.account is null or o.account = s.account))
     and floor(log(2, age.minutes::numeric)) > floor(log(2, greatest(age.minutes - $2::float8 / 60, 0.5)::numeric))
 order by b.confirmed_at limit 100;
 
@@ -164,7 +167,10 @@ order by expires_at limit 100;
 select * from supplier_orders where booking_id = $1;
 
 -- name: order_by_number
-select booking_id, placed from supplier_orders where supplier = $1 and order_id = $2;
+-- In the account that the supplier is asked in now; one without an account is from before it was kept.
+select booking_id, placed from supplier_orders
+where supplier = $1 and order_id = $2 and (account is null or account = $3)
+order by account is null limit 1;
 
 -- name: lease_order
 -- Takes the order into work, unless somebody has it: a lease outlives the longest exchange with a supplier.
@@ -177,6 +183,7 @@ update supplier_orders set
     state = $2,
     order_id = coalesce($3, order_id),
     placed = coalesce($4, placed),
+    account = coalesce($7, account),
     unknown_since = case when $2 = 'unknown' then coalesce(unknown_since, $5) else unknown_since end,
     updated_at = $5
 where booking_id = $1 and (cardinality($6::text[]) = 0 or state = any ($6))
@@ -189,12 +196,14 @@ update supplier_orders set lease_until = $2 where booking_id = $1;
 -- name: stranded
 -- Paid for and not finished: a job was lost, a process died, or a supplier left us in the dark. Ordered and captured
 -- below the amount is for people. Those that have a job, or one that was held a moment ago, are left out: they would
--- take the place of others.
+-- take the place of others. An order that is with people is looked up every 15 minutes.
 select b.id from bookings b join supplier_orders o on o.booking_id = b.id
 where (b.status in ('ordering', 'order_unknown', 'ordered')
        or (b.status = 'pending' and b.payment_status in ('authorised', 'paid')))
   and (o.lease_until is null or o.lease_until <= $1)
   and b.updated_at <= $2
+  and not (o.updated_at > $1::timestamptz - interval '15 minutes' and exists (
+    select from attention a where a.booking_id = b.id and a.kind = 'order_unknown' and a.resolved_at is null))
   and not (b.status = 'ordered' and exists (
     select 1 from payments p
     where p.booking_id = b.id and p.superseded_at is null and p.captured > 0 and p.captured < p.amount

@@ -185,7 +185,7 @@ order by p.superseded_at nulls first, p.created_at desc limit 1;
 select o.booking_id, o.supplier, o.placed, o.order_id, b.status, b.reference, b.amount, b.currency
 from supplier_orders o join bookings b on b.id = o.booking_id
 where o.placed is not null and b.status in ('ordered', 'confirmed', 'failed', 'cancelled', 'expired')
-  and o.supplier = $1
+  and o.supplier = $1 and (o.account is null or o.account = $7)
   and (
     (b.updated_at >= $2 and ($4 or o.checked_at is null or o.checked_at <= b.updated_at))
     or ((o.checked_at is null or o.checked_at <= $3::timestamptz - interval '1 day') and b.status = 'confirmed'

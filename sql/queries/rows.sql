@@ -11,10 +11,10 @@ on conflict (sweep, row_id) do update set
     failures = f.failures + 1, error = excluded.error, transient = excluded.transient,
     last_failed_at = excluded.last_failed_at, retry_at = excluded.last_failed_at + interval '1 second'
         * least($8 * power(2.0, case when $6 then 0 else least(f.failures, 20) end), $9)
-returning failures;
+returning failures, extract(epoch from retry_at - last_failed_at)::float8 as retry_after;
 
 -- name: remove_failure
-delete from row_failures where sweep = $1 and row_id = $2;
+delete from row_failures where sweep = $1 and row_id = $2 returning row_id;
 
 -- name: remove_stale_failures
 -- Rows that no sweep meets any more: somebody has dealt with them.

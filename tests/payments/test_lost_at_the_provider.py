@@ -101,6 +101,9 @@ async def test_held_money_that_stripe_does_not_know_is_for_people(hub: Running):
     await hub.pay(booking)
     await until(lambda: value(hub, "select true from bookings where status = 'ordered'"))
     await change(hub, "update payments set intent_id = 'pi_of_another_account'")
+    await until(
+        lambda: value(hub, "select not exists (select from pgqueuer where status = 'picked')")
+    )  # with the old id
     await hub.control("DELETE", "faults")
 
     async def noticed() -> bool:

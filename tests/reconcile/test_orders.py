@@ -56,6 +56,21 @@ async def test_an_order_is_asked_for_again_only_when_something_has_changed(world
     assert (await world.reconciliation.last()).report["looked_at"]["orders"] == 1
 
 
+async def test_orders_of_another_account_are_not_compared(world: World):
+    """Their numbers may be those of other orders in this account."""
+    booking = await world.confirmed()
+    (order,) = await world.hub.orders()
+    await world.deaf("kiwi")
+    await world.hub.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "cancelled"})
+    await world.sql(
+        "update supplier_orders set account = 'other/live' where booking_id = $1 returning 1", booking["id"]
+    )
+    report = await world.run()
+    assert (report.open, report.looked_at.get("orders", 0)) == ({}, 0)
+    await world.sql("update supplier_orders set account = null where booking_id = $1 returning 1", booking["id"])
+    assert (await world.run()).open == {Kind.BOOKING_WITHOUT_TICKET: 1}
+
+
 ROW: dict[str, Any] = {
     "booking_id": None, "supplier": "kiwi", "order_id": "7", "reference": "ABC", "amount": 20_000, "currency": "EUR",
 }  # fmt: skip
