@@ -84,20 +84,22 @@ class Fulfilment:
         if row is None or row["placed"] is None:
             return None
         with about(booking_id=row["booking_id"]):
-            state = await self.suppliers[event.provider].read(PlacedOrder.from_json(row["placed"]))
+            state = await self._read(event.provider, PlacedOrder.from_json(row["placed"]))
         return partial(self._hear, row["booking_id"], state, event)
 
-    async def _hear(self, booking_id: UUID, state: OrderState, event: WebhookEvent, tx: Tx) -> None:
+    async def _hear(self, booking_id: UUID, state: OrderState | None, event: WebhookEvent, tx: Tx) -> None:
         """What the airline does after the sale reaches the traveller: with the money back, or in words."""
         booking = await self.store.find(tx, booking_id, lock=True)
         await event.concerns(tx, booking_id)
         if booking.status in {BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN}:
             await self.store.jobs.enqueue(tx, FulfilBooking(booking_id=booking_id), key=f"booking:{booking_id}:fulfil")
+        elif state is None:
+            await self.attention.ask(tx, "order_unknown", booking_id=booking_id, reason="order_missing")
         elif state.status in {"cancelled", "refused"}:
             await self.store.end(tx, booking, BookingStatus.CANCELLED, failure="supplier_cancelled")
         else:
             await self.tickets.keep_references(tx, booking_id, state)
-        if event.type == SCHEDULE_CHANGED and booking.status is BookingStatus.CONFIRMED:
+        if event.type == SCHEDULE_CHANGED and state is not None and booking.status is BookingStatus.CONFIRMED:
             await self.store.audit.record(
                 tx, "booking.schedule_changed", customer_id=booking.customer_id, booking_id=booking_id
             )
@@ -290,16 +292,13 @@ class Fulfilment:
             await self._fail(order, "order_lost", state="refused")
             return
         try:
-            state = await self._supplier(order).read(order.placed)
+            state = await self._read(order.booking.supplier, order.placed)
         except ProviderTransient:
             await self._overdue(order)
             raise
-        except ProviderPermanent as error:  # not known there: deleted, or the hub's account is another one now
-            if error.provider_status != _MISSING:
-                raise
+        if state is None:
             await self._review(order, "order_missing")
-            return
-        if state.status == "confirmed":
+        elif state.status == "confirmed":
             await self._ordered(order, replace(state, pnr=state.pnr or order.placed.order_id))
         elif state.status in {"cancelled", "refused"}:
             await self._fail(order, refused or "order_refused", state="refused", refusal=refusal)
@@ -309,6 +308,15 @@ class Fulfilment:
             await self._fail(order, refused, state="refused", refusal=refusal)
         else:
             await self._keep_waiting(order)
+
+    async def _read(self, supplier: str, placed: PlacedOrder) -> OrderState | None:
+        """The order as its supplier has it; None when it was deleted there, or the hub's account is another one now."""
+        try:
+            return await self.suppliers[supplier].read(placed)  # type: ignore[no-any-return]
+        except ProviderPermanent as error:
+            if error.provider_status != _MISSING:
+                raise
+            return None
 
     async def _keep_waiting(self, order: Order) -> None:
         if order.unknown_since is None or order.state != "unknown":

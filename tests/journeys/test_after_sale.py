@@ -48,3 +48,18 @@ async def test_a_callback_that_lies_changes_nothing(running: Running):
 
     await until(worked_on)
     assert (await running.booking(booking))["status"] == "confirmed"
+
+
+async def test_a_callback_for_an_order_that_its_supplier_does_not_know_is_for_people(running: Running):
+    booking, order = await confirmed(running)
+    await running.fault("kiwi", "status", status=404, path="/manage/bookings/*", times=100)
+    await running.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "delayed"})
+
+    async def reviewed() -> bool:
+        async with running.db.transaction() as tx:
+            held = await tx.fetchval("select count(*) from pgqueuer where status = 'failed'")
+            assert held == 0
+            return await tx.fetchval("select true from attention where kind = 'order_unknown'")
+
+    await until(reviewed)
+    assert (await running.booking(booking))["status"] == "confirmed"
