@@ -25,14 +25,22 @@ def templates() -> jinja2.Environment:
     )
 
 
-def style_sheet(name: str) -> Path:
+def static_file(name: str) -> Path:
     """Where it is."""
     return Path(str(files("routes").joinpath("static", name)))
 
 
 def styled(sheet: Path) -> web.FileResponse:
-    headers = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=3600"}
-    return web.FileResponse(sheet, headers=headers)
+    return _cached(sheet, "text/css")
+
+
+def scripted(script: Path) -> web.FileResponse:
+    return _cached(script, "text/javascript")
+
+
+def _cached(file: Path, media_type: str) -> web.FileResponse:
+    headers = {"Content-Type": f"{media_type}; charset=utf-8", "Cache-Control": "public, max-age=3600"}
+    return web.FileResponse(file, headers=headers)
 
 
 def keep_retry_after(problem: web.Response, page: web.Response) -> None:

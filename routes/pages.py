@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import structlog
 from aiohttp import web
@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 LARGEST = 8 * 1024
 """Bytes of a form."""
 _LONGEST_EMAIL = 254
-_LONGEST_TOKEN = 2000
+_LONGEST_TOKEN = 6000
+"""Characters: an access token carries what its owner says of themselves."""
 _MOST_FIELDS = 10
 _DEVICE_LIFE = 400 * 24 * 3600
 _EMAIL: TypeAdapter[str] = TypeAdapter(Email)
@@ -36,7 +37,11 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
 }
-_DONE = frozenset({"verified", "reset", "sent", "paid", "not_paid"})
+_LINK_HEADERS = {**HEADERS, "Content-Security-Policy": f"{_CSP}; script-src 'self'"}
+_DONE = frozenset({"verified", "reset", "sent", "half", "paid", "not_paid"})
+_RESET_TYPES = frozenset({"recovery", "invite"})
+_VERIFY_TYPES = frozenset({"signup", "email", "email_change"})
+"""Types of links in the letters of Supabase."""
 
 
 class Accounts(Protocol):
@@ -67,7 +72,8 @@ class PageRoutes:
         self._accounts = accounts
         self._public_url = public_url
         self._home = home
-        self._css = html.style_sheet("account.css")
+        self._css = html.static_file("account.css")
+        self._script = html.static_file("account_link.js")
         self._jinja = html.templates()
 
     def install(self, app: web.Application, gate: Gate) -> None:
@@ -78,6 +84,45 @@ class PageRoutes:
     async def style(self) -> web.FileResponse:
         """How the pages look."""
         return html.styled(self._css)
+
+    @get("/static/account_link.js", who=ANYONE, hidden=True)
+    async def script(self) -> web.FileResponse:
+        """Hands over what stands in the address behind the `#`, which no server sees."""
+        return html.scripted(self._script)
+
+    @get("/account", who=ANYONE, hidden=True)
+    @get("/account/", who=ANYONE, hidden=True)
+    async def landing(self, call: Call) -> web.Response:
+        """Where the links of Supabase's own letters end. A browser takes the fragment along."""
+        target = "link" if call.request.path.endswith("/") else "account/link"
+        query = call.request.query_string
+        return web.Response(status=303, headers={**HEADERS, "Location": f"{target}?{query}" if query else target})
+
+    @get("/account/link", who=ANYONE, hidden=True)
+    async def link(self, call: Call) -> web.Response:
+        """What a link of Supabase's own letters leads on to."""
+        query = call.request.query
+        if "token_hash" in query:
+            page = "reset" if query.get("type") in _RESET_TYPES else "verify"
+            return web.Response(
+                status=303, headers={**HEADERS, "Location": f"{page}?{urlencode({'token': query['token_hash']})}"}
+            )
+        return self._page("link", headers=_LINK_HEADERS, elsewhere="code" in query)
+
+    @post("/account/link", who=ANYONE, max_body=LARGEST, hidden=True)
+    async def follow_link(self, call: Call, body: bytes) -> web.Response:
+        """The page for what stood in the fragment: nothing is changed before a button is pressed."""
+        form = self._form(call, body)
+        if form.get("error") or form.get("error_code"):
+            return self._page("expired", Gone.status, again="either")
+        kind = form.get("type", "")
+        if form.get("message") and not form.get("access_token"):
+            return _onwards("half")
+        if kind in _RESET_TYPES:
+            return self._page("reset", token=_token(form, "access_token"), error=None, differ=False)
+        if kind in _VERIFY_TYPES:
+            return self._page("verify", token=_token(form, "access_token"), choose=False, error=None)
+        raise BadRequest("This link leads to nothing here.", code="bad_link")
 
     @get("/account/verify", who=ANYONE, hidden=True)
     async def verify_form(self, call: Call) -> web.Response:
@@ -96,6 +141,8 @@ class PageRoutes:
         except Invalid as error:
             return self._page("verify", 422, token=token, choose=True, error=_why(error))
         except Conflict as error:
+            if error.code == "other_address_not_confirmed":
+                return _onwards("half")
             if error.code != "password_required":
                 raise
             return self._page("verify", error.status, token=token, choose=True, error=None)
@@ -179,9 +226,9 @@ class PageRoutes:
         html.keep_retry_after(told, page)
         return page
 
-    def _page(self, name: str, status: int = 200, **facts: Any) -> web.Response:
+    def _page(self, name: str, status: int = 200, headers: Mapping[str, str] = HEADERS, **facts: Any) -> web.Response:
         text = self._jinja.get_template(f"{name}.html").render(home=self._home, status=status, **facts)
-        return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
+        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
     def _form(self, call: Call, body: bytes) -> dict[str, str]:
         if not own_page(call.request, self._public_url):
@@ -225,9 +272,9 @@ def read_form(request: web.Request, raw: bytes) -> dict[str, str]:
     return dict(pairs)
 
 
-def _token(fields: Mapping[str, str]) -> str:
+def _token(fields: Mapping[str, str], name: str = "token") -> str:
     """Raises BadRequest for a link that has been cut off or mangled on its way."""
-    token = fields.get("token", "").strip()
+    token = fields.get(name, "").strip()
     if not token or len(token) > _LONGEST_TOKEN or not token.isascii() or not token.isprintable():
         raise BadRequest(
             "The link is not complete. Open it again from the message, or copy the whole of it.", code="bad_link"

@@ -80,7 +80,7 @@ class PlanPage:
         self._faces = faces
         self._public_url = public_url
         self._home = home
-        self._css = html.style_sheet("plan.css")
+        self._css = html.static_file("plan.css")
         self._jinja = html.templates()
 
     def install(self, app: web.Application, gate: Gate) -> None:

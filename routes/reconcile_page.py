@@ -28,7 +28,7 @@ class ReconcilePage:
     def __init__(self, reconciliation: Reconciliation, door: StaffDoor) -> None:
         self._reconciliation = reconciliation
         self._door = door
-        self._css = html.style_sheet("reconcile.css")
+        self._css = html.static_file("reconcile.css")
         self._jinja = html.templates()
 
     def install(self, app: web.Application, gate: Gate) -> None:

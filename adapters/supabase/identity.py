@@ -11,7 +11,15 @@ from adapters.supabase.api import Api, code_of, document_of, error_of, of_nobody
 from adapters.supabase.tokens import Tokens, identity_in
 from adapters.transport import Answer, Sender
 from hub.core.clock import Clock
-from hub.core.errors import Gone, HubError, OutcomeUnknown, ProviderPermanent, ProviderTransient, Unauthenticated
+from hub.core.errors import (
+    Conflict,
+    Gone,
+    HubError,
+    OutcomeUnknown,
+    ProviderPermanent,
+    ProviderTransient,
+    Unauthenticated,
+)
 from hub.core.jwks import KeySet
 from hub.identity import Caller, Grant, Identity, NewAccount, Outcome, Proof, Reading
 from hub.identity.provider import Done
@@ -46,6 +54,7 @@ class SupabaseIdentity:
         self._keys = KeySet(self._api.keys, clock)
         issuer = f"{base_url.rstrip('/')}/auth/v1"
         self._tokens = Tokens(self._keys, issuer=issuer, audience=audience, secret=jwt_secret, clock=clock)
+        self._clock = clock
         self._redirect = {"redirect_to": redirect_to}
 
     async def close(self) -> None:
@@ -105,7 +114,8 @@ class SupabaseIdentity:
         """GoTrue's type `email` would also take the token of a letter about a forgotten password; `signup` does not."""
         if password is not None:
             _fits(password)
-        outcome = _outcome(await self._verify(token, "signup"))
+        by_session = _is_access_token(token)
+        outcome = await self._link_session(token) if by_session else _outcome(await self._verify_address(token))
         session = outcome.grant.token if outcome.grant is not None else ""
         if password is not None:
             await self._set_password(session, password)
@@ -113,7 +123,7 @@ class SupabaseIdentity:
 
         async def undo() -> None:
             await self._set_password(session, _random_password())
-            await self._end(session, "global")
+            await self._end(session, "others" if by_session else "global")  # it is the link: its owner tries again
 
         return Done(outcome, undo)
 
@@ -126,14 +136,18 @@ class SupabaseIdentity:
     async def reset_password(self, token: str, password: str) -> Proof:
         """The letter's token opens a session, which sets the password and ends every session, itself too."""
         _fits(password)
-        document = await self._verify(token, "recovery")
-        person, grant = _identity(document.get("user")), _grant(document)
-        try:
-            await self._set_password(grant.token, password)
-        except HubError:
-            await self._end(grant.token, "local")  # nobody is to hold a session for a password that was refused
-            raise
-        await self._end(grant.token, "global")
+        if _is_access_token(token):
+            person, session = (await self._link_session(token)).identity, token
+            await self._set_password(session, password)
+        else:
+            document = await self._verify(token, "recovery")
+            person, session = _identity(document.get("user")), _grant(document).token
+            try:
+                await self._set_password(session, password)
+            except HubError:
+                await self._end(session, "local")  # nobody is to hold a session for a password that was refused
+                raise
+        await self._end(session, "global")
         return Done(Outcome(person))
 
     async def password_is(self, caller: Caller, email: str, password: str) -> bool:
@@ -195,9 +209,37 @@ class SupabaseIdentity:
         try:
             return await self._api.ask("auth.verify", "POST", "/verify", body)
         except Unauthenticated as error:
-            raise Gone("This link does not let you in any more.", code="token_expired") from error
+            raise _link_ended() from error
         except OutcomeUnknown as error:
             raise ProviderTransient("supabase", "The link was not answered; ask for a new one.") from error
+
+    async def _verify_address(self, token: str) -> dict[str, Any]:
+        """Of a new account, or the changed one of an account. Raises Conflict for the first of the two letters about
+        a change.
+        """
+        try:
+            return await self._verify(token, "signup")
+        except Gone:
+            document = await self._verify(token, "email_change")
+        if "access_token" not in document:
+            raise Conflict("Open the link in the letter to the other address too.", code="other_address_not_confirmed")
+        return document
+
+    async def _link_session(self, token: str) -> Outcome:
+        """The session that a link of Supabase's own letters has opened already. Its refresh token stays where it is.
+
+        Raises Gone for one that has ended, is an hour old, or was not opened by a link.
+        """
+        try:
+            reading = await self._tokens.read_link_session(token)
+        except Unauthenticated as error:
+            raise _link_ended() from error
+        answer = await self._api.answer("auth.user", "GET", "/user", token=token, read=True)
+        session_id = reading.caller.session_id
+        if of_nobody(answer) or session_id is None:
+            raise _link_ended()
+        seconds = int((reading.expires_at - self._clock.now()).total_seconds())
+        return Outcome(_identity(_good(answer)), Grant(reading.caller.id, session_id, token, "", seconds))
 
     async def _letter(self, operation: str, path: str, body: dict[str, Any]) -> None:
         """Supabase writes to a known address at most once a minute, and says so: here nobody is told."""
@@ -238,6 +280,15 @@ def _read(answer: Answer) -> dict[str, Any]:
         return document_of(answer)
     except OutcomeUnknown as error:
         raise _settled(error) from error
+
+
+def _is_access_token(token: str) -> bool:
+    """A JWT; what stands in a letter is a hash."""
+    return token.count(".") == 2  # noqa: PLR2004
+
+
+def _link_ended() -> Gone:
+    return Gone("This link does not let you in any more.", code="token_expired")
 
 
 def _random_password() -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,10 @@ LEEWAY = 10
 """Seconds that their clock and ours may differ."""
 LONGEST = 16_384
 """Characters of a token."""
+LINK_LIFE = timedelta(hours=1)
+"""How long a session that a link has opened stands for the link."""
+_BY_LETTER = frozenset({"otp", "magiclink", "recovery", "invite", "email/signup", "email_change"})
+"""Methods (`amr`) of a session that began with a letter."""
 _UNCHECKED: Any = {
     "require": ["exp", "iat", "sub", "iss", "aud"],
     "verify_exp": False,
@@ -39,6 +43,18 @@ class Tokens:
 
     async def read(self, token: str) -> Reading:
         """Raises Unauthenticated `invalid_token`, `token_expired`; ProviderError while no key has ever been had."""
+        return (await self._read(token))[0]
+
+    async def read_link_session(self, token: str) -> Reading:
+        """`read` of a session that a link in a letter has just opened. Raises Unauthenticated for any other."""
+        reading, claims = await self._read(token)
+        began_at = reading.began_at
+        is_recent = began_at is not None and self._clock.now() - began_at < LINK_LIFE
+        if reading.caller.session_id is None or not is_recent or not _methods(claims) <= _BY_LETTER:
+            raise _refused()
+        return reading
+
+    async def _read(self, token: str) -> tuple[Reading, Mapping[str, Any]]:
         if len(token) > LONGEST:
             raise _refused()
         try:
@@ -50,7 +66,7 @@ class Tokens:
             claims = jwt.decode(
                 token, key, algorithms=algorithms, audience=self._audience, issuer=self._issuer, options=_UNCHECKED
             )
-            return self._reading(claims)
+            return self._reading(claims), claims
         except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
             raise _refused() from None
 
@@ -79,11 +95,19 @@ class Tokens:
         return Reading(Caller(customer, session), until, identity, _beginning(claims))
 
 
+def _proofs(claims: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    listed = claims.get("amr")
+    return [proof for proof in listed if isinstance(proof, Mapping)] if isinstance(listed, list) else []
+
+
+def _methods(claims: Mapping[str, Any]) -> frozenset[str]:
+    """How the session was begun. A token that does not tell has been begun by nothing that is known."""
+    return frozenset(str(proof.get("method")) for proof in _proofs(claims)) or frozenset({""})
+
+
 def _beginning(claims: Mapping[str, Any]) -> datetime:
     """When the session began, by its first proof (`amr`). A token without one is as old as its session at most."""
-    listed = claims.get("amr")
-    proofs = [proof for proof in listed if isinstance(proof, Mapping)] if isinstance(listed, list) else []
-    numbers = [proof["timestamp"] for proof in proofs if isinstance(proof.get("timestamp"), int | float)]
+    numbers = [proof["timestamp"] for proof in _proofs(claims) if isinstance(proof.get("timestamp"), int | float)]
     return datetime.fromtimestamp(float(min(numbers, default=claims["iat"])), UTC)
 
 

@@ -105,6 +105,7 @@ CODES: Mapping[str, ErrorCode] = MappingProxyType({
     "provider_refused": ErrorCode(502, "The provider refused; asking again will not help."),
     "provider_timeout": ErrorCode(504, "The provider did not answer in time."),
     "provider_unavailable": ErrorCode(503, "The provider is not available; try again later."),
+    "other_address_not_confirmed": ErrorCode(409, "A change of the address needs the link in the other letter too."),
     "rate_limited": ErrorCode(429, "Too many requests; `Retry-After` says when to try again."),
     "refresh_token_reused": ErrorCode(401, "The refresh token was used twice; sign in again."),
     "refund_exceeds_captured": ErrorCode(409, "The refund is larger than what is left of the payment."),

@@ -78,8 +78,12 @@ class IdentityProvider(Protocol):
         ...
 
     async def verify_email(self, token: str, password: str | None = None) -> Proof:
-        """`password` comes into force. Raises Gone for a token that is used, expired or unknown, Invalid for the
-        password. To discard this proof is to discard the account's password, too.
+        """`token` stands in a letter, or is the access token of the session that the provider's own link has opened;
+        such a session ends for the link's use alone, and comes without a refresh token.
+
+        `password` comes into force. Raises Gone for a token that is used, expired or unknown, Invalid for the
+        password, Conflict `other_address_not_confirmed` for one half of a change of the address. To discard this
+        proof is to discard the account's password, too.
         """
         ...
 
@@ -92,7 +96,9 @@ class IdentityProvider(Protocol):
         ...
 
     async def reset_password(self, token: str, password: str) -> Proof:
-        """Ends all sessions, and gives no grant. Raises Gone for the token, Invalid for the password."""
+        """`token` as of `verify_email`. Ends all sessions, and gives no grant. Raises Gone for the token, Invalid for
+        the password.
+        """
         ...
 
     async def password_is(self, caller: Caller, email: str, password: str) -> bool: ...

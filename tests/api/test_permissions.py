@@ -128,6 +128,7 @@ async def test_what_guards_itself_gives_nothing_away(house: House):
         ("POST", "/webhooks/{provider}"),
         ("POST", "/webhooks/{provider}/{token}"),
         *(("POST", alias) for alias in STRIPE_TOO),
+        ("POST", "/account/link"),
         ("POST", "/account/verify"),
         ("POST", "/account/reset"),
         ("POST", "/account/forgot"),

@@ -1,6 +1,7 @@
 """Supabase's emulator: what the token of a mail opens, by the app and by the link."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -106,6 +107,23 @@ async def test_looking_at_a_link_spends_nothing(project: Project) -> None:
     async with project.session.head(project.link) as answer:
         assert answer.status == 405
     assert "access_token" in (await follow(project, project.link))[1]
+
+
+async def test_a_new_address_comes_into_force_when_both_letters_are_answered(project: Project) -> None:
+    await project.ok("POST", "verify", type="signup", token_hash=project.mark)
+    token = (await project.sign_in())["access_token"]
+    assert (await project.ok("PUT", "user", bearer=token, email=BOB))["new_email"] == BOB
+    first, second = (re.findall(r"token=(\w+)", mail["html"])[0] for mail in project.world.mailbox[-2:])
+    half = await project.ok("POST", "verify", type="email_change", token_hash=first)
+    assert half["msg"].startswith("Confirmation link accepted")
+    assert await project.refused("POST", "verify", type="email_change", token_hash=first) == DEAD
+    await project.sign_in()
+    granted = await project.ok("POST", "verify", type="email_change", token_hash=second)
+    assert (granted["user"]["email"], granted["user"].get("new_email")) == (BOB, None)
+    await project.sign_in(BOB)
+    await project.register(ADA)
+    found = await project.refused("PUT", "user", bearer=granted["access_token"], email=ADA)
+    assert found[:2] == (422, "email_exists")
 
 
 async def test_a_changed_link_leads_to_no_strange_site(project: Project) -> None:

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from adapters.sandbox.supabase.errors import Refused, invalid
+from adapters.sandbox.supabase.mails import send_email_change
 from adapters.sandbox.supabase.sessions import Session
 from adapters.sandbox.supabase.state import Project
 from adapters.sandbox.supabase.users import Record, User, check_address, check_strength, hashed, matches, merge
@@ -15,12 +16,13 @@ async def show(call: Call) -> Record:
 
 
 async def update(call: Call) -> Record:
-    """A new password ends the other sessions. A change of address is more than the sandbox knows."""
+    """A new password ends the other sessions. A new address comes into force when both have been confirmed."""
     user, session = call.signed_in()
     params, project = await call.params(), call.project
     address, password, data = params.text("email"), params.text("password"), params.table("data")
-    if address and check_address(address) != user.email:
-        raise invalid("The sandbox knows no change of the email address.")
+    new_address = check_address(address) if address else user.email
+    if new_address != user.email and project.by_email(new_address) is not None:
+        raise Refused(422, "email_exists", "A user with this email address has already been registered")
     if params.text("phone"):
         raise invalid("The sandbox knows no phone numbers.")
     if params.has("password"):
@@ -33,6 +35,8 @@ async def update(call: Call) -> Record:
         set_password(project, user, password, session)
     merge(user.user_metadata, data or {})
     project.touch(user)
+    if new_address != user.email:
+        await send_email_change(call, user, new_address)
     return user.as_json()
 
 

@@ -76,9 +76,13 @@ class Project:
         return next((one for one in self.users.values() if one.email == address.lower()), None)
 
     def by_token(self, kind: str, mark: str) -> User | None:
-        """`kind` is confirmation or recovery; `mark` is the hash that was sent."""
-        name = f"{kind}_token"
-        return next((one for one in self.users.values() if mark and getattr(one, name) == mark), None)
+        """`kind` is confirmation, recovery or email_change; `mark` is the hash that was sent."""
+        names = [f"{kind}_token"]
+        if kind == "email_change":
+            names = ["email_change_token_current", "email_change_token_new"]
+        return next(
+            (user for user in self.users.values() if mark and mark in [getattr(user, name) for name in names]), None
+        )
 
     def add(self, user: User) -> None:
         if self.by_email(user.email) is not None:

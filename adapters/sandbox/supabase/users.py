@@ -36,6 +36,13 @@ class User:
     confirmation_sent_at: datetime | None = None
     recovery_token: str = ""
     recovery_sent_at: datetime | None = None
+    email_change: str = ""
+    """The new address while it is not confirmed."""
+    email_change_token_current: str = ""
+    email_change_token_new: str = ""
+    email_change_sent_at: datetime | None = None
+    email_change_confirm_status: int = 0
+    """1 once one of the two addresses has been confirmed."""
     last_sign_in_at: datetime | None = None
     banned_until: datetime | None = None
     deleted_at: datetime | None = None
@@ -55,6 +62,8 @@ class User:
             "confirmation_sent_at": _stamp(self.confirmation_sent_at),
             "confirmed_at": _stamp(self.email_confirmed_at),
             "recovery_sent_at": _stamp(self.recovery_sent_at),
+            "new_email": self.email_change or None,
+            "email_change_sent_at": _stamp(self.email_change_sent_at),
             "last_sign_in_at": _stamp(self.last_sign_in_at),
             "app_metadata": dict(self.app_metadata),
             "user_metadata": dict(self.user_metadata),
@@ -82,9 +91,9 @@ class User:
             "confirmation_sent_at": _column(self.confirmation_sent_at),
             "recovery_token": self.recovery_token,
             "recovery_sent_at": _column(self.recovery_sent_at),
-            "email_change_token_new": "",
-            "email_change": "",
-            "email_change_sent_at": None,
+            "email_change_token_new": self.email_change_token_new,
+            "email_change": self.email_change,
+            "email_change_sent_at": _column(self.email_change_sent_at),
             "last_sign_in_at": _column(self.last_sign_in_at),
             "raw_app_meta_data": dict(self.app_metadata),
             "raw_user_meta_data": dict(self.user_metadata),
@@ -97,8 +106,8 @@ class User:
             "phone_change_token": "",
             "phone_change_sent_at": None,
             "confirmed_at": _column(self.email_confirmed_at),
-            "email_change_token_current": "",
-            "email_change_confirm_status": 0,
+            "email_change_token_current": self.email_change_token_current,
+            "email_change_confirm_status": self.email_change_confirm_status,
             "banned_until": _column(self.banned_until),
             "reauthentication_token": "",
             "reauthentication_sent_at": None,
@@ -117,8 +126,17 @@ class User:
             one["identity_data"]["email_verified"] = True
         self.spend_tokens()
 
+    def change_email(self, now: datetime) -> None:
+        """Both addresses have been confirmed."""
+        self.email, self.email_change, self.email_change_confirm_status = self.email_change, "", 0
+        for one in self.identities:
+            one["email"] = one["identity_data"]["email"] = self.email
+        self.user_metadata |= {"email": self.email} if "email" in self.user_metadata else {}
+        self.confirm(now)
+
     def spend_tokens(self) -> None:
         self.confirmation_token = self.recovery_token = ""
+        self.email_change_token_current = self.email_change_token_new = ""
 
 
 def identity_of(user: User, ident: str, data: Record, now: datetime) -> Record:

@@ -10,7 +10,7 @@ from adapters.sandbox.supabase.state import Project, token_hash
 from adapters.sandbox.supabase.users import Record, User, check_address
 from adapters.sandbox.supabase.wire import Call, Params
 
-Kind = Literal["confirmation", "recovery"]
+Kind = Literal["confirmation", "recovery", "email_change"]
 
 _KINDS: dict[str, tuple[Kind, ...]] = {
     "signup": ("confirmation",),
@@ -18,7 +18,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "recovery": ("recovery",),
     "magiclink": ("recovery",),
     "email": ("confirmation", "recovery"),
-    "email_change": (),
+    "email_change": ("email_change",),
 }
 _OAUTH = {
     400: "invalid_request",
@@ -27,6 +27,7 @@ _OAUTH = {
     500: "server_error",
     503: "temporarily_unavailable",
 }
+_HALF = "Confirmation link accepted. Please proceed to confirm link sent to the other email"
 
 
 async def by_app(call: Call) -> Record:
@@ -39,7 +40,8 @@ async def by_app(call: Call) -> Record:
     user = _by_hash(call.project, kind, mark) if mark else _by_otp(call.project, kind, params)
     if mark and (params.text("email") or params.text("phone") or params.text("redirect_to")):
         raise invalid("Only the token_hash and type should be provided")
-    return _proven(call, user)
+    granted = _proven(call, user, mark)
+    return {"msg": _HALF, "code": "200"} if granted is None else granted
 
 
 async def by_link(call: Call) -> web.Response:
@@ -50,14 +52,20 @@ async def by_link(call: Call) -> web.Response:
     if not query.get("token"):
         raise invalid("Verify requires a token or a token hash")
     try:
-        granted = _proven(call, _by_hash(call.project, query["type"], query["token"]))
+        granted = _proven(call, _by_hash(call.project, query["type"], query["token"]), query["token"])
     except Refused as error:
         fragment = {"error_code": error.code, "error_description": str(error), "sb": ""}
         if error.status in _OAUTH:
             fragment["error"] = _OAUTH[error.status]
     else:
+        if granted is None:
+            return _back(call, {"message": _HALF, "sb": ""})
         names = ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
         fragment = {name: str(granted[name]) for name in names} | {"sb": "", "type": query["type"]}
+    return _back(call, fragment)
+
+
+def _back(call: Call, fragment: dict[str, str]) -> web.Response:
     target = f"{call.redirect_to.partition('#')[0]}#{urlencode(sorted(fragment.items()))}"
     return web.Response(status=303, headers={"Location": target})
 
@@ -94,14 +102,27 @@ def _fresh(project: Project, user: User, kind: Kind, why: str) -> tuple[User, Ki
     """Raises Refused when the user may not come in, or the mail is too old."""
     if user.banned(project.now()):
         raise Refused(403, "user_banned", "User is banned")
-    if project.expired(user.confirmation_sent_at if kind == "confirmation" else user.recovery_sent_at):
+    if project.expired(getattr(user, f"{kind}_sent_at")):
         raise Refused(403, "otp_expired", why)
     return user, kind
 
 
-def _proven(call: Call, found: tuple[User, Kind]) -> Record:
-    """Whoever has read the mail owns the address, whichever mail it was. Every token sent to it is spent."""
+def _proven(call: Call, found: tuple[User, Kind], mark: str) -> Record | None:
+    """Whoever has read the mail owns the address, whichever mail it was. Every token sent to it is spent.
+
+    None: a change of the address, confirmed by the first of its two letters.
+    """
     user, kind = found
+    if kind == "email_change":
+        if user.email_change_confirm_status == 0:
+            user.email_change_confirm_status = 1
+            is_new = mark == user.email_change_token_new
+            setattr(user, f"email_change_token_{'new' if is_new else 'current'}", "")
+            call.project.touch(user)
+            return None
+        user.change_email(call.project.now())
+        call.project.touch(user)
+        return call.sign_in(user, "otp")
     user.spend_tokens()
     if kind == "confirmation" or user.email_confirmed_at is None:
         user.confirm(call.project.now())
