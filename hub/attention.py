@@ -74,7 +74,7 @@ class Attention:
         """The matter has come right by itself. `subject` is the booking, or the payment where there is none."""
         await tx.execute(SQL.settle, kind, subject, self.clock.now(), "system", note)
 
-    @every(60)
+    @every(60, "attention.review_failed_rows")
     async def review_failed_rows(self) -> None:
         """Opens a review item for each row that keeps failing in a sweep, and closes those of rows that recovered."""
         now = self.clock.now()

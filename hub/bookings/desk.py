@@ -108,7 +108,7 @@ class Bookings:
             raise _cannot_cancel(booking)
         return ended
 
-    @every(20)
+    @every(20, "bookings.expire")
     async def expire(self) -> None:
         """Ends the bookings that nobody has paid for in time."""
         async with self.db.transaction() as tx:
@@ -123,7 +123,7 @@ class Bookings:
             elif booking.status is BookingStatus.PENDING and booking.payment_status not in _MAY_BE_ORDERED:
                 await self.store.end(tx, booking, BookingStatus.EXPIRED)
 
-    @every(10)
+    @every(10, "bookings.rescue")
     async def rescue(self) -> None:
         """Wakes every paid booking that stands still: a job lost, a process killed, a supplier that fell silent."""
         now = self.clock.now()

@@ -40,7 +40,7 @@ class Tickets:
             references = [reference.as_json() for reference in state.references]
             await tx.execute(SQL.set_airline_references, booking_id, references, now)
 
-    @every(PERIOD)
+    @every(PERIOD, "tickets.read_missing")
     async def read_missing(self) -> None:
         """Asks for the references that no callback has told."""
         accounts = [supplier.account for supplier in self.suppliers.values()]

@@ -58,7 +58,7 @@ class TravelDocuments:
             return shown | {"document_number": "unreadable"}
         return shown | {"document_number": number, "document_expires_on": expires_on}
 
-    @every(300)
+    @every(300, "traveldocuments.seal_plain")
     async def seal_plain(self) -> None:
         """Seals what an earlier version of the hub has stored in the clear."""
         async with self.db.transaction() as tx:

@@ -99,7 +99,7 @@ class Spending:
         """Gives the reservation back and enters what is owed. Twice is as good as once."""
         await self._end(spending_id, "settled", bill)
 
-    @every(60)
+    @every(60, "spending.sweep")
     async def sweep(self) -> None:
         """Reservations that a process has left behind count at their worst: nobody knows what they have cost."""
         async with self.db.connection() as tx:

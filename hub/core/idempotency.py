@@ -90,7 +90,7 @@ class Idempotency:
         async with self._db.transaction() as tx:
             await tx.execute(SQL.release, *_where(claim))
 
-    @every(3600)
+    @every(3600, "idempotency.clean")
     async def clean(self) -> None:
         """Forgets the keys that have expired."""
         async with self._db.transaction() as tx:

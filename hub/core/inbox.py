@@ -251,7 +251,7 @@ class Inbox:
             await apply(tx)
             await tx.execute(SQL.processed, event.id, self._clock.now())
 
-    @every(30)
+    @every(30, "inbox.sweep")
     async def sweep(self) -> None:
         """Events that wait and have no job any more get one; those whose job is held are marked as failed."""
         before = self._clock.now() - STRANDED_AFTER

@@ -54,11 +54,14 @@ def job(method: F) -> F:
     return method
 
 
-def every(seconds: float) -> Callable[[F], F]:
-    """Marks `async def sweep(self) -> None` to run every `seconds`, on one process of all that run."""
+def every(seconds: float, name: str) -> Callable[[F], F]:
+    """Marks `async def sweep(self) -> None` to run every `seconds`, on one process of all that run.
+
+    `name` is the schedule's row in the database: it outlives the names of classes and methods.
+    """
 
     def mark(method: F) -> F:
-        method.__every__ = seconds  # type: ignore[attr-defined]
+        method.__every__ = (seconds, name)  # type: ignore[attr-defined]
         return method
 
     return mark

@@ -53,7 +53,7 @@ class MailLimits:
             log.warning("mail_limits.message_refused", kind=kind)
         return allowed
 
-    @every(3600)
+    @every(3600, "maillimits.forget")
     async def forget(self) -> None:
         async with self.db.transaction() as tx:
             await tx.execute(SQL.forget, self.clock.now())

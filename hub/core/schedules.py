@@ -39,6 +39,9 @@ class Schedules:
         return tuple(self._all.values())
 
     def add(self, schedule: Schedule) -> None:
+        """Raises ValueError for a name that another schedule has: they would share one row."""
+        if schedule.name in self._all:
+            raise ValueError(f"two schedules are named {schedule.name}")
         self._all[schedule.name] = schedule
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -98,8 +98,8 @@ class Worker:
                 if hasattr(method, "__job__"):
                     self._attempts.add(method)
                 if hasattr(method, "__every__"):
-                    label = f"{type(service).__name__.lower()}.{name}"
-                    self._schedules.add(Schedule(label, method.__every__, method))
+                    seconds, label = method.__every__
+                    self._schedules.add(Schedule(label, seconds, method))
 
     async def run(self) -> None:
         """Until stopped; a lost connection or a restarting database is waited out."""

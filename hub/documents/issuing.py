@@ -68,7 +68,7 @@ class Invoices:
                 if invoice is not None:
                     await self._correct(tx, trade, invoice, work.refunded)
 
-    @every(600)
+    @every(600, "invoices.sweep")
     async def sweep(self) -> None:
         """Money without its paper gets one; buyers who have been erased go, once the law does not ask for them."""
         async with self.db.transaction() as tx:

@@ -208,7 +208,7 @@ class Flights:
         async with self.db.connection() as connection:
             await connection.execute(SQL.keep_requirements, search_id, str(number), requirements_to_json(requirements))
 
-    @every(600)
+    @every(600, "flights.sweep")
     async def sweep(self) -> None:
         """Searches of yesterday are of no use to anybody."""
         async with self.db.transaction() as tx:

@@ -260,7 +260,7 @@ class Accounts:
         if needed and not (row is not None and row["second_factor"]):
             raise Forbidden("Sign in here with your second factor.", code="second_factor_required")
 
-    @every(3600)
+    @every(3600, "accounts.forget")
     async def forget(self) -> None:
         """Links that are too old, and sessions that ended long ago."""
         now = self.clock.now()

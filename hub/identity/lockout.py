@@ -88,7 +88,7 @@ class Lockout:
         async with tx.as_hub():
             await tx.execute(SQL.forgive, *self._account(email))
 
-    @every(3600)
+    @every(3600, "lockout.forget")
     async def forget(self) -> None:
         async with self.db.transaction() as tx:
             await tx.execute(SQL.forget, self.clock.now() - FORGOTTEN_AFTER)

@@ -299,7 +299,7 @@ class Staff:
     def _mark(self, secret: str) -> str:
         return self._vault.mark("staff_cookie", secret).hex()
 
-    @every(3600)
+    @every(3600, "staff.forget")
     async def forget(self) -> None:
         """Sessions that ended long ago."""
         await self.sessions.forget()

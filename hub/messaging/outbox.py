@@ -197,7 +197,7 @@ class Outbox:
         if message.booking_id:
             await event.concerns(tx, message.booking_id)
 
-    @every(30)
+    @every(30, "outbox.sweep")
     async def sweep(self) -> None:
         """Messages written and not sent, with no job left to do it."""
         async with self.db.transaction() as tx:

@@ -167,7 +167,7 @@ class Refunds:
                     refund_id=str(refund.id), why=why,
                 )  # fmt: skip
 
-    @every(30)
+    @every(30, "refunds.sweep")
     async def sweep(self) -> None:
         """Refunds asked for that no job carries out any more."""
         async with self.db.transaction() as tx:

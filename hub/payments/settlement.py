@@ -141,7 +141,7 @@ class Settlement:
         with about(booking_id=payment.booking_id):
             await self.intents.close(payment)
 
-    @every(20)
+    @every(20, "settlement.sweep")
     async def sweep(self) -> None:
         """Events that never came: every payment that has stood open for a while is read and settled."""
         async with self.db.transaction() as tx:

@@ -135,7 +135,7 @@ class Attachments:
                 about: dict[str, Any] = {"plan_id": str(plan_id), "attachment_id": str(attachment_id)}
                 await self.audit.record(tx, "attachment.removed", customer_id=caller.id, **about)
 
-    @every(60)
+    @every(60, "attachments.sweep")
     async def sweep(self) -> None:
         """Removes the files that belong to nobody. One that cannot be removed now is tried again later."""
         now = self.clock.now()

@@ -153,7 +153,7 @@ class Plans:
             async for _ in events:
                 pass
 
-    @every(60)
+    @every(60, "plans.sweep")
     async def sweep(self) -> None:
         """What nobody goes on with has failed, and keeps what there is of it."""
         now = self.store.clock.now()
@@ -167,7 +167,7 @@ class Plans:
         if leased is not None:
             await self.making.abandon(leased, Abandoned())
 
-    @every(3600)
+    @every(3600, "plans.forget_events")
     async def forget_events(self) -> None:
         """What was streamed is read from the plan itself a day later."""
         async with self.db.transaction() as tx:

@@ -104,7 +104,7 @@ class Privacy:
             marks = await tx.fetchval(SQL.marks, work.customer_id, work.payment_customer_id)
         await self._empty_events(marks, row["created_at"] - MARGIN)
 
-    @every(3600)
+    @every(3600, "privacy.sweep")
     async def sweep(self) -> None:
         """Who was erased is forgotten in the end, however long a provider was away."""
         async with self.db.transaction() as tx:

@@ -61,7 +61,7 @@ class Reconciliation:
     clock: Clock
     ids: Ids
 
-    @every(EVERY)
+    @every(EVERY, "reconciliation.sweep")
     async def sweep(self) -> None:
         """By the clock: what is on its way is left alone. Nothing when a run is under way, or was a moment ago."""
         now = self.clock.now()

@@ -121,7 +121,7 @@ class Ticker:
     def __init__(self) -> None:
         self.ticks = 0
 
-    @every(3600)
+    @every(3600, "ticker.tick")
     async def tick(self) -> None:
         self.ticks += 1
 

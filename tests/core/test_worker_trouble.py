@@ -201,12 +201,12 @@ class Sweeps:
         self.slow = self.quick = 0
         self.gate = asyncio.Event()
 
-    @every(0.1)
+    @every(0.1, "sweeps.long")
     async def long(self) -> None:
         self.slow += 1
         await self.gate.wait()
 
-    @every(0.1)
+    @every(0.1, "sweeps.short")
     async def short(self) -> None:
         self.quick += 1
         raise RuntimeError
@@ -217,6 +217,13 @@ async def test_a_slow_schedule_delays_no_other_and_does_not_run_beside_itself(db
     async with working(db, dsn, sweeps, grace=0.1):
         await until(lambda: sweeps.quick >= 2)
     assert sweeps.slow == 1
+
+
+async def test_two_schedules_may_not_share_a_name(db: Database):
+    schedules = Schedules(db, SystemClock())
+    schedules.add(Schedule("test", 1, asyncio.Event().wait))
+    with pytest.raises(ValueError, match="test"):
+        schedules.add(Schedule("test", 2, asyncio.Event().wait))
 
 
 async def test_a_schedule_whose_period_is_shortened_need_not_wait_for_the_old_one(db: Database):
