@@ -8,17 +8,16 @@ from uuid import UUID
 from asyncpg import Record
 
 from hub.audit import Audit
-from hub.bookings import TravelDocuments
 from hub.core.clock import Clock
 from hub.core.db import Database, Tx
 from hub.core.errors import NotFound, ProviderError
 from hub.core.jobs import Jobs, every, job
 from hub.core.rows import RowKey, Sweep
 from hub.identity import Caller, Identity, IdentityProvider
-from hub.payments import Gateway
 from hub.privacy.activity import Act, told
 from hub.privacy.erasure import SQL, anonymise, anonymise_trail, check_nothing_is_open
 from hub.privacy.export import Export, read_all
+from hub.privacy.ports import DocumentReader, PaymentCustomers
 from hub.privacy.work import ForgetPerson, ForgetTraces
 
 TRACES_AFTER = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=4))
@@ -41,9 +40,9 @@ class Privacy:
     audit: Audit
     jobs: Jobs
     clock: Clock
-    gateway: Gateway | None
+    gateway: PaymentCustomers | None
     provider: IdentityProvider
-    documents: TravelDocuments
+    documents: DocumentReader
 
     async def export(self, caller: Caller) -> Export:
         """All of the caller's data and only theirs: row-level security chooses. Raises NotFound after an erasure."""
