@@ -61,7 +61,8 @@ class BookingPage:
         request_id = request[VISIT].request_id
         problem = from_exception(error, request_id)
         detail = error.detail if isinstance(error, HubError) else ""
-        response = self._page("booking_trouble", problem.status, detail=detail, request_id=request_id)
+        root = html.path_to_root(request)
+        response = self._page("booking_trouble", problem.status, detail=detail, request_id=request_id, root=root)
         html.keep_retry_after(problem, response)
         return response
 

@@ -43,6 +43,14 @@ def _cached(file: Path, media_type: str) -> web.FileResponse:
     return web.FileResponse(file, headers=headers)
 
 
+def path_to_root(request: web.Request) -> str:
+    """From the address of the request to the hub's own root, relative: a proxy may put the hub under a path.
+
+    `../` for `/plan/7`, `../../` for `/booking/7/calendar.ics`. Error pages have as many depths as there are routes.
+    """
+    return "../" * (request.rel_url.raw_path.count("/") - 1)
+
+
 def keep_retry_after(problem: web.Response, page: web.Response) -> None:
     """Puts onto the page of an error when to come back, as its problem document says."""
     if "Retry-After" in problem.headers:

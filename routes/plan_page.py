@@ -153,7 +153,7 @@ class PlanPage:
         headers = {name: problem.headers[name] for name in ("Retry-After",) if name in problem.headers}
         return self._page(
             "plan_trouble", problem.status, headers=_SECRET | headers, detail=detail, request_id=request_id,
-            plan_id=_plan_of(request),
+            plan_id=_plan_of(request), root=html.path_to_root(request),
         )  # fmt: skip
 
     def _page(self, name: str, status: int = 200, *, headers: dict[str, str], **facts: Any) -> web.Response:

@@ -99,7 +99,8 @@ class ReconcilePage:
         if isinstance(error, NotFound):  # somebody else was faster
             return _back()
         detail = error.detail if isinstance(error, HubError) else ""
-        page = self._page("reconcile_trouble", told.status, detail=detail, request_id=request_id)
+        root = html.path_to_root(request)
+        page = self._page("reconcile_trouble", told.status, detail=detail, request_id=request_id, root=root)
         html.keep_retry_after(told, page)
         return page
 

@@ -80,7 +80,11 @@ class SignInPage:
         problem = from_exception(error, request_id)
         detail = error.detail if isinstance(error, HubError) else ""
         text = self._jinja.get_template("trouble.html").render(
-            home=None, status=problem.status, detail=detail, request_id=request_id
+            home=None,
+            status=problem.status,
+            detail=detail,
+            request_id=request_id,
+            root=html.path_to_root(request),
         )
         response = web.Response(text=text, status=problem.status, content_type="text/html", headers=HEADERS)
         html.keep_retry_after(problem, response)

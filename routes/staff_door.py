@@ -235,7 +235,8 @@ class StaffDoor:
         if "application/json" in request.headers.get("Accept", ""):
             return told
         detail, code = (error.detail, error.code) if isinstance(error, HubError) else ("", "")
-        page = self.page("trouble", told.status, detail=detail, code=code, request_id=request_id)
+        root = html.path_to_root(request)
+        page = self.page("trouble", told.status, detail=detail, code=code, request_id=request_id, root=root)
         if "Retry-After" in told.headers:
             page.headers["Retry-After"] = told.headers["Retry-After"]
         return page
