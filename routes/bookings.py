@@ -218,7 +218,7 @@ class BookingRoutes:
 
     @patch("/api/bookings/{booking_id}", who=TRAVELLER, tags=TAGS)
     async def change(self, call: Call, booking_id: UUID, body: BookingPatch) -> BookingOut:
-        """Change the contact or the notes."""
+        """Change the contact or the notes. A telephone number has to be one that the flights' supplier accepts."""
         contact = body.contact or ContactPatch()
         changed = await self._bookings.patch(
             call.who, booking_id, email=contact.email, phone=contact.phone, notes=body.notes

@@ -11,7 +11,7 @@ from hub.customers import Address, Customer, Customers, LoyaltyEntry, NewAddress
 from hub.flights import Cabin
 from hub.identity import Caller
 from routes.request import TRAVELLER, ApiModel, Call, delete, get, post, put
-from routes.views import Country, Currency, MoneyOut, Name, Page, PageQuery, Phone
+from routes.views import Country, Currency, MoneyOut, Name, Page, PageQuery, PersonName, Phone
 
 TAGS = ("customers",)
 _EXTRA_LIMIT = 4096
@@ -44,7 +44,7 @@ Kind = Literal["home", "work", "billing", "other"]
 class ProfileIn(ApiModel):
     """What is left out stays as it is; a telephone number of null is removed."""
 
-    name: Name | None = None
+    name: PersonName | None = None
     phone: Phone | None = None
 
 

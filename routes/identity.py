@@ -22,7 +22,7 @@ from routes.request import (
     get,
     post,
 )
-from routes.views import Email, Name, Phone
+from routes.views import Email, PersonName, Phone
 
 F = TypeVar("F", bound=Callable[..., Any])
 TAGS = ("auth",)
@@ -50,7 +50,7 @@ def _both(method: Callable[..., Any], path: str, **options: Any) -> Callable[[F]
 class Registration(ApiModel):
     email: Email
     password: Password
-    name: Name
+    name: PersonName
     phone: Phone | None = None
     captcha_token: str = Field(default="", max_length=4000, description="wanted where a captcha is set up")
 

@@ -222,9 +222,7 @@ class PageRoutes:
             again = "forgot" if request.path.endswith("reset") else "resend"
             return self._page("expired", Gone.status, again=again)
         detail = error.detail if isinstance(error, HubError) else ""
-        page = self._page(
-            "trouble", told.status, detail=detail, request_id=request_id, root=html.path_to_root(request)
-        )
+        page = self._page("trouble", told.status, detail=detail, request_id=request_id, root=html.path_to_root(request))
         html.keep_retry_after(told, page)
         return page
 

@@ -12,7 +12,7 @@ from hub.identity.staff import StaffMember, StaffSession
 from routes.identity import Code
 from routes.request import ApiModel
 from routes.security import SecondFactorOut
-from routes.views import Email, MoneyOut, Name, PageQuery
+from routes.views import Email, MoneyOut, PageQuery, PersonName
 
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
 
@@ -39,7 +39,7 @@ class OwnPasswordAndCode(ApiModel):
 
 class NewStaff(ApiModel):
     email: Email
-    name: Name
+    name: PersonName
     roles: set[Role] = Field(min_length=1, examples=[["staff"]])
     password: Secret = Field(description="at least 12 characters, and not a common one")
 

@@ -1,6 +1,5 @@
 """What more than one route shows or reads."""
 
-import re
 import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
@@ -10,30 +9,25 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from hub.bookings import Decline
 from hub.core.money import Money
+from hub.core.names import check_person_name, normalize_person_name
 from hub.core.phones import normalize_phone
 from routes.request import ApiModel
 
 T = TypeVar("T")
+_NO_TEXT = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 def _person_name(value: Any) -> Any:
-    """NFC, one kind of space and of apostrophe; what a name cannot hold is refused by `_check_name`."""
-    if not isinstance(value, str):
-        return value
-    text = re.sub(r"[\u2018\u2019\u02bc\u00b4`]", "'", unicodedata.normalize("NFC", value))
-    return re.sub("[ \u00a0\u2000-\u200a\u202f\u3000]+", " ", text).strip()
+    """What a name cannot hold is refused by `check_person_name`."""
+    return normalize_person_name(value) if isinstance(value, str) else value
 
 
-def _check_name(name: str) -> str:
-    """One line of letters of any script, spaces, hyphens, apostrophes and dots: no markup, digits, emoji, nor what
-    cannot be seen.
-    """
-    for character in name:
-        if unicodedata.category(character)[0] not in "LM" and character not in " -'.·":
-            raise ValueError("a name in one line of letters, spaces, hyphens and apostrophes")
-    if not any(unicodedata.category(character)[0] == "L" for character in name):
-        raise ValueError("a name has letters")
-    return name
+def _check_line(text: str) -> str:
+    """NFC. Raises ValueError for markup, for more than one line, and for what cannot be seen."""
+    text = unicodedata.normalize("NFC", text).strip()
+    if not text or any(character in "<>" or unicodedata.category(character) in _NO_TEXT for character in text):
+        raise ValueError("one line of text without markup")
+    return text
 
 
 def _email(value: str) -> str:
@@ -64,10 +58,11 @@ PersonName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=80),
     BeforeValidator(_person_name),
-    AfterValidator(_check_name),
+    AfterValidator(check_person_name),
     Field(description="one line of letters, spaces, hyphens and apostrophes", examples=["Ada"]),
 ]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_check_line)]
+"""Of a person or a company on an address, or of a place."""
 # The constraints come first: behind a BeforeValidator they would hold, and be missing from the OpenAPI document.
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["EUR"]), BeforeValidator(_upper)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(examples=["GB"]), BeforeValidator(_upper)]

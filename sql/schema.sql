@@ -601,6 +601,7 @@ CREATE TABLE public.messages (
     plan_id uuid,
     amount bigint,
     rendered bytea,
+    airline_references text[],
     CONSTRAINT messages_amount_check CHECK ((amount > 0)),
     CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'whatsapp'::text]))),
     CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'bounced'::text, 'complained'::text, 'failed'::text, 'suppressed'::text])))
@@ -1046,6 +1047,7 @@ CREATE TABLE public.supplier_orders (
     updated_at timestamp with time zone NOT NULL,
     checked_at timestamp with time zone,
     account text,
+    requirements jsonb,
     CONSTRAINT supplier_orders_state_check CHECK ((state = ANY (ARRAY['none'::text, 'placing'::text, 'placed'::text, 'confirming'::text, 'confirmed'::text, 'refused'::text, 'unknown'::text])))
 );
 

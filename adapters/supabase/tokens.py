@@ -1,6 +1,5 @@
 """Supabase's access tokens, checked without asking Supabase."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ import jwt
 from hub.core.clock import Clock
 from hub.core.errors import Unauthenticated
 from hub.core.jwks import KeySet
+from hub.core.names import clean_person_name
 from hub.identity import Caller, Identity, Reading
 
 PUBLISHED = ("ES256", "RS256", "EdDSA")
@@ -118,9 +118,7 @@ def identity_in(customer: UUID, claims: Mapping[str, Any]) -> Identity:
     name = next((one for one in (said.get("name"), said.get("full_name")) if isinstance(one, str)), "")
     phone = next((one for one in (said.get("phone"), claims.get("phone")) if isinstance(one, str) and one), None)
     verified = bool(claims.get("email_confirmed_at")) or said.get("email_verified") is True
-    return Identity(
-        customer, str(claims.get("email") or ""), re.sub(r"\s+", " ", name)[:80].strip(), phone and phone[:40], verified
-    )
+    return Identity(customer, str(claims.get("email") or ""), clean_person_name(name), phone and phone[:40], verified)
 
 
 def _refused() -> Unauthenticated:

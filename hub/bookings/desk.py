@@ -18,7 +18,19 @@ from hub.core.errors import Conflict, Unavailable
 from hub.core.jobs import every
 from hub.core.rows import RowKey, Sweep
 from hub.customers import Customers
-from hub.flights import Flights, Party, StoredOffer, Traveller, check_party, offer_to_json, query_to_json
+from hub.flights import (
+    BookableOffer,
+    Flights,
+    Party,
+    Requirements,
+    Traveller,
+    check_contact,
+    check_party,
+    offer_to_json,
+    query_to_json,
+    requirements_from_json,
+    requirements_to_json,
+)
 from hub.identity import Caller
 
 _REFERENCE_TRIES = 5
@@ -59,7 +71,7 @@ class Bookings:
                 return known
             await check_duplicate(tx, self.clock, caller.id, wanted, offer.offer)
             # Whoever held the lock may have been this very request, sent twice.
-            return await self._known(tx, caller, wanted) or await self._insert(tx, caller, wanted, offer)
+            return await self._known(tx, caller, wanted) or await self._insert(tx, caller, wanted, bookable)
 
     async def page(self, caller: Caller, *, status: str | None, page: int, page_size: int) -> tuple[list[Booking], int]:
         async with self.db.transaction(caller.id) as tx:
@@ -74,10 +86,15 @@ class Bookings:
     async def patch(
         self, caller: Caller, booking_id: UUID, *, email: str | None, phone: str | None, notes: str | None
     ) -> Booking:
-        """Changes the contact or the notes; what was ordered cannot be changed here."""
+        """Changes the contact or the notes; what was ordered cannot be changed here.
+
+        Raises Invalid for a telephone number that the supplier of the flights would refuse.
+        """
         async with self.db.transaction(caller.id) as tx:
             booking = await self.store.find(tx, booking_id)
             async with tx.as_hub():
+                if phone is not None:
+                    check_contact(await self._requirements(tx, booking_id), phone)
                 row = await tx.fetchrow(SQL.patch, booking_id, email, phone, notes, self.clock.now())
                 if row is None:
                     raise Conflict(f"The booking is {booking.status}.", code="booking_ended")
@@ -89,6 +106,10 @@ class Bookings:
                     fields=_given(email, phone, notes),
                 )
             return Booking.from_row(row, booking.travelers)
+
+    async def _requirements(self, tx: Tx, booking_id: UUID) -> Requirements:
+        stored = await tx.fetchval(SQL.requirements, booking_id)
+        return requirements_from_json(stored) if stored is not None else Requirements()
 
     async def cancel(self, caller: Caller, booking_id: UUID) -> Booking:
         """Cancels, and gives back what has been held or paid. Cancelling twice is one cancellation.
@@ -148,8 +169,9 @@ class Bookings:
         row = await tx.fetchrow(SQL.find_by_idempotency_key, caller.id, wanted.idempotency_key)
         return Booking.from_row(row, wanted.travelers) if row else None
 
-    async def _insert(self, tx: Tx, caller: Caller, wanted: NewBooking, offer: StoredOffer) -> Booking:
+    async def _insert(self, tx: Tx, caller: Caller, wanted: NewBooking, bookable: BookableOffer) -> Booking:
         now, booking_id = self.clock.now(), self.ids.uuid()
+        offer = bookable.stored
         total = offer.offer.total
         for _ in range(_REFERENCE_TRIES):
             row = await tx.fetchrow(
@@ -169,6 +191,7 @@ class Bookings:
             offer.offer.provider,
             offer_to_json(offer.offer),
             query_to_json(offer.query),
+            requirements_to_json(bookable.requirements),
             now,
         )
         await self.audit.record(

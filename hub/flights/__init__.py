@@ -32,7 +32,7 @@ from hub.flights.requirements import (
 )
 from hub.flights.service import BookableOffer, Flights, LiveCheck
 from hub.flights.snapshot import offer_from_json, offer_to_json, query_from_json, query_to_json
-from hub.flights.traveler_check import Party, check_party, find_violations
+from hub.flights.traveler_check import Party, check_contact, check_party, find_violations
 
 __all__ = [
     "AgeRules",
@@ -63,6 +63,7 @@ __all__ = [
     "StoredOffer",
     "Traveller",
     "airline_name",
+    "check_contact",
     "check_party",
     "find_violations",
     "offer_from_json",

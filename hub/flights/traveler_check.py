@@ -27,7 +27,16 @@ def check_party(requirements: Requirements, party: Party, offer: FlightOffer, qu
     `wrong_party` when the travelers are not those of the search, `requirements_not_met` otherwise.
     """
     _check_composition(requirements, party.travelers, offer, query)
-    if errors := find_violations(requirements, party, offer, today):
+    _raise_violations(find_violations(requirements, party, offer, today))
+
+
+def check_contact(requirements: Requirements, phone: str | None) -> None:
+    """Raises Invalid `requirements_not_met` for a telephone number of the contact that the supplier would refuse."""
+    _raise_violations(_contact_errors(requirements, phone))
+
+
+def _raise_violations(errors: list[FieldError]) -> None:
+    if errors:
         raise Invalid(
             "These flights need other details of the travelers.", code="requirements_not_met", errors=tuple(errors)
         )
@@ -35,7 +44,7 @@ def check_party(requirements: Requirements, party: Party, offer: FlightOffer, qu
 
 def find_violations(requirements: Requirements, party: Party, offer: FlightOffer, today: date) -> list[FieldError]:
     """Every field that breaks a rule of the supplier's. `today` decides who has been born yet."""
-    errors = [FieldError("/contact/phone", code, text) for code, text in _phone_problems(requirements, party)]
+    errors = _contact_errors(requirements, party.contact_phone)
     for place, traveler in enumerate(party.travelers):
         problems = _traveler_problems(requirements, traveler, offer.last_landing, today)
         errors += [FieldError(f"/travelers/{place}{pointer}", code, text) for pointer, code, text in problems]
@@ -63,12 +72,12 @@ def _check_composition(
         raise Invalid(text, code="wrong_party", errors=(FieldError("/travelers", "wrong_ages", text),))
 
 
-def _phone_problems(requirements: Requirements, party: Party) -> Iterator[tuple[str, str]]:
-    if party.contact_phone is None:
-        if requirements.contact.phone_required:
-            yield "required", "The airline needs a telephone number at which somebody can be reached."
-    elif (text := _phone_length(requirements, party.contact_phone)) is not None:
-        yield "phone_length", text
+def _contact_errors(requirements: Requirements, phone: str | None) -> list[FieldError]:
+    if phone is None:
+        text = "The airline needs a telephone number at which somebody can be reached."
+        return [FieldError("/contact/phone", "required", text)] if requirements.contact.phone_required else []
+    length = _phone_length(requirements, phone)
+    return [FieldError("/contact/phone", "phone_length", length)] if length is not None else []
 
 
 def _phone_length(requirements: Requirements, phone: str) -> str | None:

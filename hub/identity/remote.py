@@ -12,6 +12,7 @@ from hub.audit import Audit
 from hub.core.clock import Clock, Ids
 from hub.core.db import Tx, named_queries
 from hub.core.inbox import Apply, WebhookEvent
+from hub.core.names import clean_person_name
 from hub.identity.model import Identity
 from hub.identity.one_time import OneTime, Purpose
 
@@ -97,7 +98,7 @@ def _person(row: Any) -> Identity | None:
         return None
     phone = said.get("phone") or row.get("phone") or None
     confirmed = _is_time(row.get("email_confirmed_at"))  # `confirmed_at` is set by a confirmed telephone, too
-    return Identity(ident, email, str(name)[:80], str(phone)[:40] if phone else None, confirmed)
+    return Identity(ident, email, clean_person_name(str(name)), str(phone)[:40] if phone else None, confirmed)
 
 
 def _is_time(value: Any) -> bool:

@@ -44,7 +44,12 @@ insert into booking_travelers (
 ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: insert_order
-insert into supplier_orders (booking_id, supplier, offer, query, updated_at) values ($1, $2, $3, $4, $5);
+insert into supplier_orders (booking_id, supplier, offer, query, requirements, updated_at)
+values ($1, $2, $3, $4, $5, $6);
+
+-- name: requirements
+-- What the supplier asked for when the booking was made; null for bookings of before it was stored.
+select requirements from supplier_orders where booking_id = $1;
 
 -- name: find
 select * from bookings where id = $1;

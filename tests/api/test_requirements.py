@@ -218,3 +218,30 @@ async def test_promised_bags_are_ordered_and_every_ticket_has_its_reference(runn
     assert [one["id"] for one in listed["items"]] == [booking["id"]]
     flights = [f"{one['carrier']}{one['flight_number']}" for part in offer["slices"] for one in part["segments"]]
     assert [flight for one in done["airline_references"] for flight in one["flights"]] == flights
+
+
+@pytest.mark.parametrize("name", ["<b>Ada</b>", "Ada\nLovelace", "Ada 2", "Ada 😀", "A\u200bda", " "])
+async def test_registration_and_profile_accept_only_the_names_of_people(running: Running, name: str):
+    person = {"email": "eve@example.com", "password": "correct horse battery", "name": name}
+    status, problem = await running.call("POST", "/api/auth/register", person)
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/name")
+    await running.register()
+    status, problem = await running.call("PUT", "/api/user/profile", {"name": name})
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/name")
+    changed = await running.good("PUT", "/api/user/profile", {"name": "  A\u0301nh\u00a0 O\u2019Brien "})
+    assert changed["name"] == "Ánh O'Brien"
+
+
+async def test_a_changed_contact_has_to_be_one_that_the_supplier_accepts(running: Running):
+    await running.register()
+    booking = await booked(running, await running.offer())
+    path = f"/api/bookings/{booking['id']}"
+    status, problem = await running.call("PATCH", path, {"contact": {"phone": "+683 4000"}})
+    assert (status, problem["code"]) == (422, "requirements_not_met")
+    assert [(one["pointer"], one["code"]) for one in problem["errors"]] == [("/contact/phone", "phone_length")]
+    assert (await running.booking(booking))["contact"]["phone"] == CONTACT["phone"]
+    async with running.db.transaction() as tx:
+        await tx.execute("update supplier_orders set requirements = jsonb_set(requirements, '{contact}', $1)",
+                         {"phone_required": True, "phone_min_digits": 7, "phone_max_digits": 15})  # fmt: skip
+    changed = await running.good("PATCH", path, {"contact": {"phone": "+683 4000"}})
+    assert changed["contact"]["phone"] == "+6834000"
