@@ -195,7 +195,7 @@ def _fulfilment(
 ) -> Fulfilment:
     """Orders at the suppliers, and what the suppliers tell of them."""
     db, clock, suppliers = documents.db, documents.clock, wired.suppliers
-    tickets = Tickets(db, clock, suppliers)
+    tickets = Tickets(db, clock, suppliers, store.jobs, store.audit)
     fulfilment = Fulfilment(db, store, attention, clock, suppliers, documents, tickets, _charges(wired))
     for supplier in suppliers:
         inbox.on(supplier, fulfilment.on_event)

@@ -31,6 +31,7 @@ from hub.bookings.work import (
     CapturePayment,
     FulfilBooking,
     PriceRisen,
+    ReferencesIssued,
     ReleasePayment,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "NewBooking",
     "PaymentStatus",
     "PriceRisen",
+    "ReferencesIssued",
     "ReleasePayment",
     "Tickets",
     "TravelDocuments",

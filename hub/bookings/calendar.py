@@ -8,6 +8,8 @@ from hub.bookings.itinerary import Flight, Itinerary
 from hub.bookings.model import Booking, BookingStatus
 
 _ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELLED, BookingStatus.EXPIRED})
+_SEQUENCE_STEP = timedelta(milliseconds=100)
+"""Two changes within a second differ, and 32 bits hold out for years."""
 _ZONES_AROUND = timedelta(days=400)
 """For so long around the flights the rules of their time zones are in the file."""
 
@@ -50,7 +52,7 @@ def _event(booking: Booking, flight: Flight, itinerary: Itinerary, link: str) ->
     event = Event()
     event.add("dtstamp", booking.updated_at.replace(microsecond=0))
     event.add("last-modified", booking.updated_at.replace(microsecond=0))
-    event.add("sequence", int((booking.updated_at - booking.created_at).total_seconds()))
+    event.add("sequence", (booking.updated_at - booking.created_at) // _SEQUENCE_STEP)
     event.add("status", _status(booking))
     event.add("dtstart", flight.departs_at)
     event.add("dtend", flight.arrives_at)

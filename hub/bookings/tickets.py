@@ -6,10 +6,13 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from hub.audit import Audit
+from hub.bookings.model import BookingStatus
 from hub.bookings.store import SQL
+from hub.bookings.work import ReferencesIssued
 from hub.core.clock import Clock
 from hub.core.db import Database, Tx
-from hub.core.jobs import every
+from hub.core.jobs import Jobs, every
 from hub.core.rows import RowKey, Sweep
 from hub.flights import OrderState, PlacedOrder
 
@@ -30,15 +33,31 @@ class Tickets:
     db: Database
     clock: Clock
     suppliers: dict[str, OrderReader]
+    jobs: Jobs
+    audit: Audit
 
     async def keep_references(self, tx: Tx, booking_id: UUID, state: OrderState) -> None:
-        """Stores what the supplier says of the tickets. What it does not say stays as it was."""
+        """Stores what the supplier says of the tickets. What it does not say stays as it was.
+
+        References that were not on record are in the booking's timeline; a traveler whose booking is confirmed already
+        gets a message.
+        """
         now = self.clock.now()
         if state.pnr:
             await tx.execute(SQL.set_supplier_reference, booking_id, state.pnr, now)
         if state.references:
             references = [reference.as_json() for reference in state.references]
-            await tx.execute(SQL.set_airline_references, booking_id, references, now)
+            row = await tx.fetchrow(SQL.set_airline_references, booking_id, references, now)
+            if row is not None:
+                await self._announce(tx, booking_id, row, tickets=len(references))
+
+    async def _announce(self, tx: Tx, booking_id: UUID, row: Record, *, tickets: int) -> None:
+        """The references themselves are not in the audit: with a surname they open a booking at the airline."""
+        customer_id, action = row["customer_id"], "booking.references_issued"
+        await self.audit.record(tx, action, customer_id=customer_id, booking_id=booking_id, tickets=tickets)
+        if row["status"] == BookingStatus.CONFIRMED:
+            work = ReferencesIssued(booking_id=booking_id)
+            await self.jobs.enqueue(tx, work, key=f"booking:{booking_id}:references")
 
     @every(PERIOD, "tickets.read_missing")
     async def read_missing(self) -> None:

@@ -45,6 +45,12 @@ class PriceRisen(Job, kind="booking.price_risen"):
     amount: int
 
 
+class ReferencesIssued(Job, kind="booking.references_issued"):
+    """Tell the traveler the airlines' references, unless the confirmation did."""
+
+    booking_id: UUID
+
+
 class BookingChanged(Job, kind="booking.changed"):
     """Tell the traveller that the airline has changed something. `event` is the webhook that said so."""
 

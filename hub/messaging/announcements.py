@@ -1,9 +1,18 @@
 """Which fact is told to whom, and how."""
 
+import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from hub.bookings import Booking, BookingChanged, BookingConfirmed, BookingEnded, PriceRisen
+from hub.bookings import (
+    Booking,
+    BookingChanged,
+    BookingConfirmed,
+    BookingEnded,
+    BookingStatus,
+    PriceRisen,
+    ReferencesIssued,
+)
 from hub.bookings.store import Store
 from hub.core.clock import Clock, Ids
 from hub.core.context import about
@@ -53,6 +62,18 @@ class Announcements:
     async def changed(self, work: BookingChanged) -> None:
         fact = f"booking:{work.booking_id}:changed:{work.event}"
         await self._tell(work.booking_id, fact, "booking_changed")
+
+    @job
+    async def references_issued(self, work: ReferencesIssued) -> None:
+        """The airlines' references that the confirmation did not state: each set of them once, however often read."""
+        with about(booking_id=work.booking_id):
+            async with self.db.transaction() as tx:
+                booking = await self.bookings.find(tx, work.booking_id)
+                references = sorted({ticket.reference for ticket in booking.airline_references})
+                if booking.status is BookingStatus.CONFIRMED and not await _are_stated(tx, booking, references):
+                    digest = hashlib.sha256(" ".join(references).encode()).hexdigest()[:16]
+                    fact = f"booking:{booking.id}:references:{digest}:email"
+                    await self._write(tx, booking, (fact, "booking_references", "email"), None)
 
     @job
     async def captured(self, work: PaymentCaptured) -> None:
@@ -107,3 +128,11 @@ class Announcements:
             await tx.execute(SQL.set_status, new, "suppressed", None, None, "mailbox_limit", self.clock.now())
             return
         await self.jobs.enqueue(tx, SendMessage(message_id=new), key=fact)
+
+
+async def _are_stated(tx: Tx, booking: Booking, references: list[str]) -> bool:
+    """Whether the latest message that states them has these, or will have them because it is rendered from now on."""
+    row = await tx.fetchrow(SQL.lock_stated_references, booking.id)
+    if row is None or row["status"] == "queued":
+        return True
+    return set(references) <= set(row["airline_references"] or ())

@@ -33,7 +33,7 @@ STRANGER_AFTER = timedelta(minutes=5)
 """A report about a message that we do not know for so long is about somebody else's on the same account."""
 
 
-WITH_CALENDAR = frozenset({"booking_confirmation", "booking_cancelled", "booking_changed"})
+WITH_CALENDAR = frozenset({"booking_confirmation", "booking_cancelled", "booking_changed", "booking_references"})
 """Messages with a calendar file: what puts the flights into a calendar, and what takes them out."""
 IN_HAND = timedelta(seconds=15)
 """For so long a message that is being sent is left to whoever sends it; then it is looked for before another try."""
@@ -105,7 +105,8 @@ class Outbox:
             with suppress(Broken):  # sealed under a secret that is gone: then it is rendered anew
                 return from_json(self.facts.vault.open(purpose, stored))
         outgoing = self._email(message, facts) if message.channel == "email" else self._text(message, facts)
-        await tx.execute(SQL.set_rendered, message.id, self.facts.vault.seal(purpose, to_json(outgoing)))
+        references = list(facts["itinerary"].references) if "itinerary" in facts else None
+        await tx.execute(SQL.set_rendered, message.id, self.facts.vault.seal(purpose, to_json(outgoing)), references)
         return outgoing
 
     def _text(self, message: Message, facts: dict[str, Any]) -> Text:

@@ -25,6 +25,15 @@ def references_true(case: Case) -> str | None:
     return f"{sorted(invented)} are not of {sorted(given)}" if invented else None
 
 
+def references_told(case: Case) -> str | None:
+    """Who is confirmed has each airline reference from a message"""
+    if case.booking["status"] != "confirmed":
+        return None
+    written = " ".join(mail["text"] for mail in case.mails)
+    missing = [one["reference"] for one in case.booking["airline_references"] if one["reference"] not in written]
+    return f"no message states {missing}" if missing else None
+
+
 async def documents_sealed(evidence: Evidence) -> list[Breach]:
     """No passport stands in the clear, and none is lost"""
     rows = await evidence.stage.server.ask(
@@ -35,4 +44,6 @@ async def documents_sealed(evidence: Evidence) -> list[Breach]:
     return [Breach(documents_sealed.__doc__ or "", f"{plain} in the clear, {lost} lost")] if plain or lost else []
 
 
-ORDER_RULES: tuple[Callable[[Case], str | None], ...] = (refusal_kept, bags_ordered, references_true)
+ORDER_RULES: tuple[Callable[[Case], str | None], ...] = (
+    refusal_kept, bags_ordered, references_true, references_told,
+)  # fmt: skip

@@ -122,7 +122,9 @@ where id = $1 and supplier_reference is distinct from $2;
 update bookings set schedule_changed_at = $2, updated_at = $2 where id = $1;
 
 -- name: set_airline_references
-update bookings set airline_references = $2, updated_at = $3 where id = $1 and airline_references <> $2;
+-- Nothing comes back when they are on record already.
+update bookings set airline_references = $2, updated_at = $3 where id = $1 and airline_references <> $2
+returning customer_id, status;
 
 -- name: without_airline_references
 -- Ordered, and no ticket told yet: those whose age has passed 1, 2, 4, 8, ... minutes within the last $2 seconds.

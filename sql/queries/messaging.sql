@@ -71,7 +71,14 @@ update messages set
 where id = $1;
 
 -- name: set_rendered
-update messages set rendered = $2 where id = $1;
+update messages set rendered = $2, airline_references = $3 where id = $1;
+
+-- name: lock_stated_references
+-- Of the latest message that a traveler has the airlines' references from. Nobody renders it meanwhile.
+select status, airline_references from messages
+where booking_id = $1 and channel = 'email' and template in ('booking_confirmation', 'booking_references')
+order by created_at desc, id desc limit 1
+for update;
 
 -- name: insert_report
 insert into message_reports (message_id, status, detail, at) values ($1, $2, $3, $4) on conflict do nothing;

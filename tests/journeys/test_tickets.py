@@ -1,6 +1,9 @@
 """The airlines' references, also when the supplier's callback never comes."""
 
 from datetime import timedelta
+from typing import Any
+
+from icalendar import Calendar
 
 from tests.fixtures.running import Running, until
 
@@ -57,3 +60,58 @@ async def offers(running: Running) -> list[dict]:
     assert found
     search = {"origin": "LHR", "destination": "BCN", "departure_date": found["slices"][0]["departs_at"][:10]}
     return (await running.good("POST", "/api/flights/search", search))["offers"]
+
+
+async def test_references_that_come_after_the_confirmation_are_told_once(running: Running):
+    await running.register()
+    booking = await running.book()
+    await running.control("POST", "kiwi/next", {"ticketing": "never"})
+    await running.pay(booking)
+    await running.settled(booking)
+    [confirmation] = await until(lambda: running.mails("is confirmed"))
+    assert "reference follows" in confirmation["text"]
+    before = await event(running, booking)
+    [order] = await running.orders()
+    for _ in range(2):
+        await running.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "confirmed"})
+        await until(lambda: told(running, booking))
+    [mail] = await until(lambda: running.mails("Airline reference"))
+    [order] = await running.orders()
+    assert all(reference in mail["subject"] and reference in mail["text"] for reference in order["pnrs"])
+    assert mail["attachments"][0]["content_type"] == "text/calendar; method=PUBLISH"
+    after = await event(running, booking)
+    assert (before["UID"], before["SEQUENCE"] < after["SEQUENCE"]) == (after["UID"], True)
+    assert order["pnrs"][0] in after["DESCRIPTION"]
+    await until(lambda: quiet(running))
+    assert len(await running.mails("Airline reference")) == 1
+    story = await running.good("GET", f"/api/bookings/{booking['id']}/story")
+    assert [one["title"] for one in story["chapters"]].count("booking.references_issued") == 1
+
+
+async def test_references_that_the_confirmation_states_are_not_told_again(running: Running):
+    await running.register()
+    booking = await running.book()
+    await running.fault("resend", "status", status=503, times=2)
+    await running.pay(booking)
+    await until(lambda: told(running, booking))
+    [mail] = await until(lambda: running.mails("is confirmed"))
+    told_later = await running.mails("Airline reference")
+    assert ("reference follows" in mail["text"]) is bool(told_later)
+    async with running.db.transaction() as tx:
+        await tx.execute("update bookings set airline_references = '[]', confirmed_at = now() - interval '130 seconds'")
+    await running.made.tickets.read_missing()
+    await until(lambda: quiet(running))
+    assert await running.mails("Airline reference") == told_later
+
+
+async def quiet(running: Running) -> bool:
+    """Nothing waits to be done."""
+    async with running.db.transaction() as tx:
+        jobs = await tx.fetchval("select count(*) from pgqueuer where status in ('queued', 'picked')")
+        return not jobs and not await tx.fetchval("select count(*) from webhook_events where status = 'received'")
+
+
+async def event(running: Running, booking: dict) -> Any:
+    """The first flight in the calendar file."""
+    ics = await running.good("GET", f"/api/bookings/{booking['id']}/calendar.ics")
+    return Calendar.from_ical(ics).walk("VEVENT")[0]

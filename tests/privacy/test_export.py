@@ -23,6 +23,7 @@ NOT_TOLD = {
     "bookings.idempotency_key": "the frontend's own, for a day",
     "messages.fact": "made of the ids that are told",
     "messages.token_id": "names a secret",
+    "messages.airline_references": "told with the booking",
     "messages.rendered": "a sealed copy of what is told, while the message is on its way",
     "bookings.new_amount": "an offer that was open for minutes",
     "payments.checked_at": "when the hub last compared it with the provider",
