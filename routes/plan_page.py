@@ -103,7 +103,7 @@ class PlanPage:
     async def pdf(self, call: Call, plan_id: UUID) -> web.Response:
         """On paper."""
         seen = await self._seen(call, plan_id)
-        return _download(seen, "pdf", await self._faces.pdf(seen.plan))
+        return _download(seen, "pdf", await self._faces.pdf(seen.plan, plan_id))
 
     @get("/plan/{plan_id}.md", who=ANYONE, hidden=True)
     async def md(self, call: Call, plan_id: UUID) -> web.Response:

@@ -84,7 +84,7 @@ class PlanRoutes:
         if _is_known(call, _etag(shown, "pdf")):
             return Reply(status=304, headers=_headers(shown, "pdf"))
         headers = _headers(shown, "pdf") | _saved(shown, "pdf")
-        return Reply(await self._faces.pdf(shown.plan), headers=headers, content_type=PDF)
+        return Reply(await self._faces.pdf(shown.plan, plan_id), headers=headers, content_type=PDF)
 
     @get("/api/plan/{plan_id}", who=OPTIONAL, tags=TAGS, reply=PlanOut)
     async def show(self, call: Call, plan_id: UUID, query: TokenQuery) -> Reply:

@@ -11,7 +11,7 @@ from hub.bookings.store import Store
 from hub.core.clock import Ids
 from hub.core.jobs import Jobs
 from hub.customers import Customers
-from hub.documents import Documents, Invoices, Journey, Printer, Seller, Tax
+from hub.documents import Documents, GlyphReports, Invoices, Journey, Printer, Seller, Tax
 from hub.settings import InvoiceSettings
 
 
@@ -20,6 +20,7 @@ class Papers:
     invoices: Invoices
     documents: Documents
     printer: Printer
+    glyphs: GlyphReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
     seller, journey = seller_of(have.settings.invoice), Journey(shelf.itineraries)
     printer = Printer(have.settings.invoice.fonts)
     have.closing.callback(printer.close)
+    glyphs = GlyphReports(have.db, printer, shelf.attention)
     return Papers(
         invoices=Invoices(
             have.db,
@@ -54,10 +56,9 @@ def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
             journey,
             wired.sandboxed,
         ),
-        documents=Documents(
-            have.db, shelf.bookings, printer, seller, journey, shelf.links, shelf.attention, wired.sandboxed
-        ),
+        documents=Documents(have.db, shelf.bookings, printer, seller, journey, shelf.links, glyphs, wired.sandboxed),
         printer=printer,
+        glyphs=glyphs,
     )
 
 

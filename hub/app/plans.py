@@ -8,7 +8,7 @@ from hub.audit import Audit
 from hub.completions import Completions
 from hub.core.clock import Ids
 from hub.core.jobs import Jobs
-from hub.documents import Printer
+from hub.documents import GlyphReports, Printer
 from hub.flights import Flights
 from hub.locations import Locations
 from hub.plans.desk import PlanDesk, plan_desk
@@ -32,6 +32,7 @@ class Atlas:
     locations: Locations
     completions: Completions | None
     printer: Printer
+    glyphs: GlyphReports
 
 
 def trips(have: Resources, wired: Adapters, atlas: Atlas, ids: Ids) -> Trips:
@@ -46,5 +47,6 @@ def trips(have: Resources, wired: Adapters, atlas: Atlas, ids: Ids) -> Trips:
             clock,
             AffiliateAddresses(said.addresses, said.disclosure),
             sandbox=not wired.sandboxed.isdisjoint(wired.suppliers),
+            glyphs=atlas.glyphs,
         ),
     )

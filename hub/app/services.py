@@ -162,7 +162,7 @@ def services(have: Resources) -> Services:
         papers=printed,
         attachments=attachments(have, wired.files, audit, ids),
         plan_letters=PlanLetters(db, jobs, clock, ids),
-        trips=trips(have, wired, Atlas(flights, locations, language, printed.printer), ids),
+        trips=trips(have, wired, Atlas(flights, locations, language, printed.printer, printed.glyphs), ids),
         backoffice=Backoffice(db, audit, clock, found.lockout),
         booking_records=BookingRecords(db, store, stories, audit),
         itineraries=itineraries,

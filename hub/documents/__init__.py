@@ -9,9 +9,10 @@ at once.
 """
 
 from hub.documents.desk import Documents
+from hub.documents.glyph_reports import GlyphReports
 from hub.documents.issuing import Invoices
 from hub.documents.journey import Journey
 from hub.documents.model import Invoice, Paper, Seller, Tax
 from hub.documents.printing import Printer
 
-__all__ = ["Documents", "Invoice", "Invoices", "Journey", "Paper", "Printer", "Seller", "Tax"]
+__all__ = ["Documents", "GlyphReports", "Invoice", "Invoices", "Journey", "Paper", "Printer", "Seller", "Tax"]

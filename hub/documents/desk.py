@@ -1,16 +1,13 @@
 """What travellers may have on paper."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import structlog
-
-from hub.attention import Attention
 from hub.bookings import BookingLinks
 from hub.bookings.store import Store
 from hub.core.db import Database, named_queries
 from hub.core.errors import Conflict, NotFound
+from hub.documents.glyph_reports import GlyphReports
 from hub.documents.journey import Journey
 from hub.documents.model import Invoice, Paper, Seller
 from hub.documents.printing import Printer
@@ -18,7 +15,6 @@ from hub.documents.words import invoice_words, receipt_words
 from hub.identity import Caller
 
 SQL = named_queries("documents")
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,7 @@ class Documents:
     seller: Seller
     journey: Journey
     links: BookingLinks
-    attention: Attention
+    glyphs: GlyphReports
     sandboxed: frozenset[str] = frozenset()
 
     async def receipt(self, caller: Caller, booking_id: UUID) -> Paper:
@@ -49,7 +45,7 @@ class Documents:
         words = receipt_words(self.seller, booking, payments, self.journey, sandbox=sandbox, link=link)
         at = max(one["updated_at"] for one in payments)
         name = f"receipt-{booking.reference}.pdf"
-        await self._report_missing_glyphs(name, words, booking_id)
+        await self.glyphs.report(name, words, booking_id)
         return Paper(name, await self.printer.pdf("receipt", words, at))
 
     async def page(self, caller: Caller, *, page: int, page_size: int) -> tuple[list[Invoice], int]:
@@ -67,14 +63,5 @@ class Documents:
             raise NotFound("There is no such invoice.", code="invoice_not_found")
         paper = Invoice.from_row(row)
         words, name = invoice_words(paper), f"{paper.kind.replace('_', '-')}-{paper.number}.pdf"
-        await self._report_missing_glyphs(name, words, row["booking_id"])
+        await self.glyphs.report(name, words, row["booking_id"])
         return Paper(name, await self.printer.pdf(paper.kind, words, paper.issued_at))
-
-    async def _report_missing_glyphs(self, name: str, words: dict[str, Any], booking_id: UUID) -> None:
-        """Tells staff of a paper with boxes in it. Once a font is installed it is printed from the same data again."""
-        scripts = await self.printer.missing_scripts(words)
-        if scripts:
-            log.warning("paper.glyphs_missing", scripts=scripts)
-            async with self.db.transaction() as tx:
-                kind = "paper_glyphs_missing"
-                await self.attention.ask(tx, kind, booking_id=booking_id, item=name, paper=name, scripts=scripts)

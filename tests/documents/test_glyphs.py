@@ -12,7 +12,7 @@ from hub.documents import Printer
 from hub.documents.glyphs import SCRIPTS, GlyphCoverage, font_files, script_of
 from hub.settings import Settings
 from tests.documents.shop import NOW
-from tests.fixtures.running import Running
+from tests.fixtures.running import Running, soon, until
 
 BUNDLED = Path(__file__).parents[2] / "templates" / "documents" / "fonts"
 LARGE = {"Chinese", "Japanese", "Hangul", "Emoji"}
@@ -71,6 +71,10 @@ async def test_text_in_every_script_is_printed_and_can_be_read_back(printer: Pri
     assert await printer.missing_scripts(document) == []
 
 
+async def has_references(running: Running, booking: dict[str, Any]) -> bool:
+    return bool((await running.booking(booking))["airline_references"])
+
+
 async def test_staff_are_told_of_a_paper_with_boxes_and_it_is_the_same_paper_afterwards(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ):
@@ -78,6 +82,7 @@ async def test_staff_are_told_of_a_paper_with_boxes_and_it_is_the_same_paper_aft
     booking = await running.book()
     await running.pay(booking)
     await running.settled(booking)
+    await until(lambda: has_references(running, booking))  # a receipt shows them: before and after are two papers
 
     async def missing(self: Printer, data: dict[str, Any]) -> list[str]:
         return ["Chinese"]
@@ -92,6 +97,24 @@ async def test_staff_are_told_of_a_paper_with_boxes_and_it_is_the_same_paper_aft
     async with running.db.transaction() as tx:
         rows = await tx.fetch("select detail from attention where kind = 'paper_glyphs_missing'")
     assert {tuple(row["detail"]["scripts"]) for row in rows} == {("Chinese",)}
+
+
+async def test_staff_are_told_of_a_plan_with_boxes_on_paper(running: Running, monkeypatch: pytest.MonkeyPatch):
+    async def missing(self: Printer, data: dict[str, Any]) -> list[str]:
+        return ["Khmer"] if "Malta" in data["destination"] else []
+
+    monkeypatch.setattr(Printer, "missing_scripts", missing)
+    await running.register()
+    trip = {"destination": "Malta", "start": soon(40).isoformat(), "end": soon(41).isoformat()}
+    plan = await running.good("POST", "/api/plan", trip)
+    await running.good("PUT", f"/api/user/plans/{plan['id']}/visibility", {"visibility": "public"})
+    for path in ("/api/plan", "/plan"):
+        async with running.session.get(f"{running.url}{path}/{plan['id']}.pdf") as answer:
+            assert (await answer.read()).startswith(b"%PDF")
+    async with running.db.transaction() as tx:
+        rows = await tx.fetch("select subject, detail from attention where kind = 'paper_glyphs_missing'")
+    paper = f"plan-{plan['id']}.pdf"
+    assert [(row["subject"], row["detail"]) for row in rows] == [(paper, {"paper": paper, "scripts": ["Khmer"]})]
 
 
 async def test_the_doctor_names_the_scripts_that_cannot_be_printed(dsn: str, monkeypatch: pytest.MonkeyPatch):

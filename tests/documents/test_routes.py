@@ -16,7 +16,7 @@ from hub.bookings.store import Store
 from hub.core.clock import Ids, SystemClock
 from hub.core.jobs import Jobs
 from hub.core.metrics import HttpMetrics, new_registry
-from hub.documents import Documents, Printer
+from hub.documents import Documents, GlyphReports, Printer
 from hub.identity import Caller
 from routes.api import Api
 from routes.documents import DocumentRoutes
@@ -37,8 +37,8 @@ async def authenticate(token: str) -> Caller:
 async def client(shop: Shop, printer: Printer) -> AsyncIterator[Client]:
     api, app, clock, metrics = Api(), web.Application(), SystemClock(), HttpMetrics(new_registry())
     audit = Audit(clock)
-    attention = Attention(shop.db, audit, clock, Ids(clock))
-    documents = Documents(shop.db, Store(Jobs(), audit, clock), printer, SELLER, JOURNEY, LINKS, attention)
+    glyphs = GlyphReports(shop.db, printer, Attention(shop.db, audit, clock, Ids(clock)))
+    documents = Documents(shop.db, Store(Jobs(), audit, clock), printer, SELLER, JOURNEY, LINKS, glyphs)
     api.add(DocumentRoutes(documents))
     api.install(app, Gate(authenticate, clock, metrics=metrics))
     Edge(clock, Ids(clock), metrics, Drain()).install(app)

@@ -4,6 +4,7 @@ import io
 import re
 from html.parser import HTMLParser
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,6 +28,7 @@ EVIL = (
     "**bold** _em_ ~~no~~ `code`", "&lt;b&gt; &#35;", "[a]: https://evil.example.com", "\\# \\[a](b)", "a\n# b\n\n- c",
     "\u202eevil\u202c", "$x$", '" onclick="x', "{{ 7 * 7 }} {% raw %}", '#panic("x") #read("/etc/passwd") $ @a',
 )  # fmt: skip
+PLAN_ID = UUID(int=7)
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
 
@@ -59,7 +61,7 @@ def faces(printer: Printer) -> PlanFaces:
 
 
 async def pdf_text(faces: PlanFaces, plan: Any) -> str:
-    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(await faces.pdf(plan))).pages)
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(await faces.pdf(plan, PLAN_ID))).pages)
 
 
 def test_the_markdown_of_a_plan(faces: PlanFaces):
@@ -125,12 +127,12 @@ async def test_the_paper_of_a_plan(faces: PlanFaces):
         "A warm jacket", "Museums close early", "Page 1 of 2", "Places to stay in Athens", "We may earn a commission",
     ):  # fmt: skip
         assert words in text
-    found = PdfReader(io.BytesIO(await faces.pdf(athens())))
+    found = PdfReader(io.BytesIO(await faces.pdf(athens(), PLAN_ID)))
     assert (found.metadata and found.metadata.title) == "Three winter days in Athens"
 
 
 async def test_the_same_plan_is_the_same_paper(faces: PlanFaces):
-    assert await faces.pdf(athens()) == await faces.pdf(athens())
+    assert await faces.pdf(athens(), PLAN_ID) == await faces.pdf(athens(), PLAN_ID)
 
 
 def test_a_plan_over_its_budget_says_by_how_much(faces: PlanFaces):
@@ -205,6 +207,6 @@ def test_names_of_files_are_plain():
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(min_size=1, max_size=120))
 async def test_any_text_can_be_printed(faces: PlanFaces, text: str):
-    assert (await faces.pdf(hostile(text))).startswith(b"%PDF")
+    assert (await faces.pdf(hostile(text), PLAN_ID)).startswith(b"%PDF")
     assert faces.html(hostile(text)).startswith("<article")
     assert faces.markdown(hostile(text)).endswith("\n")

@@ -20,6 +20,12 @@ class Printer(Protocol):
     async def pdf(self, template: Literal["plan"], data: dict[str, Any], at: datetime) -> bytes: ...
 
 
+class GlyphReports(Protocol):
+    """Tells staff of a paper with text that no font can print (see hub/documents/glyph_reports.py)."""
+
+    async def report(self, name: str, words: dict[str, Any]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class PlanFaces:
     """All faces with what they need. `sandbox`: the offers in plans are made up, and every face says so."""
@@ -28,6 +34,7 @@ class PlanFaces:
     clock: Clock
     addresses: AffiliateAddresses = field(default_factory=AffiliateAddresses)
     sandbox: bool = False
+    glyphs: GlyphReports | None = None
 
     def markdown(self, plan: Plan) -> str:
         return to_markdown(plan, affiliates=self.affiliates(plan), sandbox=self.sandbox)
@@ -39,9 +46,11 @@ class PlanFaces:
     def ics(self, plan: Plan, plan_id: UUID, *, version: int = 0) -> bytes:
         return to_ics(plan, plan_id, self.clock.now(), version=version)
 
-    async def pdf(self, plan: Plan) -> bytes:
+    async def pdf(self, plan: Plan, plan_id: UUID) -> bytes:
         """Raises nothing for what stands in the plan: text is data to the printer."""
         words = told(plan, self.affiliates(plan), sandbox=self.sandbox)
+        if self.glyphs is not None:
+            await self.glyphs.report(f"plan-{plan_id}.pdf", words)
         return await self.printer.pdf("plan", words, self.clock.now())
 
     def affiliates(self, plan: Plan, request: PlanRequest | None = None) -> list[Affiliate]:
