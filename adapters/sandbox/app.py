@@ -10,6 +10,7 @@ from aiohttp import web
 from adapters.sandbox import captcha, control, faults, kiwi, oidc, openai, paypal, resend, s3, stripe, supabase, twilio
 from adapters.sandbox.callbacks import Deliverer
 from adapters.sandbox.storage import StorageInUse
+from adapters.sandbox.wire import IGNORED
 from adapters.sandbox.world import SandboxConfig, World
 
 WORLD: web.AppKey[World] = web.AppKey("world", World)
@@ -78,6 +79,7 @@ def _providers(world: World) -> Any:
         try:
             answer = await (faults.strike(fault, request, handler) if fault else handler(request))
             call["status"] = None if call["fault"] in faults.SILENT else answer.status
+            call["ignored"] = [name for name in answer.headers.get(IGNORED, "").split(", ") if name]
             return answer
         finally:
             call["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
@@ -126,7 +128,7 @@ def _called(request: web.Request) -> str | None:
 
 def _note(world: World, request: web.Request, provider: str) -> dict[str, Any]:
     """`status` is None until there is an answer, and stays so when none was sent."""
-    call = {
+    call: dict[str, Any] = {
         "n": world.calls[-1]["n"] + 1 if world.calls else 1,
         "time": world.now().isoformat(),
         "provider": provider,
@@ -136,6 +138,7 @@ def _note(world: World, request: web.Request, provider: str) -> dict[str, Any]:
         "status": None,
         "duration_ms": None,
         "fault": None,
+        "ignored": [],
     }
     world.calls.append(call)
     del world.calls[:-KEPT]

@@ -46,6 +46,7 @@ def read_email(given: Any) -> dict[str, Any]:
         "html": html,
         "text": text,
         "attachments": [_attachment(one) for one in _list(given, "attachments")],
+        "headers": _headers(given),
         "tags": [_tag(one) for one in _list(given, "tags")],
     }
 
@@ -105,6 +106,14 @@ def _content(content: Any) -> bytes:
         return bytes(content) if isinstance(content, list) else base64.b64decode(content, validate=True)
     except (ValueError, TypeError):
         raise Refused(422, "invalid_attachment", "The attachment's `content` is not valid base64.") from None
+
+
+def _headers(given: dict[str, Any]) -> dict[str, str]:
+    """Custom headers, such as List-Unsubscribe."""
+    headers = given.get("headers") or {}
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise _invalid("The `headers` field must be an object of strings.")
+    return headers
 
 
 def _tag(one: Any) -> dict[str, str]:

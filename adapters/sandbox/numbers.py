@@ -24,10 +24,17 @@ MAGIC_FROM = {
 
 LONGEST = 1600
 _SOONEST, _LATEST = timedelta(minutes=15), timedelta(days=35)
-_UNPLAYED = frozenset(
-    "AddressRetention ApplicationSid Attempt ContentRetention FallbackFrom ForceDelivery MaxPrice PersistentAction "
-    "ProvideFeedback RiskCheck SendAsMms ShortenUrls SmartEncoded TrafficType ValidityPeriod".split()
+UNPLAYED = frozenset(
+    "AddressRetention ApplicationSid Attempt ContentRetention ContentSid ContentVariables FallbackFrom ForceDelivery "
+    "MaxPrice PersistentAction ProvideFeedback RiskCheck SendAsMms ShortenUrls SmartEncoded TrafficType "
+    "ValidityPeriod".split()
 )
+"""Parameters of a message."""
+UNPLAYED_LOOKUP = frozenset(
+    "Fields FirstName LastName AddressLine1 AddressLine2 City State PostalCode AddressCountryCode NationalId "
+    "DateOfBirth LastVerifiedDate VerificationSid PartnerSubId".split()
+)
+"""Parameters of Lookup: the fields that Twilio charges for, and what they need."""
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
@@ -67,13 +74,13 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
-def check(to: str, sender: str, service: str, body: str, *, has_content: bool) -> None:
-    """A message that may be sent. Raises Refused with the documented code. `has_content`: media or a template."""
+def check(to: str, sender: str, service: str, body: str, *, has_media: bool) -> None:
+    """A message that may be sent. Raises Refused with the documented code."""
     if not to:
         raise Refused(400, 21604, "A 'To' phone number is required.")
     if not sender and not service:
         raise Refused(400, 21603, "A 'From' phone number is required.")
-    if not body and not has_content:
+    if not body and not has_media:
         raise Refused(400, 21602, "Message body is required.")
     if len(body) > LONGEST:
         raise Refused(400, 21617, f"The concatenated message body exceeds the {LONGEST} character limit")
@@ -84,10 +91,10 @@ def check(to: str, sender: str, service: str, body: str, *, has_content: bool) -
     _check_recipient(to)
 
 
-def check_played(form: Mapping[str, object]) -> None:
+def check_played(given: Mapping[str, object], unplayed: frozenset[str] = UNPLAYED) -> None:
     """Refuses openly what Twilio can do and the sandbox does not play. Raises Refused."""
-    for name in form:
-        if name in _UNPLAYED:
+    for name in given:
+        if name in unplayed:
             raise Refused(400, 20001, f"The sandbox does not play the parameter {name}")
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from adapters.sandbox.numbers import Refused, check, check_played, look_up, read_schedule, segments
+from adapters.sandbox.numbers import UNPLAYED_LOOKUP, Refused, check, check_played, look_up, read_schedule, segments
 from adapters.sandbox.tables import Table
 from adapters.sandbox.wire import Wrong, read_input, whole
 from adapters.sandbox.world import Callback, Emulator, World
@@ -107,7 +107,7 @@ class Twilio:
         check_played(form)
         to, sender, service, body = (str(form.get(one, "")) for one in ("To", "From", "MessagingServiceSid", "Body"))
         media = form.getall("MediaUrl", [])
-        check(to, sender, service, body, has_content=bool(media or form.get("ContentSid")))
+        check(to, sender, service, body, has_media=bool(media))
         send_at = read_schedule(form, self._world.now())
         message = self._message(request.match_info["account"], to, sender, body, media=len(media))
         status = "scheduled" if send_at else "accepted" if service else "queued"
@@ -150,6 +150,7 @@ class Twilio:
     async def list(self, request: web.Request) -> dict[str, Any]:
         """The latest first, by To, From and the time it was sent (a day, or a moment)."""
         query = request.query
+        check_played(query, frozenset({"PageToken"}))
         size, page = min(_number(query.get("PageSize"), 50, 1), 1000), _number(query.get("Page"), 0, 0)
         wanted = _wanted(query)
         found = [one.wire for one in reversed(self._state.messages.values()) if wanted(one)]
@@ -182,6 +183,7 @@ class Twilio:
         return message
 
     async def lookup(self, request: web.Request) -> dict[str, Any]:
+        check_played(request.query, UNPLAYED_LOOKUP)
         return look_up(request.match_info["number"], request.query.get("CountryCode"))
 
     async def scripted(self, request: web.Request) -> web.Response:

@@ -10,6 +10,10 @@ _NUMBERS = frozenset({"status", "times", "probability", "delay", "per_second", "
 _TRUTHS = frozenset({"after_effect", "backwards"})
 
 
+IGNORED = "Sandbox-Ignored"
+"""The header of an answer that names the parameters which the vendor acts on and the sandbox has left aside."""
+
+
 class Wrong(Exception):
     """A control request that makes no sense: `field` is the part that is wrong, "" for the whole."""
 

@@ -67,6 +67,7 @@ async def test_a_mail_is_in_the_mailbox(shell: Shell) -> None:
     sent = await send(
         text="Hi",
         tags=[{"name": "fact", "value": "booking-1"}],
+        headers={"List-Unsubscribe": "<https://hub.test/u>"},
         attachments=[{"filename": "trip.ics", "content": base64.b64encode(b"BEGIN").decode()}],
     )
     (mail,) = await shell.control("GET", "mailbox")
@@ -76,6 +77,7 @@ async def test_a_mail_is_in_the_mailbox(shell: Shell) -> None:
         "from": "Hub <hub@example.com>", "subject": "Hello", "html": "<p>Hi</p>", "text": "Hi",
         "attachments": [{"filename": "trip.ics", "content_type": "text/calendar", "size": 5}],
         "tags": [{"name": "fact", "value": "booking-1"}], "status": "delivered",
+        "headers": {"List-Unsubscribe": "<https://hub.test/u>"},
     }  # fmt: skip
 
 

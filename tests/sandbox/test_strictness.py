@@ -10,6 +10,7 @@ import pytest
 from tests.sandbox.paypal_account import ORDERS, WHOLE, Merchant, open_merchant
 from tests.sandbox.shell import KEY, MAIL, Shell, open_shell, until
 
+STRIPE = {"Authorization": "Bearer sk_test_sandbox"}
 BEARER = {"Authorization": "Bearer sk-sandbox"}
 SERVICE = "MG" + "0" * 32
 TOOL = {"type": "function", "function": {"name": "book", "parameters": {"type": "object"}}}
@@ -158,6 +159,59 @@ async def test_stripe_says_that_it_does_not_search(shell: Shell) -> None:
         assert (status, body["error"]["param"]) == (400, "query")
 
 
+async def test_money_that_stripe_would_move_elsewhere_is_refused_openly(shell: Shell) -> None:
+    for form in ({"confirmation_token": "ctoken_1"}, {"application_fee_amount": "5"}):
+        data = {"amount": "1000", "currency": "eur"} | form
+        status, body, _ = await shell.call("POST", "/stripe/v1/payment_intents", data=data, headers=STRIPE)
+        assert (status, [body["error"]["param"]]) == (400, list(form))
+
+
+async def test_what_is_left_aside_is_named_in_the_answer_and_in_the_list_of_calls(shell: Shell) -> None:
+    data = {"amount": "1000", "currency": "eur", "payment_method_configuration": "pmc_1"}
+    _, _, stripe = await shell.call("POST", "/stripe/v1/payment_intents", data=data, headers=STRIPE)
+    _, _, openai = await shell.call("POST", "/openai/v1/chat/completions", json=HELLO | {"seed": 7}, headers=BEARER)
+    assert (stripe["Sandbox-Ignored"], openai["Sandbox-Ignored"]) == ("payment_method_configuration", "seed")
+    ignored = [call["ignored"] for call in await shell.control("GET", "calls")]
+    assert ignored == [["payment_method_configuration"], ["seed"]]
+
+
+async def test_line_items_come_in_pages(shell: Shell) -> None:
+    data = {"mode": "payment", "success_url": "https://shop.example/thanks"}
+    for place in range(3):
+        item = f"line_items[{place}]"
+        price = f"{item}[price_data]"
+        data |= {f"{item}[quantity]": "1", f"{price}[currency]": "eur", f"{price}[unit_amount]": "500"}
+        data[f"{price}[product_data][name]"] = str(place)
+    _, session, _ = await shell.call("POST", "/stripe/v1/checkout/sessions", data=data, headers=STRIPE)
+    url = f"/stripe/v1/checkout/sessions/{session['id']}/line_items?limit=2"
+    _, first, _ = await shell.call("GET", url, headers=STRIPE)
+    _, second, _ = await shell.call("GET", f"{url}&starting_after={first['data'][-1]['id']}", headers=STRIPE)
+    assert [item["description"] for item in first["data"] + second["data"]] == ["0", "1", "2"]
+    assert (first["has_more"], second["has_more"]) == (True, False)
+    assert (await shell.call("GET", f"{url}&starting_after=li_nobody", headers=STRIPE))[0] == 400
+
+
+@pytest.mark.parametrize("parameter", ["ContentSid", "ContentVariables", "ShortenUrls"])
+async def test_twilio_refuses_what_it_does_not_render(shell: Shell, parameter: str) -> None:
+    status, body = await text(shell, From="+447700900000", **{parameter: "x"})
+    assert (status, body["code"], parameter in body["message"]) == (400, 20001, True)
+
+
+async def test_custom_headers_of_a_mail_are_in_the_mailbox(shell: Shell) -> None:
+    assert (await shell.mail(headers=KEY))[0] == 200
+    body = MAIL | {"headers": {"List-Unsubscribe": "<https://hub.test/u>"}}
+    await shell.call("POST", "/resend/emails", json=body, headers=KEY)
+    kept = [mail["headers"] for mail in await shell.control("GET", "mailbox")]
+    assert kept == [{}, {"List-Unsubscribe": "<https://hub.test/u>"}]
+
+
+async def test_supabase_says_that_it_does_not_play_pkce(shell: Shell) -> None:
+    body = {"email": "ada@example.com", "password": "correct horse battery", "code_challenge": "x" * 43}
+    headers = {"apikey": shell.config.supabase_anon_key}
+    status, found, _ = await shell.call("POST", "/supabase/auth/v1/signup", json=body, headers=headers)
+    assert (status, "PKCE" in found["msg"]) == (400, True)
+
+
 def euros(value: str) -> dict[str, str]:
     return {"currency_code": "EUR", "value": value}
 
@@ -190,3 +244,30 @@ async def test_paypal_shows_parts_that_add_up(merchant: Merchant) -> None:
     order = await merchant.good("POST", ORDERS, body, **WHOLE)
     assert order["purchase_units"][0]["amount"] == amount
     assert order["purchase_units"][0]["items"] == [ITEM]
+
+
+ADDRESS = {"address_line_1": "1 High Street", "admin_area_2": "London", "postal_code": "N1 1AA", "country_code": "GB"}
+
+
+async def test_paypal_keeps_where_a_unit_is_sent_to(merchant: Merchant) -> None:
+    shipping = {"type": "SHIPPING", "name": {"full_name": "Ada Lovelace"}, "address": ADDRESS}
+    unit = {"amount": euros("10.00"), "shipping": shipping}
+    order = await merchant.good("POST", ORDERS, {"intent": "CAPTURE", "purchase_units": [unit]}, **WHOLE)
+    assert order["purchase_units"][0]["shipping"] == shipping
+
+
+@pytest.mark.parametrize(
+    ("unit", "status", "issue"),
+    [
+        ({"shipping": {"address": {"postal_code": "N1 1AA"}}}, 400, "MISSING_REQUIRED_PARAMETER"),
+        ({"shipping": {"address": {"country_code": "uk"}}}, 400, "INVALID_PARAMETER_SYNTAX"),
+        ({"shipping": {"options": [{"id": "1"}]}}, 422, "NOT_PLAYED_BY_THE_SANDBOX"),
+        ({"payee": {"email_address": "somebody@example.com"}}, 422, "NOT_PLAYED_BY_THE_SANDBOX"),
+        ({"payment_instruction": {"disbursement_mode": "DELAYED"}}, 422, "NOT_PLAYED_BY_THE_SANDBOX"),
+    ],
+)
+async def test_paypal_refuses_what_it_does_not_play(
+    merchant: Merchant, unit: dict[str, Any], status: int, issue: str
+) -> None:
+    body = {"intent": "CAPTURE", "purchase_units": [{"amount": euros("10.00")} | unit]}
+    assert await merchant.issue("POST", ORDERS, body) == (status, issue)

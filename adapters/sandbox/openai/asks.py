@@ -1,12 +1,13 @@
 """What is asked of a model, read from either endpoint's body."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.sandbox.openai import strict
 from adapters.sandbox.openai.errors import invalid, missing, wrong_type, wrong_value
 from adapters.sandbox.openai.params import Params
+from adapters.sandbox.wire import IGNORED
 
 IMAGE = "\u25a3" * 1020
 """Stands for an image in a text: 255 tokens."""
@@ -118,6 +119,12 @@ def check_played(params: Params, refused: Mapping[str, Callable[[Any], bool]]) -
     for name, asks_for_it in refused.items():
         if asks_for_it(params.raw.get(name)):
             raise invalid(f"'{name}' is not served by the sandbox.", name, "unsupported_parameter")
+
+
+def ignored(params: Params, names: Collection[str]) -> dict[str, str]:
+    """The header that tells which of `names` were sent: the models heed them, the sandbox's do not."""
+    sent = [name for name in names if params.raw.get(name) is not None]
+    return {IGNORED: ", ".join(sent)} if sent else {}
 
 
 def forces_a_tool(choice: Any) -> bool:

@@ -16,7 +16,7 @@ from adapters.sandbox.openai.state import Record
 from adapters.sandbox.openai.steps import Send, Step, event
 from adapters.sandbox.openai.wire import Call
 
-_KNOWN = frozenset(
+KNOWN = frozenset(
     "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages "
     "metadata modalities model moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key "
     "prompt_cache_options prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier "
@@ -24,7 +24,7 @@ _KNOWN = frozenset(
     "web_search_options".split()
 )
 _PARTS = ("text", "refusal", "image_url")
-_UNPLAYED: dict[str, Callable[[Any], bool]] = {
+UNPLAYED: dict[str, Callable[[Any], bool]] = {
     "audio": bool,
     "function_call": asks.forces_a_tool,
     "logit_bias": bool,
@@ -38,14 +38,21 @@ _UNPLAYED: dict[str, Callable[[Any], bool]] = {
     "web_search_options": lambda it: it is not None,
 }
 
+IGNORED = tuple(
+    "frequency_penalty functions metadata parallel_tool_calls prediction presence_penalty prompt_cache_key "
+    "prompt_cache_options prompt_cache_retention safety_identifier seed service_tier temperature tools top_p user "
+    "verbosity".split()
+)
+
 
 async def create(call: Call) -> web.StreamResponse:
     params = await call.params()
     for name in params.raw:
-        if name not in _KNOWN:
+        if name not in KNOWN:
             raise invalid(f"Unrecognized request argument supplied: {name[:100]}", None)
-    asks.check_played(params, _UNPLAYED)
+    asks.check_played(params, UNPLAYED)
     asks.check_tools(params, "tool_choice")
+    call.headers |= asks.ignored(params, IGNORED)
     model, ask = find(call.account, params.need("model"), 404), _ask(params)
     stream, usage = params.flag("stream"), _wants_usage(params)
     turn = open_turn(call, model, ask, params.raw, param="messages")

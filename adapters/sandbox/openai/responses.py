@@ -18,13 +18,13 @@ from adapters.sandbox.openai.wire import Call
 
 LEAST = 16
 """Tokens that `max_output_tokens` must allow."""
-_KNOWN = frozenset(
+KNOWN = frozenset(
     "background context_management conversation include input instructions max_output_tokens max_tool_calls metadata "
     "model moderation parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_options "
     "prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options temperature text "
     "tool_choice tools top_logprobs top_p truncation user".split()
 )
-_UNPLAYED: dict[str, Callable[[Any], bool]] = {
+UNPLAYED: dict[str, Callable[[Any], bool]] = {
     "background": bool,
     "context_management": bool,
     "conversation": bool,
@@ -35,14 +35,19 @@ _UNPLAYED: dict[str, Callable[[Any], bool]] = {
     "top_logprobs": bool,
     "truncation": lambda it: it not in (None, "disabled"),
 }
+IGNORED = tuple(
+    "max_tool_calls parallel_tool_calls prompt_cache_key prompt_cache_options prompt_cache_retention "
+    "safety_identifier service_tier temperature tools top_p user".split()
+)
 _PARTS = ("input_text", "output_text", "refusal", "input_image")
 
 
 async def create(call: Call) -> web.StreamResponse:
     params = await call.params()
-    params.only(_KNOWN)
-    asks.check_played(params, _UNPLAYED)
+    params.only(KNOWN)
+    asks.check_played(params, UNPLAYED)
     asks.check_tools(params, "tool_choice")
+    call.headers |= asks.ignored(params, IGNORED)
     model = find(call.account, params.need("model"), 400)
     ask, stream, base = _ask(call, params), params.flag("stream"), _base(params)
     turn = open_turn(call, model, ask, params.raw, param="input")

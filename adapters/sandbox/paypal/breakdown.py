@@ -6,7 +6,7 @@ from typing import Any
 from adapters.sandbox.paypal.errors import malformed, unprocessable
 from adapters.sandbox.paypal.money import read_amount, value, written
 from adapters.sandbox.paypal.state import Object
-from adapters.sandbox.paypal.wire import fields, text
+from adapters.sandbox.paypal.wire import check_played, fields, text
 
 _PARTS = {
     "item_total": 1,
@@ -18,7 +18,7 @@ _PARTS = {
     "discount": -1,
 }
 """Whether a part adds to the amount or is taken off it."""
-_ITEM_TEXTS = {"name": 127, "description": 2048, "sku": 127, "category": 20}
+_ITEM_TEXTS = {"name": 127, "description": 2048, "sku": 127, "category": 20, "url": 2048, "image_url": 2048}
 
 
 def read_breakdown(given: Any, amount: Object, where: str) -> dict[str, Object]:
@@ -54,6 +54,7 @@ def _item(given: Object, amount: Object, where: str) -> Object:
         raise malformed("MISSING_REQUIRED_PARAMETER", f"{where}/{'quantity' if 'name' in item else 'name'}")
     if not (quantity.isascii() and quantity.isdigit() and int(quantity) > 0):
         raise malformed("INVALID_PARAMETER_SYNTAX", f"{where}/quantity")
+    check_played(given, ("upc", "billing_plan"), where)
     item["quantity"] = quantity
     item["unit_amount"] = _part(given.get("unit_amount"), amount, f"{where}/unit_amount")
     if given.get("tax") is not None:

@@ -50,6 +50,7 @@ _TEXTS = {
     "MAX_CAPTURE_COUNT_EXCEEDED": "Maxmimum number of allowable captures has been reached.",
     "MISSING_REQUIRED_PARAMETER": "A required parameter is missing.",
     "MULTI_CURRENCY_ORDER": "Multiple differing values of currency_code are not supported.",
+    "NOT_PLAYED_BY_THE_SANDBOX": "PayPal acts on this field; the sandbox does not play it.",
     "ORDER_ALREADY_AUTHORIZED": (
         "Order already authorized.If 'intent=AUTHORIZE' only one authorization per order is allowed."
     ),

@@ -9,10 +9,14 @@ from adapters.sandbox.paypal import payments
 from adapters.sandbox.paypal.breakdown import read_breakdown, read_items
 from adapters.sandbox.paypal.errors import Refused, malformed, unprocessable
 from adapters.sandbox.paypal.money import read_amount, value, written
+from adapters.sandbox.paypal.shipping import read_shipping
 from adapters.sandbox.paypal.state import PAYEE, Account, Object, link
-from adapters.sandbox.paypal.wire import Call, fields, text
+from adapters.sandbox.paypal.wire import Call, check_played, fields, text
 
 _UNIT_TEXTS = {"reference_id": 256, "custom_id": 127, "invoice_id": 127, "description": 127, "soft_descriptor": 22}
+_UNPLAYED = ("payee", "payment_instruction", "supplementary_data")
+_PAGE = ("brand_name", "locale", "landing_page", "shipping_preference", "user_action", "payment_method_preference")
+"""What the buyer's page looks like and asks: the sandbox has one page for all."""
 _PATCHED = re.compile(
     r"/purchase_units/@reference_id=='(?P<unit>[^']*)'/(?P<name>custom_id|invoice_id|description|soft_descriptor|amount)"
 )
@@ -28,6 +32,7 @@ def create(call: Call) -> Object:
     if intent == "AUTHORIZE" and len(units) > 1:
         raise unprocessable("UNSUPPORTED_INTENT", "/intent")
     source, context = _experience(body)
+    call.ignored += [name for name in ("payer", *_PAGE) if name in body or name in context]
     if source and call.key is None:
         raise malformed("PAYPAL_REQUEST_ID_REQUIRED")
     order: Object = {
@@ -190,6 +195,9 @@ def _unit(given: Object, where: str) -> Object:
         unit["amount"]["breakdown"] = parts
     if given.get("items") is not None:
         unit["items"] = read_items(given["items"], unit["amount"], where)
+    check_played(given, _UNPLAYED, where)
+    if given.get("shipping") is not None:
+        unit["shipping"] = read_shipping(given["shipping"], f"{where}/shipping")
     for name, most in _UNIT_TEXTS.items():
         found = text(given, name, most, where)
         if found is not None:
@@ -202,6 +210,8 @@ def _experience(body: Object) -> tuple[bool, Object]:
     source = body.get("payment_source")
     if source is not None and (not isinstance(source, dict) or not isinstance(source.get("paypal"), dict)):
         raise malformed("INVALID_PARAMETER_SYNTAX", "/payment_source/paypal")
+    if source:
+        check_played(source["paypal"], set(source["paypal"]) - {"experience_context"}, "/payment_source/paypal")
     context = (source["paypal"].get("experience_context") if source else body.get("application_context")) or {}
     for name in ("return_url", "cancel_url"):
         url = text(fields(context), name, 2048, "experience_context")

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from adapters.sandbox.paypal.errors import unprocessable
 from adapters.sandbox.paypal.money import WHOLE, read_amount, value, written
 from adapters.sandbox.paypal.state import PAYEE, Account, Object, account_of, link, stamp
-from adapters.sandbox.paypal.wire import Call, fields, text
+from adapters.sandbox.paypal.wire import Call, check_played, fields, text
 from adapters.sandbox.world import World
 
 HELD_FOR = timedelta(days=29)
@@ -59,6 +59,8 @@ def _told(account: Account, held: Object) -> None:
 def capture(call: Call) -> Object:
     account, held = call.account, call.account.find("authorization", call.id)
     body = fields(call.body)
+    check_played(body, ("payment_instruction", "soft_descriptor"))
+    call.ignored += [name for name in ("note_to_payer",) if name in body]
     _check_live(account, held)
     amount = _amount(body, held, "AUTH_CAPTURE_CURRENCY_MISMATCH")
     return take_held(

@@ -5,7 +5,7 @@ from decimal import Decimal
 from adapters.sandbox.paypal.errors import unprocessable
 from adapters.sandbox.paypal.money import read_amount, value, written
 from adapters.sandbox.paypal.state import Account, Object, account_of, link
-from adapters.sandbox.paypal.wire import Call, fields, text
+from adapters.sandbox.paypal.wire import Call, check_played, fields, text
 from adapters.sandbox.world import World
 
 _COUNTED = ("COMPLETED", "PENDING")
@@ -28,6 +28,7 @@ def retrieve(call: Call) -> Object:
 
 def create(call: Call) -> Object:
     account, taken, body = call.account, call.account.find("capture", call.id), fields(call.body)
+    check_played(body, ("payment_instruction",))
     texts = {"custom_id": 127, "invoice_id": 127, "note_to_payer": 255}
     said = {name: found for name, most in texts.items() if (found := text(body, name, most))}
     return make(account, taken, _wanted(body, taken), said)

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox.paypal.errors import Refused, Unauthorised, malformed
+from adapters.sandbox.paypal.errors import Refused, Unauthorised, malformed, unprocessable
 from adapters.sandbox.paypal.state import Account, Object, Remembered, account_of
+from adapters.sandbox.wire import IGNORED
 from adapters.sandbox.world import World
 
 _REFUSED = 422
@@ -25,6 +26,8 @@ class Call:
     body: Any
     key: str | None = None
     query: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    """Fields that PayPal acts on and that change nothing here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ async def _answer(request: web.Request, account: Account, endpoint: Endpoint) ->
         if request.method != "GET":
             await _think(account, call)
         thing = _executed(endpoint, call, mark)
-    return _response(request, endpoint, thing, status)
+    answer = _response(request, endpoint, thing, status)
+    if call.ignored:
+        answer.headers[IGNORED] = ", ".join(call.ignored)
+    return answer
 
 
 def _json(raw: bytes, request: web.Request) -> Any:
@@ -156,6 +162,13 @@ def fields(body: Any) -> Object:
     if not isinstance(body, dict):
         raise malformed("INVALID_PARAMETER_SYNTAX")
     return body
+
+
+def check_played(given: Object, unplayed: Collection[str], where: str = "") -> None:
+    """Refuses openly what PayPal can do and the sandbox does not play. Raises Refused."""
+    for name in unplayed:
+        if given.get(name) is not None:
+            raise unprocessable("NOT_PLAYED_BY_THE_SANDBOX", f"{where}/{name}")
 
 
 def text(body: Object, name: str, most: int, where: str = "") -> str | None:

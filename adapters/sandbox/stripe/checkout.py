@@ -5,7 +5,7 @@ from adapters.sandbox.stripe.cards import IBANS, Card, by_name
 from adapters.sandbox.stripe.customers import living
 from adapters.sandbox.stripe.errors import invalid, missing_param, no_such
 from adapters.sandbox.stripe.items import read_items, total_of
-from adapters.sandbox.stripe.listing import page
+from adapters.sandbox.stripe.listing import line_page, page
 from adapters.sandbox.stripe.params import Params
 from adapters.sandbox.stripe.state import Object, Stripe, stripe_of
 from adapters.sandbox.stripe.wire import Call
@@ -13,7 +13,7 @@ from adapters.sandbox.world import World
 
 _DAY = 24 * 3600
 _TAKEN = (
-    "allow_promotion_codes automatic_tax billing_address_collection consent_collection custom_text customer_creation "
+    "allow_promotion_codes billing_address_collection consent_collection custom_text customer_creation "
     "customer_update invoice_creation phone_number_collection submit_type adaptive_pricing "
     "payment_method_collection saved_payment_method_options tax_id_collection excluded_payment_method_types"
 ).split()
@@ -24,6 +24,7 @@ def create(call: Call) -> Object:
     if (mode := params.need("mode")) != "payment":
         raise invalid(f"This sandbox knows sessions in payment mode only, not {mode}.", "mode")
     params.accept(*_TAKEN)
+    params.refuse("automatic_tax")
     items = read_items(stripe, params)
     total, currency = total_of(items)
     facts = _facts(call) | {"amount_subtotal": total, "amount_total": total, "currency": currency}
@@ -60,9 +61,8 @@ def listed(call: Call) -> Object:
 
 def line_items(call: Call) -> Object:
     session = call.stripe.find("checkout.session", call.id)
-    call.params.accept("limit", "starting_after", "ending_before")
     url = f"/v1/checkout/sessions/{session['id']}/line_items"
-    return {"object": "list", "data": call.stripe.line_items[session["id"]], "has_more": False, "url": url}
+    return line_page(call, url, call.stripe.line_items[session["id"]])
 
 
 def expired(call: Call) -> Object:

@@ -14,9 +14,9 @@ from adapters.sandbox.stripe.wire import Call, same_secret
 _TEXTS = ("description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix", "transfer_group")
 _TAKEN = (
     "payment_method_options mandate_data mandate radar_options amount_details payment_details "
-    "excluded_payment_method_types hooks allocated_funds confirmation_token payment_method_configuration "
-    "application_fee_amount"
+    "excluded_payment_method_types payment_method_configuration"
 ).split()
+_UNPLAYED = ("hooks", "allocated_funds", "confirmation_token", "application_fee_amount", "transfer_data")
 KINDS = frozenset({"card", "link", "sepa_debit"})
 _CHANGEABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 
@@ -135,6 +135,7 @@ def _common(call: Call, before: Object | None = None) -> Object:
     """What may be said when making, changing and confirming alike."""
     params = call.params
     params.accept(*_TAKEN)
+    params.refuse(*_UNPLAYED)
     facts: dict[str, Any] = {name: params.text(name) for name in _TEXTS if name in params}
     if "metadata" in params:
         facts["metadata"] = params.metadata(before["metadata"] if before else None)

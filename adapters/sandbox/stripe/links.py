@@ -3,14 +3,14 @@
 from adapters.sandbox.stripe import checkout
 from adapters.sandbox.stripe.errors import invalid
 from adapters.sandbox.stripe.items import read_items, total_of
-from adapters.sandbox.stripe.listing import cut
+from adapters.sandbox.stripe.listing import cut, line_page
 from adapters.sandbox.stripe.params import Params
 from adapters.sandbox.stripe.state import Object, Stripe
 from adapters.sandbox.stripe.wire import Call
 
 _DAY = 24 * 3600
 _TAKEN = (
-    "allow_promotion_codes automatic_tax billing_address_collection consent_collection custom_text customer_creation "
+    "allow_promotion_codes billing_address_collection consent_collection custom_text customer_creation "
     "invoice_creation payment_method_options phone_number_collection submit_type tax_id_collection"
 ).split()
 _NOTHING = (
@@ -23,6 +23,7 @@ _NOTHING = (
 def create(call: Call) -> Object:
     params, stripe = call.params, call.stripe
     params.accept(*_TAKEN)
+    params.refuse("automatic_tax")
     items = read_items(stripe, params)
     _, currency = total_of(items)
     facts = _facts(params) | {"currency": currency}
@@ -61,9 +62,8 @@ def update(call: Call) -> Object:
 
 def line_items(call: Call) -> Object:
     link = call.stripe.find("payment_link", call.id)
-    call.params.accept("limit", "starting_after", "ending_before")
     url = f"/v1/payment_links/{link['id']}/line_items"
-    return {"object": "list", "data": call.stripe.line_items[link["id"]], "has_more": False, "url": url}
+    return line_page(call, url, call.stripe.line_items[link["id"]])
 
 
 def visit(stripe: Stripe, link: Object) -> Object | None:

@@ -1,8 +1,9 @@
 """Lists, newest first, a page at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
+from adapters.sandbox.stripe.errors import no_such
 from adapters.sandbox.stripe.params import Params
 from adapters.sandbox.stripe.state import Object
 from adapters.sandbox.stripe.wire import Call
@@ -23,22 +24,31 @@ def page(call: Call, kind: str, url: str, equal: tuple[str, ...] = (), **fixed: 
 
 
 def cut(call: Call, kind: str, url: str, rows: list[Object]) -> Object:
-    """One page of `rows`, which are in the order of their making."""
+    """One page of `rows`, which are in the order of their making, the newest first."""
+    return _page(call, kind, url, _within(call.params, rows)[::-1], call.stripe.tables[kind])
+
+
+def line_page(call: Call, url: str, rows: list[Object]) -> Object:
+    """One page of line items, in their own order."""
+    return _page(call, "item", url, rows, {row["id"] for row in rows})
+
+
+def _page(call: Call, kind: str, url: str, rows: list[Object], known: Container[str]) -> Object:
+    """`known` are the ids that a page may start after or end before; any other is resource_missing."""
     params = call.params
     limit = params.integer("limit", 1, 100) or 10
     after, before = params.text("starting_after"), params.text("ending_before")
-    found = _within(params, rows)[::-1]
     for name, value in (("starting_after", after), ("ending_before", before)):
-        if value is not None:
-            call.stripe.find(kind, value, name, status=400)
+        if value is not None and value not in known:
+            raise no_such(kind, value, name, status=400)
     params.finish()
     if before is not None:
-        found = found[: _place(found, before)]
-        data = found[-limit:]
+        rows = rows[: _place(rows, before)]
+        data = rows[-limit:]
     else:
-        found = found[_place(found, after) + 1 :] if after is not None else found
-        data = found[:limit]
-    return {"object": "list", "data": data, "has_more": len(found) > limit, "url": url}
+        rows = rows[_place(rows, after) + 1 :] if after is not None else rows
+        data = rows[:limit]
+    return {"object": "list", "data": data, "has_more": len(rows) > limit, "url": url}
 
 
 def _place(rows: list[Object], name: str) -> int:

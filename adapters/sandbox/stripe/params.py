@@ -40,6 +40,7 @@ class Params:
         self.raw = raw
         self._within = within
         self._known: set[str] = set()
+        self._ignored: set[str] = set()
         self._groups: list[Params] = []
 
     def path(self, name: str) -> str:
@@ -49,8 +50,20 @@ class Params:
         return name in self.raw
 
     def accept(self, *names: str) -> None:
-        """Parameters that are taken and change nothing here."""
+        """Parameters that are taken and change nothing here, which `ignored` tells."""
         self._known.update(names)
+        self._ignored.update(names)
+
+    def refuse(self, *names: str) -> None:
+        """Parameters that move money and are not played. Raises Refused for one that asks for something."""
+        for name in names:
+            if _asks_for_something(self._take(name)):
+                raise invalid(f"The sandbox does not play the parameter {self.path(name)}.", self.path(name))
+
+    def ignored(self) -> list[str]:
+        """The paths of what was sent and changes nothing here, those of nested hashes included."""
+        own = [self.path(name) for name in self.raw if name in self._ignored]
+        return own + [path for group in self._groups for path in group.ignored()]
 
     def finish(self) -> None:
         unknown = [self.path(name) for name in self.raw if name not in self._known]
@@ -153,6 +166,12 @@ class Params:
     def _take(self, name: str) -> Any:
         self._known.add(name)
         return self.raw.get(name)
+
+
+def _asks_for_something(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_asks_for_something, value.values()))
+    return value not in {None, "", "false"}
 
 
 def _is_url(value: str) -> bool:

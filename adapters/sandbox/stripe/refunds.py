@@ -18,7 +18,8 @@ def create(call: Call) -> Object:
         check_step(amount, charge["currency"], "amount")
     reason = params.choice("reason", _REASONS)
     metadata = params.metadata()
-    params.accept("refund_application_fee", "reverse_transfer", "instructions_email", "currency", "origin", "customer")
+    params.accept("instructions_email", "currency", "origin", "customer")
+    params.refuse("refund_application_fee", "reverse_transfer")
     params.finish()
     return make(call.stripe, charge, amount, reason, metadata)
 

@@ -21,7 +21,8 @@ def capture(call: Call) -> Object:
     intent = call.stripe.find("payment_intent", call.id, "intent")
     params = call.params
     amount = params.integer("amount_to_capture", 1)
-    params.accept("application_fee_amount", "statement_descriptor", "statement_descriptor_suffix", "transfer_data")
+    params.accept("statement_descriptor", "statement_descriptor_suffix")
+    params.refuse("application_fee_amount", "transfer_data")
     metadata = params.metadata(intent["metadata"])
     if "final_capture" in params and not params.boolean("final_capture"):
         raise invalid("This PaymentIntent does not support more than one capture.", "final_capture")

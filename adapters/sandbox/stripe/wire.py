@@ -12,6 +12,7 @@ from adapters.sandbox.stripe.errors import Refused, invalid, unauthorised
 from adapters.sandbox.stripe.expand import check_paths, expand
 from adapters.sandbox.stripe.params import Params, decode
 from adapters.sandbox.stripe.state import API_VERSION, Object, Remembered, Stripe, stripe_of
+from adapters.sandbox.wire import IGNORED
 from adapters.sandbox.world import SandboxConfig, World
 
 _NO_REQUEST: Object = {"id": None, "idempotency_key": None}
@@ -167,7 +168,8 @@ def _execute(stripe: Stripe, endpoint: Endpoint, call: Call, request: Object) ->
         check_paths(paths)
         result = endpoint(call)
         call.params.finish()
-        return Reply(200, _dump(expand(stripe, result, paths)), {}, remember=True)
+        headers = {IGNORED: ", ".join(ignored)} if (ignored := call.params.ignored()) else {}
+        return Reply(200, _dump(expand(stripe, result, paths)), headers, remember=True)
     except Refused as error:
         return refusal(stripe, error, request["id"])
     finally:

@@ -91,6 +91,8 @@ class Call:
             raise bad_json("invalid character or unexpected end of JSON input") from None
         if found is not None and not isinstance(found, dict):
             raise bad_json(f"json: cannot unmarshal {_go_kind(found)} into Go value")
+        if found and found.get("code_challenge"):
+            raise Refused(400, "validation_failed", "The sandbox does not play PKCE; use the implicit flow")
         return Params(found or {})
 
     def claims(self) -> Record:
