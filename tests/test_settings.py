@@ -145,6 +145,15 @@ def test_a_good_configuration_is_fit_for_production(monkeypatch: pytest.MonkeyPa
     assert production(monkeypatch) == ""
 
 
+def test_production_requires_a_second_factor_of_staff(monkeypatch: pytest.MonkeyPatch):
+    assert production(monkeypatch) == ""
+    assert Settings.load().staff_factor_required
+    monkeypatch.setenv("HUB_ENV", "development")
+    assert not Settings.load().staff_factor_required
+    monkeypatch.setenv("HUB_STAFF_SECOND_FACTOR", "required")
+    assert Settings.load().staff_factor_required
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

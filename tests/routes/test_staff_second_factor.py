@@ -103,6 +103,13 @@ async def test_then_a_password_alone_lets_nobody_in(desk: Desk):
     assert [(await desk.api(code=codes[0]))[0] for _ in range(2)] == [200, 401]
 
 
+async def test_an_accountant_needs_it_too(desk: Desk):
+    desk.email = "anna@example.com"
+    await desk.hub.made.people.staff.members.add(desk.email, "Anna", {Role.ACCOUNTANT}, PASSWORD)
+    assert await desk.enter() == (303, "/auth/second-factor-setup?return_to=%2Fdocs")
+    assert (await desk.api())[1]["code"] == "second_factor_setup_required"
+
+
 async def test_other_roles_need_none(desk: Desk):
     desk.email = "mona@example.com"
     assert await desk.enter() == (303, "/docs")
