@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from hub.identity.passwords import Passwords
+from hub.identity.tokens import Tokens
 from tests.fixtures.running import Running, until
 
 PASSWORD = "correct horse battery"
@@ -127,6 +128,17 @@ async def test_a_reset_of_an_unconfirmed_account_keeps_no_name_of_a_stranger(run
     assert (await running.good("GET", "/api/auth/me"))["name"] == ""
 
 
+async def test_a_reset_on_the_device_that_registered_keeps_its_name(running: Running):
+    body = new(name="Ada Lovelace")
+    secret = (await running.good("POST", "/api/auth/register", body))["registration_token"]
+    await running.good("POST", "/api/auth/forgot-password", {"email": body["email"]})
+    chosen = {"token": await running.link(body["email"], "reset"), "password": "what the owner chose"}
+    done = await running.call("POST", "/api/auth/reset-password", chosen, Cookie=f"hub_registration={secret}")
+    assert done[0] == 204
+    running.token = (await login(running, body["email"], chosen["password"]))[1]["token"]
+    assert (await running.good("GET", "/api/auth/me"))["name"] == "Ada Lovelace"
+
+
 @pytest.mark.parametrize("tag", ["", "+{}"])
 async def test_one_mailbox_is_not_bombed_with_letters(running: Running, tag: str):
     local = uuid4().hex[:8]
@@ -188,6 +200,40 @@ async def test_a_refresh_token_that_was_replaced_twice_ends_the_session(running:
     assert (stolen[0], stolen[1]["code"]) == (401, "refresh_token_reused")
     ended = await running.call("POST", "/api/auth/refresh", {"refresh_token": second["refresh_token"]})
     assert (ended[0], ended[1]["code"]) == (401, "invalid_refresh_token")
+
+
+async def test_ten_seconds_later_a_spent_refresh_token_ends_the_session(running: Running):
+    """Also where its answer was lost and its successor was never used."""
+    email = await running.register()
+    _, first = await login(running, email)
+    lost = await running.good("POST", "/api/auth/refresh", {"refresh_token": first["refresh_token"]})
+    async with running.db.transaction() as tx:
+        await tx.execute(
+            "update refresh_tokens set used_at = used_at - interval '11 seconds' where used_at is not null"
+        )
+    for token, code in ((first, "refresh_token_reused"), (lost, "invalid_refresh_token")):
+        status, problem = await running.call("POST", "/api/auth/refresh", {"refresh_token": token["refresh_token"]})
+        assert (status, problem["code"]) == (401, code)
+
+
+async def test_a_refresh_that_was_overtaken_twice_gets_the_current_pair(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+):
+    """Tabs one after the other, all of them asked before the slowest was answered: none has replayed anything."""
+    _, first = await login(running, await running.register())
+    provider = running.made.people.accounts.provider
+    prepare, current = Tokens.prepare, [first["refresh_token"]]
+
+    async def overtake(tokens: Tokens) -> None:
+        monkeypatch.setattr(Tokens, "prepare", prepare)
+        for _ in range(2):
+            current.append((await provider.refresh(current[-1])).refresh_token)
+        await prepare(tokens)
+
+    monkeypatch.setattr(Tokens, "prepare", overtake)
+    slowest = await provider.refresh(first["refresh_token"])
+    assert slowest.refresh_token == current[2]
+    assert await provider.refresh(slowest.refresh_token)
 
 
 async def test_two_tabs_refreshing_at_once_get_one_pair_and_stay_signed_in(running: Running):

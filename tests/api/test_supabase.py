@@ -154,6 +154,17 @@ async def test_registration_through_the_hubs_own_letter(hub: Running):
     assert (await hub.good("GET", "/api/auth/me"))["name"] == "Ada Lovelace"
 
 
+async def test_a_reset_of_an_unconfirmed_account_keeps_no_name_of_a_stranger(hub: Running):
+    await hub.control("POST", "supabase/hooks", {"send_email": True, "database": True})
+    strangers = person() | {"name": "Mallory"}
+    await hub.good("POST", "/api/auth/register", strangers)
+    await hub.good("POST", "/api/auth/forgot-password", {"email": strangers["email"]})
+    chosen = {"token": await hub.link(strangers["email"], "reset"), "password": "what the owner chose"}
+    assert (await hub.call("POST", "/api/auth/reset-password", chosen))[0] == 204
+    hub.token = (await login(hub, strangers | chosen))[1]["token"]
+    assert (await hub.good("GET", "/api/auth/me"))["name"] == ""
+
+
 @pytest.mark.parametrize("again", ["register", "resend"])
 async def test_no_link_confirms_a_password_that_a_stranger_registered_first(hub: Running, again: str):
     """Supabase keeps the first password of an address, whoever registers it again."""

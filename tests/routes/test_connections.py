@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -118,6 +119,26 @@ async def test_requests_under_way_are_never_cut_and_the_new_connection_is_refuse
 def test_the_number_of_connections_leaves_descriptors_for_everything_else():
     assert affordable_connections(512) == 352
     assert affordable_connections(100) == 64
+
+
+async def test_silent_connections_do_not_starve_a_process_with_few_descriptors():
+    """800 of them against 512 descriptors: who asks for something is still answered."""
+    server = Server(free_port(), CollectorRegistry())
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.routes.small_server", str(server.port), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout
+    try:
+        assert await process.stdout.readline() == b"ready\n"
+        for _ in range(800):
+            await server.connect()
+        async with asyncio.timeout(10):
+            assert [await server.get() for _ in range(5)] == ["here"] * 5
+    finally:
+        process.kill()
+        await process.wait()
+        for writer in server.writers:
+            writer.close()
 
 
 async def test_what_cannot_be_read_gets_a_problem_that_repeats_nothing_of_it():
