@@ -77,6 +77,16 @@ async def test_a_search_by_get_and_by_post_is_the_same_search(client, kiwi):
     assert len(kiwi.asked) == 1
 
 
+async def test_a_search_that_names_no_order_puts_the_best_first(client, kiwi):
+    slow, fast = segment("200", hours=20), segment("300", hours=2)
+    kiwi.offers = [make_offer(10000, segments=(slow,)), make_offer(11000, segments=(fast,))]
+    by_get = await (await client.get("/api/flights/search", params=GOOD)).json()
+    by_price = await (await client.get("/api/flights/search", params=GOOD | {"sort": "price"})).json()
+    assert (by_get["query"]["sort"], by_price["query"]["sort"]) == ("best", "price")
+    totals = [[offer["total"]["amount"] for offer in found["offers"]] for found in (by_get, by_price)]
+    assert totals == [[11000, 10000], [10000, 11000]]
+
+
 async def test_the_answer_is_what_the_openapi_document_says(client):
     answer = await (await client.get("/api/flights/search", params=GOOD)).json()
     SearchOut.model_validate(answer, strict=False, extra="forbid")
