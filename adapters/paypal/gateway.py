@@ -21,7 +21,7 @@ from hub.bookings import Decline, PaymentStatus
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.money import Money
-from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen
+from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen, RefundTooLarge
 
 log = structlog.get_logger(__name__)
 
@@ -153,14 +153,19 @@ class PayPalGateway:
         return intent
 
     async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen:
-        """Of the largest capture: always the same one, so that the key has one meaning."""
+        """Of the first capture that has so much left, the largest first; of one that has this very refund, that one: so
+        the key has one meaning.
+        """
         order = await self._order(intent_id)
-        captures = _sound(order, wire.taken)
+        captures = _sound(order, lambda it: wire.refundable(it, refund_id))
         if not captures:
             raise ProviderPermanent("paypal", "has taken nothing that could come back", provider_code="not_captured")
-        largest = max(captures, key=lambda one: (wire.from_wire(one.get("amount")).amount, str(one.get("id"))))
+        capture = next((one for one in captures if one.left >= amount.amount), captures[0])
+        most = max(one.left for one in captures)
+        if capture.left < amount.amount and len(captures) > 1 and most > 0:
+            raise RefundTooLarge("paypal", Money(most, amount.currency))
         body = {"amount": wire.to_wire(amount), "custom_id": f"{wire.REFUND}{refund_id}"}
-        path = f"/v2/payments/captures/{_id(largest)}/refund"
+        path = f"/v2/payments/captures/{_path(capture.id)}/refund"
         made = await self._api.ask("captures.refund", "POST", path, body, key=key)
         try:
             return replace(wire.refund_of(made), refund_id=refund_id)
@@ -306,7 +311,7 @@ def _order_of(resource: dict[str, Any]) -> str | None:
     found = related.get("order_id") if isinstance(related, dict) else None
     if wire.is_id(found):
         return str(found)
-    return _last_part(wire.link_of(resource, "up"), "/checkout/orders/")
+    return wire.last_part(wire.link_of(resource, "up"), "/checkout/orders/")
 
 
 def _upwards(resource: dict[str, Any], kind: Any) -> str | None:
@@ -314,15 +319,12 @@ def _upwards(resource: dict[str, Any], kind: Any) -> str | None:
     above = wire.link_of(resource, "up")
     disputed = resource.get("disputed_transactions")
     first = disputed[0] if isinstance(disputed, list) and disputed and isinstance(disputed[0], dict) else {}
-    capture = _last_part(above, "/payments/captures/") or first.get("seller_transaction_id")
+    capture = wire.last_part(above, wire.CAPTURES) or first.get("seller_transaction_id")
     if capture is None and kind == "capture":
         capture = resource.get("id")
     if wire.is_id(capture):
         return f"capture:{capture}"
-    hold = _last_part(above, "/payments/authorizations/") or (resource.get("id") if kind == "authorization" else None)
+    hold = wire.last_part(above, "/payments/authorizations/") or (
+        resource.get("id") if kind == "authorization" else None
+    )
     return f"authorization:{hold}" if wire.is_id(hold) else None
-
-
-def _last_part(url: str | None, place: str) -> str | None:
-    before, found, last = (url or "").partition(place)
-    return last if found and before and wire.is_id(last) else None

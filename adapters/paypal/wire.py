@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentReques
 CANCELLED = "cancelled:"
 """Before the payment's id in an order's custom_id: the hub has given it up, and nothing is held on it any more."""
 REFUND = "refund:"
+CAPTURES = "/payments/captures/"
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _TEXT = 127
 
@@ -166,6 +167,37 @@ def awaits_us(order: dict[str, Any]) -> bool:
 def taken(order: dict[str, Any]) -> list[dict[str, Any]]:
     """The captures that took money."""
     return [one for one in payments_of(order, "captures") if one.get("status") in _TAKEN]
+
+
+@dataclass(frozen=True, slots=True)
+class Refundable:
+    """A capture, and what can still come back of it in minor units."""
+
+    id: str
+    left: int
+
+
+def refundable(order: dict[str, Any], refund_id: UUID) -> list[Refundable]:
+    """The captures that took money, the largest first. What came back by this very refund counts as left; a capture
+    that has it comes before all others.
+    """
+    back: dict[str, int] = {}
+    own = ""
+    for refund in payments_of(order, "refunds"):
+        capture = last_part(link_of(refund, "up"), CAPTURES) or ""
+        if refund.get("custom_id") == f"{REFUND}{refund_id}":
+            own = capture
+        elif _REFUND.get(str(refund.get("status"))) != "failed":
+            back[capture] = back.get(capture, 0) + from_wire(refund.get("amount")).amount
+    captures = {str(one.get("id")): from_wire(one.get("amount")).amount for one in taken(order)}
+    largest_first = sorted(captures, key=lambda ident: (ident != own, -captures[ident], ident))
+    return [Refundable(ident, captures[ident] - back.get(ident, 0)) for ident in largest_first]
+
+
+def last_part(url: str | None, place: str) -> str | None:
+    """The id that follows `place` in an address."""
+    before, found, last = (url or "").partition(place)
+    return last if found and before and is_id(last) else None
 
 
 def intent_of(order: dict[str, Any], disputes: tuple[DisputeSeen, ...] = ()) -> Intent:

@@ -27,6 +27,7 @@ from hub.payments.gateway import (
     IntentRequest,
     PageRequest,
     RefundSeen,
+    RefundTooLarge,
     captured_status,
 )
 from hub.payments.ledger import Ledger
@@ -56,6 +57,7 @@ __all__ = [
     "Payment",
     "Refund",
     "RefundSeen",
+    "RefundTooLarge",
     "Refunds",
     "Settlement",
     "Statements",

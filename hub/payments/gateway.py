@@ -39,6 +39,17 @@ class CustomerMissing(ProviderPermanent):
     """The provider does not know the customer for whom it is to begin a payment."""
 
 
+class RefundTooLarge(ProviderPermanent):
+    """The provider has taken the money in several captures, and none of them has so much left. Nothing was asked for.
+
+    `most` is what one of them has left.
+    """
+
+    def __init__(self, provider: str, most: Money) -> None:
+        super().__init__(provider, "took the money in several captures", provider_code="refund_exceeds_capture")
+        self.most = most
+
+
 def is_missing(error: ProviderPermanent) -> bool:
     """Whether the provider does not know what it was asked for."""
     return error.provider_code in _MISSING | {ACCOUNT_CHANGED} or error.provider_status == _MISSING_STATUS
@@ -233,7 +244,9 @@ class Gateway(Protocol):
         """Lets go of all that is held, also of the rest beside a part that was captured."""
         ...
 
-    async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen: ...
+    async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen:
+        """Raises RefundTooLarge for what can come back in several refunds only."""
+        ...
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ from hub.core.jobs import Job, every, job
 from hub.core.money import Money
 from hub.core.rows import RowKey, Sweep
 from hub.core.vault import Vault
-from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, Gateways
+from hub.payments.gateway import AMOUNT_NOT_SUPPORTED, Gateways, RefundTooLarge
 from hub.payments.ledger import SQL, Ledger
 from hub.payments.model import Payment
 
@@ -151,6 +151,9 @@ class Refunds:
         gateway, intent_id = self.gateways.of(payment.provider), payment.intent_id or ""
         try:
             seen = await gateway.refund(intent_id, refund.amount, refund.id, key=f"refund:{refund.id}")
+        except RefundTooLarge as error:
+            await self._split(payment, refund, error.most)
+            return
         except ProviderPermanent as error:
             await self._refused(payment, refund, error.provider_code or error.code)
             return
@@ -158,6 +161,17 @@ class Refunds:
         async with self.db.transaction() as tx:  # both at once, or the books and the payment would differ in between
             await self.ledger.refund_seen(tx, await self.ledger.locked(tx, payment.id), seen)
             await self.ledger.settle(tx, payment.id, intent)
+            if (row := await tx.fetchrow(SQL.unfinished_refunds, payment.id)) is not None:
+                await self._enqueue_in(tx, row)  # the rest of one that was split
+
+    async def _split(self, payment: Payment, refund: Refund, most: Money) -> None:
+        """Into what one capture has left, and the rest, which is asked for after it: each is a refund of its own."""
+        rest, now = self.ids.uuid(), self.clock.now()
+        facts = (refund.id, most.amount, rest, refund.amount.amount - most.amount, now)
+        async with self.db.transaction() as tx:
+            await self.ledger.locked(tx, payment.id)
+            if await tx.fetchval(SQL.split_refund, *facts) is not None:
+                await self.ledger.jobs.enqueue(tx, RefundPayment(refund_id=refund.id), key=f"refund:{refund.id}")
 
     async def _refused(self, payment: Payment, refund: Refund, why: str) -> None:
         async with self.db.transaction() as tx:
@@ -177,7 +191,10 @@ class Refunds:
 
     async def _enqueue(self, row: Record) -> None:
         async with self.db.transaction() as tx:
-            await self.ledger.jobs.enqueue(tx, RefundPayment(refund_id=row["id"]), key=f"refund:{row['id']}")
+            await self._enqueue_in(tx, row)
+
+    async def _enqueue_in(self, tx: Tx, row: Record) -> None:
+        await self.ledger.jobs.enqueue(tx, RefundPayment(refund_id=row["id"]), key=f"refund:{row['id']}")
 
 
 def _checked(amount: Money | None, payment: Payment, left: int) -> int:

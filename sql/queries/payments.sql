@@ -144,5 +144,16 @@ select r.id from refunds r where r.status = 'pending' and r.provider_refund_id i
         and (j.status in ('queued', 'picked') or j.updated > clock_timestamp() - interval '5 minutes'))
 order by r.created_at limit 100;
 
+-- name: split_refund
+-- Nothing of it has been asked for yet: $2 of it remain, and $4 become a refund of their own.
+with part as (
+    update refunds set amount = $2, updated_at = $5
+    where id = $1 and status = 'pending' and provider_refund_id is null and amount = $2::bigint + $4::bigint
+    returning *
+)
+insert into refunds (id, payment_id, amount, currency, reason, created_at, updated_at, requested_by)
+select $3, payment_id, $4, currency, reason, $5, $5, requested_by from part
+returning id;
+
 -- name: fail_refund
 update refunds set status = 'failed', failure = $2, updated_at = $3 where id = $1 and status = 'pending' returning id;

@@ -139,3 +139,20 @@ async def test_a_part_that_was_captured_has_no_receipt_and_no_invoice(running: R
         papers = "select count(*) from pgqueuer where entrypoint in ('payment.captured', 'invoice.issue')"
         assert await tx.fetchval(papers) == 0
         assert await tx.fetchval("select count(*) from invoices") == 0
+
+
+async def test_a_payment_of_two_captures_at_paypal_comes_back_in_two_refunds(hub: Running):
+    booking, order = await held_at_paypal(hub)
+    price = booking["total"]["amount"]
+    part = {"currency_code": booking["total"]["currency"], "value": "20.00"}
+    await hub.control("POST", "paypal/captures", {"order": order, "amount": part})
+    await until(lambda: has_payment(hub, booking, "partially_captured"))
+    await hub.control("POST", "paypal/captures", {"order": order})
+    await until(lambda: has_payment(hub, booking, "paid"))
+    await hub.good("DELETE", f"/api/bookings/{booking['id']}")
+    assert (await hub.settled(booking))["payment_status"] == "refunded"
+    async with hub.db.transaction() as tx:
+        rows = await tx.fetch("select amount, status from refunds order by amount")
+    assert [tuple(row) for row in rows] == [(2000, "succeeded"), (price - 2000, "succeeded")]
+    assert await matters(hub) == []
+    await assert_balanced(hub)
