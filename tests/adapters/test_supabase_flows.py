@@ -1,11 +1,14 @@
 """The adapter against the emulator: what an account goes through, and what GoTrue refuses."""
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from hub.core.errors import Forbidden, Gone, Invalid, ProviderPermanent, Unauthenticated
+from hub.core.clock import SystemClock
+from hub.core.errors import Conflict, Forbidden, Gone, Invalid, ProviderPermanent, Unauthenticated
 from hub.identity import Caller, Identity, NewAccount, Outcome
 from tests.adapters.supabase_server import BACK, connected
 from tests.sandbox.supabase_project import ADA, PASSWORD, open_project
@@ -224,3 +227,29 @@ async def test_records_and_errors_hold_nothing_of_the_person(identity, project, 
 async def test_unreadable_refresh_tokens_are_sessions_that_have_ended(identity, project):
     error = await refused(Unauthenticated, identity.refresh("no-such-token-at-all"))
     assert error.code == "invalid_refresh_token"
+
+
+async def test_the_session_that_a_link_has_opened_stands_for_it_for_an_hour(identity, project, monkeypatch):
+    """A link of Supabase's default templates; the token of the session is renewed meanwhile."""
+    await project.register()
+    await identity.forgot_password(ADA)
+    granted = await project.ok("POST", "verify", type="recovery", token_hash=project.mark)
+    project.later(1800)
+    token = (await project.refresh(granted["refresh_token"]))["access_token"]
+    began = datetime.now(UTC)
+    monkeypatch.setattr(SystemClock, "now", lambda _: began + timedelta(seconds=3601))
+    assert (await refused(Gone, identity.reset_password(token, BETTER))).code == "token_expired"
+    monkeypatch.setattr(SystemClock, "now", lambda _: began + timedelta(seconds=3500))
+    assert (await refused(Invalid, identity.reset_password(token, "short"))).code == "weak_password"
+    assert (await identity.reset_password(token, BETTER)).outcome.identity.email == ADA
+    assert (await refused(Gone, identity.reset_password(token, BETTER))).code == "token_expired"
+
+
+async def test_a_changed_address_is_confirmed_by_both_hashes(identity, project):
+    """Templates that link to the hub's own page."""
+    await project.register()
+    token = (await project.sign_in())["access_token"]
+    await project.ok("PUT", "user", bearer=token, email="countess@example.com")
+    old, new = (re.findall(r"token=(\w+)", mail["html"])[0] for mail in project.world.mailbox[-2:])
+    assert (await refused(Conflict, identity.verify_email(old))).code == "other_address_not_confirmed"
+    assert (await identity.verify_email(new)).outcome.identity.email == "countess@example.com"
