@@ -100,6 +100,8 @@ def test_no_python_names_no_titles_of_fields_and_no_limits_that_say_nothing():
         assert schema.get("propertyNames") != {}
         properties = schema.get("properties", {})
         assert [name for name in properties if str(name).endswith("_")] == []
+        fields = {name: field for name, field in properties.items() if isinstance(field, dict)}
+        assert [name for name, field in fields.items() if isinstance(field.get("title"), str)] == []
     usage = OPERATIONS["GET /api/admin/ai/usage"]
     assert "from" in {parameter.get("name") for parameter in usage["parameters"]}
 
