@@ -1,7 +1,9 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-export PYTHONDONTWRITEBYTECODE := 1
+# Bytecode is kept apart from the sources: whatever starts Python again has nothing to compile.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 # Half as many again as there are cores: tests that wait for something leave theirs to others.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(-(-3 * (os.cpu_count() or 1) // 2))")
 
@@ -52,7 +54,7 @@ demo: .venv/.run ## play the whole journey against a running hub
 	@$(BIN)/hub demo
 
 test: .venv/.dev ## the whole suite
-	@$(BIN)/pytest -n $(WORKERS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 lint: .venv/.dev ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

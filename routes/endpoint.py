@@ -4,6 +4,8 @@ import inspect
 import re
 import types
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -43,6 +45,12 @@ class Endpoint:
         self._lenient = operation.hidden or operation.wire != "hub"
         self._query = QueryParser(query, lenient=self._lenient) if query is not None else None
         self._writer = TypeAdapter(self.returns) if _is_data(self.returns) else None
+
+    def bound(self, handler: Callable[..., Awaitable[Any]]) -> "Endpoint":
+        """The same endpoint, served by the method of an instance."""
+        endpoint = copy(self)
+        endpoint._handler = handler  # noqa: SLF001 (of the same class)
+        return endpoint
 
     def _read_body(self, hints: dict[str, Any]) -> None:
         self._wants_body = "body" in hints
@@ -164,13 +172,21 @@ def endpoints_of(group: object) -> list[Endpoint]:
 
     Of several decorators the topmost gives its endpoint that name, the others end it with their own path.
     """
-    noun = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(group).__name__.removesuffix("Routes")).lower()
-    found = []
-    for name in dict.fromkeys(name for kind in reversed(type(group).__mro__) for name in vars(kind)):
-        operations = getattr(inspect.getattr_static(group, name), "__operations__", ())
-        names = _names(f"{noun}_{name}", operations)
-        found += [Endpoint(one, getattr(group, name), named) for one, named in zip(operations, names, strict=True)]
-    return found
+    unbound = _unbound_endpoints(type(group))  # type: ignore[arg-type]  # mypy takes a class for not hashable
+    return [endpoint.bound(getattr(group, method)) for method, endpoint in unbound]
+
+
+@cache
+def _unbound_endpoints(group: type[Any]) -> list[tuple[str, Endpoint]]:
+    """Method name and endpoint. Signatures are read once for each class: for all of the hub that takes 0.1 s."""
+    noun = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", group.__name__.removesuffix("Routes")).lower()
+    endpoints = []
+    for method in dict.fromkeys(name for kind in reversed(group.__mro__) for name in vars(kind)):
+        operations = getattr(inspect.getattr_static(group, method), "__operations__", ())
+        names = _names(f"{noun}_{method}", operations)
+        function = getattr(group, method)
+        endpoints += [(method, Endpoint(one, function, name)) for one, name in zip(operations, names, strict=True)]
+    return endpoints
 
 
 def _names(first: str, operations: tuple[Operation, ...]) -> list[str]:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -93,7 +94,7 @@ class Worker:
         dataclasses with slots.
         """
         for service in services:
-            for name, _ in inspect.getmembers(type(service), inspect.iscoroutinefunction):
+            for name in _coroutines(type(service)):  # type: ignore[arg-type]  # mypy takes a class for not hashable
                 method = getattr(service, name)
                 if hasattr(method, "__job__"):
                     self._attempts.add(method)
@@ -230,3 +231,9 @@ def quiet() -> None:
 async def queue_counts(tx: Tx) -> dict[str, int]:
     """How many jobs stand in which state."""
     return {row["status"]: row["count"] for row in await tx.fetch(SQL.counts)}
+
+
+@cache
+def _coroutines(kind: type[Any]) -> tuple[str, ...]:
+    """Names of the coroutine methods of a class, inherited ones too."""
+    return tuple(name for name, _ in inspect.getmembers(kind, inspect.iscoroutinefunction))

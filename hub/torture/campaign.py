@@ -114,9 +114,11 @@ def player(dsn: str) -> Iterator[Player]:
     try:
         loop.run_until_complete(stage.open())
         gc.collect()
+        gc.freeze()  # modules and their classes, which the collections between runs need not look at
         gc.disable()
         yield Player(loop, stage)
     finally:
+        gc.unfreeze()
         if collecting:
             gc.enable()
         loop.run_until_complete(stage.close())

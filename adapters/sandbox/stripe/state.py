@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+
 from adapters.sandbox.codec import TRANSIENT
 from adapters.sandbox.stripe import signature
 from adapters.sandbox.stripe.cards import Card
@@ -14,6 +16,15 @@ from adapters.sandbox.world import Callback, World
 
 API_VERSION = "2026-10-28.endive"
 Object = dict[str, Any]
+
+
+def dump(value: Object) -> bytes:
+    """Indented, as Stripe answers."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except TypeError:  # an integer of more than 64 bits, or half a surrogate pair
+        return json.dumps(value, indent=2).encode()
+
 
 _PREFIX = {
     "pi": "payment_intent",
@@ -111,7 +122,7 @@ class Stripe:
             "type": kind,
         }
         self.save(event)
-        self.bodies[event["id"]] = json.dumps(event, indent=2).encode()
+        self.bodies[event["id"]] = dump(event)
         self.undelivered.add(event["id"])
         self.send(event["id"])
 

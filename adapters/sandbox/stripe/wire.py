@@ -11,7 +11,7 @@ from aiohttp import BasicAuth, web
 from adapters.sandbox.stripe.errors import Refused, invalid, unauthorised
 from adapters.sandbox.stripe.expand import check_paths, expand
 from adapters.sandbox.stripe.params import Params, decode
-from adapters.sandbox.stripe.state import API_VERSION, Object, Remembered, Stripe, stripe_of
+from adapters.sandbox.stripe.state import API_VERSION, Object, Remembered, Stripe, dump, stripe_of
 from adapters.sandbox.wire import IGNORED
 from adapters.sandbox.world import SandboxConfig, World
 
@@ -169,7 +169,7 @@ def _execute(stripe: Stripe, endpoint: Endpoint, call: Call, request: Object) ->
         result = endpoint(call)
         call.params.finish()
         headers = {IGNORED: ", ".join(ignored)} if (ignored := call.params.ignored()) else {}
-        return Reply(200, _dump(expand(stripe, result, paths)), headers, remember=True)
+        return Reply(200, dump(expand(stripe, result, paths)), headers, remember=True)
     except Refused as error:
         return refusal(stripe, error, request["id"])
     finally:
@@ -178,13 +178,9 @@ def _execute(stripe: Stripe, endpoint: Endpoint, call: Call, request: Object) ->
 
 def refusal(stripe: Stripe, refused: Refused, request_id: str) -> Reply:
     log = f"https://dashboard.stripe.com/test/logs/{request_id}?t={stripe.now()}"
-    body = _dump({"error": {**refused.error, "request_log_url": log}})
+    body = dump({"error": {**refused.error, "request_log_url": log}})
     retry = {402: "false", 409: "true"}.get(refused.status)
     return Reply(refused.status, body, {"Stripe-Should-Retry": retry} if retry else {}, refused.executed)
-
-
-def _dump(value: Object) -> bytes:
-    return json.dumps(value, indent=2).encode()
 
 
 def _response(request: web.Request, reply: Reply, request_id: str) -> web.Response:
