@@ -43,7 +43,7 @@ class Documents:
         sandbox = booking.sandbox or any(one["provider"] in self.sandboxed for one in payments)
         link = self.links.link(booking.id)
         words = receipt_words(self.seller, booking, payments, self.journey, sandbox=sandbox, link=link)
-        at = max(one["updated_at"] for one in payments)
+        at = max(one["updated_at"] if one["refunded"] else one["paid_at"] for one in payments)
         name = f"receipt-{booking.reference}.pdf"
         await self.glyphs.report(name, words, booking_id)
         return Paper(name, await self.printer.pdf("receipt", words, at))

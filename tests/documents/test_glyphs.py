@@ -117,6 +117,12 @@ async def test_staff_are_told_of_a_plan_with_boxes_on_paper(running: Running, mo
     assert [(row["subject"], row["detail"]) for row in rows] == [(paper, {"paper": paper, "scripts": ["Khmer"]})]
 
 
+def test_the_image_has_the_large_fonts_and_papers_use_them():
+    image = Path("Dockerfile").read_text()
+    assert {"fonts-noto-cjk", "fonts-noto-color-emoji"} <= set(image.split())
+    assert "INVOICE_FONTS=/usr/share/fonts" in image
+
+
 async def test_the_doctor_names_the_scripts_that_cannot_be_printed(dsn: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", dsn)
     monkeypatch.setattr("hub.documents.glyphs._PACKAGES", ())

@@ -28,7 +28,8 @@ async def test_a_flight_that_the_airline_cancels_is_refunded_and_told(running: R
 async def test_a_changed_schedule_is_told_once(running: Running):
     booking, order = await confirmed(running)
     await running.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "delayed"})
-    await until(lambda: running.mails("has changed your booking"))
+    (mail,) = await until(lambda: running.mails("has changed your booking"))
+    assert [one["content_type"] for one in mail["attachments"]] == ["text/calendar; method=CANCEL"]
     (delivery,) = [one for one in await running.control("GET", "callbacks") if "delayed" in one["label"]]
     await running.control("POST", f"callbacks/{delivery['n']}/resend")
     assert (await running.booking(booking))["status"] == "confirmed"
