@@ -17,6 +17,9 @@ def test_it_names_each_reference_the_bags_and_the_day_of_arrival(face: str):
     words = {"html": mail.html, "text": mail.text, "sms": Templates().text("booking_confirmation", facts)}[face]
     for part in ("XYZ987", "QQ1122", "British Airways BA 5", "Tokyo (NRT)", "1 checked bag (20 kg)", LINK):
         assert part in words
+    assert "XYZ987, QQ1122" in words, "together, for the check-in"
+    per_flight = {"html": "airline reference <strong>QQ1122", "text": "airline reference QQ1122", "sms": ""}[face]
+    assert per_flight in words
     assert ("on Tue 4 May 2027" if face == "sms" else "(+1)") in words
 
 
