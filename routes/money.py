@@ -14,29 +14,23 @@ from hub.core.money import Money
 from hub.payments import Refund, Refunds
 from hub.payments.overview import Change, Movement, Overview, Wanted
 from routes.request import MANAGE_CUSTOMERS, MOVE_MONEY, READ_MONEY, ApiModel, Call, Reply, get, post
-from routes.views import Currency, MoneyOut, Page, PageQuery
+from routes.views import Currency, MoneyOut, Page, PageQuery, PeriodQuery
 
 TAGS = ("money",)
 ROWS = 10_000
 """In one CSV file; more are asked for page by page."""
 
 
-class MovementQuery(PageQuery):
+class MovementQuery(PeriodQuery):
     booking_id: UUID | None = None
     payment_id: UUID | None = None
     customer_id: UUID | None = None
     kind: Annotated[str, StringConstraints(max_length=20)] | None = None
     provider: Annotated[str, StringConstraints(max_length=20)] | None = None
     currency: Currency | None = None
-    since: datetime | None = Field(default=None, description="from this moment on")
-    until: datetime | None = Field(default=None, description="before this moment")
     format: Literal["json", "csv"] = Field(default="json", description="csv: one file of up to 10,000 rows")
 
     def wanted(self) -> Wanted:
-        for name in ("since", "until"):
-            given: datetime | None = getattr(self, name)
-            if given is not None and given.tzinfo is None:
-                raise Invalid(errors=(FieldError(f"/query/{name}", "timezone_missing", "with an offset, such as Z"),))
         return Wanted(**{name: getattr(self, name) for name in Wanted.__slots__})
 
 

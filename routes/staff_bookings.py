@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from hub.backoffice import BookingCase, BookingFilter, BookingRecords, ListedBooking
 from hub.bookings import BookingStatus, PaymentStatus
@@ -14,12 +14,14 @@ from routes.bookings import BookingOut
 from routes.money import MatterOut, RefundOut
 from routes.payments import PaymentOut
 from routes.request import READ_BOOKINGS, ApiModel, Call, get
-from routes.views import MoneyOut, Page, PageQuery
+from routes.views import MoneyOut, Page, PeriodQuery
 
 TAGS = ("staff",)
 
 
-class StaffBookingQuery(PageQuery):
+class StaffBookingQuery(PeriodQuery):
+    """The period is that in which bookings were made."""
+
     q: str = Field(
         default="",
         max_length=200,
@@ -29,8 +31,6 @@ class StaffBookingQuery(PageQuery):
     payment_status: PaymentStatus | None = None
     customer_id: UUID | None = None
     supplier: Annotated[str, StringConstraints(max_length=20)] | None = Field(default=None, examples=["kiwi"])
-    since: AwareDatetime | None = Field(default=None, description="made from this moment on")
-    until: AwareDatetime | None = Field(default=None, description="made before this moment")
     needs_review: bool | None = Field(default=None, description="whether a review item of the booking is open")
 
     def to_filter(self) -> BookingFilter:

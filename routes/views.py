@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from hub.bookings import Decline
 from hub.core.money import Money
@@ -108,3 +108,10 @@ class Page(ApiModel, Generic[T]):
 class PageQuery(ApiModel):
     page: int = Field(default=1, ge=1, le=1_000_000)
     page_size: int = Field(default=20, ge=1, le=100)
+
+
+class PeriodQuery(PageQuery):
+    """A page of what happened in a period. Times have an offset, because a day is another one elsewhere."""
+
+    since: AwareDatetime | None = Field(default=None, description="from this moment on")
+    until: AwareDatetime | None = Field(default=None, description="before this moment")

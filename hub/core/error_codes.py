@@ -193,7 +193,6 @@ FIELD_CODES: Mapping[str, str] = MappingProxyType({
     "required": "The supplier requires this field.",
     "role_not_yours_to_give": "Your role does not allow you to give this role.",
     "same_place": "The destination is the origin.",
-    "timezone_missing": "The time needs an offset, such as Z.",
     "too_far": "The date is further ahead than can be booked.",
     "too_large": "The file is too large once it has been unpacked.",
     "too_long": "The period is longer than allowed.",
