@@ -122,7 +122,9 @@ async def test_a_dispute_is_kept_in_its_own_currency(running: Running):
     assert (report.open, report.mended.get("payments_settled")) == ({}, None)
 
 
-async def test_rounds_of_which_no_news_came_are_repaired_by_the_reconciliation(running: Running):
+@pytest.mark.parametrize("has_events", [True, False])
+async def test_rounds_of_which_no_news_came_are_repaired_by_the_reconciliation(running: Running, has_events: bool):
+    """From the events that were not delivered; where they cannot be read, by the payment as it stands."""
     price, intent = await confirmed(running)
     dispute = await running.control("POST", "stripe/disputes", {"payment_intent": intent})
     await running.control("POST", f"stripe/disputes/{dispute['id']}/close", {"status": "won"})
@@ -130,6 +132,8 @@ async def test_rounds_of_which_no_news_came_are_repaired_by_the_reconciliation(r
     await running.control("POST", "callbacks/drop", {"provider": "stripe"})
     await running.control("POST", f"stripe/disputes/{dispute['id']}/reopen")
     await running.control("POST", f"stripe/disputes/{dispute['id']}/close", {"status": "lost"})
+    if not has_events:
+        await running.fault("stripe", "status", status=503, path="/v1/events", times=1000)
     await running.made.money.reconciliation.run()
     await become(running, "lost", price)
 
