@@ -117,6 +117,7 @@ async def test_the_link_of_an_address_that_two_have_registered_asks_for_a_passwo
     await link(hub, ADA, "signup")
     await register(hub)
     await page.goto(await link(hub, ADA, "signup", 2))
+    assert (await login(hub, "the thief's own password"))[0] == 401, "the link alone confirms the address at Supabase"
     await page.get_by_role("button").click()
     await expect(page.get_by_label("Password")).to_be_focused()
     await page.keyboard.type(BETTER)
