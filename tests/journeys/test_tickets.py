@@ -5,6 +5,7 @@ from typing import Any
 
 from icalendar import Calendar
 
+from hub.bookings import ReferencesIssued
 from tests.fixtures.running import Running, until
 
 
@@ -82,6 +83,9 @@ async def test_references_that_come_after_the_confirmation_are_told_once(running
     after = await event(running, booking)
     assert (before["UID"], before["SEQUENCE"] < after["SEQUENCE"]) == (after["UID"], True)
     assert order["pnrs"][0] in after["DESCRIPTION"]
+    async with running.db.transaction() as tx:  # as if nothing were known of what the messages state
+        await tx.execute("update messages set airline_references = null")
+    await running.made.announcements.references_issued(ReferencesIssued(booking_id=booking["id"]))
     await until(lambda: quiet(running))
     assert len(await running.mails("Airline reference")) == 1
     story = await running.good("GET", f"/api/bookings/{booking['id']}/story")
@@ -102,6 +106,14 @@ async def test_references_that_the_confirmation_states_are_not_told_again(runnin
     await running.made.tickets.read_missing()
     await until(lambda: quiet(running))
     assert await running.mails("Airline reference") == told_later
+    async with running.db.transaction() as tx:
+        await tx.execute("delete from messages where template = 'booking_references'")
+        stated = [one["reference"] for one in (await running.booking(booking))["airline_references"]]
+        confirmation = "update messages set airline_references = $1 where template = 'booking_confirmation'"
+        await tx.execute(confirmation, stated)
+    await running.made.announcements.references_issued(ReferencesIssued(booking_id=booking["id"]))
+    async with running.db.transaction() as tx:
+        assert not await tx.fetchval("select count(*) from messages where template = 'booking_references'")
 
 
 async def quiet(running: Running) -> bool:

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from hub.completions import Spender
 from hub.core.money import Money
+from hub.plans.evaluate import Evaluation, cases
 from hub.plans.grounding import Grounding
 from hub.plans.model import Kind, PlanRequest
 from hub.plans.planning import Planning
@@ -72,6 +73,17 @@ async def test_a_hopeless_model_ends_in_a_plan_whose_failing_days_are_the_built_
     assert len([one for one in steps if isinstance(one, Asking)]) == 2
     assert steps[-1].plan.feasible
     assert steps[-1].checks[-1]["replaced"]
+
+
+async def test_with_a_hopeless_model_at_least_nineteen_of_twenty_requests_are_feasible(hub):
+    made, clock = hub.made, hub.made.ids.clock
+    grounding = Grounding(made.flights, made.locations, clock)
+    own = cases(None, grounding, clock.now().date())[:20]
+    evaluation = Evaluation(grounding, Planning(made.completions, clock, models=("hopeless",)), clock)
+    outcomes = [outcome async for outcome in evaluation.run(own)]
+    assert len(outcomes) == 20
+    assert sum(outcome.feasible for outcome in outcomes) >= 19
+    assert not any(outcome.drafted for outcome in outcomes)
 
 
 async def test_a_hopeless_models_days_are_kept_and_marked_where_that_is_asked_for(plan):
