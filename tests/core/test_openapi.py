@@ -5,6 +5,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 from hub.core.openapi import Endpoint, document
+from hub.core.openapi_schemas import public_names
 
 
 class Kind(StrEnum):
@@ -53,6 +54,12 @@ def test_access_is_security():
 def test_an_answer_that_is_no_json(kind, content):
     answer = made(Endpoint("GET", "/x", "x", reply_type=kind))["paths"]["/x"]["get"]["responses"]["200"]
     assert answer.get("content") == content
+
+
+def test_two_schemas_that_would_have_one_name_are_refused():
+    assert public_names(["hub__plans__model__Kind"]) == {"hub__plans__model__Kind": "PlanKind"}
+    with pytest.raises(ValueError, match="one name: PlanKind"):
+        public_names(["hub__plans__model__Kind", "hub__plans__budget__Kind"])
 
 
 def test_two_endpoints_of_one_name_are_refused():
