@@ -42,8 +42,9 @@ class Process:
 
     async def seconds_until_ended(self, session_id: UUID) -> float:
         began = time.monotonic()
-        while await self.cache.stands(session_id):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(3 * LIMIT):
+            while await self.cache.stands(session_id):
+                await asyncio.sleep(0.01)
         return time.monotonic() - began
 
 
@@ -125,6 +126,26 @@ async def test_a_connection_that_has_fallen_silent_is_not_relied_on(db: Database
         assert await here.seconds_until_ended(session) < LIMIT
 
 
+async def test_while_nothing_can_be_heard_a_session_is_read_again(db: Database, monkeypatch: pytest.MonkeyPatch):
+    """The connection has been lost and no other can be made: what is remembered holds for two seconds."""
+
+    async def refuse(_: Database) -> None:
+        raise OSError("no route to host")
+
+    session = await session_of_somebody(db)
+    async with process(db) as here:
+        assert await here.cache.stands(session)
+        monkeypatch.setattr(Database, "connect", refuse)
+        async with db.transaction() as tx:
+            await tx.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and query like 'select pg_notify%'"
+            )
+        await eventually(lambda: not here.notices.current)
+        await end(db, session)
+        assert await here.seconds_until_ended(session) < LIMIT
+
+
 async def test_a_pooler_that_accepts_listen_and_delivers_nothing_is_found_out(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -181,4 +202,6 @@ async def test_a_look_costs_less_than_a_tenth_of_a_millisecond(db: Database):
             for _ in range(1000):
                 assert here.cache.recall(session)
             best = min(best, (time.perf_counter() - began) / 1000)
+        assert await here.cache.stands(session)
+        assert here.reads == 1
     assert best < 0.0001, f"{best * 1e6:.1f} microseconds"
