@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hub.bookings.store import SQL
 from tests.fixtures.running import Running, soon, until
 
 
@@ -41,13 +42,15 @@ async def test_an_order_of_another_account_is_for_people_and_goes_on_in_its_own(
     booking = await unknown_order(running)
     assert await value(running, "select account from supplier_orders") == "unknown/test"
     await change(running, "update supplier_orders set account = 'other/live'")
+    await until(lambda: value(running, "select not exists (select from pgqueuer where status = 'picked')"), 30)
     await running.control("DELETE", "faults")
     before = await looks(running)
     matter = "select true from attention where kind = 'order_unknown' and detail ->> 'reason' = 'account_changed'"
     await until(lambda: hurried(running, matter), 60)
-    await running.made.bookings.rescue()
-    waiting = "select count(*) from pgqueuer where entrypoint = 'booking.fulfil' and status in ('queued', 'failed')"
-    assert (await looks(running), await value(running, waiting)) == (before, 0)
+    await change(running, "update bookings set updated_at = now() - interval '1 minute'")
+    await change(running, "delete from pgqueuer where entrypoint = 'booking.fulfil'")
+    now = running.made.bookings.clock.now()
+    assert (await looks(running), await value(running, SQL.stranded, now, now)) == (before, None)
     assert (await running.booking(booking))["status"] == "order_unknown"
     await change(running, "update supplier_orders set account = 'unknown/test', updated_at = now() - interval '1 hour'")
     await change(running, "update bookings set updated_at = now() - interval '1 hour'")

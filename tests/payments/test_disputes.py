@@ -126,6 +126,7 @@ async def test_a_dispute_is_kept_in_its_own_currency(running: Running):
 async def test_rounds_of_which_no_news_came_are_repaired_by_the_reconciliation(running: Running, has_events: bool):
     """From the events that were not delivered; where they cannot be read, by the payment as it stands."""
     price, intent = await confirmed(running)
+    await until(lambda: fee_known(running))
     dispute = await running.control("POST", "stripe/disputes", {"payment_intent": intent})
     await running.control("POST", f"stripe/disputes/{dispute['id']}/close", {"status": "won"})
     await become(running, "won", 0)
