@@ -115,8 +115,8 @@ async def test_the_doctor_knows_good_credentials_from_bad(running: Running, monk
 
     good = SandboxConfig(callback_base="")
     keys = {
-        "STRIPE_SECRET_KEY": "sk_test_good", "STRIPE_PUBLISHABLE_KEY": "pk_test_good",
-        "RESEND_API_KEY": "re_good", "KIWI_API_KEY": "good",
+        "STRIPE_SECRET_KEY": good.stripe_secret_key, "STRIPE_PUBLISHABLE_KEY": good.stripe_publishable_key,
+        "RESEND_API_KEY": good.resend_api_key, "KIWI_API_KEY": "good",
         "TWILIO_ACCOUNT_SID": good.twilio_account_sid, "TWILIO_AUTH_TOKEN": good.twilio_auth_token,
     }  # fmt: skip
     for name in ("stripe", "resend", "kiwi", "twilio"):

@@ -127,10 +127,14 @@ async def _struck(running: Running) -> bool:
 
 
 async def _all_told(running: Running, ends: dict[str, dict]) -> bool:
-    """One mail about the end of each booking, and one text for each that is confirmed; never two."""
+    """One mail about the end of each booking, and one text for each that is confirmed; never two.
+
+    Beside it go the receipt, and the airline's reference where the ticket came later.
+    """
     mails, texts = await running.mails(), await running.control("GET", "messages")
     for end in ends.values():
-        told = [one for one in mails if end["reference"] in one["subject"] and "Receipt" not in one["subject"]]
+        beside = ("Receipt", "Airline reference")
+        told = [one for one in mails if end["reference"] in one["subject"] and not one["subject"].startswith(beside)]
         written = [one for one in texts if end["reference"] in one["body"]]
         assert len(told) <= 1, [one["subject"] for one in told]
         assert len(written) <= 1, [one["body"] for one in written]
