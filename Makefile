@@ -4,8 +4,8 @@ BIN := .venv/bin
 # Bytecode is kept apart from the sources: whatever starts Python again has nothing to compile.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
-# Twice as many as there are cores: tests that wait for something leave theirs to others.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
+# Half as many again as there are cores: tests that wait for something leave theirs to others.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(-(-3 * (os.cpu_count() or 1) // 2))")
 
 # One virtual environment for all. uv fills it in seconds; where uv cannot be had or cannot download, pip does.
 # Only the stamps decide whether there is anything to do, so a second `make run` starts at once.

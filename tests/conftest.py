@@ -2,6 +2,7 @@ import os
 
 import pytest
 import structlog
+from hypothesis import settings
 
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.running"]
 
@@ -10,7 +11,12 @@ OPTIONAL = "VENDOR_SPECS is not set"
 
 
 def pytest_configure() -> None:
-    """Plain tracebacks: structlog's own default draws each with all its variables, which takes most of a second."""
+    """Plain tracebacks: structlog's own default draws each with all its variables, which takes most of a second.
+
+    No example of hypothesis has a deadline: on a busy machine any may take longer than another.
+    """
+    settings.register_profile("hub", deadline=None)
+    settings.load_profile("hub")
     plain = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
     structlog.configure(processors=[*plain, structlog.dev.ConsoleRenderer(colors=False)])
 

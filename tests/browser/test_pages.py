@@ -39,6 +39,8 @@ async def page(running: Running) -> AsyncIterator[Page]:
 
 async def test_the_api_is_readable_without_any_other_host(running: Running, page: Page):
     await page.goto(f"{running.url}/docs")
+    await page.wait_for_selector(".opblock", timeout=15_000)
+    await page.mouse.wheel(0, 3000)  # what cannot be seen yet is not drawn yet
     await page.locator(".opblock").nth(14).wait_for(timeout=15_000)
 
 
