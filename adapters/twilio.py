@@ -10,11 +10,11 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from adapters.shims import TwilioHTTP, translate
+from adapters.sdk_clients import TwilioHTTP, translate
 from adapters.transport import Transport
 from hub.core.errors import BadRequest, ProviderPermanent, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
-from hub.messaging import Delivery, SuppressionCause, Text
+from hub.outreach.messaging import Delivery, SuppressionCause, Text
 
 _REPORTS = {
     "sent": "sent",

@@ -16,10 +16,10 @@ from pydantic import SecretStr
 
 from bench.hub import Connection, Served, load, percentile
 from hub import app as root
-from hub.core.embedded import Embedded
-from hub.identity.local import LocalIdentity
-from hub.identity.one_time import SQL
-from hub.identity.tokens import AUDIENCE
+from hub.core.embedded_postgres import Embedded
+from hub.people.identity.local_provider import LocalIdentity
+from hub.people.identity.one_time_links import SQL
+from hub.people.identity.tokens import AUDIENCE
 from hub.settings import Settings
 
 PEOPLE = 200

@@ -10,9 +10,9 @@ from pathlib import Path
 import asyncpg
 import stripe
 
-from adapters.sandbox.world import SandboxConfig
 from bench.hub import Served, load, percentile
-from hub.core.embedded import Embedded
+from hub.core.embedded_postgres import Embedded
+from sandbox.world import SandboxConfig
 
 CONNECTIONS = 16
 SECONDS, ROUNDS = 6.0, 4

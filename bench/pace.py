@@ -11,10 +11,10 @@ import aiohttp
 import asyncpg
 import stripe
 
-from adapters.sandbox.world import SandboxConfig
 from bench.hub import Connection, Served, percentile
 from hub.cli.demo import Journey
-from hub.core.embedded import Embedded
+from hub.core.embedded_postgres import Embedded
+from sandbox.world import SandboxConfig
 
 RATE = 200
 SECONDS = 8.0

@@ -4,7 +4,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.running"]
+pytest_plugins = ["tests.support.database", "tests.support.running"]
 
 OPTIONAL = "VENDOR_SPECS is not set"
 """The vendors' own files do not belong to this repository; without them their tests may be skipped."""

@@ -1,7 +1,7 @@
 """One row that cannot be processed never stops the others.
 
 A CHECK violation once ended a sweep, and the bookings behind it starved: so every loop that awaits goes through
-`hub.core.rows`, or is listed here with its reason.
+`hub.core.row_failures`, or is listed here with its reason.
 """
 
 import ast
@@ -18,48 +18,48 @@ from tests.test_architecture import modules, tree
 
 LOOPS = {
     # One unit of work: all of it, or nothing.
-    "hub.identity.lockout.cleared": "one attempt's counters, in the caller's transaction",
-    "hub.identity.lockout.withdrawn": "one attempt's counters, in the caller's transaction",
-    "hub.messaging.announcements._tell": "the messages of one fact",
-    "hub.payments.disputes._post": "the entries of one dispute",
-    "hub.payments.ledger._returned": "the refunds and disputes of one payment",
-    "hub.payments.settlement.retry": "what staff ask for of one payment",
-    "hub.plans.ending.tell": "the events of one plan, in their order",
-    "hub.plans.making.make": "the events of one plan, in their order",
-    "hub.privacy.desk._forgotten": "the follow-up jobs of one erasure",
-    "hub.privacy.erasure.anonymise": "one erasure: half of one would be worse than none",
-    "hub.privacy.export.read_all": "one archive, as of one moment",
-    "hub.bookings.desk.page": "one page, as of one moment",
-    "hub.reconcile.breaks._closed": "the breaks that one transaction has closed",
+    "hub.people.identity.lockout.cleared": "one attempt's counters, in the caller's transaction",
+    "hub.people.identity.lockout.withdrawn": "one attempt's counters, in the caller's transaction",
+    "hub.outreach.messaging.booking_messages._tell": "the messages of one fact",
+    "hub.sales.payments.disputes._post": "the entries of one dispute",
+    "hub.sales.payments.payment_state._returned": "the refunds and disputes of one payment",
+    "hub.sales.payments.settlement.retry": "what staff ask for of one payment",
+    "hub.planning.plans.generation.recorder.tell": "the events of one plan, in their order",
+    "hub.planning.plans.generation.runner.make": "the events of one plan, in their order",
+    "hub.people.privacy.service._forgotten": "the follow-up jobs of one erasure",
+    "hub.people.privacy.erasure.anonymise": "one erasure: half of one would be worse than none",
+    "hub.people.privacy.export.read_all": "one archive, as of one moment",
+    "hub.sales.bookings.service.page": "one page, as of one moment",
+    "hub.sales.reconciliation.breaks._closed": "the breaks that one transaction has closed",
     # Tries of one thing, one after the other.
-    "hub.bookings.desk._insert": "references, until one is free",
-    "hub.payments.cashier.start": "payments of one booking, until one can be paid",
-    "hub.completions.chain.run": "models, until one answers",
-    "hub.core.attempts._record": "tries to write down one outcome",
-    "hub.core.cache_shared.alone": "looks for one answer",
-    "hub.identity.second_factor._is_code": "time steps of one code",
-    "hub.plans.planning._mended": "repairs of one plan",
+    "hub.sales.bookings.service._insert": "references, until one is free",
+    "hub.sales.payments.checkout.start": "payments of one booking, until one can be paid",
+    "hub.planning.completions.chain.run": "models, until one answers",
+    "hub.core.job_runner._record": "tries to write down one outcome",
+    "hub.core.shared_cache.alone": "looks for one answer",
+    "hub.people.identity.second_factor._is_code": "time steps of one code",
+    "hub.planning.plans.drafting.llm_planner._mended": "repairs of one plan",
     # Isolated in their own way.
-    "hub.core.rows.process": "the mechanism itself",
-    "hub.core.rows.process_all": "the mechanism itself",
-    "hub.core.together._written": "a group that failed is written one by one, and each caller hears of its own",
+    "hub.core.row_failures.process": "the mechanism itself",
+    "hub.core.row_failures.process_all": "the mechanism itself",
+    "hub.core.group_commit._written": "a group that failed is written one by one, and each caller hears of its own",
     "hub.core.db.codecs": "at the start of one connection",
-    "hub.core.notices._listen": "the channels of one connection",
-    "hub.core.cache_shared.invalidate": "an entry whose tag is not stamped expires by itself",
-    "hub.plans.attachments._spool": "the chunks of one file",
-    "hub.plans.evaluate.run": "a command on somebody's terminal",
-    "hub.reconcile.orders.compare": "batches, whose rows are isolated",
-    "hub.reconcile.run._run": "providers, each a part that may fail",
+    "hub.core.notifications._listen": "the channels of one connection",
+    "hub.core.shared_cache.invalidate": "an entry whose tag is not stamped expires by itself",
+    "hub.planning.files.attachments._spool": "the chunks of one file",
+    "hub.planning.plans.drafting.evaluation.run": "a command on somebody's terminal",
+    "hub.sales.reconciliation.supplier_orders.compare": "batches, whose rows are isolated",
+    "hub.sales.reconciliation.run._run": "providers, each a part that may fail",
 }
 WITHOUT_ROWS = {
     "hub.core.idempotency.clean": "one delete",
     "hub.core.mail_limits.forget": "one delete",
-    "hub.flights.service.sweep": "one delete",
-    "hub.identity.accounts.forget": "two deletes",
-    "hub.identity.lockout.forget": "one delete",
-    "hub.identity.staff.forget": "one delete",
-    "hub.plans.service.forget_events": "one delete",
-    "hub.reconcile.run.sweep": "a run, whose parts and rows are isolated",
+    "hub.supply.flights.service.sweep": "one delete",
+    "hub.people.identity.accounts.forget": "two deletes",
+    "hub.people.identity.lockout.forget": "one delete",
+    "hub.people.identity.staff.forget": "one delete",
+    "hub.planning.plans.service.forget_events": "one delete",
+    "hub.sales.reconciliation.run.sweep": "a run, whose parts and rows are isolated",
 }
 """Schedules that read no rows to process one by one."""
 
@@ -69,7 +69,7 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 
 def coroutines() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
     for name, path in modules("hub").items():
-        if not name.startswith(("hub.torture", "hub.cli")):
+        if not name.startswith(("simulation", "hub.cli")):
             for node in ast.walk(tree(path)):
                 if isinstance(node, ast.AsyncFunctionDef):
                     yield f"{name}.{node.name}", node
@@ -102,7 +102,7 @@ def processes_rows(function: ast.AsyncFunctionDef) -> bool:
 
 def test_every_loop_over_rows_isolates_them_or_says_why_not():
     loops = {name for name, function in coroutines() if awaits_in_a_loop(function)}
-    assert loops - LOOPS.keys() == set(), "use hub.core.rows, or give the reason here"
+    assert loops - LOOPS.keys() == set(), "use hub.core.row_failures, or give the reason here"
     assert LOOPS.keys() - loops == set(), "there is no such loop any more"
 
 

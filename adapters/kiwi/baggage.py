@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from hub.flights import Baggage
+from hub.supply.flights import Baggage
 
 CATEGORIES = ("hold_bag", "hand_bag")
 

@@ -13,8 +13,8 @@ from adapters.transport import Answer, Call, Sender, refusal, unreadable
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderReason, ProviderTimeout
 from hub.core.money import Money
-from hub.flights import FlightOffer, FlightQuery, OrderRequest, OrderState, PlacedOrder, PriceCheck
 from hub.resilience.deadline import bounded
+from hub.supply.flights import FlightOffer, FlightQuery, OrderRequest, OrderState, PlacedOrder, PriceCheck
 
 RESULTS = 60
 """Offers asked for: more than anybody reads, few enough to answer fast."""

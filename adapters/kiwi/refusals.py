@@ -36,11 +36,11 @@ def read_reasons(document: Any) -> tuple[ProviderReason, ...]:
 
 def _reason(row: dict[str, Any]) -> ProviderReason | None:
     errors = row.get("errors")
-    texts = [str(text) for text in errors] if isinstance(errors, list) else [str(errors)] if errors else []
+    message = " ".join(str(text) for text in (errors if isinstance(errors, list) else [errors or ""]))
     param = str(row.get("param") or "")[:100]
-    if not param and not texts:
+    if not param and not message:
         return None
-    return ProviderReason(param, " ".join(texts)[:LONGEST_TEXT], _pointer(param))
+    return ProviderReason(param, message[:LONGEST_TEXT], _pointer(param))
 
 
 def _pointer(param: str) -> str | None:

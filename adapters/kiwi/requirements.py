@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hub.flights import AgeRules, DocumentNeed, DocumentRules, Requirements
+from hub.supply.flights import AgeRules, DocumentNeed, DocumentRules, Requirements
 
 _NEEDS: dict[int, DocumentNeed] = {0: "none", 1: "optional", 2: "required"}
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from adapters.kiwi.baggage import choose_bags
 from hub.core.money import Money
-from hub.flights import (
+from hub.supply.flights import (
     AirlineReference,
     Cabin,
     FlightOffer,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.core.errors import Unauthenticated
-from hub.identity.staff_provider import StaffIdentity
+from hub.people.identity.staff_provider import StaffIdentity
 
 LEEWAY = 10.0
 """Seconds that the issuer's clock and ours may be apart."""

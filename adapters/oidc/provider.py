@@ -15,7 +15,7 @@ from adapters.transport import Answer, Call, Sender, refusal, unreadable
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient, Unauthenticated
 from hub.core.jwks import ASYMMETRIC, KeySet
-from hub.identity.staff_provider import StaffIdentity
+from hub.people.identity.staff_provider import StaffIdentity
 
 SCOPE = "openid profile email"
 LONGEST = 16_384

@@ -9,16 +9,16 @@ from typing import Any
 import httpx2
 import openai
 
-from adapters.openai.asking import chat_body, is_openai, responses_body, wire_of
 from adapters.openai.chat import ChatReader
-from adapters.openai.events import Event, Events
-from adapters.openai.reading import Reader, document, is_whole
+from adapters.openai.error_mapping import PROVIDER, malformed, refused, wants_other_limit
+from adapters.openai.request_body import chat_body, is_openai, responses_body, wire_of
+from adapters.openai.response_reader import Reader, document, is_whole
 from adapters.openai.responses import ResponsesReader
-from adapters.openai.trouble import PROVIDER, malformed, refused, wants_other_limit
-from adapters.shims import Exchange, OpenAITransport, translate
+from adapters.openai.server_sent_events import Event, Events
+from adapters.sdk_clients import Exchange, OpenAITransport, translate
 from adapters.transport import Limits, Streamed, Streamer
-from hub.completions.model import Delta, Finished, Question, Route, Wire
 from hub.core.errors import HubError, ProviderError, ProviderPermanent
+from hub.planning.completions.model import Delta, Finished, Question, Route, Wire
 
 USAGE_WAIT = 0.25
 """Seconds in which the count of tokens may follow the end of an answer."""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.openai.reading import DONE, document, mapping, text, usage
-from adapters.openai.trouble import cut, inner, malformed, told_midway
-from hub.completions.model import Delta, Finish, Finished, Usage
+from adapters.openai.error_mapping import cut, inner, malformed, told_midway
+from adapters.openai.response_reader import DONE, document, mapping, text, usage
+from hub.planning.completions.model import Delta, Finish, Finished, Usage
 
 _REASONS: Mapping[str, Finish] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 

@@ -17,11 +17,11 @@ from adapters.paypal import wire
 from adapters.paypal.api import Api, code_of, document_of, refused
 from adapters.paypal.currencies import CHARGE_LIMITS
 from adapters.transport import Sender
-from hub.bookings import Decline, PaymentStatus
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient
 from hub.core.money import Money
-from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen, RefundTooLarge
+from hub.sales.bookings import Decline, PaymentStatus
+from hub.sales.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen, RefundTooLarge
 
 log = structlog.get_logger(__name__)
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from adapters.paypal.currencies import CHARGE_LIMITS, WHOLE
-from hub.bookings import Decline, PaymentStatus
 from hub.core.charge_limits import is_expressible
 from hub.core.errors import ProviderPermanent
 from hub.core.money import CURRENCIES, Money, decimals
-from hub.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen, captured_status
+from hub.sales.bookings import Decline, PaymentStatus
+from hub.sales.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen, captured_status
 
 CANCELLED = "cancelled:"
 """Before the payment's id in an order's custom_id: the hub has given it up, and nothing is held on it any more."""

@@ -7,17 +7,17 @@ from uuid import UUID
 
 import stripe
 
-from adapters.shims import StripeHTTP, translate
-from adapters.stripe.charging import charging
+from adapters.sdk_clients import StripeHTTP, translate
+from adapters.stripe.charge_errors import charging
 from adapters.stripe.currencies import CHARGE_LIMITS
-from adapters.stripe.pages import StripePages, is_page
+from adapters.stripe.hosted_checkout import StripePages, is_page
 from adapters.stripe.wire import dispute_of, event_of, intent_from, mark, marks, movement_of, refund_of, to_wire
 from adapters.transport import Transport
 from hub.core.clock import Clock
 from hub.core.errors import ProviderPermanent
 from hub.core.inbox import VerifiedEvent
 from hub.core.money import Money
-from hub.payments import Intent, IntentRequest, Movement, RefundSeen
+from hub.sales.payments import Intent, IntentRequest, Movement, RefundSeen
 
 _WHOLE = ["latest_charge.refunds", "latest_charge.balance_transaction"]
 _MOVING = [

@@ -5,12 +5,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 from adapters.stripe.currencies import CHARGE_LIMITS, HUNDREDTHS, WHOLE
-from hub.bookings import Decline, PaymentStatus
 from hub.core.charge_limits import is_expressible
 from hub.core.errors import ProviderPermanent
 from hub.core.inbox import VerifiedEvent
 from hub.core.money import Money
-from hub.payments import (
+from hub.sales.bookings import Decline, PaymentStatus
+from hub.sales.payments import (
     AMOUNT_NOT_SUPPORTED,
     DisputeSeen,
     DisputeStatus,

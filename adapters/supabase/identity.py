@@ -21,8 +21,8 @@ from hub.core.errors import (
     Unauthenticated,
 )
 from hub.core.jwks import KeySet
-from hub.identity import Caller, Grant, Identity, NewAccount, Outcome, Proof, Reading
-from hub.identity.provider import Done
+from hub.people.identity import Caller, Grant, Identity, NewAccount, Outcome, Proof, Reading
+from hub.people.identity.provider import Done
 
 _TAKEN = frozenset({"user_already_exists", "email_exists"})
 _LIMIT = "over_email_send_rate_limit"

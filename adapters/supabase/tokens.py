@@ -11,7 +11,7 @@ from hub.core.clock import Clock
 from hub.core.errors import Unauthenticated
 from hub.core.jwks import KeySet
 from hub.core.names import clean_person_name
-from hub.identity import Caller, Identity, Reading
+from hub.people.identity import Caller, Identity, Reading
 
 PUBLISHED = ("ES256", "RS256", "EdDSA")
 LEEWAY = 10

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.shims.standard_webhooks import signed_event, signing_key
+from adapters.sdk_clients.standard_webhooks import signed_event, signing_key
 from hub.core.errors import BadRequest, Unauthenticated
 from hub.core.inbox import RawWebhook, VerifiedEvent
 

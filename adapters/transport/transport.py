@@ -15,9 +15,9 @@ from adapters.transport.outcomes import UNSETTLING, leaves_doubt, outcome_name, 
 from adapters.transport.streaming import Limits, Streamed, open_stream
 from adapters.transport.wire import Flight, exchange, open_session
 from hub.core import context
-from hub.core.calllog import CallRecord
 from hub.core.clock import Chance, Clock
 from hub.core.errors import OutcomeUnknown, ProviderTimeout, ProviderTransient
+from hub.core.provider_calls import CallRecord
 from hub.resilience.breaker import State
 from hub.resilience.bulkhead import Bulkhead
 from hub.resilience.deadline import bounded

@@ -8,12 +8,12 @@ from typing import Any
 
 from adapters.transport import Metrics, Transport
 from hub.core.cache import Cache
-from hub.core.calllog import CallLog
 from hub.core.clock import Chance, Clock, SystemClock
 from hub.core.db import Database
-from hub.core.embedded import Embedded
+from hub.core.embedded_postgres import Embedded
 from hub.core.metrics import new_registry
 from hub.core.migrate import migrate
+from hub.core.provider_calls import CallLog
 from hub.resilience.policy import Policy
 from hub.settings import Settings
 

@@ -6,18 +6,12 @@ from typing import Any
 
 import adapters
 from adapters import Adapters
-from hub.app.faces import attachments, plan_facts
-from hub.app.language import completions
-from hub.app.papers import Papers, Shelf, papers
-from hub.app.people import People, Tools, people
-from hub.app.plans import Atlas, Trips, trips
 from hub.app.resources import Resources
-from hub.attention import Attention
-from hub.audit import Audit
-from hub.backoffice import Backoffice, BookingRecords
-from hub.bookings import BookingLinks, Bookings, Fulfilment, Itineraries, Tickets, TravelDocuments
-from hub.bookings.store import Store
-from hub.completions import Completions
+from hub.app.wiring.completions import completions
+from hub.app.wiring.documents import Papers, Shelf, papers
+from hub.app.wiring.identity import People, Tools, people
+from hub.app.wiring.plan_files import attachments, plan_facts
+from hub.app.wiring.plans import Atlas, Trips, trips
 from hub.core.charge_limits import ChargePolicy
 from hub.core.clock import Ids
 from hub.core.idempotency import Idempotency
@@ -25,21 +19,28 @@ from hub.core.inbox import Inbox
 from hub.core.jobs import Jobs
 from hub.core.mail_limits import MailLimits
 from hub.core.metrics import WebhookMetrics
-from hub.core.vault import Vault, own_secret
+from hub.core.sealing import Vault, own_secret
 from hub.core.worker import Worker
-from hub.customers import Customers
-from hub.flights import Flights
-from hub.locations import Locations
-from hub.messaging import Announcements, Facts, Letters, Outbox, PlanLetters, Suppressions, Templates
-from hub.payments import Cashier, Gateways, Ledger, Pages, Refunds, Settlement
-from hub.payments.books import Books
-from hub.payments.intents import Intents
-from hub.payments.overview import Overview
-from hub.plans.attachments import Attachments
-from hub.privacy import Privacy
-from hub.reconcile import Accounts, Breaks, Mending, News, Orders, Reconciliation, Standing
+from hub.outreach.messaging import Announcements, Facts, Letters, Outbox, PlanLetters, Suppressions, Templates
+from hub.oversight.audit import Audit
+from hub.oversight.review_queue import Attention
+from hub.people.administration import Backoffice
+from hub.people.customers import Customers
+from hub.people.privacy import Privacy
+from hub.planning.completions import Completions
+from hub.planning.files.attachments import Attachments
+from hub.sales.booking_records import BookingRecords
+from hub.sales.bookings import BookingLinks, Bookings, Fulfilment, Itineraries, Tickets, TravelDocuments
+from hub.sales.bookings.repository import Store
+from hub.sales.payments import Cashier, Gateways, Ledger, Pages, Refunds, Settlement
+from hub.sales.payments.intents import Intents
+from hub.sales.payments.ledger import Books
+from hub.sales.payments.overview import Overview
+from hub.sales.reconciliation import Accounts, Breaks, Mending, News, Orders, Reconciliation, Standing
+from hub.sales.timeline import Stories
 from hub.settings import Settings
-from hub.story import Stories
+from hub.supply.flights import Flights
+from hub.supply.locations import Locations
 
 
 @dataclass(frozen=True, slots=True)

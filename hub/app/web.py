@@ -13,56 +13,56 @@ from aiohttp import web
 from hub import __version__
 from hub.app.resources import Resources
 from hub.app.services import Services, services
-from hub.bookings.viewer import BookingViewer
 from hub.core.clock import SystemClock
 from hub.core.errors import Unavailable
 from hub.core.metrics import HttpMetrics, new_registry
 from hub.core.migrate import status
-from hub.core.notices import Notices
-from hub.core.proxy_watch import ProxyWatch
-from hub.core.ratelimit import Limiter, MemoryLimiter, Rate, RedisLimiter
+from hub.core.notifications import Notices
+from hub.core.proxy_detection import ProxyWatch
+from hub.core.rate_limit import Limiter, MemoryLimiter, Rate, RedisLimiter
 from hub.core.worker import Worker
-from hub.identity.service_keys import ServiceKeys
-from hub.payments.links import ReturnPages
+from hub.people.identity.service_keys import ServiceKeys
+from hub.sales.bookings.shared_view import BookingViewer
+from hub.sales.payments.return_urls import ReturnPages
 from hub.settings import Settings
-from routes.api import Api
-from routes.attachments import AttachmentRoutes
-from routes.booking_page import BookingPage
-from routes.bookings import BookingRoutes
-from routes.completions import CompletionRoutes
-from routes.connections import CONNECTIONS, ConnectionLimit, affordable_connections, descriptor_limit
-from routes.customers import CustomerRoutes
-from routes.documents import DocumentRoutes
-from routes.errors import ErrorCodeRoutes
-from routes.flights import FlightRoutes
-from routes.gate import RATES, Gate
-from routes.hot import HOT, HotPath
-from routes.identity import IdentityRoutes
-from routes.keys import KeyRoutes
-from routes.locations import LocationRoutes
-from routes.middleware import Drain, Edge
-from routes.money import MoneyRoutes
-from routes.openai_gate import OpenAIGate, unrouted_problem
-from routes.pages import PageRoutes
-from routes.payments import PaymentRoutes
-from routes.plan_page import PlanPage
-from routes.plan_stream import PlanStreamRoutes
-from routes.plans import PlanRoutes
-from routes.privacy import PrivacyRoutes
-from routes.reconcile import ReconcileRoutes
-from routes.reconcile_page import ReconcilePage
-from routes.security import SecurityRoutes
-from routes.sign_in_page import SignInPage
-from routes.signature_failures import SignatureFailures
-from routes.staff import StaffRoutes
-from routes.staff_bookings import StaffBookingRoutes
-from routes.staff_door import StaffDoor
-from routes.staff_factor import StaffFactorRoutes
-from routes.staff_second_factor import StaffFactorPages
-from routes.stream_limit import StreamLimit
-from routes.suppressions import SuppressionRoutes
-from routes.system import Check, SystemRoutes
-from routes.webhooks import WebhookRoutes
+from routes.openai.access import OpenAIGate, unrouted_problem
+from routes.openai.completions import CompletionRoutes
+from routes.pages.account.accounts import PageRoutes
+from routes.pages.account.sign_in import SignInPage
+from routes.pages.console.reconciliation import ReconcilePage
+from routes.pages.console.second_factor import StaffFactorPages
+from routes.pages.console.sign_in import StaffDoor
+from routes.pages.storefront.booking import BookingPage
+from routes.pages.storefront.plan import PlanPage
+from routes.staff.bookings import StaffBookingRoutes
+from routes.staff.payments import MoneyRoutes
+from routes.staff.reconciliation import ReconcileRoutes
+from routes.staff.second_factor import StaffFactorRoutes
+from routes.staff.staff import StaffRoutes
+from routes.staff.suppressions import SuppressionRoutes
+from routes.system.error_codes import ErrorCodeRoutes
+from routes.system.health import Check, SystemRoutes
+from routes.system.jwks import KeyRoutes
+from routes.traveler.attachments import AttachmentRoutes
+from routes.traveler.bookings import BookingRoutes
+from routes.traveler.customers import CustomerRoutes
+from routes.traveler.documents import DocumentRoutes
+from routes.traveler.flights import FlightRoutes
+from routes.traveler.identity import IdentityRoutes
+from routes.traveler.locations import LocationRoutes
+from routes.traveler.payments import PaymentRoutes
+from routes.traveler.plan_stream import PlanStreamRoutes
+from routes.traveler.plans import PlanRoutes
+from routes.traveler.privacy import PrivacyRoutes
+from routes.traveler.security import SecurityRoutes
+from routes.web.access import RATES, Gate
+from routes.web.api import Api
+from routes.web.cached_fast_path import HOT, HotPath
+from routes.web.connections import CONNECTIONS, ConnectionLimit, affordable_connections, descriptor_limit
+from routes.web.middleware import Drain, Edge
+from routes.web.stream_limit import StreamLimit
+from routes.webhooks.receive import WebhookRoutes
+from routes.webhooks.signature_failures import SignatureFailures
 
 
 def api(made: Services, flights: FlightRoutes, settings: Settings) -> Api:

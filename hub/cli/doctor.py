@@ -15,8 +15,8 @@ from hub.cli.run import answers_health, sandbox_port, sandbox_serves
 from hub.core.db import Database
 from hub.core.errors import HubError, ProviderError
 from hub.core.migrate import MigrationError, status
-from hub.core.proxy_watch import last_sighting
-from hub.documents.glyphs import GlyphCoverage, font_files
+from hub.core.proxy_detection import last_sighting
+from hub.sales.documents.glyphs import GlyphCoverage, font_files
 from hub.settings import Mode, Settings
 
 State = Literal["ok", "note", "trouble"]

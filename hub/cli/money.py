@@ -16,8 +16,8 @@ from hub.cli.operate import database
 from hub.cli.run import prepared
 from hub.core.clock import SystemClock
 from hub.core.errors import Conflict
-from hub.payments.books import Imbalance, check
-from hub.reconcile import Break, Report
+from hub.sales.payments.ledger import Imbalance, check
+from hub.sales.reconciliation import Break, Report
 
 console = Console()
 WIDTH = 160

@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 from hub import app as root
-from hub.audit import Audit
 from hub.cli.operate import database
 from hub.cli.run import prepared
 from hub.core.clock import Ids, SystemClock
 from hub.core.metrics import new_registry
-from hub.core.vault import Vault, own_secret
-from hub.identity.keys import Keyring, ListedKey
-from hub.identity.passwords import Passwords
-from hub.identity.permissions import PERMISSIONS, Permission, Role
-from hub.identity.staff_members import StaffMember, StaffMembers
-from routes.permissions import permissions_of
+from hub.core.sealing import Vault, own_secret
+from hub.oversight.audit import Audit
+from hub.people.identity.passwords import Passwords
+from hub.people.identity.permissions import PERMISSIONS, Permission, Role
+from hub.people.identity.signing_keys import Keyring, ListedKey
+from hub.people.identity.staff_members import StaffMember, StaffMembers
+from routes.system.permissions import permissions_of
 
 console = Console()
 WIDTH = 150

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from hub import app as root
 from hub.cli.run import prepared, sandbox_running
-from hub.plans.evaluate import Evaluation, Outcome, Report, cases
-from hub.plans.grounding import Grounding
-from hub.plans.planning import Planning
+from hub.planning.plans.context.collector import Grounding
+from hub.planning.plans.drafting.evaluation import Evaluation, Outcome, Report, cases
+from hub.planning.plans.drafting.llm_planner import Planning
 
 console = Console()
 WIDTH = 150

@@ -19,17 +19,17 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 import adapters
-from adapters.sandbox.app import serve as serve_sandbox
-from adapters.sandbox.storage import FILE, StorageInUse, erase_file
-from adapters.sandbox.world import SandboxConfig
 from hub import app as root
-from hub.core.log import configure
+from hub.core.logging import configure
 from hub.core.worker import Worker, quiet
 from hub.settings import Settings
 from hub.settings.environment import SettingsError, unknown_variables, variables
-from routes.connections import CONNECTIONS, LimitedRunner, raise_descriptor_limit
-from routes.hot import HOT
-from routes.system import metrics_app
+from routes.system.health import metrics_app
+from routes.web.cached_fast_path import HOT
+from routes.web.connections import CONNECTIONS, LimitedRunner, raise_descriptor_limit
+from sandbox.app import serve as serve_sandbox
+from sandbox.storage import FILE, StorageInUse, erase_file
+from sandbox.world import SandboxConfig
 
 log = structlog.get_logger(__name__)
 

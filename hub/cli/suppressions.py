@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hub.audit import Audit
 from hub.cli.operate import database
 from hub.core.clock import SystemClock
 from hub.core.context import about
-from hub.messaging import Suppression, SuppressionFilter, Suppressions
+from hub.outreach.messaging import Suppression, SuppressionFilter, Suppressions
+from hub.oversight.audit import Audit
 
 console = Console()
 suppressions_app = typer.Typer(no_args_is_help=True, help="Addresses that get no more messages.")

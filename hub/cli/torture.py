@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from hub.core.embedded import Embedded
-from hub.torture.campaign import FAST, Campaign, Summary, not_reached, prepare
-from hub.torture.plan import Plan, drawn
-from hub.torture.real import torture_processes
-from hub.torture.run import Report
+from hub.core.embedded_postgres import Embedded
+from simulation.campaign import FAST, Campaign, Summary, not_reached, prepare
+from simulation.plan import Plan, drawn
+from simulation.real_processes import torture_processes
+from simulation.run import Report
 
 console = Console()
 

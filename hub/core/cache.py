@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple, TypeVar
 
 import structlog
 
-from hub.core.cache_shared import Entry, SharedCache
 from hub.core.clock import Chance, Clock
 from hub.core.errors import HubError, Unavailable
+from hub.core.shared_cache import Entry, SharedCache
 
 log = structlog.get_logger(__name__)
 

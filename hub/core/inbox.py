@@ -20,10 +20,10 @@ from hub.core.clock import Clock
 from hub.core.context import about, current
 from hub.core.db import Database, Tx, named_queries
 from hub.core.errors import BadRequest, NotFound, Unavailable
+from hub.core.group_commit import Together
 from hub.core.jobs import Job, Jobs, every, job
 from hub.core.metrics import WebhookMetrics
-from hub.core.rows import RowKey, Sweep
-from hub.core.together import Together
+from hub.core.row_failures import RowKey, Sweep
 
 SQL = named_queries("inbox")
 log = structlog.get_logger(__name__)

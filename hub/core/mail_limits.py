@@ -10,7 +10,7 @@ import structlog
 from hub.core.clock import Clock
 from hub.core.db import Database, Tx, named_queries
 from hub.core.jobs import every
-from hub.core.vault import Vault
+from hub.core.sealing import Vault
 
 SQL = named_queries("mail_limits")
 log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from hub.core.db import reaching
-from hub.core.embedded import pg_dump
+from hub.core.embedded_postgres import pg_dump
 from hub.core.errors import HubError
 
 _LOCK = 0x74726176656C  # "travel"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from hub.core.attempts import said, unexpected
 from hub.core.clock import Clock
 from hub.core.context import about
 from hub.core.db import Database
+from hub.core.job_runner import said, unexpected
 from hub.core.jobs import SCHEDULE, SQL
 
 LOOK = 1.0

@@ -24,9 +24,9 @@ from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.ports.driver import NotifyCallback
 
-from hub.core.attempts import Attempts
 from hub.core.clock import Chance, Clock
 from hub.core.db import Database, Tx
+from hub.core.job_runner import Attempts
 from hub.core.jobs import SQL
 from hub.core.schedules import Schedule, Schedules
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from hub.core.phones import normalize_phone
-from hub.settings.models import ModelRoutes
+from hub.core.phone_numbers import normalize_phone
+from hub.settings.model_routes import ModelRoutes
 from hub.settings.sections import Mode, Names, OptionalSection, ProviderSection, Secrets, WebAddress
 
 

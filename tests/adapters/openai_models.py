@@ -8,9 +8,9 @@ from typing import Any
 
 from adapters.openai import OpenAIModels
 from adapters.transport import Transport
-from hub.completions.model import Delta, Finished, Message, Price, Question, Route, Schema
-from hub.core.calllog import CallRecord
 from hub.core.clock import SystemClock
+from hub.core.provider_calls import CallRecord
+from hub.planning.completions.model import Delta, Finished, Message, Price, Question, Route, Schema
 
 CANARY = "canary@example.com"
 HELLO = Question((Message("system", "Be kind."), Message("user", f"Hello from {CANARY}")), 400)

@@ -11,14 +11,14 @@ from uuid import UUID, uuid4
 from cryptography import x509
 
 from adapters.paypal import Certificates, PayPalGateway, PayPalWebhooks
-from adapters.sandbox.paypal.authority import root_of
 from adapters.transport import Transport
-from hub.core.calllog import CallRecord
 from hub.core.inbox import RawWebhook, VerifiedEvent
 from hub.core.money import Money
-from hub.payments import Intent, IntentRequest
+from hub.core.provider_calls import CallRecord
 from hub.resilience.policy import Policy
 from hub.resilience.retry import Backoff
+from hub.sales.payments import Intent, IntentRequest
+from sandbox.paypal.authority import root_of
 from tests.sandbox.shell import Shell, Webhook, open_shell
 
 QUICK = Policy(timeout=3, backoff=Backoff(first=0.001, cap=0.01, patience=0.2), retry_reserve=20, minimum=1000)

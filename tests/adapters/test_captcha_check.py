@@ -8,12 +8,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.captcha import VENDORS, Captcha
-from adapters.sandbox import captcha as emulator
-from adapters.sandbox.world import SandboxConfig, World
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
 from hub.core.errors import Invalid, OutcomeUnknown, ProviderError, ProviderPermanent, ProviderTransient
-from tests.fixtures.logs import logging_to_memory
+from sandbox import captcha as emulator
+from sandbox.world import SandboxConfig, World
+from tests.support.logs import logging_to_memory
 
 PASSES, FAILS, SPENT = (f"{n}x0000000000000000000000000000000AA" for n in (1, 2, 3))
 DUMMY = "XXXX.DUMMY.TOKEN.XXXX"

@@ -6,16 +6,16 @@ from hypothesis import strategies as st
 
 from adapters.paypal.currencies import CHARGE_LIMITS as PAYPAL
 from adapters.paypal.wire import to_wire as paypal_amount
-from adapters.sandbox.paypal import money as paypal_sandbox
-from adapters.sandbox.paypal.errors import Refused as PayPalRefused
-from adapters.sandbox.stripe import money as stripe_sandbox
-from adapters.sandbox.stripe.errors import Refused as StripeRefused
-from adapters.sandbox.stripe.params import Params
 from adapters.stripe.currencies import CHARGE_LIMITS as STRIPE
 from adapters.stripe.wire import to_wire as stripe_amount
 from hub.core.charge_limits import ChargePolicy, ChargeRefusal, refusal_of
 from hub.core.errors import ProviderPermanent
 from hub.core.money import CURRENCIES, Money
+from sandbox.paypal import money as paypal_sandbox
+from sandbox.paypal.errors import Refused as PayPalRefused
+from sandbox.stripe import money as stripe_sandbox
+from sandbox.stripe.errors import Refused as StripeRefused
+from sandbox.stripe.params import Params
 
 BOTH = ChargePolicy({"stripe": STRIPE, "paypal": PAYPAL})
 AMOUNTS = st.one_of(st.integers(1, 10**4), st.integers(9 * 10**7, 11 * 10**7), st.integers(1, 10**13))

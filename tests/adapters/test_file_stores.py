@@ -16,13 +16,13 @@ from aiohttp.test_utils import TestServer
 
 from adapters.files import LocalFiles, S3Files
 from adapters.files.signing import Signer
-from adapters.sandbox import s3
-from adapters.sandbox.world import SandboxConfig, World
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
 from hub.core.errors import ProviderPermanent, ProviderTransient
 from hub.resilience.policy import Policy
 from hub.resilience.retry import Backoff
+from sandbox import s3
+from sandbox.world import SandboxConfig, World
 
 KEY = f"0a/{'1' * 30}0a-{'f' * 64}"
 SIGNER = Signer(s3.ACCESS_KEY_ID, s3.SECRET_ACCESS_KEY, s3.REGION)

@@ -10,13 +10,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.kiwi import Contact, Kiwi
-from adapters.sandbox import kiwi as emulator
-from adapters.sandbox.world import KiwiRules, SandboxConfig, World
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTimeout, ProviderTransient
 from hub.core.money import Money
-from hub.flights import (
+from hub.resilience.deadline import within
+from hub.resilience.policy import Policy
+from hub.resilience.retry import Backoff
+from hub.supply.flights import (
     Baggage,
     FlightOffer,
     FlightQuery,
@@ -27,11 +28,10 @@ from hub.flights import (
     Slice,
     Traveller,
 )
-from hub.locations import Locations
-from hub.resilience.deadline import within
-from hub.resilience.policy import Policy
-from hub.resilience.retry import Backoff
-from tests.fixtures.running import until
+from hub.supply.locations import Locations
+from sandbox import kiwi as emulator
+from sandbox.world import KiwiRules, SandboxConfig, World
+from tests.support.running import until
 
 RULES = KiwiRules()
 TODAY = datetime.now(UTC).date()
@@ -121,14 +121,14 @@ async def told(server, records):
 
 
 def script(world, **outcome):
-    from adapters.sandbox.kiwi.control import read_script
-    from adapters.sandbox.kiwi.state import state
+    from sandbox.kiwi.control import read_script
+    from sandbox.kiwi.state import state
 
     state(world).script.extend(read_script(outcome))
 
 
 def bookings(world):
-    from adapters.sandbox.kiwi.state import state
+    from sandbox.kiwi.state import state
 
     return list(state(world).bookings.values())
 

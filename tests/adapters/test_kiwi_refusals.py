@@ -1,6 +1,6 @@
 """What Kiwi says of a refused order, and where its words belong."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.kiwi.baggage import BagsGone, choose_bags, order_data, ordered_bags
@@ -43,6 +43,7 @@ def test_the_words_do_not_show_in_the_repr():
     assert "+447700900123" not in repr(reason)
 
 
+@example({"message": [{"param": "", "errors": [""]}]})
 @given(JSON | st.fixed_dictionaries({"message": st.lists(st.fixed_dictionaries({"param": JSON, "errors": JSON}))}))
 def test_whatever_kiwi_says_is_read_without_an_error(body):
     assert all(one.param or one.message for one in read_reasons(body))

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.kiwi import wire
-from adapters.sandbox.kiwi.offers import Asked, offer
-from adapters.sandbox.kiwi.places import directory
-from adapters.sandbox.kiwi.query import parse
-from adapters.sandbox.kiwi.search import found
 from hub.core.money import Money
-from hub.flights import DocumentRules, FlightQuery, OrderRequest, PriceCheck, Requirements, Traveller
-from hub.locations import Locations
+from hub.supply.flights import DocumentRules, FlightQuery, OrderRequest, PriceCheck, Requirements, Traveller
+from hub.supply.locations import Locations
+from sandbox.kiwi.offers import Asked, offer
+from sandbox.kiwi.places import directory
+from sandbox.kiwi.query import parse
+from sandbox.kiwi.search import found
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 QUERY = FlightQuery("SGN", "BCN", date(2026, 7, 1), return_date=date(2026, 7, 10), adults=2, infants=1)

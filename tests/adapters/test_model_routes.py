@@ -6,10 +6,10 @@ import pytest
 
 from adapters import build
 from adapters.transport import Transport
-from hub.completions import Route
 from hub.core.clock import SystemClock
-from hub.locations import Locations
+from hub.planning.completions import Route
 from hub.settings import Settings
+from hub.supply.locations import Locations
 
 ROUTES = {
     "big": {"input_price": 2.5},

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.openai import events
-from adapters.openai.events import Event, Events
+from adapters.openai import server_sent_events
+from adapters.openai.server_sent_events import Event, Events
 
 
 def read(*pieces: bytes) -> list[Event]:
@@ -64,7 +64,7 @@ def test_half_a_character_waits_for_the_other_half():
 
 
 def test_an_event_without_an_end_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(events, "LONGEST", 1000)
+    monkeypatch.setattr(server_sent_events, "LONGEST", 1000)
     for piece in (b"x" * 300, b"data: " + b"x" * 300 + b"\n"):
         reader = Events()
         with pytest.raises(ValueError, match="without an end"):

@@ -9,9 +9,9 @@ from time import monotonic
 
 import pytest
 
-from hub.completions.errors import ContextTooLong
-from hub.completions.model import Delta, Finished, Message, Question
 from hub.core.errors import ProviderPermanent, ProviderTimeout, ProviderTransient
+from hub.planning.completions.errors import ContextTooLong
+from hub.planning.completions.model import Delta, Finished, Message, Question
 from tests.adapters.openai_models import HELLO, PERSON, Asker, asker
 from tests.sandbox.shell import Shell, open_shell, until
 

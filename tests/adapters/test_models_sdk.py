@@ -9,7 +9,7 @@ import httpx2
 import openai
 import pytest
 
-from adapters.shims import OpenAITransport, translate, warm
+from adapters.sdk_clients import OpenAITransport, translate, warm
 from adapters.transport import Limits, Transport
 from hub.core.clock import SystemClock
 from hub.core.errors import ProviderPermanent, ProviderTimeout, ProviderTransient

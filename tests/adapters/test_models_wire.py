@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hub.completions.errors import ContentFiltered, ContextTooLong
-from hub.completions.model import Delta, Finished, Usage
 from hub.core.errors import ProviderError, ProviderPermanent, ProviderTimeout, ProviderTransient
+from hub.planning.completions.errors import ContentFiltered, ContextTooLong
+from hub.planning.completions.model import Delta, Finished, Usage
 from tests.adapters.openai_models import CANARY, HELLO, Asker, asker
 from tests.adapters.raw_line import CLOSE, HANG, SSE, RawLine, Step, chunked, raw_line
 

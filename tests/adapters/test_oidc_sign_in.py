@@ -11,12 +11,12 @@ import jwt
 import pytest
 from aiohttp import web
 
-from adapters.sandbox import oidc as emulator
-from adapters.sandbox.world import SandboxConfig, World
 from hub.core.errors import ProviderPermanent, Unauthenticated
-from hub.identity.staff_provider import StaffProvider
+from hub.people.identity.staff_provider import StaffProvider
+from sandbox import oidc as emulator
+from sandbox.world import SandboxConfig, World
 from tests.adapters.oidc_issuer import BACK, SIGN_IN, VERIFIER, Clock, connected
-from tests.fixtures.logs import logging_to_memory
+from tests.support.logs import logging_to_memory
 
 
 @pytest.fixture

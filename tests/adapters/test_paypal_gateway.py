@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.sandbox.paypal import orders
-from adapters.sandbox.paypal.state import account_of
-from adapters.sandbox.paypal.wire import Call
-from hub.bookings import PaymentStatus
 from hub.core.errors import OutcomeUnknown, ProviderError, ProviderPermanent, ProviderTransient
 from hub.core.money import Money
+from hub.sales.bookings import PaymentStatus
+from sandbox.paypal import orders
+from sandbox.paypal.state import account_of
+from sandbox.paypal.wire import Call
 from tests.adapters.paypal_shop import TEN, Shop, open_shop
 from tests.sandbox.shell import until
 
@@ -56,7 +56,7 @@ async def test_a_lost_answer_makes_no_second_hold(shop: Shop, kind: str) -> None
     await shop.approve(intent.id)
     await shop.fault(kind, path="*/authorize", times=1, after_effect=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("adapters.sandbox.faults.LONGEST", 0.1)
+        patch.setattr("sandbox.faults.LONGEST", 0.1)
         try:
             found = await shop.gateway.read(intent.id)
         except ProviderError:

@@ -11,11 +11,11 @@ import pytest
 from cryptography import x509
 
 from adapters.paypal import Certificates, PayPalWebhooks, system_roots
-from adapters.sandbox.paypal import authority
-from adapters.sandbox.paypal.state import account_of
 from adapters.transport import Call
 from hub.core.clock import SystemClock
 from hub.core.errors import BadRequest, Unauthenticated, Unavailable
+from sandbox.paypal import authority
+from sandbox.paypal.state import account_of
 from tests.adapters.paypal_shop import TEN, Shop, open_shop
 from tests.sandbox.shell import Webhook
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from adapters.paypal import wire
 from adapters.paypal.currencies import CHARGE_LIMITS
-from hub.bookings import PaymentStatus
 from hub.core.errors import ProviderPermanent
 from hub.core.money import CURRENCIES, Money
-from hub.payments import IntentRequest
+from hub.sales.bookings import PaymentStatus
+from hub.sales.payments import IntentRequest
 
 PAYMENT = UUID("018f2b5e-0000-7000-8000-000000000001")
 EUR = {"currency_code": "EUR", "value": "10.00"}

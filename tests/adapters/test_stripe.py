@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 
 from adapters.stripe.currencies import CHARGE_LIMITS
 from adapters.stripe.wire import from_wire, intent_from, to_wire
-from hub.bookings import PaymentStatus
 from hub.core.charge_limits import is_expressible
 from hub.core.errors import ProviderPermanent
 from hub.core.money import CURRENCIES, Money
+from hub.sales.bookings import PaymentStatus
 
 
 @given(st.integers(1, 10**9), st.sampled_from(sorted(CURRENCIES)))

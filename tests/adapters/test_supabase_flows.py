@@ -9,7 +9,7 @@ import pytest
 
 from hub.core.clock import SystemClock
 from hub.core.errors import Conflict, Forbidden, Gone, Invalid, ProviderPermanent, Unauthenticated
-from hub.identity import Caller, Identity, NewAccount, Outcome
+from hub.people.identity import Caller, Identity, NewAccount, Outcome
 from tests.adapters.supabase_server import BACK, connected
 from tests.sandbox.supabase_project import ADA, PASSWORD, open_project
 

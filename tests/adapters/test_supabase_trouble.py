@@ -18,7 +18,7 @@ from hub.core.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from hub.identity import Caller, Identity, NewAccount
+from hub.people.identity import Caller, Identity, NewAccount
 from tests.adapters.supabase_server import scripted
 from tests.sandbox.supabase_project import ADA, PASSWORD
 

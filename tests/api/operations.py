@@ -14,10 +14,10 @@ from aiohttp import web
 from hub import app as root
 from hub.core.clock import SystemClock
 from hub.core.metrics import new_registry
-from hub.identity.permissions import Permission, Role
+from hub.people.identity.permissions import Permission, Role
 from hub.settings import Settings
-from routes.permissions import permissions_of
-from tests.fixtures.running import soon
+from routes.system.permissions import permissions_of
+from tests.support.running import soon
 
 PASSWORD = "correct horse battery"
 HOME = {"name": "Mallory", "line1": "1 Back Street", "city": "Hull", "country": "GB"}

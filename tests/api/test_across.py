@@ -20,11 +20,11 @@ import pytest
 import pytest_asyncio
 
 from hub.core.db import Database
-from hub.identity.permissions import Role
+from hub.people.identity.permissions import Role
 from tests.api.operations import HOME, PASSWORD, TRIP, Operation, body, nobodys, operations
-from tests.fixtures.database import fresh
-from tests.fixtures.running import Running, hub_running, settings_for, until
-from tests.plans.uploads import picture
+from tests.planning.files.uploads import picture
+from tests.support.database import fresh
+from tests.support.running import Running, hub_running, settings_for, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

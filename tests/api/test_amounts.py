@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from hub.core.charge_limits import ChargeLimit
-from hub.identity import Role
+from hub.people.identity import Role
 from hub.settings import PayPalSettings
-from tests.fixtures.running import Running, hub_running, settings_for, soon, until
+from tests.support.running import Running, hub_running, settings_for, soon, until
 
 PASSWORD = "correct horse battery"
 INTENT = "/api/payments/create-payment-intent"

@@ -11,10 +11,10 @@ import pyotp
 import pytest
 import pytest_asyncio
 
-from hub.identity.permissions import Role
+from hub.people.identity.permissions import Role
 from tests.api.operations import HOME, PASSWORD
-from tests.fixtures.database import fresh
-from tests.fixtures.running import Running, hub_running, settings_for, until
+from tests.support.database import fresh
+from tests.support.running import Running, hub_running, settings_for, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

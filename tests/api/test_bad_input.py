@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from hub.identity.permissions import Role
-from tests.fixtures.running import ADA, Running, soon
+from hub.people.identity.permissions import Role
+from tests.support.running import ADA, Running, soon
 
 GOOD = {"origin": "LHR", "destination": "BCN", "departure_date": soon().isoformat()}
 

@@ -5,7 +5,7 @@ import re
 
 from pypdf import PdfReader
 
-from tests.fixtures.running import Running, until
+from tests.support.running import Running, until
 
 
 async def confirmed(running: Running) -> dict:

@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.fixtures.running import ADA, Running, soon, until
+from tests.support.running import ADA, Running, soon, until
 
 
 async def test_the_same_request_twice_is_one_booking(running: Running):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hub.settings import CaptchaSettings
-from tests.fixtures.running import hub_running, settings_for
+from tests.support.running import hub_running, settings_for
 
 BODY = {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada"}
 

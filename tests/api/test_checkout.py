@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from adapters.sandbox.stripe.signature import header
-from adapters.sandbox.world import SandboxConfig
-from hub.identity import Role
-from hub.payments.books import check
-from hub.payments.links import ReturnPages, origin_of
-from tests.fixtures.running import Running, until
+from hub.people.identity import Role
+from hub.sales.payments.ledger import check
+from hub.sales.payments.return_urls import ReturnPages, origin_of
+from sandbox.stripe.signature import header
+from sandbox.world import SandboxConfig
+from tests.support.running import Running, until
 
 PASSWORD = "correct horse battery"
 DECLINED = "pm_card_visa_chargeDeclined"

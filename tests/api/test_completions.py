@@ -12,14 +12,14 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr, TypeAdapter
 
-from hub.identity.permissions import Role
+from hub.people.identity.permissions import Role
 from hub.settings import OpenAISettings
-from routes import completions as routes
-from routes.openai_views import ChatCompletion, ChatEvent, ModelList, OpenAIError
-from tests.completions.world import KEY, Desk, attempts, sdk, told
-from tests.fixtures.database import fresh
-from tests.fixtures.logs import logging_to_memory
-from tests.fixtures.running import Running, hub_running, settings_for, until
+from routes.openai import completions as routes
+from routes.openai.completion_schemas import ChatCompletion, ChatEvent, ModelList, OpenAIError
+from tests.planning.completions.world import KEY, Desk, attempts, sdk, told
+from tests.support.database import fresh
+from tests.support.logs import logging_to_memory
+from tests.support.running import Running, hub_running, settings_for, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

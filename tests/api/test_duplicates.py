@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from tests.fixtures.running import ADA, Running, soon
+from tests.support.running import ADA, Running, soon
 
 GRACE = ADA | {"given_name": "Grace", "family_name": "Hopper", "born_on": "1986-12-09"}
 

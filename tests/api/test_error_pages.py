@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 import pytest
 
 from tests.api.operations import application
-from tests.fixtures.running import Running
+from tests.support.running import Running
 
 PAGES = sorted(
     {

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.api.test_webhooks import event, kept, post, signed
-from tests.fixtures.running import Running, until
-from tests.payments.test_lost_at_the_provider import stripe
+from tests.sales.payments.test_lost_at_the_provider import stripe
+from tests.support.running import Running, until
 
 INTENT = {"object": {"id": "pi_of_somebody_else", "object": "payment_intent"}}
 THIN = {

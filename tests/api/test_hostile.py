@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import (
 
 from hub import app as root
 from hub.settings import Settings
-from tests.fixtures.database import fresh
-from tests.fixtures.running import hub_running, settings_for
+from tests.support.database import fresh
+from tests.support.running import hub_running, settings_for
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 

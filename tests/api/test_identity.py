@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from hub.identity.passwords import Passwords
-from hub.identity.tokens import Tokens
-from tests.fixtures.running import Running, until
+from hub.people.identity.passwords import Passwords
+from hub.people.identity.tokens import Tokens
+from tests.support.running import Running, until
 
 PASSWORD = "correct horse battery"
 

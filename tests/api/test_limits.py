@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from hub.cli.run import metrics_port
 from hub.core.metrics import new_registry
-from tests.fixtures.running import Running, free_port, hub_running, settings_for, soon
+from tests.support.running import Running, free_port, hub_running, settings_for, soon
 
 TOKEN = "4f1d9c0b7e2a68f35c9047d1be83a62f"
 

@@ -2,9 +2,9 @@
 
 from uuid import uuid4
 
-from hub.bookings import BookingEnded
 from hub.core.mail_limits import RATES, mailbox_of
-from tests.fixtures.running import Running, until
+from hub.sales.bookings import BookingEnded
+from tests.support.running import Running, until
 
 
 async def test_unpaid_bookings_do_not_flood_a_contact_address(running: Running):

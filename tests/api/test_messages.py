@@ -5,10 +5,10 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
-from hub.identity.permissions import Role
-from hub.messaging import Templates
-from hub.messaging.model import RANK
-from tests.fixtures.running import ADA, Running, until
+from hub.outreach.messaging import Templates
+from hub.outreach.messaging.model import RANK
+from hub.people.identity.permissions import Role
+from tests.support.running import ADA, Running, until
 
 
 async def confirmed_for(running: Running, email: str) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hub.payments.books import check
+from hub.sales.payments.ledger import check
 from hub.settings import PayPalSettings
-from tests.fixtures.running import Running, hub_running, settings_for, until
+from tests.support.running import Running, hub_running, settings_for, until
 
 
 @pytest.fixture

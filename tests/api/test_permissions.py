@@ -13,14 +13,14 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from hub.cli.people import register
-from hub.identity.permissions import PERMISSIONS, Role
-from routes.endpoint import endpoints_of
-from routes.pages import PageRoutes
-from routes.permissions import OUTSIDE, Unlisted, permissions_of
-from routes.webhooks import STRIPE_TOO
+from hub.people.identity.permissions import PERMISSIONS, Role
+from routes.pages.account.accounts import PageRoutes
+from routes.system.permissions import OUTSIDE, Unlisted, permissions_of
+from routes.web.endpoint import endpoints_of
+from routes.webhooks.receive import STRIPE_TOO
 from tests.api.operations import PASSWORD, Operation, application, nobodys, operations, schemas
-from tests.fixtures.database import fresh
-from tests.fixtures.running import Running, hub_running, settings_for
+from tests.support.database import fresh
+from tests.support.running import Running, hub_running, settings_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

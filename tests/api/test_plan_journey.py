@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.fixtures.running import ADA, Running, soon, until
+from tests.support.running import ADA, Running, soon, until
 
 TRIP: dict[str, Any] = {
     "destination": "Barcelona",

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.fixtures.running import Running, soon, until
+from tests.support.running import Running, soon, until
 
 TRIP: dict[str, Any] = {"destination": "Malta", "start": soon(40).isoformat(), "end": soon(41).isoformat()}
 PASSWORD = "correct horse battery"

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hub.completions.errors import BudgetSpent
 from hub.core.db import Database
-from routes import plan_stream
-from tests.api.plan_door import TRIP, Door, door_to, events_of
-from tests.fixtures.running import until
+from hub.planning.completions.errors import BudgetSpent
+from routes.traveler import plan_stream
+from tests.api.plan_client import TRIP, Door, door_to, events_of
+from tests.support.running import until
 
 WHOLE = ["status", "status", "status", "day", "day", "day", "budget", "done"]
 KEY = {"Idempotency-Key": "k-1"}

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hub.completions.errors import BudgetSpent
 from hub.core.db import Database
-from tests.api.plan_door import TRIP, Door, door_to
-from tests.plans.keeping import START
+from hub.planning.completions.errors import BudgetSpent
+from tests.api.plan_client import TRIP, Door, door_to
+from tests.planning.plans.keeping import START
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from hub.cli import doctor
-from hub.identity import lockout
-from tests.fixtures.logs import logging_to_memory
-from tests.fixtures.running import Running, settings_for, until
+from hub.people.identity import lockout
+from tests.support.logs import logging_to_memory
+from tests.support.running import Running, settings_for, until
 
 BEHIND = {"X-Forwarded-For": "203.0.113.7"}
 """As a proxy on a private address sends it; the tests come from 127.0.0.1."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from hub.identity import Role
-from tests.fixtures.running import Running, until
+from hub.people.identity import Role
+from tests.support.running import Running, until
 
 PASSWORD = "correct horse battery"
 REFUND = "/api/payments/refund"

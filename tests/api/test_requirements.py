@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from hub.identity import Role
+from hub.people.identity import Role
 from tests.api.test_staff_bookings import sign_in
-from tests.fixtures.running import ADA, Running, soon, until
+from tests.support.running import ADA, Running, soon, until
 
 CONTACT = {"email": "ada@example.com", "phone": "+447700900123"}
 SEARCH = {

@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 
 from hub.settings import AuthSettings
-from tests.fixtures.database import fresh
-from tests.fixtures.running import Running, hub_running, settings_for, until
+from tests.support.database import fresh
+from tests.support.running import Running, hub_running, settings_for, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

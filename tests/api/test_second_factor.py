@@ -4,8 +4,8 @@ import time
 
 import pyotp
 
-from hub.identity import Role
-from tests.fixtures.running import Running, until
+from hub.people.identity import Role
+from tests.support.running import Running, until
 
 PASSWORD = "correct horse battery"
 

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from hub.settings import AuthSettings
-from tests.fixtures.running import Running, hub_running, settings_for, until
+from tests.support.running import Running, hub_running, settings_for, until
 
 PASSWORD = "correct horse battery"
 LIMIT = 5.0

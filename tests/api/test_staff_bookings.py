@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from hub.identity import Role
-from tests.fixtures.running import Running
+from hub.people.identity import Role
+from tests.support.running import Running
 
 PASSWORD = "correct horse battery"
 STAFF = "/api/v1/staff"

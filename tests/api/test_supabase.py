@@ -11,7 +11,7 @@ import pytest
 
 from hub.cli.run import sandbox_config
 from hub.settings import AuthSettings
-from tests.fixtures.running import Running, hub_running, settings_for, until
+from tests.support.running import Running, hub_running, settings_for, until
 
 PASSWORD = "correct horse battery"
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import stripe
 
-from adapters.sandbox.world import SandboxConfig
 from adapters.stripe import StripeWebhooks
 from hub.core.clock import SystemClock
 from hub.core.errors import Unauthenticated
 from hub.core.inbox import RawWebhook
-from tests.fixtures.running import Running, hub_running, settings_for, until
+from sandbox.world import SandboxConfig
+from tests.support.running import Running, hub_running, settings_for, until
 
 SECRET = SandboxConfig(callback_base="").stripe_webhook_secret
 

@@ -6,12 +6,12 @@ import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
-from hub.documents.printing import Printer
-from hub.messaging import Templates
-from hub.plans.faces import told
+from hub.outreach.messaging import Templates
+from hub.planning.plans.rendering import told
+from hub.sales.documents.pdf import Printer
 from tests.browser.window import CHROMIUM, flaws, window
-from tests.plans.gallery import TOKEN, Plans, application, shown
-from tests.plans.trips import PLAN_ID, athens, hostile
+from tests.planning.plans.gallery import TOKEN, Plans, application, shown
+from tests.planning.plans.trips import PLAN_ID, athens, hostile
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
 

@@ -10,9 +10,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
-from hub.identity import Role
+from hub.people.identity import Role
 from tests.browser.window import CHROMIUM, flaws, window
-from tests.fixtures.running import Running, hub_running, settings_for
+from tests.support.running import Running, hub_running, settings_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
 

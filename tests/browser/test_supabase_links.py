@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from hub.settings import AuthSettings
 from tests.browser.window import CHROMIUM, flaws, window
-from tests.fixtures.running import Running, hub_running, settings_for, until
+from tests.support.running import Running, hub_running, settings_for, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
 

@@ -14,7 +14,7 @@ from hub.core import jobs as queue
 from hub.core.db import Database
 from hub.core.jobs import Job, Jobs
 from hub.settings import Settings
-from tests.fixtures.running import Running, free_port, hub_running, settings_for
+from tests.support.running import Running, free_port, hub_running, settings_for
 
 
 class Forgotten(Job, kind="test.forgotten"):
@@ -111,7 +111,7 @@ async def test_the_doctor_finds_a_sandboxed_hub_well(env: str):
 
 async def test_the_doctor_knows_good_credentials_from_bad(running: Running, monkeypatch: pytest.MonkeyPatch):
     """The sandbox plays the live provider: right keys are well, wrong ones are trouble."""
-    from adapters.sandbox.world import SandboxConfig
+    from sandbox.world import SandboxConfig
 
     good = SandboxConfig(callback_base="")
     keys = {

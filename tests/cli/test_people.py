@@ -7,15 +7,15 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from hub.audit import Audit
 from hub.cli.people import register
 from hub.core.clock import Ids, SystemClock
 from hub.core.db import Database
-from hub.core.vault import Vault
-from hub.identity.lockout import Lockout
-from hub.identity.passwords import Passwords
-from hub.identity.permissions import Role
-from hub.identity.staff import Staff
+from hub.core.sealing import Vault
+from hub.oversight.audit import Audit
+from hub.people.identity.lockout import Lockout
+from hub.people.identity.passwords import Passwords
+from hub.people.identity.permissions import Role
+from hub.people.identity.staff import Staff
 
 PASSWORD = "a long walk by the sea"
 SECRET = "s" * 32

@@ -11,12 +11,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from adapters.sandbox.app import serve as serve_sandbox
-from adapters.sandbox.storage import FILE
-from adapters.sandbox.world import SandboxConfig
 from hub import __version__
-from tests.fixtures.running import free_port
+from sandbox.app import serve as serve_sandbox
+from sandbox.storage import FILE
+from sandbox.world import SandboxConfig
 from tests.sandbox.shell import KEY, MAIL, until
+from tests.support.running import free_port
 
 
 @pytest.fixture

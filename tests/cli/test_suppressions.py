@@ -7,12 +7,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from hub.audit import Audit
 from hub.cli.suppressions import register
 from hub.core.clock import SystemClock
 from hub.core.db import Database
 from hub.core.errors import Conflict
-from hub.messaging import SuppressionFilter, Suppressions
+from hub.outreach.messaging import SuppressionFilter, Suppressions
+from hub.oversight.audit import Audit
 
 app = typer.Typer()
 register(app)

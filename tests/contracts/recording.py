@@ -14,16 +14,16 @@ from aiohttp.test_utils import TestServer
 
 import adapters
 from adapters.resend import ResendMailer
-from adapters.sandbox.app import create_app
-from adapters.sandbox.world import SandboxConfig
 from adapters.stripe import StripeGateway
 from adapters.transport import Transport
 from adapters.twilio import TwilioTexter
 from hub.core.clock import SystemClock
 from hub.core.inbox import RawWebhook, WebhookSource
-from hub.locations import Locations
 from hub.settings import Settings
-from tests.fixtures.running import free_port
+from hub.supply.locations import Locations
+from sandbox.app import create_app
+from sandbox.world import SandboxConfig
+from tests.support.running import free_port
 
 
 @dataclass(frozen=True, slots=True)

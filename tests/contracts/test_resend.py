@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.core.errors import ProviderPermanent
-from hub.messaging import Attachment, Email
+from hub.outreach.messaging import Attachment, Email
 from tests.contracts.openapi import OpenAPIContract
 from tests.contracts.recording import Rig
 from tests.contracts.specs import Breach

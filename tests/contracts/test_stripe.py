@@ -10,10 +10,10 @@ import pytest
 import stripe
 from stripe import params
 
-from adapters.sandbox.stripe.state import API_VERSION
 from hub.core.errors import ProviderPermanent
 from hub.core.money import Money
-from hub.payments import Intent, IntentRequest
+from hub.sales.payments import Intent, IntentRequest
+from sandbox.stripe.state import API_VERSION
 from tests.contracts.recording import Exchange, Rig
 from tests.contracts.specs import Breach
 from tests.contracts.stripe_contract import StripeContract

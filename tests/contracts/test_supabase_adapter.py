@@ -10,12 +10,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.sandbox import supabase as emulator
-from adapters.sandbox.world import SandboxConfig, World
 from adapters.supabase import SupabaseIdentity
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
-from hub.identity import Caller, NewAccount
+from hub.people.identity import Caller, NewAccount
+from sandbox import supabase as emulator
+from sandbox.world import SandboxConfig, World
 from tests.contracts.openapi import OpenAPIContract
 from tests.contracts.recording import Exchange, Recording
 from tests.contracts.specs import Breach

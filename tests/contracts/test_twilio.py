@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from twilio.rest import Client
 
-from adapters.sandbox.world import SandboxConfig
-from adapters.shims import TwilioHTTP
+from adapters.sdk_clients import TwilioHTTP
 from hub.core.errors import ProviderPermanent
-from hub.messaging import Text
+from hub.outreach.messaging import Text
+from sandbox.world import SandboxConfig
 from tests.contracts.openapi import OpenAPIContract
 from tests.contracts.recording import Exchange, Rig
 from tests.contracts.specs import Breach, vendor_file

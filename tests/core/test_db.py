@@ -11,7 +11,7 @@ import pytest
 
 from hub.core import db as module
 from hub.core.db import Database
-from hub.core.embedded import pg_dump
+from hub.core.embedded_postgres import pg_dump
 from hub.core.errors import DiskFull, NotFound, OutOfRange, Unavailable
 
 ONE = "insert into notes values (1, 'a')"

@@ -15,7 +15,7 @@ from hub.core.db import Database, Tx
 from hub.core.errors import BadRequest, NotFound, ProviderPermanent, ProviderTransient, Unauthenticated, Unavailable
 from hub.core.inbox import Apply, Inbox, ProcessEvent, RawWebhook, VerifiedEvent, WebhookEvent, _keepable, _name
 from hub.core.jobs import Jobs, retry
-from tests.fixtures.jobs import letters, queued, until, working
+from tests.support.jobs import letters, queued, until, working
 
 
 @dataclass

@@ -10,7 +10,7 @@ from hub.core.clock import SystemClock
 from hub.core.db import Database
 from hub.core.inbox import Inbox, RawWebhook, VerifiedEvent
 from hub.core.jobs import Jobs
-from tests.fixtures.logs import logging_to_memory
+from tests.support.logs import logging_to_memory
 
 
 class Source:

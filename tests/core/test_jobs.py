@@ -12,7 +12,7 @@ from hub.core.context import Context, about
 from hub.core.db import Database
 from hub.core.errors import NotFound, ProviderPermanent, ProviderTransient
 from hub.core.jobs import Jobs, Retry, pack, unpack
-from tests.fixtures.jobs import Count, Recorder, letters, put, queued, until, working
+from tests.support.jobs import Count, Recorder, letters, put, queued, until, working
 
 
 async def sweep(db: Database, key: str) -> None:

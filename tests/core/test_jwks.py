@@ -12,7 +12,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from hub.core.errors import ProviderTransient, Unavailable
 from hub.core.jwks import ASYMMETRIC, KeySet, usable
 from hub.resilience.deadline import ends_at, within
-from tests.fixtures.logs import logging_to_memory
+from tests.support.logs import logging_to_memory
 
 
 class ManualClock:

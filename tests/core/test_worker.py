@@ -10,7 +10,7 @@ from hub.core.db import Database
 from hub.core.errors import NotFound, ProviderPermanent, ProviderTransient
 from hub.core.jobs import Jobs, Retry, every
 from hub.core.worker import Worker, queue_counts
-from tests.fixtures.jobs import Count, Least, Recorder, letters, put, until, working
+from tests.support.jobs import Count, Least, Recorder, letters, put, until, working
 
 
 async def test_a_job_runs_with_the_context_of_its_cause(db: Database, dsn: str):

@@ -18,8 +18,8 @@ from hub.core.jobs import every
 from hub.core.migrate import migrate
 from hub.core.schedules import Schedule, Schedules
 from hub.core.worker import Worker
-from tests.fixtures.jobs import Recorder, letters, put, queued, until, working
-from tests.fixtures.silent_wire import wire_to
+from tests.support.jobs import Recorder, letters, put, queued, until, working
+from tests.support.silent_wire import wire_to
 
 ROOT = Path(__file__).parents[2]
 QUICK = timedelta(seconds=1)

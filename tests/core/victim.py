@@ -8,7 +8,7 @@ from hub.core.clock import SystemClock
 from hub.core.db import Database
 from hub.core.jobs import job
 from hub.core.worker import Worker
-from tests.fixtures.jobs import Count
+from tests.support.jobs import Count
 
 
 class Victim:

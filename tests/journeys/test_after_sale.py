@@ -1,6 +1,6 @@
 """What the airline does after the sale reaches the traveller."""
 
-from tests.fixtures.running import Running, until
+from tests.support.running import Running, until
 
 
 async def confirmed(running: Running) -> tuple[dict, dict]:

@@ -1,6 +1,6 @@
 """The whole journey over the real wire: search, book, pay, order, confirm, mail, text."""
 
-from tests.fixtures.running import Running, until
+from tests.support.running import Running, until
 
 
 async def test_a_traveller_searches_books_pays_and_is_told(running: Running):

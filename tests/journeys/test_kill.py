@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from hub.core.db import Database
-from tests.fixtures.running import Running, free_port, settings_for, until
+from tests.support.running import Running, free_port, settings_for, until
 
 STEPS = {
     "the price check": ("kiwi", "/v2/booking/check_flights", False),

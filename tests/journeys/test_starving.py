@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.fixtures.running import free_port, until
+from tests.support.running import free_port, until
 
 DESCRIPTORS = 512
 

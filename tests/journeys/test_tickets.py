@@ -5,8 +5,8 @@ from typing import Any
 
 from icalendar import Calendar
 
-from hub.bookings import ReferencesIssued
-from tests.fixtures.running import Running, until
+from hub.sales.bookings import ReferencesIssued
+from tests.support.running import Running, until
 
 
 async def test_references_that_no_callback_has_told_are_read(running: Running):

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from hub.bookings import FulfilBooking
 from hub.core.errors import ProviderError
 from hub.core.jobs import Retry
-from hub.messaging.model import Message
-from hub.messaging.unsendable import Unsendable
-from tests.fixtures.running import Running, until
+from hub.outreach.messaging.model import Message
+from hub.outreach.messaging.unsendable import Unsendable
+from hub.sales.bookings import FulfilBooking
+from tests.support.running import Running, until
 
 
 async def money_is_back(running: Running, booking: dict) -> None:

@@ -7,7 +7,7 @@ import sys
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from routes.connections import ConnectionLimit, LimitedRunner, affordable_connections, descriptor_limit
+from routes.web.connections import ConnectionLimit, LimitedRunner, affordable_connections, descriptor_limit
 
 
 async def here(_: web.Request) -> web.Response:

@@ -11,8 +11,8 @@ import orjson
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from adapters.sandbox import kiwi
-from adapters.sandbox.world import Callback, SandboxConfig, World
+from sandbox import kiwi
+from sandbox.world import Callback, SandboxConfig, World
 
 START = datetime(2027, 1, 11, 9, 30, tzinfo=UTC)
 DAY = "17/03/2027"

@@ -13,9 +13,9 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.sandbox import paypal as emulator
-from adapters.sandbox.paypal.state import Account, account_of
-from adapters.sandbox.world import Callback, SandboxConfig, World
+from sandbox import paypal as emulator
+from sandbox.paypal.state import Account, account_of
+from sandbox.world import Callback, SandboxConfig, World
 
 WHOLE = {"Prefer": "return=representation"}
 ORDERS = "/paypal/v2/checkout/orders"

@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.sandbox.app import WORLD, create_app
-from adapters.sandbox.world import SandboxConfig, World
+from sandbox.app import WORLD, create_app
+from sandbox.world import SandboxConfig, World
 
 KEY = {"Authorization": "Bearer re_sandbox"}
 MAIL = {"from": "Hub <hub@example.com>", "to": ["ada@example.com"], "subject": "Hello", "html": "<p>Hi</p>"}

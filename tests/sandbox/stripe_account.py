@@ -14,9 +14,9 @@ import stripe
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.sandbox import stripe as emulator
-from adapters.sandbox.stripe.state import Stripe, stripe_of
-from adapters.sandbox.world import Callback, SandboxConfig, World
+from sandbox import stripe as emulator
+from sandbox.stripe.state import Stripe, stripe_of
+from sandbox.world import Callback, SandboxConfig, World
 
 SECRET = "sk_test_sandbox"
 PUBLISHABLE = "pk_test_sandbox"

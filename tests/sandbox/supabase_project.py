@@ -14,8 +14,8 @@ import jwt
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.sandbox import supabase as emulator
-from adapters.sandbox.world import Callback, SandboxConfig, World
+from sandbox import supabase as emulator
+from sandbox.world import Callback, SandboxConfig, World
 
 ADA = "ada@example.com"
 PASSWORD = "engine-of-1843"

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.sandbox.world import KiwiRules
+from sandbox.world import KiwiRules
 from tests.sandbox.kiwi_desk import START, Desk, bags, open_desk, passenger
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.sandbox.kiwi import fares, offers, query, search
+from sandbox.kiwi import fares, offers, query, search
 from tests.sandbox.kiwi_desk import START
 
 AIRPORTS = airportsdata.load("IATA")

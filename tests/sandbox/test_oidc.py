@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sandbox.oidc.state import is_registered
-from adapters.sandbox.world import SandboxConfig, World
+from sandbox.oidc.state import is_registered
+from sandbox.world import SandboxConfig, World
 from tests.sandbox.shell import Shell, open_shell
 
 BACK = "http://127.0.0.1:3000/auth/callback"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.sandbox.openai.asks import Ask, Format, Message
-from adapters.sandbox.openai.brain import think
-from adapters.sandbox.openai.filling import fill
-from adapters.sandbox.openai.patterns import example
-from adapters.sandbox.openai.reading import find_document
+from sandbox.openai.asks import Ask, Format, Message
+from sandbox.openai.brain import think
+from sandbox.openai.filling import fill
+from sandbox.openai.patterns import example
+from sandbox.openai.reading import find_document
 from tests.sandbox.openai_trips import LISBON, ONLY_DAYS, PLAN, journeys, message, troubles
 
 

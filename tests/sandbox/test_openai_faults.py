@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from adapters.sandbox.openai.troubles import DEFAULTS
+from sandbox.openai.troubles import DEFAULTS
 from tests.sandbox.openai_lab import HELLO, Lab, open_lab, said
 from tests.sandbox.shell import until
 

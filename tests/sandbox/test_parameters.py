@@ -5,9 +5,9 @@ Stripe's emulator refuses whatever no reader has asked for (`Params.finish`), so
 
 from typing import Any
 
-from adapters.sandbox.emails import read_email
-from adapters.sandbox.numbers import UNPLAYED, UNPLAYED_LOOKUP
-from adapters.sandbox.openai import chat, responses
+from sandbox.emails import read_email
+from sandbox.numbers import UNPLAYED, UNPLAYED_LOOKUP
+from sandbox.openai import chat, responses
 from tests.sandbox.shell import MAIL, vendor
 
 _MESSAGES = "/2010-04-01/Accounts/{AccountSid}/Messages"

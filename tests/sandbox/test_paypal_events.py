@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from adapters.sandbox.paypal.authority import HOST, root_of
+from sandbox.paypal.authority import HOST, root_of
 from tests.sandbox.paypal_account import Merchant, open_merchant
 
 VERIFY = "/paypal/v1/notifications/verify-webhook-signature"

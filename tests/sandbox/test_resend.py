@@ -22,7 +22,7 @@ from resend.exceptions import (
 )
 from resend.http_client_async import AsyncHTTPClient
 
-from adapters.sandbox.emails import Refused, read_email
+from sandbox.emails import Refused, read_email
 from tests.sandbox.shell import KEY, MAIL, Shell, Webhook, open_shell, vendor
 
 HOSTILE = st.recursive(

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from adapters.sandbox.app import serve
-from adapters.sandbox.callbacks import Deliverer
-from adapters.sandbox.world import Callback, Emulator, SandboxConfig, World
+from sandbox.app import serve
+from sandbox.callbacks import Deliverer
+from sandbox.world import Callback, Emulator, SandboxConfig, World
 from tests.sandbox.shell import KEY, Shell, open_shell, until
 
 
@@ -43,7 +43,7 @@ async def test_the_call_log_can_be_asked_for_one_provider(shell: Shell) -> None:
 
 
 async def test_the_call_log_is_bounded(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.sandbox.app.KEPT", 3)
+    monkeypatch.setattr("sandbox.app.KEPT", 3)
     for _ in range(5):
         await shell.call("GET", "/resend/domains", headers=KEY)
     assert [one["n"] for one in await shell.control("GET", "calls")] == [3, 4, 5]
@@ -74,7 +74,7 @@ async def test_a_wrong_method_names_the_right_ones(shell: Shell) -> None:
 async def test_a_fault_of_the_sandbox_itself_is_told_and_logged(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("adapters.sandbox.resend._json", lambda _: 1 / 0)
+    monkeypatch.setattr("sandbox.resend._json", lambda _: 1 / 0)
     status, body, _ = await shell.mail()
     assert (status, body["name"]) == (500, "application_error")
     assert "ZeroDivisionError" in caplog.text

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sandbox.codec import Codec
-from adapters.sandbox.oidc.state import new_key
-from adapters.sandbox.storage import FILE, Storage, StorageInUse
-from adapters.sandbox.tables import Log, Table, Tables
-from adapters.sandbox.world import SandboxConfig
+from sandbox.codec import Codec
+from sandbox.oidc.state import new_key
+from sandbox.storage import FILE, Storage, StorageInUse
+from sandbox.tables import Log, Table, Tables
+from sandbox.world import SandboxConfig
 from tests.sandbox.shell import KEY, MAIL, Shell, open_shell, until
 from tests.sandbox.test_oidc import CLIENT, signed_in, token
 from tests.sandbox.test_strictness import text
@@ -327,8 +327,8 @@ async def _process(folder: Path) -> AsyncIterator[tuple[str, asyncio.subprocess.
     code = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from adapters.sandbox.app import serve\n"
-        "from adapters.sandbox.world import SandboxConfig\n"
+        "from sandbox.app import serve\n"
+        "from sandbox.world import SandboxConfig\n"
         "async def main():\n"
         "    config = SandboxConfig('http://127.0.0.1:9', storage=Path(sys.argv[1]))\n"
         "    runner = await serve(config, '127.0.0.1', 0)\n"

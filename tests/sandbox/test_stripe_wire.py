@@ -10,9 +10,9 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sandbox.stripe.cards import CARDS, luhn
-from adapters.sandbox.stripe.errors import Refused
-from adapters.sandbox.stripe.params import decode
+from sandbox.stripe.cards import CARDS, luhn
+from sandbox.stripe.errors import Refused
+from sandbox.stripe.params import decode
 from tests.sandbox.stripe_account import Account, open_account, refusal
 
 REFUSED = [

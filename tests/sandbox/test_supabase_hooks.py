@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from adapters.sandbox.supabase.state import token_hash
-from adapters.sandbox.world import Callback
+from sandbox.supabase.state import token_hash
+from sandbox.world import Callback
 from tests.sandbox.supabase_project import ADA, KNOWN, PASSWORD, Answer, Project, now, open_project
 
 SECRET = KNOWN.supabase_webhook_secret.removeprefix("v1,")

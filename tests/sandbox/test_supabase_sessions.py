@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sandbox.supabase import sessions
-from adapters.sandbox.supabase.sessions import Session
-from adapters.sandbox.supabase.users import hashed, matches
+from sandbox.supabase import sessions
+from sandbox.supabase.sessions import Session
+from sandbox.supabase.users import hashed, matches
 from tests.sandbox.supabase_project import ADA, PASSWORD, Project, now, open_project, together
 
 REFRESH = "token?grant_type=refresh_token"

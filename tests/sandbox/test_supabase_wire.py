@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.sandbox.supabase.errors import Refused
-from adapters.sandbox.supabase.wire import Params
+from sandbox.supabase.errors import Refused
+from sandbox.supabase.wire import Params
 from tests.sandbox.shell import open_shell
 from tests.sandbox.supabase_project import ADA, ANON, PASSWORD, SERVICE, Project, open_project
 

@@ -17,8 +17,8 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from adapters.sandbox.numbers import look_up, segments
-from adapters.sandbox.world import SandboxConfig
+from sandbox.numbers import look_up, segments
+from sandbox.world import SandboxConfig
 from tests.sandbox.shell import Shell, Webhook, open_shell, until, vendor
 
 # The SDK's own client uses what aiohttp means to remove one day; the hub's does not.

@@ -5,12 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from hub.core.errors import (
-    OutcomeUnknown,
-    ProviderPermanent,
-    ProviderTimeout,
-    ProviderTransient,
-)
+from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTimeout, ProviderTransient
 
 
 @pytest.fixture

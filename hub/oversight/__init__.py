@@ -1,0 +1,1 @@
+"""What watches the work: the audit trail and the review queue."""

@@ -1,0 +1,1 @@
+"""Travelers and staff: identity, customer records, privacy, administration."""

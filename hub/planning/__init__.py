@@ -1,0 +1,1 @@
+"""Trip plans: language-model completions, plans, files beside them."""

@@ -1,0 +1,1 @@
+"""Files that travelers add to their plans, sanitized and stored."""

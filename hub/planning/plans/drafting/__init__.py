@@ -1,0 +1,1 @@
+"""Drafting a plan: by a language model, or by rules."""

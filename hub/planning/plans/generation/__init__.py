@@ -1,0 +1,1 @@
+"""Running the generation of a plan under a lease, its events persisted before they are streamed."""

@@ -1,0 +1,1 @@
+"""Selling: bookings, payments, documents, reconciliation, the timeline of a booking."""

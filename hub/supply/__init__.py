@@ -1,0 +1,1 @@
+"""What can be sold: flights of suppliers, and the places they connect."""

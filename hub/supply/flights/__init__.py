@@ -1,0 +1,75 @@
+"""Flights: offers of all suppliers in one form, searched, cached, checked, and kept until they can be booked."""
+
+from hub.supply.flights.airlines import airline_name
+from hub.supply.flights.answers import Answer
+from hub.supply.flights.model import (
+    AirlineReference,
+    Baggage,
+    Cabin,
+    FlightOffer,
+    FlightQuery,
+    FlightSearch,
+    OrderDesk,
+    OrderRequest,
+    OrderState,
+    PlacedOrder,
+    PriceCheck,
+    PriceChecker,
+    Segment,
+    Slice,
+    StoredOffer,
+    Traveller,
+)
+from hub.supply.flights.requirements import (
+    AgeRules,
+    ContactRules,
+    DocumentNeed,
+    DocumentRules,
+    NameRules,
+    Requirements,
+    requirements_from_json,
+    requirements_to_json,
+)
+from hub.supply.flights.service import BookableOffer, Flights, LiveCheck
+from hub.supply.flights.snapshot import offer_from_json, offer_to_json, query_from_json, query_to_json
+from hub.supply.flights.traveler_check import Party, check_contact, check_party, find_violations
+
+__all__ = [
+    "AgeRules",
+    "AirlineReference",
+    "Answer",
+    "Baggage",
+    "BookableOffer",
+    "Cabin",
+    "ContactRules",
+    "DocumentNeed",
+    "DocumentRules",
+    "FlightOffer",
+    "FlightQuery",
+    "FlightSearch",
+    "Flights",
+    "LiveCheck",
+    "NameRules",
+    "OrderDesk",
+    "OrderRequest",
+    "OrderState",
+    "Party",
+    "PlacedOrder",
+    "PriceCheck",
+    "PriceChecker",
+    "Requirements",
+    "Segment",
+    "Slice",
+    "StoredOffer",
+    "Traveller",
+    "airline_name",
+    "check_contact",
+    "check_party",
+    "find_violations",
+    "offer_from_json",
+    "offer_to_json",
+    "query_from_json",
+    "query_to_json",
+    "requirements_from_json",
+    "requirements_to_json",
+]

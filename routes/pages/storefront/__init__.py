@@ -1,0 +1,1 @@
+"""Pages of bookings and plans that are reached by a link."""

@@ -1,0 +1,1 @@
+"""Endpoints for operators and tools: health, metrics, OpenAPI, keys, error codes."""

@@ -1,0 +1,1 @@
+"""The HTTP framework: endpoints, parsing, access, middleware, problems, OpenAPI."""

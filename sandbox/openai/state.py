@@ -1,0 +1,64 @@
+"""One sandbox account: kept responses, calls, faults and pace. Made anew after a reset."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.codec import TRANSIENT
+from sandbox.tables import Table
+from sandbox.world import World
+
+KEPT = 1000
+"""Calls and responses remembered."""
+
+Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Account:
+    world: World = field(metadata=TRANSIENT)
+    delay_ms: float = 0.0
+    """Between two pieces of a stream."""
+    piece_tokens: int = 4
+    """Tokens in a piece; the API sends one or a few."""
+    responses: Table[str, Record] = field(default_factory=Table)
+    """Stored responses, each as `{"document", "messages"}`."""
+    calls: list[Record] = field(default_factory=list, metadata=TRANSIENT)
+    rules: list[Record] = field(default_factory=list)
+    """Faults by control call, the first that fits strikes."""
+    numbered: int = 0
+    """Rules that there have been."""
+    marks: dict[str, float] = field(default_factory=dict)
+    """When a model that remembers was called first, in seconds since the epoch, by its full name."""
+
+    def seconds(self) -> float:
+        return self.world.now().timestamp()
+
+    def new_id(self, prefix: str) -> str:
+        return f"{prefix}{self.world.random.getrandbits(192):048x}"
+
+    def keep(self, document: Record, messages: Any) -> None:
+        self.responses[document["id"]] = {"document": document, "messages": messages}
+        while len(self.responses) > KEPT:
+            del self.responses[next(iter(self.responses))]
+
+    def note(self, **facts: Any) -> Record:
+        """A call as it begins; who answers it fills in the rest."""
+        call: Record = {
+            "n": self.calls[-1]["n"] + 1 if self.calls else 1,
+            "time": self.world.now().isoformat(),
+            "status": None,
+            "fault": None,
+            "answered": "",
+            "finish": None,
+            "billed": {"input_tokens": 0, "output_tokens": 0},
+            "usage": None,
+            "completed": False,
+            "client_left": False,
+        } | facts
+        self.calls.append(call)
+        del self.calls[:-KEPT]
+        return call
+
+
+def account_of(world: World) -> Account:
+    return world.state("openai", Account)

@@ -1,0 +1,24 @@
+"""The account that the secret key belongs to."""
+
+from sandbox.stripe.state import Object
+from sandbox.stripe.wire import Call
+
+ACCOUNT = "acct_1SandboxHub00001"
+
+
+def retrieve(call: Call) -> Object:
+    call.params.finish()
+    return {
+        "id": ACCOUNT,
+        "object": "account",
+        "business_type": "company",
+        "charges_enabled": True,
+        "country": "DE",
+        "created": 1577836800,
+        "default_currency": "eur",
+        "details_submitted": True,
+        "email": "accounts@sandbox.invalid",
+        "metadata": {},
+        "payouts_enabled": True,
+        "type": "standard",
+    }

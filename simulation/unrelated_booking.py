@@ -1,0 +1,47 @@
+"""A booking that belongs to nobody of the run, with a payment: a row among the others."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from simulation.environment import Stage
+
+STRANGER = UUID(int=0x57A)
+STRANGER_PAYS = 1000
+"""Minor units, in EUR."""
+
+_BOOKING = (
+    "id, reference, customer_id, amount, currency, offer_id, supplier, itinerary, sandbox, contact_email, created_at, "
+    "updated_at, expires_at"
+)
+_ROWS = (
+    ("customers", "id, email, name, created_at"),
+    ("bookings", _BOOKING),
+    ("payments", "id, booking_id, customer_id, provider, intent_id, amount, currency, created_at, updated_at"),
+)
+
+
+async def insert_stranger(stage: Stage, intent_id: str) -> UUID:
+    """The id of the payment, which stands open at Stripe under `intent_id`. A sweep meets it before the others."""
+    now, money = stage.clock.now(), (STRANGER_PAYS, "EUR")
+    values: tuple[tuple[Any, ...], ...] = (
+        (STRANGER, "stranger@example.com", "A Stranger", now),
+        (
+            STRANGER, "STRANG", STRANGER, *money, "off_stranger", "kiwi", {}, True, "stranger@example.com",
+            now, now, now + timedelta(days=30),
+        ),
+        (STRANGER, STRANGER, STRANGER, "stripe", intent_id, *money, now, now - timedelta(hours=1)),
+    )  # fmt: skip
+    for (table, columns), row in zip(_ROWS, values, strict=True):
+        places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        await stage.server.tell(f"insert into {table} ({columns}) values ({places})", *row)  # noqa: S608 (constants)
+    return STRANGER
+
+
+async def is_noticed(stage: Stage, payment_id: UUID) -> bool:
+    """Whether the hub has recorded that it cannot process the payment."""
+    query = (
+        "select 1 from row_failures where payment_id = $1 union all "
+        "select 1 from attention where kind = 'row_failed' and payment_id = $1"
+    )
+    return bool(await stage.server.ask(query, payment_id))
