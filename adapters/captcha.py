@@ -4,12 +4,19 @@ from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from adapters.transport import Answer, Call, Sender, refusal, unreadable
-from hub.core.errors import FieldError, Invalid, OutcomeUnknown, ProviderError, ProviderPermanent, ProviderTransient
+from adapters.transport import CallSender, ProviderCall, ProviderResponse, make_refusal_error, make_unreadable_error
+from hub.core.errors import (
+    FieldError,
+    InvalidRequest,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderPermanent,
+    ProviderTransient,
+)
 
-LONGEST = 8192
+MAX_TOKEN_LENGTH = 8192
 """Characters of a token that are asked about: Turnstile's end at 2048, hCaptcha's are longer."""
-VENDORS = {"turnstile": "https://challenges.cloudflare.com", "hcaptcha": "https://api.hcaptcha.com"}
+VENDOR_URLS = {"turnstile": "https://challenges.cloudflare.com", "hcaptcha": "https://api.hcaptcha.com"}
 _PATHS = {"turnstile": "/turnstile/v0/siteverify", "hcaptcha": "/siteverify"}
 _OUR_SECRET = frozenset({"missing-input-secret", "invalid-input-secret"})
 """The codes that no visitor can bring about. With any other the captcha has failed, so that nobody gets past it by
@@ -17,7 +24,7 @@ sending what makes the provider complain (a token of another site, a test token,
 """
 
 
-class Captcha:
+class CaptchaClient:
     """`secret` is the provider's; `sitekey`, where given, must be the one that the captcha was shown under (hCaptcha).
 
     `hostname`, where given, is the site that it must have been shown on; the vendors' test keys name one of theirs.
@@ -26,7 +33,7 @@ class Captcha:
 
     def __init__(
         self,
-        transport: Sender,
+        transport: CallSender,
         *,
         kind: Literal["turnstile", "hcaptcha"],
         secret: str,
@@ -37,22 +44,22 @@ class Captcha:
         self.name = kind
         self._transport = transport
         self._secret = secret
-        self._url = (base_url or VENDORS[kind]).rstrip("/") + _PATHS[kind]
+        self._url = (base_url or VENDOR_URLS[kind]).rstrip("/") + _PATHS[kind]
         self._hostname = hostname and hostname.lower()
         self._sitekey = sitekey if kind == "hcaptcha" else None
 
-    async def ping(self) -> None:
+    async def check_access(self) -> None:
         """Asks about a token that nobody was given, to see whether the secret is good."""
-        with suppress(Invalid):
-            await self.check("ping", None)
+        with suppress(InvalidRequest):
+            await self.verify_captcha("ping", None)
 
-    async def check(self, token: str, ip: str | None) -> None:
+    async def verify_captcha(self, token: str, ip: str | None) -> None:
         """Returns when it was solved. A token is good for one check.
 
-        Raises Invalid `captcha_failed` at /captcha_token; ProviderError when the provider could not say, where the
-        caller decides what that means.
+        Raises InvalidRequest `captcha_failed` at /captcha_token; ProviderError when the provider could not say, where
+        the caller decides what that means.
         """
-        if not token or len(token) > LONGEST:
+        if not token or len(token) > MAX_TOKEN_LENGTH:
             raise _failed()
         found = await self._verify(token, ip)
         if found.get("success") is True and self._is_here(found.get("hostname")):
@@ -75,7 +82,7 @@ class Captcha:
         form = {"secret": self._secret, "response": token, "remoteip": ip, "sitekey": self._sitekey}
         body = urlencode({name: value for name, value in form.items() if value is not None})
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        call = Call(
+        call = ProviderCall(
             provider=self.name,
             operation="siteverify",
             method="POST",
@@ -84,12 +91,12 @@ class Captcha:
             body=body.encode(),
         )
         try:
-            return _document(await self._transport.send(call))
+            return _document(await self._transport.send_call(call))
         except OutcomeUnknown as error:  # the token may be used up, and that is all: nothing to be resolved
             raise ProviderTransient(self.name, "did not say whether the captcha was solved.") from error
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _document(answer: ProviderResponse) -> dict[str, Any]:
     """The verdict. A refusal with a verdict in it is one too: the status of a failed check is not documented."""
     try:
         found = answer.json()
@@ -100,8 +107,8 @@ def _document(answer: Answer) -> dict[str, Any]:
     raise _trouble(answer)
 
 
-def _trouble(answer: Answer) -> ProviderError:
-    return unreadable(answer) if answer.ok else refusal(answer)
+def _trouble(answer: ProviderResponse) -> ProviderError:
+    return make_unreadable_error(answer) if answer.ok else make_refusal_error(answer)
 
 
 def _codes(found: dict[str, Any]) -> frozenset[str]:
@@ -109,6 +116,6 @@ def _codes(found: dict[str, Any]) -> frozenset[str]:
     return frozenset(one for one in codes if isinstance(one, str)) if isinstance(codes, list) else frozenset()
 
 
-def _failed() -> Invalid:
+def _failed() -> InvalidRequest:
     message = "The captcha was not solved, or too long ago. Please solve it again."
-    return Invalid(errors=(FieldError("/captcha_token", "captcha_failed", message),))
+    return InvalidRequest(errors=(FieldError("/captcha_token", "captcha_failed", message),))

@@ -8,12 +8,12 @@ from typing import Any
 
 import resend
 
-from adapters.sdk_clients import ResendHTTP, translate
-from adapters.sdk_clients.standard_webhooks import signed_event, signing_key
+from adapters.sdk_clients import ResendHTTP, translate_sdk_errors
+from adapters.sdk_clients.standard_webhooks import find_signed_event_id, parse_signing_key
 from adapters.transport import Transport
 from hub.core.errors import BadRequest, ProviderPermanent, Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
-from hub.outreach.messaging import Delivery, Email, SuppressionCause
+from hub.core.inbox import RawWebhook, VerifiedWebhook
+from hub.outreach.messaging import DeliveryReport, EmailMessage, SuppressionCause
 
 _REPORTS = {
     "email.sent": "sent",
@@ -39,12 +39,12 @@ class ResendMailer:
         resend.api_url = base_url
         resend.default_async_http_client = ResendHTTP(transport)
 
-    async def ping(self) -> None:
+    async def check_access(self) -> None:
         """One harmless read, to see whether the key is good."""
-        with translate("resend"):
+        with translate_sdk_errors("resend"):
             await resend.Domains.list_async()
 
-    async def send(self, email: Email, key: str) -> str:
+    async def send_email(self, email: EmailMessage, key: str) -> str:
         params: Any = {
             "from": self._sender,
             "to": [email.to],
@@ -61,18 +61,18 @@ class ResendMailer:
                 }
                 for one in email.attachments
             ]
-        with translate("resend"):
+        with translate_sdk_errors("resend"):
             sent = await resend.Emails.send_async(params, {"idempotency_key": key})
         return str(sent["id"])
 
-    def delivery_of(self, event: dict[str, Any]) -> Delivery | None:
+    def parse_delivery_report(self, event: dict[str, Any]) -> DeliveryReport | None:
         """None for a report that says nothing of delivery (opened, clicked)."""
         data, status = event.get("data"), _REPORTS.get(str(event.get("type")))
         if status is None or not isinstance(data, dict) or not isinstance(data.get("email_id"), str):
             return None
-        return Delivery(data["email_id"], status, _detail(data), _cause(status, data))
+        return DeliveryReport(data["email_id"], status, _detail(data), _cause(status, data))
 
-    def suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:  # noqa: ARG002 (the port's)
+    def find_suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:  # noqa: ARG002 (the port's)
         """Resend refuses requests, not addresses: what is wrong with an address comes as a report."""
         return None
 
@@ -108,21 +108,21 @@ class ResendWebhooks:
     name = "resend"
 
     def __init__(self, secrets: Sequence[str], now: Callable[[], datetime]) -> None:
-        self._keys = tuple(signing_key(secret) for secret in secrets)
+        self._keys = tuple(parse_signing_key(secret) for secret in secrets)
         self._now = now
 
     @property
-    def configured(self) -> bool:
+    def is_configured(self) -> bool:
         return bool(self._keys)
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent:
+    def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook:
         """Raises Unauthenticated for a signature that is wrong, old or from the future, BadRequest for the rest."""
-        event_id = signed_event(raw, self._keys, self._now(), prefix="svix")
+        event_id = find_signed_event_id(raw, self._keys, self._now(), prefix="svix")
         if event_id is None:
             raise Unauthenticated("The signature is not valid.", code="bad_signature")
         try:
             payload = json.loads(raw.body)
             occurred = datetime.fromisoformat(str(payload["created_at"]))
-            return VerifiedEvent(event_id=event_id, type=str(payload["type"]), payload=payload, occurred_at=occurred)
+            return VerifiedWebhook(event_id=event_id, type=str(payload["type"]), payload=payload, occurred_at=occurred)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadRequest("The event cannot be read.") from error

@@ -10,11 +10,11 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from adapters.sdk_clients import TwilioHTTP, translate
+from adapters.sdk_clients import TwilioHTTP, translate_sdk_errors
 from adapters.transport import Transport
 from hub.core.errors import BadRequest, ProviderPermanent, Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
-from hub.outreach.messaging import Delivery, SuppressionCause, Text
+from hub.core.inbox import RawWebhook, VerifiedWebhook
+from hub.outreach.messaging import DeliveryReport, SuppressionCause, TextMessage
 
 _REPORTS = {
     "sent": "sent",
@@ -37,8 +37,8 @@ _CAUSES: dict[str, SuppressionCause] = {
 """What an error code means for the number. All others pass (30003 switched off, 30008 unknown) or are our own fault."""
 
 
-class TwilioTexter:
-    """The texter's port. Twilio takes no idempotency key, so `find` looks for a text that may have gone out."""
+class TwilioSmsSender:
+    """The texter's port. Twilio takes no idempotency key, so `find_text` looks for a text that may have gone out."""
 
     name = "twilio"
 
@@ -58,13 +58,13 @@ class TwilioTexter:
         self._senders = {"sms": sender, "whatsapp": f"whatsapp:{whatsapp_sender or sender}"}
         self._callback_url = callback_url
 
-    async def ping(self) -> None:
+    async def check_access(self) -> None:
         """One harmless read, to see whether the token is good."""
-        with translate("twilio"):
+        with translate_sdk_errors("twilio"):
             await self._client.api.accounts(self._client.account_sid).fetch_async()
 
-    async def send(self, text: Text) -> str:
-        with translate("twilio"):
+    async def send_text(self, text: TextMessage) -> str:
+        with translate_sdk_errors("twilio"):
             sent = await self._client.messages.create_async(
                 to=_address(text),
                 from_=self._senders[text.channel],
@@ -73,29 +73,29 @@ class TwilioTexter:
             )
         return str(sent.sid)
 
-    async def find(self, text: Text, since: datetime) -> str | None:
+    async def find_text(self, text: TextMessage, since: datetime) -> str | None:
         """The number of a text with these very words to this number since then; None when there is none."""
         day_before = since - timedelta(days=1)  # DateSent has no time of day, and is absent until it is sent
-        with translate("twilio"):
+        with translate_sdk_errors("twilio"):
             sent = await self._client.messages.list_async(to=_address(text), date_sent_after=day_before, limit=50)
         for one in sent:
             if one.body == text.body and (one.date_created is None or one.date_created >= since - timedelta(minutes=1)):
                 return str(one.sid)
         return None
 
-    def delivery_of(self, event: dict[str, Any]) -> Delivery | None:
+    def parse_delivery_report(self, event: dict[str, Any]) -> DeliveryReport | None:
         status = _REPORTS.get(str(event.get("MessageStatus")))
         sid = event.get("MessageSid")
         if status is None or not isinstance(sid, str):
             return None
         code = str(event["ErrorCode"]) if event.get("ErrorCode") else None
-        return Delivery(sid, status, code, _CAUSES.get(code or ""))
+        return DeliveryReport(sid, status, code, _CAUSES.get(code or ""))
 
-    def suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
+    def find_suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
         return _CAUSES.get(error.provider_code or "")
 
 
-def _address(text: Text) -> str:
+def _address(text: TextMessage) -> str:
     return f"whatsapp:{text.to}" if text.channel == "whatsapp" else text.to
 
 
@@ -109,10 +109,10 @@ class TwilioWebhooks:
         self._now = now
 
     @property
-    def configured(self) -> bool:
+    def is_configured(self) -> bool:
         return self._validator is not None
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent:
+    def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook:
         """Raises Unauthenticated for a wrong signature, BadRequest for a form that names no message."""
         try:
             text = raw.body.decode("utf-8")
@@ -127,7 +127,7 @@ class TwilioWebhooks:
         status = form.get("MessageStatus", "unknown")
         # A callback has no id of its own: the same status of the same message is the same news.
         event_id = sha256(f"{form['MessageSid']}:{status}:{form.get('ErrorCode', '')}".encode()).hexdigest()[:40]
-        return VerifiedEvent(event_id=event_id, type=f"message.{status}", payload=form, occurred_at=self._now())
+        return VerifiedWebhook(event_id=event_id, type=f"message.{status}", payload=form, occurred_at=self._now())
 
     def _signed(self, raw: RawWebhook, text: str, fields: list[tuple[str, str]]) -> bool:
         """The form is part of what is signed; of any other body, the address holds the digest."""

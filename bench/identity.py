@@ -16,10 +16,9 @@ from pydantic import SecretStr
 
 from bench.hub import Connection, Served, load, percentile
 from hub import app as root
-from hub.core.embedded_postgres import Embedded
-from hub.people.identity.local_provider import LocalIdentity
+from hub.core.embedded_postgres import EmbeddedPostgres
+from hub.people.identity import AUDIENCE, LocalIdentityProvider
 from hub.people.identity.one_time_links import SQL
-from hub.people.identity.tokens import AUDIENCE
 from hub.settings import Settings
 
 PEOPLE = 200
@@ -33,12 +32,12 @@ Row = tuple[str, str, str, str, str]
 async def checks(hub: Served) -> list[Row]:
     """Tokens that the hub sees for the first time, and one that it has just seen."""
     async with _inside(hub) as made:
-        people, local = made.people, cast("LocalIdentity", made.people.provider)
+        people, local = made.identity, cast("LocalIdentityProvider", made.identity.provider)
         person = (await _register(local, 1))[0]
-        tokens = [await local.tokens.issue(person, made.ids.uuid()) for _ in range(2 * TOKENS)]
-        key = await people.keyring.published.find(jwt.get_unverified_header(tokens[0])["kid"], ("ES256",))
-        first = await _each(people.door.authenticate, tokens[:TOKENS])
-        again = await _each(people.door.authenticate, tokens[:1] * TOKENS * 10)
+        tokens = [await local.token_issuer.issue_token(person, made.ids.new_uuid()) for _ in range(2 * TOKENS)]
+        key = await people.signing_keys.public_keys.find_key(jwt.get_unverified_header(tokens[0])["kid"], ("ES256",))
+        first = await _each(people.authenticator.authenticate_token, tokens[:TOKENS])
+        again = await _each(people.authenticator.authenticate_token, tokens[:1] * TOKENS * 10)
     es256, hs256 = _by_hand(tokens[0], key, "ES256"), _by_hand(*_symmetric(tokens[0]), "HS256")
     fresh = await _median(hub, map(_me, tokens[TOKENS:]))
     known = await _median(hub, itertools.repeat(_me(tokens[0])))
@@ -57,7 +56,7 @@ async def sign_ins(hub: Served) -> list[Row]:
     The first round is the first thing that the hub does; the second brings letters about unknown devices with it.
     """
     async with _inside(hub) as made:
-        await _register(cast("LocalIdentity", made.people.provider), PEOPLE)
+        await _register(cast("LocalIdentityProvider", made.identity.provider), PEOPLE)
     await hub.gaps()
     began = time.perf_counter()
     latencies = [*await _all_at_once(hub), *await _all_at_once(hub)]
@@ -75,20 +74,22 @@ async def sign_ins(hub: Served) -> list[Row]:
 @asynccontextmanager
 async def _inside(hub: Served) -> AsyncIterator[root.Services]:
     """The same services over the same database and the same secret, in this process."""
-    server = await Embedded.start(hub.folder / "data")
+    server = await EmbeddedPostgres.start(hub.folder / "data")
     try:
         with chdir(hub.folder):  # where no .env is
-            settings = Settings.load(database_url=SecretStr(server.dsn), data_dir=hub.folder / "data", port=hub.port)
-        async with root.resources(settings) as have:
-            yield root.services(have)
+            settings = Settings.from_environment(
+                database_url=SecretStr(server.dsn), data_dir=hub.folder / "data", port=hub.port
+            )
+        async with root.open_resources(settings) as have:
+            yield root.build_services(have)
     finally:
         await server.stop()
 
 
-async def _register(local: LocalIdentity, count: int) -> list[UUID]:
+async def _register(local: LocalIdentityProvider, count: int) -> list[UUID]:
     """So many travellers with confirmed addresses and one password, numbered."""
-    hashed, now = await local.passwords.hash(PASSWORD), local.clock.now()
-    made = [local.ids.uuid() for _ in range(count)]
+    hashed, now = await local.password_hasher.hash_password(PASSWORD), local.clock.now()
+    made = [local.ids.new_uuid() for _ in range(count)]
     async with local.db.transaction() as tx:
         for number, person in enumerate(made):
             await tx.execute(SQL.insert_customer, person, f"{count}.{number}@example.com", "Ada", None, now, now)

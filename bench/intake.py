@@ -11,8 +11,8 @@ import asyncpg
 import stripe
 
 from bench.hub import Served, load, percentile
-from hub.core.embedded_postgres import Embedded
-from sandbox.world import SandboxConfig
+from hub.core.embedded_postgres import EmbeddedPostgres
+from sandbox.state import SandboxConfig
 
 CONNECTIONS = 16
 SECONDS, ROUNDS = 6.0, 4
@@ -51,7 +51,7 @@ def _tail(latencies: list[float]) -> str:
 
 async def _worked_off(data: Path) -> None:
     """Until nothing is left of what the hub has kept without a worker."""
-    server = await Embedded.start(data)
+    server = await EmbeddedPostgres.start(data)
     connection = await asyncpg.connect(server.dsn)
     while await connection.fetchval(LEFT):  # noqa: ASYNC110 (it happens in another process)
         await asyncio.sleep(0.1)
@@ -81,7 +81,7 @@ def _deliveries() -> Iterator[bytes]:
 
 async def _bare(data: Path, seconds: float) -> list[float]:
     """The least that keeps an event: one insert into a table with the same unique key."""
-    server = await Embedded.start(data)
+    server = await EmbeddedPostgres.start(data)
     pool = await asyncpg.create_pool(server.dsn, min_size=10, max_size=10)
     await pool.execute(
         "create table if not exists bench_events (id bigint generated always as identity primary key, "

@@ -12,9 +12,9 @@ import asyncpg
 import stripe
 
 from bench.hub import Connection, Served, percentile
-from hub.cli.demo import Journey
-from hub.core.embedded_postgres import Embedded
-from sandbox.world import SandboxConfig
+from hub.cli.demo import DemoClient
+from hub.core.embedded_postgres import EmbeddedPostgres
+from sandbox.state import SandboxConfig
 
 RATE = 200
 SECONDS = 8.0
@@ -75,13 +75,13 @@ async def _killed(hub: Served) -> Row:
 async def _paid_bookings(hub: Served) -> list[str]:
     base, sandbox = f"http://127.0.0.1:{hub.port}", f"http://127.0.0.1:{hub.sandbox_port}"
     async with aiohttp.ClientSession() as session:
-        journey = Journey(session, base, sandbox, quiet=True)
-        await journey.register()
-        offer = await journey.search("LON", "BCN")
-        bookings = [await journey.book(offer) for _ in range(BOOKINGS)]
-        intents = [await journey.pay(one, "pm_card_visa") for one in bookings]
+        journey = DemoClient(session, base, sandbox, quiet=True)
+        await journey.register_account()
+        offer = await journey.search_flights("LON", "BCN")
+        bookings = [await journey.book_flight(offer) for _ in range(BOOKINGS)]
+        intents = [await journey.pay_booking(one, "pm_card_visa") for one in bookings]
         for one in bookings:
-            await journey.wait(one["id"])
+            await journey.wait_for_booking(one["id"])
     await asyncio.sleep(2)  # the letters of the bookings are on their way
     return intents
 
@@ -129,7 +129,7 @@ def _delivery(number: int, intent: str) -> tuple[str, bytes]:
 
 
 async def _effects(hub: Served, expected: int) -> list[float]:
-    server = await Embedded.start(hub.folder / "data")
+    server = await EmbeddedPostgres.start(hub.folder / "data")
     connection = await asyncpg.connect(server.dsn)
     end, found = time.perf_counter() + PATIENCE, []
     while len(found) < expected and time.perf_counter() < end:
@@ -143,7 +143,7 @@ async def _effects(hub: Served, expected: int) -> list[float]:
 
 async def _fate(hub: Served, ids: list[str]) -> tuple[int, int]:
     """How many of them are not there, and how many are not worked on."""
-    server = await Embedded.start(hub.folder / "data")
+    server = await EmbeddedPostgres.start(hub.folder / "data")
     connection = await asyncpg.connect(server.dsn)
     end, waiting, rows = time.perf_counter() + PATIENCE, 1, []
     while waiting and time.perf_counter() < end:

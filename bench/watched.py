@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from hub.cli.run import _serve, prepared, run_loop
+from hub.cli.processes import _serve, load_settings, run_loop
 
 BEAT = 0.002
 """Seconds."""
@@ -40,7 +40,7 @@ async def main(port: int) -> None:
     looking = asyncio.create_task(watch.look())
     server = await asyncio.start_server(watch.tell, "127.0.0.1", port)
     async with server:
-        await _serve(prepared(), with_worker=True, with_sandbox=True)
+        await _serve(load_settings(), with_worker=True, with_sandbox=True)
     looking.cancel()
 
 

@@ -8,15 +8,15 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import captcha, control, faults, kiwi, oidc, openai, paypal, resend, s3, stripe, supabase, twilio
-from sandbox.callbacks import Deliverer
+from sandbox.control_input import IGNORED_HEADER
+from sandbox.state import SandboxConfig, SandboxState
 from sandbox.storage import StorageInUse
-from sandbox.wire import IGNORED
-from sandbox.world import SandboxConfig, World
+from sandbox.webhook_delivery import WebhookDeliverer
 
-WORLD: web.AppKey[World] = web.AppKey("world", World)
-KEPT = 10_000
+STATE_KEY: web.AppKey[SandboxState] = web.AppKey("world", SandboxState)
+MAX_CALLS = 10_000
 """Calls remembered."""
-LARGEST = 45 * 1024 * 1024
+MAX_BODY_BYTES = 45 * 1024 * 1024
 """Bytes of a request's body: Resend takes 40 MB of mail."""
 
 _log = logging.getLogger(__name__)
@@ -27,12 +27,12 @@ def create_app(config: SandboxConfig) -> web.Application:
 
     Ids are new each time: a hub outlives the state of its sandbox, and remembers the ids of the one before.
     """
-    world = World(config)
-    deliverer = Deliverer(world, config.callback_delay, config.callback_retry)
-    world.send = deliverer.post
+    world = SandboxState(config)
+    deliverer = WebhookDeliverer(world, config.callback_delay, config.callback_retry)
+    world.send_callback = deliverer.send_callback
     world.parts["deliveries"] = deliverer
-    app = web.Application(middlewares=[_providers(world), _errors, _saved(world)], client_max_size=LARGEST)
-    app[WORLD] = world
+    app = web.Application(middlewares=[_providers(world), _errors, _saved(world)], client_max_size=MAX_BODY_BYTES)
+    app[STATE_KEY] = world
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         if config.storage is not None:
@@ -50,7 +50,7 @@ def create_app(config: SandboxConfig) -> web.Application:
     return app
 
 
-async def serve(config: SandboxConfig, host: str, port: int) -> web.AppRunner:
+async def start_sandbox(config: SandboxConfig, host: str, port: int) -> web.AppRunner:
     """Listening. `runner.cleanup()` ends it. Raises OSError when the port is taken, StorageInUse when the file is."""
     runner = web.AppRunner(create_app(config), access_log=None, shutdown_timeout=1.0)
     try:
@@ -66,7 +66,7 @@ async def serve(config: SandboxConfig, host: str, port: int) -> web.AppRunner:
     return runner
 
 
-def _providers(world: World) -> Any:
+def _providers(world: SandboxState) -> Any:
     @web.middleware
     async def provider(request: web.Request, handler: faults.Handler) -> web.StreamResponse:
         """Notes the call from its beginning on, and plays a fault if one waits for it."""
@@ -74,12 +74,12 @@ def _providers(world: World) -> Any:
         if name is None:
             return await handler(request)
         started, call = time.perf_counter(), _note(world, request, name)
-        fault = faults.pick(world, name, request.method, request.path)
+        fault = faults.pick_fault(world, name, request.method, request.path)
         call["fault"] = fault and fault["kind"]
         try:
-            answer = await (faults.strike(fault, request, handler) if fault else handler(request))
-            call["status"] = None if call["fault"] in faults.SILENT else answer.status
-            call["ignored"] = [name for name in answer.headers.get(IGNORED, "").split(", ") if name]
+            answer = await (faults.play_fault(fault, request, handler) if fault else handler(request))
+            call["status"] = None if call["fault"] in faults.SILENT_KINDS else answer.status
+            call["ignored"] = [name for name in answer.headers.get(IGNORED_HEADER, "").split(", ") if name]
             return answer
         finally:
             call["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
@@ -87,14 +87,14 @@ def _providers(world: World) -> Any:
     return provider
 
 
-def _saved(world: World) -> Any:
+def _saved(world: SandboxState) -> Any:
     @web.middleware
     async def saved(request: web.Request, handler: faults.Handler) -> web.StreamResponse:
         """What a request has changed is written before it is answered, and before any fault spoils the answer."""
         try:
             return await handler(request)
         finally:
-            world.save()
+            world.save_changes()
 
     return saved
 
@@ -114,7 +114,7 @@ async def _errors(request: web.Request, handler: faults.Handler) -> web.StreamRe
 
 
 def _error(request: web.Request, status: int, message: str, allow: str | None = None) -> web.Response:
-    body = faults.error_body(request.path.split("/", 2)[1], status, message)
+    body = faults.build_error_body(request.path.split("/", 2)[1], status, message)
     return web.json_response(body, status=status, headers={"Allow": allow} if allow else None)
 
 
@@ -126,7 +126,7 @@ def _called(request: web.Request) -> str | None:
     return None if name == "stripe" and not request.path.startswith("/stripe/v1/") else name
 
 
-def _note(world: World, request: web.Request, provider: str) -> dict[str, Any]:
+def _note(world: SandboxState, request: web.Request, provider: str) -> dict[str, Any]:
     """`status` is None until there is an answer, and stays so when none was sent."""
     call: dict[str, Any] = {
         "n": world.calls[-1]["n"] + 1 if world.calls else 1,
@@ -141,5 +141,5 @@ def _note(world: World, request: web.Request, provider: str) -> dict[str, Any]:
         "ignored": [],
     }
     world.calls.append(call)
-    del world.calls[:-KEPT]
+    del world.calls[:-MAX_CALLS]
     return call

@@ -10,36 +10,36 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.world import Emulator, World
+from sandbox.state import Emulator, SandboxState
 
-PASSES = "1x0000000000000000000000000000000AA"
-FAILS = "2x0000000000000000000000000000000AA"
-SPENT = "3x0000000000000000000000000000000AA"
-DUMMY = "XXXX.DUMMY.TOKEN.XXXX"
+PASSING_SECRET = "1x0000000000000000000000000000000AA"  # noqa: S105 (the vendor's, for everybody's tests)
+FAILING_SECRET = "2x0000000000000000000000000000000AA"  # noqa: S105 (the vendor's, for everybody's tests)
+SPENT_SECRET = "3x0000000000000000000000000000000AA"  # noqa: S105 (the vendor's, for everybody's tests)
+DUMMY_TOKEN = "XXXX.DUMMY.TOKEN.XXXX"  # noqa: S105 (the vendor's, for everybody's tests)
 HCAPTCHA_SECRET = "0x0000000000000000000000000000000000000000"  # noqa: S105 (hCaptcha's, for everybody's tests)
 HCAPTCHA_SITEKEY = "10000000-ffff-ffff-ffff-000000000001"
 HCAPTCHA_TOKEN = "10000000-aaaa-bbbb-cccc-000000000001"  # noqa: S105 (the same)
 
 
 @dataclass(slots=True)
-class State:
-    spent: set[str] = field(default_factory=set)
+class CaptchaState:
+    spent_tokens: set[str] = field(default_factory=set)
 
 
-def setup(app: web.Application, world: World) -> None:
+def setup(app: web.Application, world: SandboxState) -> None:
     """Cloudflare's own path begins with /turnstile, so that one is there with and without the sandbox's prefix."""
-    world.register(Emulator("captcha", lambda _: State()))
-    captcha = Captcha(world)
-    app.router.add_post("/turnstile/v0/siteverify", captcha.turnstile)
-    app.router.add_post("/turnstile/turnstile/v0/siteverify", captcha.turnstile)
-    app.router.add_post("/hcaptcha/siteverify", captcha.hcaptcha)
+    world.register_emulator(Emulator("captcha", lambda _: CaptchaState()))
+    captcha = CaptchaHandlers(world)
+    app.router.add_post("/turnstile/v0/siteverify", captcha.verify_turnstile)
+    app.router.add_post("/turnstile/turnstile/v0/siteverify", captcha.verify_turnstile)
+    app.router.add_post("/hcaptcha/siteverify", captcha.verify_hcaptcha)
 
 
-class Captcha:
-    def __init__(self, world: World) -> None:
+class CaptchaHandlers:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
-    async def turnstile(self, request: web.Request) -> web.Response:
+    async def verify_turnstile(self, request: web.Request) -> web.Response:
         """A form or JSON; the answer is 200 either way."""
         given = await _input(request)
         if given is None:
@@ -50,7 +50,7 @@ class Captcha:
             return self._no(code, result_with_testing_key=True)
         return self._yes(hostname="example.com", action="", cdata="", metadata={"result_with_testing_key": True})
 
-    async def hcaptcha(self, request: web.Request) -> web.Response:
+    async def verify_hcaptcha(self, request: web.Request) -> web.Response:
         """A form, and nothing else."""
         if request.content_type != "application/x-www-form-urlencoded":
             return self._no("bad-request")
@@ -59,16 +59,16 @@ class Captcha:
         return self._no(code) if code is not None else self._yes(hostname="dummy-key-pass", credit=False)
 
     def _turnstile_code(self, secret: str, token: str) -> str | None:
-        passing = {PASSES, self._world.config.captcha_secret}
+        passing = {PASSING_SECRET, self._world.config.captcha_secret}
         if not secret:
             return "missing-input-secret"
-        if secret not in passing | {FAILS, SPENT}:
+        if secret not in passing | {FAILING_SECRET, SPENT_SECRET}:
             return "invalid-input-secret"
         if not token:
             return "missing-input-response"
-        if secret == SPENT:
+        if secret == SPENT_SECRET:
             return "timeout-or-duplicate"
-        if secret == FAILS or token.startswith("sandbox-fail-"):
+        if secret == FAILING_SECRET or token.startswith("sandbox-fail-"):
             return "invalid-input-response"
         return "timeout-or-duplicate" if self._is_spent("turnstile", token) else None
 
@@ -87,12 +87,12 @@ class Captcha:
 
     def _is_spent(self, kind: str, token: str) -> bool:
         """Whether it has been here before; it has, from now on. The vendors' dummy tokens are never spent."""
-        state = self._world.state("captcha", State)
+        state = self._world.get_state("captcha", CaptchaState)
         mark = f"{kind} {token}"
-        if mark in state.spent:
+        if mark in state.spent_tokens:
             return True
         if token.startswith("sandbox-pass-"):
-            state.spent.add(mark)
+            state.spent_tokens.add(mark)
         return False
 
     def _yes(self, **more: Any) -> web.Response:

@@ -21,32 +21,32 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | 
 _PRIVATE_KEYS = (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey, ed25519.Ed25519PrivateKey)
 
 
-class Codec:
+class StateCodec:
     """`types`: the data classes that may be stored. They are named by their modules' last part and their own name."""
 
     def __init__(self, types: Iterable[type] = ()) -> None:
         self._types: dict[str, type] = {}
         self._names: dict[type, str] = {}
         for kind in types:
-            self.add(kind)
+            self.add_type(kind)
 
-    def add(self, kind: type) -> None:
+    def add_type(self, kind: type) -> None:
         name = f"{kind.__module__.rpartition('sandbox.')[2]}.{kind.__qualname__}"
         self._types[name] = kind
         self._names[kind] = name
 
-    def encode(self, value: object) -> bytes:
+    def encode_value(self, value: object) -> bytes:
         """Raises TypeError for a value of a type that was not named."""
         return orjson.dumps(value, self._tagged, _OPTIONS)
 
-    def decode(self, raw: bytes) -> Any:
-        """Raises ValueError for what `encode` cannot have written."""
+    def decode_value(self, raw: bytes) -> Any:
+        """Raises ValueError for what `encode_value` cannot have written."""
         return self._restored(orjson.loads(raw))
 
     def _tagged(self, value: object) -> dict[str, Any]:
         name = self._names.get(type(value))
         if name is not None:
-            return {_TAG: name} | {one.name: getattr(value, one.name) for one in stored_fields(type(value))}
+            return {_TAG: name} | {one.name: getattr(value, one.name) for one in list_stored_fields(type(value))}
         match value:
             case datetime():
                 return {_TAG: "datetime", "value": value.isoformat()}
@@ -71,7 +71,7 @@ class Codec:
         return reader(entries["value"]) if reader is not None and len(entries) == 2 else entries
 
 
-def stored_fields(kind: type) -> tuple[Field[Any], ...]:
+def list_stored_fields(kind: type) -> tuple[Field[Any], ...]:
     return tuple(one for one in fields(kind) if not one.metadata.get("transient"))
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.wire import Wrong, number, whole
-from sandbox.world import World
+from sandbox.control_input import InvalidControlInput, is_number_between, is_whole_number
+from sandbox.state import SandboxState
 
 KINDS = ("status", "timeout", "reset", "slow", "garbage", "cut")
-SILENT = frozenset({"timeout", "reset"})
+SILENT_KINDS = frozenset({"timeout", "reset"})
 """Kinds that send no status line at all."""
 PROVIDERS = (
     "kiwi",
@@ -30,7 +30,7 @@ PROVIDERS = (
     "storage",
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-LONGEST = 120.0
+MAX_SECONDS = 120.0
 """Seconds that a timeout holds on, when the client does not leave."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -53,35 +53,35 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "kind": (f"must be one of {', '.join(KINDS)}", lambda it: it in KINDS),
     "path": ("must be text: a beginning, or a pattern with *", lambda it: isinstance(it, str)),
     "method": (f"must be one of {', '.join(METHODS)}", lambda it: it is None or it in METHODS),
-    "status": ("must be from 200 to 599", lambda it: whole(it, 200) and it <= 599),
+    "status": ("must be from 200 to 599", lambda it: is_whole_number(it, 200) and it <= 599),
     "code": ("must be the provider's own error code", lambda it: it is None or isinstance(it, str | int)),
     "retry_after": ("must be seconds or one line of text", lambda it: it is None or _is_header(it)),
-    "times": ("must be a whole number above 0", lambda it: it is None or whole(it, 1)),
-    "probability": ("must be from 0 to 1", lambda it: number(it, 0, 1)),
-    "delay": (f"must be from 0 to {LONGEST:g} seconds", lambda it: number(it, 0, LONGEST)),
+    "times": ("must be a whole number above 0", lambda it: it is None or is_whole_number(it, 1)),
+    "probability": ("must be from 0 to 1", lambda it: is_number_between(it, 0, 1)),
+    "delay": (f"must be from 0 to {MAX_SECONDS:g} seconds", lambda it: is_number_between(it, 0, MAX_SECONDS)),
     "after_effect": ("must be true or false", lambda it: isinstance(it, bool)),
 }
 
 
 def _is_header(value: Any) -> bool:
-    return number(value, 0, 10**9) or (isinstance(value, str) and value.isprintable() and value.isascii())
+    return is_number_between(value, 0, 10**9) or (isinstance(value, str) and value.isprintable() and value.isascii())
 
 
-def parse(raw: dict[str, Any]) -> dict[str, Any]:
-    """A fault definition, completed. Raises Wrong with the field."""
+def parse_fault(raw: dict[str, Any]) -> dict[str, Any]:
+    """A fault definition, completed. Raises InvalidControlInput with the field."""
     for name in raw:
         if name not in _DEFAULTS:
-            raise Wrong(name, f"is not one of {', '.join(_DEFAULTS)}")
+            raise InvalidControlInput(name, f"is not one of {', '.join(_DEFAULTS)}")
     fault = _DEFAULTS | {name: value for name, value in raw.items() if value is not None}
     if isinstance(fault["method"], str):
         fault["method"] = fault["method"].upper()
     for name, (why, holds) in _RULES.items():
         if not holds(fault[name]):
-            raise Wrong(name, why)
+            raise InvalidControlInput(name, why)
     return fault | {"used": 0}
 
 
-def pick(world: World, provider: str, method: str, path: str) -> dict[str, Any] | None:
+def pick_fault(world: SandboxState, provider: str, method: str, path: str) -> dict[str, Any] | None:
     """The first fault that strikes this call, counted; None for a good day."""
     for fault in world.faults:
         if fault["provider"] != provider or fault["method"] not in {None, method}:
@@ -95,7 +95,7 @@ def pick(world: World, provider: str, method: str, path: str) -> dict[str, Any] 
     return None
 
 
-def _struck(world: World, probability: float) -> bool:
+def _struck(world: SandboxState, probability: float) -> bool:
     """A fault that always strikes rolls no die, and so leaves the story as the seed has it."""
     return probability >= 1 or world.random.random() < probability
 
@@ -106,7 +106,7 @@ def _matches(pattern: str, path: str) -> bool:
     return any(one.startswith(pattern) or fnmatchcase(one, pattern) for one in (path, short))
 
 
-async def strike(fault: dict[str, Any], request: web.Request, handler: Handler) -> web.StreamResponse:
+async def play_fault(fault: dict[str, Any], request: web.Request, handler: Handler) -> web.StreamResponse:
     """Plays the fault. With `after_effect` the true handler has run before, and its answer is what is spoilt."""
     kind = fault["kind"]
     answer = await handler(request) if fault["after_effect"] or kind == "cut" else None
@@ -122,19 +122,19 @@ async def strike(fault: dict[str, Any], request: web.Request, handler: Handler) 
             return await _cut(request, answer)
         case "timeout":
             await _until_the_client_leaves(request)
-    reset(request)
+    reset_connection(request)
     return web.Response()
 
 
 def _refusal(fault: dict[str, Any]) -> web.Response:
-    body = error_body(fault["provider"], fault["status"], "An injected fault.", fault["code"])
+    body = build_error_body(fault["provider"], fault["status"], "An injected fault.", fault["code"])
     answer = web.json_response(body, status=fault["status"])
     if fault["retry_after"] is not None:
         answer.headers["Retry-After"] = str(fault["retry_after"])
     return answer
 
 
-def error_body(provider: str, status: int, message: str, code: str | int | None = None) -> dict[str, Any]:
+def build_error_body(provider: str, status: int, message: str, code: str | int | None = None) -> dict[str, Any]:
     """An error in the provider's own words."""
     match provider:
         case "stripe":
@@ -215,12 +215,12 @@ def _phrase(status: int) -> str:
 async def _until_the_client_leaves(request: web.Request) -> None:
     # Asked again and again: aiohttp tells a handler of it only by cancelling it, and then the others are cancelled too.
     loop = asyncio.get_running_loop()
-    end = loop.time() + LONGEST
-    while loop.time() < end and is_there(request):  # noqa: ASYNC110
+    end = loop.time() + MAX_SECONDS
+    while loop.time() < end and is_client_connected(request):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
 
 
-def is_there(request: web.Request) -> bool:
+def is_client_connected(request: web.Request) -> bool:
     """Whether the client has not left."""
     return request.transport is not None and not request.transport.is_closing()
 
@@ -236,11 +236,11 @@ async def _cut(request: web.Request, answer: web.StreamResponse | None) -> web.S
     await half.prepare(request)
     await half.write(whole_body[: max(1, len(whole_body) // 2)])
     await asyncio.sleep(0.05)  # a reset overtakes what the client has not read yet
-    reset(request)
+    reset_connection(request)
     return half
 
 
-def reset(request: web.Request) -> None:
+def reset_connection(request: web.Request) -> None:
     """Ends the connection without a word: RST, not a polite close."""
     if request.transport is None:
         return

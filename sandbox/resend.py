@@ -20,13 +20,13 @@ from uuid import UUID
 from aiohttp import web
 
 from sandbox.codec import TRANSIENT
-from sandbox.emails import Refused, read_email
-from sandbox.tables import Table
-from sandbox.wire import Wrong, number, read_input, whole
-from sandbox.world import Callback, Emulator, World
+from sandbox.control_input import InvalidControlInput, is_number_between, is_whole_number, read_input
+from sandbox.email_validation import ResendApiError, read_email
+from sandbox.state import Callback, Emulator, SandboxState
+from sandbox.tables import TrackedTable
 
-KEY_LIFE = timedelta(hours=24)
-BATCH = 100
+IDEMPOTENCY_KEY_LIFE = timedelta(hours=24)
+MAX_BATCH = 100
 
 _FATES: dict[str, tuple[str, ...]] = {
     "bounced": ("sent", "bounced"),
@@ -64,54 +64,58 @@ _FULL: dict[str, Any] = {
     }
 }
 
-Handle = Callable[[web.Request], Awaitable[dict[str, Any]]]
+ResendHandler = Callable[[web.Request], Awaitable[dict[str, Any]]]
 
 
 @dataclass(slots=True)
-class Kept:
+class RememberedSend:
     """What is remembered under an idempotency key; no answer yet while the first request is in flight."""
 
-    since: datetime
+    remembered_at: datetime
     payload: str
-    answer: dict[str, Any] | None = None
+    response: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
-class State:
+class ResendState:
     """`latency` is how long a send is in flight, in seconds."""
 
     per_second: int = 1000
     daily_quota: int | None = None
     latency: float = 0.0
-    keys: Table[str, Kept] = field(default_factory=Table)
-    recent: deque[float] = field(default_factory=deque, metadata=TRANSIENT)
-    sent: int = 0
+    remembered_sends: TrackedTable[str, RememberedSend] = field(default_factory=TrackedTable)
+    recent_requests: deque[float] = field(default_factory=deque, metadata=TRANSIENT)
+    sent_today: int = 0
 
     @property
-    def limits(self) -> dict[str, Any]:
+    def get_limits(self) -> dict[str, Any]:
         return {"per_second": self.per_second, "daily_quota": self.daily_quota, "latency": self.latency}
 
 
-def setup(app: web.Application, world: World) -> None:
-    world.register(Emulator("resend", lambda _: State(), (Kept,), sign=_sign, restore=_drop_unanswered))
-    emulator = Resend(world)
-    app.router.add_post("/resend/emails", emulator.answered(emulator.send))
-    app.router.add_post("/resend/emails/batch", emulator.answered(emulator.batch))
-    app.router.add_get("/resend/emails/{id}", emulator.answered(emulator.show))
-    app.router.add_get("/resend/domains", emulator.answered(emulator.domains))
-    app.router.add_get("/_/resend/limit", emulator.limits)
-    app.router.add_post("/_/resend/limit", emulator.limit)
+def setup(app: web.Application, world: SandboxState) -> None:
+    world.register_emulator(
+        Emulator(
+            "resend", lambda _: ResendState(), (RememberedSend,), sign_callback=_sign, restore_state=_drop_unanswered
+        )
+    )
+    emulator = ResendHandlers(world)
+    app.router.add_post("/resend/emails", emulator.wrap_handler(emulator.send_email))
+    app.router.add_post("/resend/emails/batch", emulator.wrap_handler(emulator.send_batch))
+    app.router.add_get("/resend/emails/{id}", emulator.wrap_handler(emulator.show_email))
+    app.router.add_get("/resend/domains", emulator.wrap_handler(emulator.list_domains))
+    app.router.add_get("/_/resend/limit", emulator.show_limits)
+    app.router.add_post("/_/resend/limit", emulator.set_limits)
 
 
-class Resend:
-    def __init__(self, world: World) -> None:
+class ResendHandlers:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
     @property
-    def _state(self) -> State:
-        return self._world.state("resend", State)
+    def _state(self) -> ResendState:
+        return self._world.get_state("resend", ResendState)
 
-    def answered(self, handle: Handle) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def wrap_handler(self, handle: ResendHandler) -> Callable[[web.Request], Awaitable[web.Response]]:
         """Authorization, the rate limit and its headers, and errors as Resend words them."""
 
         async def answer(request: web.Request) -> web.Response:
@@ -119,37 +123,37 @@ class Resend:
                 _authorize(request, self._world.config.resend_api_key)
                 self._count()
                 return web.json_response(await handle(request), headers=self._headers())
-            except Refused as error:
+            except ResendApiError as error:
                 body = {"statusCode": error.status, "name": error.name, "message": str(error)}
                 return web.json_response(body, status=error.status, headers=self._headers() | error.headers)
 
         return answer
 
-    async def limits(self, request: web.Request) -> web.Response:
-        return web.json_response(self._state.limits)
+    async def show_limits(self, request: web.Request) -> web.Response:
+        return web.json_response(self._state.get_limits)
 
-    async def limit(self, request: web.Request) -> web.Response:
+    async def set_limits(self, request: web.Request) -> web.Response:
         """Control: `{"per_second": n, "daily_quota": n or null, "latency": seconds}`, each of them optional."""
         try:
             given = await read_input(request)
             _check_limits(given)
-        except Wrong as error:
-            return error.answer()
+        except InvalidControlInput as error:
+            return error.to_response()
         for name, value in given.items():
             setattr(self._state, name, value)
-        return web.json_response(self._state.limits)
+        return web.json_response(self._state.get_limits)
 
-    async def send(self, request: web.Request) -> dict[str, Any]:
+    async def send_email(self, request: web.Request) -> dict[str, Any]:
         given = _json(await request.read())
         return await self._once(request, given, lambda: {"id": self._take([read_email(given)])[0]})
 
-    async def batch(self, request: web.Request) -> dict[str, Any]:
+    async def send_batch(self, request: web.Request) -> dict[str, Any]:
         """All of them, or none when one is wrong; with `x-batch-validation: permissive`, those that are right."""
         given = _json(await request.read())
-        if not isinstance(given, list) or not 1 <= len(given) <= BATCH:
-            raise Refused(422, "validation_error", f"The batch must hold 1 to {BATCH} emails.")
+        if not isinstance(given, list) or not 1 <= len(given) <= MAX_BATCH:
+            raise ResendApiError(422, "validation_error", f"The batch must hold 1 to {MAX_BATCH} emails.")
         if any(isinstance(one, dict) and one.get("attachments") for one in given):
-            raise Refused(422, "validation_error", "The `attachments` field is not supported in a batch.")
+            raise ResendApiError(422, "validation_error", "The `attachments` field is not supported in a batch.")
 
         permissive = _is_permissive(request.headers.get("x-batch-validation", "strict"))
 
@@ -160,16 +164,16 @@ class Resend:
 
         return await self._once(request, given, effect)
 
-    async def show(self, request: web.Request) -> dict[str, Any]:
+    async def show_email(self, request: web.Request) -> dict[str, Any]:
         wanted = request.match_info["id"]
         mail = next((one for one in self._world.mailbox if one["id"] == wanted), None)
         if mail is None:
-            raise Refused(404, "not_found", "Email not found")
+            raise ResendApiError(404, "not_found", "Email not found")
         shown = {name: mail[name] for name in ("id", "to", "from", "subject", "bcc", "cc", "reply_to")}
         bodies = {name: mail[name] for name in ("html", "text") if mail[name] is not None}
         return {"object": "email", **shown, **bodies, "created_at": mail["time"], "last_event": mail["status"]}
 
-    async def domains(self, request: web.Request) -> dict[str, Any]:
+    async def list_domains(self, request: web.Request) -> dict[str, Any]:
         return {"object": "list", "data": [], "has_more": False}
 
     async def _once(self, request: web.Request, given: Any, effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -179,38 +183,38 @@ class Resend:
             await asyncio.sleep(state.latency)
             return effect()
         if not 1 <= len(key) <= 256:
-            raise Refused(400, "invalid_idempotency_key", "The key must be between 1-256 chars.")
+            raise ResendApiError(400, "invalid_idempotency_key", "The key must be between 1-256 chars.")
         kept = self._kept(state, key, request.path + json.dumps(given, sort_keys=True))
-        if kept.answer is None:
+        if kept.response is None:
             try:
                 await asyncio.sleep(state.latency)
-                kept.answer = effect()
+                kept.response = effect()
             finally:
-                if kept.answer is None:  # what was refused may be tried again
-                    state.keys.pop(key, None)
-        return kept.answer
+                if kept.response is None:  # what was refused may be tried again
+                    state.remembered_sends.pop(key, None)
+        return kept.response
 
-    def _kept(self, state: State, key: str, payload: str) -> Kept:
+    def _kept(self, state: ResendState, key: str, payload: str) -> RememberedSend:
         """What is remembered under the key, or a new entry. Raises Refused for another payload, or one in flight."""
         now, mark = self._world.now(), hashlib.sha256(payload.encode()).hexdigest()
-        kept = state.keys.get(key)
-        if kept is None or now - kept.since >= KEY_LIFE:
-            kept = state.keys[key] = Kept(now, mark)
+        kept = state.remembered_sends.get(key)
+        if kept is None or now - kept.remembered_at >= IDEMPOTENCY_KEY_LIFE:
+            kept = state.remembered_sends[key] = RememberedSend(now, mark)
             return kept
         if kept.payload != mark:
             text = "Same idempotency key used with a different request payload."
-            raise Refused(409, "invalid_idempotent_request", text)
-        if kept.answer is None:
+            raise ResendApiError(409, "invalid_idempotent_request", text)
+        if kept.response is None:
             text = "Same idempotency key used while original request is still in progress."
-            raise Refused(409, "concurrent_idempotent_requests", text)
+            raise ResendApiError(409, "concurrent_idempotent_requests", text)
         return kept
 
     def _take(self, emails: list[dict[str, Any]]) -> list[str]:
         """Their ids. What the mailbox says of them is already where they will end."""
         state = self._state
-        if state.daily_quota is not None and state.sent + len(emails) > state.daily_quota:
-            raise Refused(429, "daily_quota_exceeded", "You have reached your daily email sending quota.")
-        state.sent += len(emails)
+        if state.daily_quota is not None and state.sent_today + len(emails) > state.daily_quota:
+            raise ResendApiError(429, "daily_quota_exceeded", "You have reached your daily email sending quota.")
+        state.sent_today += len(emails)
         return [self._deliver(email) for email in emails]
 
     def _deliver(self, email: dict[str, Any]) -> str:
@@ -235,56 +239,56 @@ class Resend:
         body = json.dumps({"type": kind, "created_at": now, "data": data}).encode()
         ident = "msg_" + base64.b32encode(self._world.random.randbytes(15)).decode().lower()
         url = f"{self._world.config.callback_base}/webhooks/resend"
-        self._world.send(Callback("resend", url, body, kind, ident))
+        self._world.send_callback(Callback("resend", url, body, kind, ident))
 
     def _count(self) -> None:
         now, state = time.monotonic(), self._state
-        while state.recent and state.recent[0] <= now - 1:
-            state.recent.popleft()
-        if len(state.recent) >= state.per_second:
+        while state.recent_requests and state.recent_requests[0] <= now - 1:
+            state.recent_requests.popleft()
+        if len(state.recent_requests) >= state.per_second:
             text = f"Too many requests. You can only make {state.per_second} requests per second."
-            raise Refused(429, "rate_limit_exceeded", text, {"retry-after": "1"})
-        state.recent.append(now)
+            raise ResendApiError(429, "rate_limit_exceeded", text, {"retry-after": "1"})
+        state.recent_requests.append(now)
 
     def _headers(self) -> dict[str, str]:
         state = self._state
-        left = max(0, state.per_second - len(state.recent))
+        left = max(0, state.per_second - len(state.recent_requests))
         return {"ratelimit-limit": str(state.per_second), "ratelimit-remaining": str(left), "ratelimit-reset": "1"}
 
 
-def _sign(world: World, callback: Callback, now: datetime) -> dict[str, str]:
+def _sign(world: SandboxState, callback: Callback, now: datetime) -> dict[str, str]:
     stamp = str(int(now.timestamp()))
     secret = base64.b64decode(world.config.resend_webhook_secret.removeprefix("whsec_"))
-    mark = hmac.new(secret, f"{callback.ident}.{stamp}.".encode() + callback.body, hashlib.sha256).digest()
+    mark = hmac.new(secret, f"{callback.message_id}.{stamp}.".encode() + callback.body, hashlib.sha256).digest()
     signature = "v1," + base64.b64encode(mark).decode()
-    return {"svix-id": callback.ident, "svix-timestamp": stamp, "svix-signature": signature}
+    return {"svix-id": callback.message_id, "svix-timestamp": stamp, "svix-signature": signature}
 
 
-def _drop_unanswered(_: World, state: State) -> None:
+def _drop_unanswered(_: SandboxState, state: ResendState) -> None:
     """A request that was in flight when the sandbox ended was never executed."""
-    for key in [key for key, kept in state.keys.items() if kept.answer is None]:
-        del state.keys[key]
+    for key in [key for key, kept in state.remembered_sends.items() if kept.response is None]:
+        del state.remembered_sends[key]
 
 
 def _check_limits(given: dict[str, Any]) -> None:
     for name, value in given.items():
         match name:
-            case "per_second" if not whole(value):
-                raise Wrong(name, "must be a whole number from 0")
-            case "daily_quota" if value is not None and not whole(value):
-                raise Wrong(name, "must be a whole number from 0, or null")
-            case "latency" if not number(value, 0, 60):
-                raise Wrong(name, "must be from 0 to 60 seconds")
+            case "per_second" if not is_whole_number(value):
+                raise InvalidControlInput(name, "must be a whole number from 0")
+            case "daily_quota" if value is not None and not is_whole_number(value):
+                raise InvalidControlInput(name, "must be a whole number from 0, or null")
+            case "latency" if not is_number_between(value, 0, 60):
+                raise InvalidControlInput(name, "must be from 0 to 60 seconds")
             case "per_second" | "daily_quota" | "latency":
                 continue
             case _:
-                raise Wrong(name, "is not one of per_second, daily_quota, latency")
+                raise InvalidControlInput(name, "is not one of per_second, daily_quota, latency")
 
 
 def _is_permissive(mode: str) -> bool:
     if mode not in {"strict", "permissive"}:
         text = "The `x-batch-validation` header must be `strict` or `permissive`."
-        raise Refused(422, "validation_error", text)
+        raise ResendApiError(422, "validation_error", text)
     return mode == "permissive"
 
 
@@ -294,7 +298,7 @@ def _read_batch(given: list[Any]) -> tuple[list[dict[str, Any]], list[dict[str, 
     for index, one in enumerate(given):
         try:
             emails.append(read_email(one))
-        except Refused as error:
+        except ResendApiError as error:
             errors.append({"index": index, "message": str(error)})
     return emails, errors
 
@@ -303,16 +307,16 @@ def _authorize(request: web.Request, known: str) -> None:
     """Raises Refused for every key but the account's own."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not key:
-        raise Refused(401, "missing_api_key", "Missing API key in the authorization header")
+        raise ResendApiError(401, "missing_api_key", "Missing API key in the authorization header")
     if key.strip() != known:
-        raise Refused(403, "invalid_api_key", "API key is invalid")
+        raise ResendApiError(403, "invalid_api_key", "API key is invalid")
 
 
 def _json(raw: bytes) -> Any:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
-        raise Refused(400, "validation_error", "The body is not valid JSON.") from None
+        raise ResendApiError(400, "validation_error", "The body is not valid JSON.") from None
 
 
 def _reason(status: str, mail: dict[str, Any]) -> dict[str, Any]:

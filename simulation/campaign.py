@@ -15,108 +15,108 @@ from typing import Any
 import asyncpg
 
 from hub.core.embedded_postgres import create_database
-from hub.core.migrate import migrate
-from simulation.environment import Stage
-from simulation.plan import HOW, PROVIDERS, Plan, drawn
-from simulation.run import Report, Run
-from simulation.shrinking import smallest
+from hub.core.migrations import apply_migrations
+from simulation.environment import Environment
+from simulation.run_plan import FAULT_KINDS, PROVIDERS, RunPlan, draw_plan
+from simulation.shrinker import shrink_plan
+from simulation.simulation_run import RunReport, SimulationRun
 from simulation.virtual_loop import VirtualLoop
 
-FAST = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off")
+FAST_UNSAFE_SETTINGS = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off")
 """Settings of a PostgreSQL that keeps nothing safe, and so is fast."""
-CLEAN_EVERY = 25
+RUNS_PER_CLEANUP = 25
 """Runs after which tables and memory are cleared, for both get slower as they fill."""
 
 
 @dataclass
-class Summary:
-    """What all runs have come to. `failures` as they were first met, `shrunk` by the same places."""
+class CampaignSummary:
+    """What all runs have come to. `failures` as they were first met, `shrunk_failures` by the same places."""
 
-    runs: int = 0
-    points: int = 0
-    ends: Counter[str] = field(default_factory=Counter)
-    counts: Counter[str] = field(default_factory=Counter)
-    failures: list[Report] = field(default_factory=list)
-    shrunk: list[Report | None] = field(default_factory=list)
+    run_count: int = 0
+    point_count: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    event_counts: Counter[str] = field(default_factory=Counter)
+    failures: list[RunReport] = field(default_factory=list)
+    shrunk_failures: list[RunReport | None] = field(default_factory=list)
 
-    def add(self, report: Report, small: Report | None = None) -> None:
-        self.runs += 1
-        self.points += report.points
-        self.ends.update(report.ends)
-        self.counts.update(report.counts)
-        if report.breaches:
+    def add_report(self, report: RunReport, small: RunReport | None = None) -> None:
+        self.run_count += 1
+        self.point_count += report.point_count
+        self.outcomes.update(report.outcomes)
+        self.event_counts.update(report.event_counts)
+        if report.violations:
             self.failures.append(report)
-            self.shrunk.append(small)
+            self.shrunk_failures.append(small)
 
 
-ENDS = (
+REQUIRED_OUTCOMES = (
     "confirmed/paid", "confirmed/partially_refunded", "confirmed/refunded", "failed/released", "cancelled/unpaid",
     "cancelled/released", "cancelled/refunded", "expired/unpaid", "expired/released", "/attention",
 )  # fmt: skip
-TROUBLES = (
+REQUIRED_EVENTS = (
     *(f"kill {when} {what}" for when in ("before", "after") for what in ("call", "commit", "run")),
     *(f"drop {when} {what}" for when in ("before", "after") for what in ("commit", "run")),
     *(f"stall {when}" for when in ("before", "after")),
     *(f"webhook {fate}" for fate in ("lost", "late", "twice", "together", "mute", "hold")),
     *(f"fault {provider} " for provider in PROVIDERS),
-    *(f" {kind}" for kind in sorted(set(HOW))),
+    *(f" {kind}" for kind in sorted(set(FAULT_KINDS))),
     *(f"event {kind}" for kind in ("challenge", "cancel", "airline", "refund", "repay", "expire", "capture")),
     *(f"event {kind}" for kind in ("dispute", "escalate", "decide", "reopen")),
     *(f"event {kind}" for kind in ("lose_customer", "poison", "restart")),
 )
 """Parts of the names under which things are counted."""
-ONCE_IN = 300
+RUNS_PER_OCCURRENCE = 300
 """In so many runs each of them has to be reached at least once."""
 
 
-def not_reached(summary: Summary) -> list[str]:
+def list_unreached(summary: CampaignSummary) -> list[str]:
     """What a campaign of that length should have met and has not: it has proved nothing about these."""
-    wanted = summary.runs // ONCE_IN
+    wanted = summary.run_count // RUNS_PER_OCCURRENCE
     return [
         part
-        for parts, counts in ((ENDS, summary.ends), (TROUBLES, summary.counts))
+        for parts, counts in ((REQUIRED_OUTCOMES, summary.outcomes), (REQUIRED_EVENTS, summary.event_counts))
         for part in parts
         if sum(count for name, count in counts.items() if part in name) < wanted
     ]
 
 
-class Player:
+class PlanPlayer:
     """Plays plans over one database, one after another."""
 
-    def __init__(self, loop: VirtualLoop, stage: Stage) -> None:
+    def __init__(self, loop: VirtualLoop, stage: Environment) -> None:
         self._loop = loop
         self._stage = stage
         self._played = 0
 
-    def play(self, plan: Plan) -> Report:
+    def play_plan(self, plan: RunPlan) -> RunReport:
         return self._loop.run_until_complete(self._play(plan))
 
-    def shrink(self, failed: Report) -> Report:
-        return self._loop.run_until_complete(smallest(failed, self._play))
+    def shrink_failure(self, failed: RunReport) -> RunReport:
+        return self._loop.run_until_complete(shrink_plan(failed, self._play))
 
-    async def _play(self, plan: Plan) -> Report:
-        report = await Run(self._stage, plan).play()
+    async def _play(self, plan: RunPlan) -> RunReport:
+        report = await SimulationRun(self._stage, plan).play_events()
         self._played += 1
-        thoroughly = self._played % CLEAN_EVERY == 0
-        await self._stage.clean(thoroughly=thoroughly)
+        thoroughly = self._played % RUNS_PER_CLEANUP == 0
+        await self._stage.clear_data(is_thorough=thoroughly)
         if thoroughly:
             gc.collect()
         return report
 
 
 @contextmanager
-def player(dsn: str) -> Iterator[Player]:
+def open_player(dsn: str) -> Iterator[PlanPlayer]:
     """Over a database that has all migrations and belongs to it alone. No event loop may be running."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    stage = Stage(loop, dsn)
+    stage = Environment(loop, dsn)
     collecting = gc.isenabled()
     try:
-        loop.run_until_complete(stage.open())
+        loop.run_until_complete(stage.start())
         gc.collect()
         gc.freeze()  # modules and their classes, which the collections between runs need not look at
         gc.disable()
-        yield Player(loop, stage)
+        yield PlanPlayer(loop, stage)
     finally:
         gc.unfreeze()
         if collecting:
@@ -126,7 +126,7 @@ def player(dsn: str) -> Iterator[Player]:
         loop.close()
 
 
-async def prepare(admin_dsn: str, name: str) -> None:
+async def prepare_database(admin_dsn: str, name: str) -> None:
     """A fresh database of that name."""
     admin = await asyncpg.connect(admin_dsn)
     try:
@@ -141,10 +141,10 @@ class Campaign:
     """`dsns` has one database for each process. `on_report` is told of every run as it ends."""
 
     dsns: Sequence[str]
-    on_report: Callable[[Report], None]
+    on_report: Callable[[RunReport], None]
     shrink: bool = True
 
-    def run(self, plans: Iterable[Plan | int]) -> Summary:
+    def run(self, plans: Iterable[RunPlan | int]) -> CampaignSummary:
         """Plans, or the seeds of them. Stops after ten failures: by then there is enough to do."""
         context = multiprocessing.get_context("spawn")
         asked: Any = context.Queue()
@@ -163,21 +163,21 @@ class Campaign:
                 process.terminate()
                 process.join()
 
-    def _listen(self, answered: Any, processes: Sequence[BaseProcess], wanted: int) -> Summary:
-        summary = Summary()
-        while summary.runs < wanted and len(summary.failures) < ENOUGH:
+    def _listen(self, answered: Any, processes: Sequence[BaseProcess], wanted: int) -> CampaignSummary:
+        summary = CampaignSummary()
+        while summary.run_count < wanted and len(summary.failures) < MAX_FAILURES:
             try:
                 report, small = answered.get(timeout=1.0)
             except queue.Empty:
                 if not any(one.is_alive() for one in processes):
                     raise RuntimeError("The processes that play have ended early.") from None
                 continue
-            summary.add(report, small)
+            summary.add_report(report, small)
             self.on_report(report)
         return summary
 
 
-ENOUGH = 10
+MAX_FAILURES = 10
 
 
 @contextmanager
@@ -192,11 +192,11 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 def _work(dsn: str, asked: Any, answered: Any, shrink: bool) -> None:
     asyncio.run(_migrated(dsn))
-    with player(dsn) as found:
+    with open_player(dsn) as found:
         while (wanted := asked.get()) is not None:
-            report = found.play(drawn(wanted) if isinstance(wanted, int) else wanted)
-            answered.put((report, found.shrink(report) if report.breaches and shrink else None))
+            report = found.play_plan(draw_plan(wanted) if isinstance(wanted, int) else wanted)
+            answered.put((report, found.shrink_failure(report) if report.violations and shrink else None))
 
 
 async def _migrated(dsn: str) -> None:
-    await migrate(dsn)
+    await apply_migrations(dsn)

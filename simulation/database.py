@@ -9,15 +9,15 @@ from typing import Any
 
 import asyncpg
 
-from hub.core.db import codecs
-from simulation.crash_points import Killed, Life, Points
-from simulation.statements import Ear, only_reads, timed, unbroken
-from simulation.virtual_loop import Turns
+from hub.core.db import register_json_codecs
+from simulation.crash_points import CrashPoints, ProcessKilled, ProcessLife
+from simulation.statements import ReplyReader, is_read_only, run_uninterrupted, use_virtual_time
+from simulation.virtual_loop import StatementScheduler
 
 _SESSION = {"timezone": "UTC", "application_name": "torture", "plan_cache_mode": "force_generic_plan"}
 
 
-class Watch:
+class LockMonitor:
     """Asks the server from a thread of its own, while the loop stands still."""
 
     def __init__(self, dsn: str) -> None:
@@ -25,7 +25,7 @@ class Watch:
         self._thread = threading.Thread(target=self._loop.run_forever, name="watch", daemon=True)
         self._thread.start()
         self._connection = self._ask(asyncpg.connect(dsn))
-        self.pids: set[int] = set()
+        self.own_pids: set[int] = set()
         """The server's processes that are ours: who waits for somebody else's is soon served."""
 
     def _ask(self, question: Any) -> Any:
@@ -35,9 +35,9 @@ class Watch:
         if not pid:
             return False
         holders = self._ask(self._connection.fetchval("select pg_blocking_pids($1)", pid))
-        return not self.pids.isdisjoint(holders)
+        return not self.own_pids.isdisjoint(holders)
 
-    def terminate(self, pid: int) -> None:
+    def terminate_backend(self, pid: int) -> None:
         """Returns when that process of the server has ended, and has let go of its locks."""
         self._ask(self._connection.execute(f"select pg_terminate_backend({int(pid)}, 5000)"))
 
@@ -53,89 +53,98 @@ async def _awaited(question: Awaitable[Any]) -> Any:
 
 
 @dataclass(eq=False)
-class Wire:
-    """A real connection, used by one process after another. `busy` while a statement is under way."""
+class DatabaseConnection:
+    """A real connection, used by one process after another. `is_busy` while a statement is under way."""
 
-    raw: Any
-    ear: Ear
+    connection: Any
+    reply_reader: ReplyReader
     pid: int
-    plain: bool
+    has_no_codecs: bool
     in_transaction: bool = False
-    busy: bool = False
+    is_busy: bool = False
 
 
 @dataclass
-class Server:
+class DatabaseServer:
     """All connections there are. `now` is the virtual clock."""
 
     dsn: str
-    watch: Watch
-    turns: Turns
+    lock_monitor: LockMonitor
+    scheduler: StatementScheduler
     now: Callable[[], datetime]
-    free: list[Wire] = field(default_factory=list)
-    all: set[Wire] = field(default_factory=set)
-    statements: int = 0
+    free_connections: list[DatabaseConnection] = field(default_factory=list)
+    connections: set[DatabaseConnection] = field(default_factory=set)
+    statement_count: int = 0
     _outside: Any = None
 
-    async def open(self) -> None:
+    async def start(self) -> None:
         self._outside = await asyncpg.connect(self.dsn)
-        await codecs(self._outside)
+        await register_json_codecs(self._outside)
 
     async def close(self) -> None:
-        for wire in self.all:
-            wire.raw.terminate()
+        for wire in self.connections:
+            wire.connection.terminate()
         self._outside.terminate()
-        self.watch.close()
+        self.lock_monitor.close()
 
     def is_blocked(self, pid: int) -> bool:
         """Whether that process of the server waits for a lock, which it can only where another one holds some."""
-        return any(one.in_transaction and one.pid != pid for one in self.all) and self.watch.is_blocked(pid)
+        return any(one.in_transaction and one.pid != pid for one in self.connections) and self.lock_monitor.is_blocked(
+            pid
+        )
 
-    async def tell(self, query: str, *args: Any) -> None:
+    async def execute_statement(self, query: str, *args: Any) -> None:
         """A statement of the world outside."""
-        await self.turns.take(0, lambda: self._outside.execute(query, *args))
+        await self.scheduler.run_statement(0, lambda: self._outside.execute(query, *args))
 
-    async def ask(self, query: str, *args: Any) -> list[Any]:
+    async def fetch_rows(self, query: str, *args: Any) -> list[Any]:
         """What is on record."""
-        found: list[Any] = await self.turns.take(0, lambda: self._outside.fetch(query, *args))
+        found: list[Any] = await self.scheduler.run_statement(0, lambda: self._outside.fetch(query, *args))
         return found
 
-    async def lend(self, *, plain: bool = False) -> Wire:
-        """A connection that nobody has; `plain` is one without the pool's codecs."""
-        for wire in reversed(self.free):
-            if wire.plain == plain:
-                self.free.remove(wire)
+    async def lend_connection(self, *, has_no_codecs: bool = False) -> DatabaseConnection:
+        """A connection that nobody has; `has_no_codecs` is one without the pool's codecs."""
+        for wire in reversed(self.free_connections):
+            if wire.has_no_codecs == has_no_codecs:
+                self.free_connections.remove(wire)
                 return wire
-        return await self.turns.take(0, lambda: self._connect(plain))
+        return await self.scheduler.run_statement(0, lambda: self._connect(has_no_codecs))
 
-    async def _connect(self, plain: bool) -> Wire:
+    async def _connect(self, plain: bool) -> DatabaseConnection:
         raw: Any = await asyncpg.connect(
             self.dsn, server_settings=_SESSION, statement_cache_size=1000, max_cached_statement_lifetime=0
         )
         if not plain:
-            await codecs(raw)
-        wire = Wire(raw, Ear(raw._transport), raw.get_server_pid(), plain)  # noqa: SLF001 (asyncpg shows it nowhere else)
-        self.watch.pids.add(wire.pid)
-        self.all.add(wire)
+            await register_json_codecs(raw)
+        wire = DatabaseConnection(raw, ReplyReader(raw._transport), raw.get_server_pid(), plain)  # noqa: SLF001 (asyncpg shows it nowhere else)
+        self.lock_monitor.own_pids.add(wire.pid)
+        self.connections.add(wire)
         return wire
 
-    def reclaim(self, wire: Wire) -> None:
+    def reclaim_connection(self, wire: DatabaseConnection) -> None:
         """From a process that has died, or that has thrown it away: what was not committed has not happened."""
-        if wire.busy or wire.in_transaction:
-            self.watch.terminate(wire.pid)
-            self.watch.pids.discard(wire.pid)
-            self.all.discard(wire)
-            wire.raw.terminate()
-            self.turns.released = True
-        elif wire not in self.free:
-            self.free.append(wire)
+        if wire.is_busy or wire.in_transaction:
+            self.lock_monitor.terminate_backend(wire.pid)
+            self.lock_monitor.own_pids.discard(wire.pid)
+            self.connections.discard(wire)
+            wire.connection.terminate()
+            self.scheduler.has_released_locks = True
+        elif wire not in self.free_connections:
+            self.free_connections.append(wire)
 
 
-class Steered:
+class SimulatedConnection:
     """What the hub takes for its connection."""
 
-    def __init__(self, server: Server, points: Points, life: Life, wire: Wire, ring: Callable[[], None]) -> None:
-        self.wire = wire
+    def __init__(
+        self,
+        server: DatabaseServer,
+        points: CrashPoints,
+        life: ProcessLife,
+        wire: DatabaseConnection,
+        ring: Callable[[], None],
+    ) -> None:
+        self.lent_connection = wire
         self._server = server
         self._points = points
         self._life = life
@@ -151,10 +160,10 @@ class Steered:
     def terminate(self) -> None:
         if not self._lost:
             self._lost = True
-            self._server.reclaim(self.wire)
+            self._server.reclaim_connection(self.lent_connection)
 
     def get_server_pid(self) -> int:
-        return self.wire.pid
+        return self.lent_connection.pid
 
     async def fetch(self, query: str, *args: Any) -> Any:
         return await self._say("fetch", query, *args)
@@ -172,17 +181,17 @@ class Steered:
         return await self._say("execute", query, *args)
 
     async def _say(self, how: str, query: str, *args: Any) -> Any:
-        self._life.check()
+        self._life.raise_if_killed()
         if self._lost:
             raise asyncpg.InterfaceError("connection is closed")
-        if query in {"begin", "rollback"} and not self.wire.in_transaction:
+        if query in {"begin", "rollback"} and not self.lent_connection.in_transaction:
             self._opening = query == "begin"
             return query.upper()
         try:
             if not self._whole(query):
                 return await self._turn(how, query, *args)
             label = query if query == "commit" else f"run {' '.join(query.split()[:4])}"
-            return await self._points.through(self._life, label, lambda: self._turn(how, query, *args))
+            return await self._points.pass_point(self._life, label, lambda: self._turn(how, query, *args))
         except asyncpg.ConnectionDoesNotExistError:
             self.terminate()
             raise
@@ -191,73 +200,77 @@ class Steered:
         """Whether something lasting may come of it."""
         if query == "commit":
             return True
-        return not (self._opening or self.wire.in_transaction or query.startswith(("begin", "rollback")))
+        return not (self._opening or self.lent_connection.in_transaction or query.startswith(("begin", "rollback")))
 
     async def _turn(self, how: str, query: str, *args: Any) -> Any:
         if self._opening:
             if query == "commit":
                 self._opening = False
                 return "COMMIT"  # of nothing: the server has not heard of this transaction
-            self._opening = only_reads(query)
+            self._opening = is_read_only(query)
             if not self._opening:
                 await self._take("execute", "begin")
         return await self._take(how, query, *args)
 
     async def _take(self, how: str, query: str, *args: Any) -> Any:
-        return await self._server.turns.take(self.wire.pid, lambda: self._speak(how, query, *args))
+        return await self._server.scheduler.run_statement(
+            self.lent_connection.pid, lambda: self._speak(how, query, *args)
+        )
 
     async def _speak(self, how: str, query: str, *args: Any) -> Any:
         """Once begun it comes to its end at the server, whatever happens to who has asked."""
-        self._life.check()
-        server, wire = self._server, self.wire
-        server.statements += 1
+        self._life.raise_if_killed()
+        server, wire = self._server, self.lent_connection
+        server.statement_count += 1
         self._rings = self._rings or "into pgqueuer" in query
         if query.startswith("begin"):
             wire.in_transaction = True
         if how != "executemany":
-            query, args = timed(query, args, server.now())
-        wire.busy = True
+            query, args = use_virtual_time(query, args, server.now())
+        wire.is_busy = True
         try:
-            return await unbroken(getattr(wire.raw, how)(query, *args), wire.ear)
+            return await run_uninterrupted(getattr(wire.connection, how)(query, *args), wire.reply_reader)
         finally:
-            wire.busy = False
+            wire.is_busy = False
             self._said(query)
 
     def _said(self, query: str) -> None:
-        wire = self.wire
+        wire = self.lent_connection
         if not wire.in_transaction or query.startswith(("commit", "rollback")):
             wire.in_transaction &= query not in {"commit", "rollback"}
-            self._server.turns.released = True
+            self._server.scheduler.has_released_locks = True
         if self._rings and not wire.in_transaction:
             self._rings = False
             self._ring()
 
 
-class Pool:
+class SimulatedPool:
     """Takes the place of asyncpg's pool in `Database`, for one process."""
 
-    def __init__(self, server: Server, points: Points, life: Life, ring: Callable[[], None]) -> None:
+    def __init__(
+        self, server: DatabaseServer, points: CrashPoints, life: ProcessLife, ring: Callable[[], None]
+    ) -> None:
         self._server = server
         self._points = points
         self._life = life
         self._ring = ring
-        self._out: set[Steered] = set()
-        life.at_death.append(self._take_back)
+        self._out: set[SimulatedConnection] = set()
+        life.death_callbacks.append(self._take_back)
 
-    async def acquire(self, *, timeout: float | None = None) -> Steered:  # noqa: ARG002, ASYNC109
-        return await self.connection()
+    async def acquire(self, *, timeout: float | None = None) -> SimulatedConnection:  # noqa: ARG002, ASYNC109
+        return await self.lend_connection()
 
-    async def connection(self, *, plain: bool = False) -> Steered:
-        self._life.check()
-        wire = await self._server.lend(plain=plain)
-        if not self._life.alive:
-            self._server.reclaim(wire)
-            raise Killed
-        found = Steered(self._server, self._points, self._life, wire, self._ring)
+    async def lend_connection(self, *, has_no_codecs: bool = False) -> SimulatedConnection:
+        self._life.raise_if_killed()
+        wire = await self._server.lend_connection(has_no_codecs=has_no_codecs)
+        if not self._life.is_alive:
+            self._server.reclaim_connection(wire)
+            raise ProcessKilled
+        found = SimulatedConnection(self._server, self._points, self._life, wire, self._ring)
         self._out.add(found)
         return found
 
-    async def release(self, connection: Steered) -> None:
+    async def release(self, connection: SimulatedConnection) -> None:
         self._out.discard(connection)
         if not connection.is_closed():
             connection.terminate()  # it goes back to those that are free

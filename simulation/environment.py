@@ -19,19 +19,19 @@ from pydantic import SecretStr
 from hub.core.money import Money
 from hub.settings import PayPalSettings, Settings
 from hub.supply.flights import FlightQuery
-from sandbox.app import WORLD, create_app
-from sandbox.world import SandboxConfig, World
-from simulation.crash_points import Points, task_factory
-from simulation.database import Server, Watch
-from simulation.hub_process import House, Surroundings
-from simulation.socketless import Line
-from simulation.virtual_loop import Turns, VirtualLoop
+from sandbox.app import STATE_KEY, create_app
+from sandbox.state import SandboxConfig, SandboxState
+from simulation.crash_points import CrashPoints, create_process_task
+from simulation.database import DatabaseServer, LockMonitor
+from simulation.hub_process import HubProcess, ProcessEnvironment
+from simulation.socketless_transport import SocketlessConnector
+from simulation.virtual_loop import StatementScheduler, VirtualLoop
 
-EPOCH = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+START_TIME = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """When every run begins."""
-NEVER = 1e8
+KEEP_ALIVE = 1e8
 """Seconds. aiohttp measures by the real clock how long a connection has been idle, and looks again in virtual time."""
-MOST_CHECKED = 8
+MAX_CHECKED_OFFERS = 8
 CURRENCIES = ("EUR", "GBP", "JPY")
 
 
@@ -42,7 +42,7 @@ class VirtualClock:
         self._loop = loop
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=self._loop.time())
+        return START_TIME + timedelta(seconds=self._loop.time())
 
     @property
     def elapsed(self) -> float:
@@ -56,21 +56,21 @@ class VirtualClock:
         await asyncio.sleep(seconds)
 
 
-class Stage:
+class Environment:
     """Opened once in its loop, used for one run after another."""
 
     def __init__(self, loop: VirtualLoop, dsn: str) -> None:
         self.loop = loop
         self.clock = VirtualClock(loop)
-        watch = Watch(dsn)
-        self.turns = Turns(lambda _: False, loop.at_rest, Random(0))  # noqa: S311
-        self.server = Server(dsn, watch, self.turns, self.clock.now)
-        self.turns.is_blocked = self.server.is_blocked
+        watch = LockMonitor(dsn)
+        self.scheduler = StatementScheduler(lambda _: False, loop.is_at_rest, Random(0))  # noqa: S311
+        self.server = DatabaseServer(dsn, watch, self.scheduler, self.clock.now)
+        self.scheduler.is_blocked = self.server.is_blocked
         self.settings = _settings(dsn)
-        self.app = create_app(SandboxConfig(self.settings.own_url, self.settings.sandbox_base))
-        self.world: World = self.app[WORLD]
+        self.app = create_app(SandboxConfig(self.settings.own_url, self.settings.sandbox_base_url))
+        self.world: SandboxState = self.app[STATE_KEY]
         self.world.now = self.clock.now
-        self.gate: Callable[[web.Request, Any], Any] | None = None
+        self.request_filter: Callable[[web.Request, Any], Any] | None = None
         """Every call to a provider goes through it, while a run is on."""
         self.offers: dict[str, list[tuple[str, Money]]] = {}
         self._requests: dict[asyncio.Task[Any], web.Request] = {}
@@ -80,48 +80,50 @@ class Stage:
         self._mighty = False
         self._runner = web.AppRunner(self.app, access_log=None)
 
-    async def open(self) -> None:
-        self._quiet.enter_context(quiet())
-        self.loop.set_task_factory(task_factory)
-        await self.server.open()
+    async def start(self) -> None:
+        self._quiet.enter_context(silence_logs())
+        self.loop.set_task_factory(create_process_task)
+        await self.server.start()
         self.app.middlewares.insert(0, self._gated())
         await self._runner.setup()
-        self.loop.idle.turns = self.turns
+        self.loop.virtual_selector.scheduler = self.scheduler
         await self._look_for_offers()
 
     async def close(self) -> None:
-        self.loop.idle.turns = None
+        self.loop.virtual_selector.scheduler = None
         await self._runner.cleanup()
         await self.server.close()
         self._quiet.close()
 
-    async def clean(self, *, thoroughly: bool) -> None:
+    async def clear_data(self, *, is_thorough: bool) -> None:
         """What the last run has written is gone. Thoroughly is slower, and leaves no dead rows behind either."""
         if not self._tables:
-            rows = await self.server.ask(
+            rows = await self.server.fetch_rows(
                 "select quote_ident(tablename) as name from pg_tables where schemaname = 'public' "
                 "and tablename not in ('schema_migrations', 'flight_searches') order by 1"
             )
             self._tables = tuple(row["name"] for row in rows)
-            (role,) = await self.server.ask("select rolsuper from pg_roles where rolname = current_user")
+            (role,) = await self.server.fetch_rows("select rolsuper from pg_roles where rolname = current_user")
             self._mighty = role["rolsuper"]
-        if thoroughly or not self._mighty:
-            await self.server.tell(f"truncate {', '.join(self._tables)} restart identity cascade")
+        if is_thorough or not self._mighty:
+            await self.server.execute_statement(f"truncate {', '.join(self._tables)} restart identity cascade")
         else:
             deletes = "; ".join(f"delete from {one}" for one in self._tables)  # noqa: S608 (the names are the server's)
             # One after the other, past all triggers: those of the foreign keys, and those that keep what is to be kept.
-            await self.server.tell(f"begin; set local session_replication_role = replica; {deletes}; commit")
+            await self.server.execute_statement(
+                f"begin; set local session_replication_role = replica; {deletes}; commit"
+            )
 
     def _gated(self) -> Any:
         @web.middleware
         async def gated(request: web.Request, handler: Any) -> web.StreamResponse:
             task = asyncio.current_task()
-            if self.gate is None or task is None or request.path.startswith("/_/"):
+            if self.request_filter is None or task is None or request.path.startswith("/_/"):
                 answer: web.StreamResponse = await handler(request)
                 return answer
             self._requests[task] = request
             try:
-                answer = await self.gate(request, handler)
+                answer = await self.request_filter(request, handler)
             except asyncio.CancelledError:
                 if task in self._requests:
                     raise
@@ -137,17 +139,17 @@ class Stage:
         """What speaks at the sandbox's end of a connection."""
         return self._runner.server() if self._runner.server is not None else None
 
-    def line(self) -> Line:
+    def create_connector(self) -> SocketlessConnector:
         """A way to the sandbox."""
-        return Line(self._serve, keepalive_timeout=NEVER, limit=0)
+        return SocketlessConnector(self._serve, keepalive_timeout=KEEP_ALIVE, limit=0)
 
-    def reset(self, seed: int) -> None:
+    def prepare_run(self, seed: int) -> None:
         """As on the first day: whatever is made by chance is made anew, and the same for the same seed."""
         world = self.world
-        world.reset()
+        world.reset_state()
         world.random = Random(f"world:{seed}")  # noqa: S311
-        self.turns.chance = Random(f"turns:{seed}")  # noqa: S311
-        self.loop.rewind()
+        self.scheduler.random = Random(f"turns:{seed}")  # noqa: S311
+        self.loop.reset_time()
 
     def restart_sandbox(self) -> None:
         """Kills the sandbox and starts it again with the state that it keeps; the calls underway are never answered."""
@@ -156,38 +158,38 @@ class Stage:
             if request.transport is not None:
                 request.transport.abort()
             task.cancel()
-        self.world.restart()
+        self.world.restart_from_storage()
 
-    def surroundings(self, points: Points, seed: int) -> Surroundings:
-        return Surroundings(
+    def create_process_environment(self, points: CrashPoints, seed: int) -> ProcessEnvironment:
+        return ProcessEnvironment(
             settings=self.settings,
             clock=self.clock,
             server=self.server,
-            points=points,
-            connector=self.line,
-            chance=Random(f"chance:{seed}"),  # noqa: S311
-            names=Random(f"names:{seed}"),  # noqa: S311
+            crash_points=points,
+            create_connector=self.create_connector,
+            random=Random(f"chance:{seed}"),  # noqa: S311
+            id_random=Random(f"names:{seed}"),  # noqa: S311
         )
 
     async def _look_for_offers(self) -> None:
-        self.reset(0)
-        self.world.send = lambda _: None
-        house = House(self.surroundings(Points({}, lambda _life, _blow: None), 0), 0)
+        self.prepare_run(0)
+        self.world.send_callback = lambda _: None
+        house = HubProcess(self.create_process_environment(CrashPoints({}, lambda _life, _blow: None), 0), 0)
         await house.start()
         for currency in CURRENCIES:
-            query = FlightQuery("LHR", "BCN", (EPOCH + timedelta(days=60)).date(), currency=currency)
-            found = orjson.loads(await house.serve(partial(_search, query)))
+            query = FlightQuery("LHR", "BCN", (START_TIME + timedelta(days=60)).date(), currency=currency)
+            found = orjson.loads(await house.send_request(partial(_search, query)))
             self.offers[currency] = [
                 (one["id"], Money(one["total"]["amount"], one["total"]["currency"])) for one in found["offers"][:20]
             ]
-            for offer_id, _ in self.offers[currency][:MOST_CHECKED:2]:
-                await house.serve(partial(_check, offer_id))
-        await house.leave()
+            for offer_id, _ in self.offers[currency][:MAX_CHECKED_OFFERS:2]:
+                await house.send_request(partial(_check, offer_id))
+        await house.shut_down()
 
 
 async def _check(offer_id: str, services: Any) -> None:
     """As a traveler who looks before booking: then the booking itself need not ask the supplier."""
-    await services.flights.check(offer_id)
+    await services.flights.check_offer(offer_id)
 
 
 async def _search(query: FlightQuery, services: Any) -> bytes:
@@ -202,14 +204,14 @@ def _settings(dsn: str) -> Settings:
     os.environ.update({"HUB_SECRET_KEY": "torture" * 8, "HUB_PORT": "80", "HUB_SANDBOX_PORT": "81"})
     try:
         paypal = PayPalSettings(mode="sandbox")
-        return Settings.load(database_url=SecretStr(dsn), data_dir=Path("unused"), paypal=paypal)
+        return Settings.from_environment(database_url=SecretStr(dsn), data_dir=Path("unused"), paypal=paypal)
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_logs() -> Iterator[None]:
     """What goes wrong is meant to; what comes of it is looked at afterwards."""
     before, level = structlog.get_config(), logging.root.manager.disable
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

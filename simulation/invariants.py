@@ -3,72 +3,93 @@
 from collections.abc import Awaitable, Callable
 
 from hub.sales.payments import ledger
-from hub.sales.reconciliation.model import FOR_PEOPLE
-from simulation.evidence import Breach, Evidence
-from simulation.order_checks import documents_sealed
-from simulation.unrelated_booking import is_noticed
+from hub.sales.reconciliation import REVIEWED_KINDS
+from simulation.evidence import RuleViolation, RunEvidence
+from simulation.order_rules import check_documents_sealed
+from simulation.unrelated_booking import is_failure_recorded
 
 
-async def events_done(evidence: Evidence) -> list[Breach]:
+async def check_events_processed(evidence: RunEvidence) -> list[RuleViolation]:
     """Every webhook that has arrived is processed, ignored, or failed with its job held"""
-    rows = await evidence.stage.server.ask(
+    rows = await evidence.environment.server.fetch_rows(
         "select provider, type, count(*) from webhook_events where status = 'received' group by 1, 2"
     )
-    return [Breach(events_done.__doc__ or "", f"{one['count']} of {one['provider']} {one['type']}") for one in rows]
+    return [
+        RuleViolation(check_events_processed.__doc__ or "", f"{one['count']} of {one['provider']} {one['type']}")
+        for one in rows
+    ]
 
 
-async def jobs_done(evidence: Evidence) -> list[Breach]:
+async def check_no_jobs_left(evidence: RunEvidence) -> list[RuleViolation]:
     """No job is left"""
-    rows = await evidence.stage.server.ask(
+    rows = await evidence.environment.server.fetch_rows(
         "select status::text, entrypoint, headers ->> 'error' as error, headers ->> 'failures' as failures "
         "from pgqueuer"
     )
     return [
-        Breach(
-            jobs_done.__doc__ or "", f"{one['entrypoint']} is {one['status']} after {one['failures']}: {one['error']}"
+        RuleViolation(
+            check_no_jobs_left.__doc__ or "",
+            f"{one['entrypoint']} is {one['status']} after {one['failures']}: {one['error']}",
         )
         for one in rows
     ]
 
 
-async def no_breaks(evidence: Evidence) -> list[Breach]:
+async def check_reconciliation_clean(evidence: RunEvidence) -> list[RuleViolation]:
     """Reconciliation finds nothing that a person does not know of"""
-    rows = await evidence.stage.server.ask(
+    rows = await evidence.environment.server.fetch_rows(
         "select kind, ours::text, theirs::text from breaks b where closed_at is null and kind = any ($1) "
         "and not exists (select 1 from attention a where a.resolved_at is null and b.booking_id = a.booking_id)",
-        sorted(FOR_PEOPLE),
+        sorted(REVIEWED_KINDS),
     )
-    return [Breach(no_breaks.__doc__ or "", f"{one['kind']}: {one['ours']} {one['theirs']}") for one in rows]
-
-
-async def ledger_balanced(evidence: Evidence) -> list[Breach]:
-    """The ledger is balanced"""
-    server = evidence.stage.server
-    rows = await server.ask(ledger.SQL.check, None)
-    mine = {one.party.caller.id for one in evidence.cases} | {p["id"] for c in evidence.cases for p in c.payments}
     return [
-        Breach(ledger_balanced.__doc__ or "", f"{one['rule']} {one['detail']}")
+        RuleViolation(check_reconciliation_clean.__doc__ or "", f"{one['kind']}: {one['ours']} {one['theirs']}")
+        for one in rows
+    ]
+
+
+async def check_ledger_balance(evidence: RunEvidence) -> list[RuleViolation]:
+    """The ledger is balanced"""
+    server = evidence.environment.server
+    rows = await server.fetch_rows(ledger.SQL.check, None)
+    mine = {one.traveler.caller.id for one in evidence.bookings} | {
+        p["id"] for c in evidence.bookings for p in c.payments
+    }
+    return [
+        RuleViolation(check_ledger_balance.__doc__ or "", f"{one['rule']} {one['detail']}")
         for one in rows
         if one["subject"] in mine
     ]
 
 
-async def poison_noticed(evidence: Evidence) -> list[Breach]:
+async def check_failed_row_recorded(evidence: RunEvidence) -> list[RuleViolation]:
     """A row that cannot be processed is on record"""
-    poisoned = evidence.acts.poisoned
-    if poisoned is None or await is_noticed(evidence.stage, poisoned):
+    poisoned = evidence.actions.poisoned_payment_id
+    if poisoned is None or await is_failure_recorded(evidence.environment, poisoned):
         return []
-    return [Breach(poison_noticed.__doc__ or "", "neither in row_failures nor among the review items")]
+    return [
+        RuleViolation(check_failed_row_recorded.__doc__ or "", "neither in row_failures nor among the review items")
+    ]
 
 
-async def sessions_stand(evidence: Evidence) -> list[Breach]:
+async def check_sessions_survive_refresh(evidence: RunEvidence) -> list[RuleViolation]:
     """Refreshing in several tabs ends no session"""
-    rows = await evidence.stage.server.ask("select id from sessions where ended_because = 'refresh_token_reused'")
-    return [Breach(sessions_stand.__doc__ or "", f"session {row['id']} was ended") for row in rows]
+    rows = await evidence.environment.server.fetch_rows(
+        "select id from sessions where ended_because = 'refresh_token_reused'"
+    )
+    return [
+        RuleViolation(check_sessions_survive_refresh.__doc__ or "", f"session {row['id']} was ended") for row in rows
+    ]
 
 
-Invariant = Callable[[Evidence], Awaitable[list[Breach]]]
+Invariant = Callable[[RunEvidence], Awaitable[list[RuleViolation]]]
 INVARIANTS: tuple[Invariant, ...] = (
-    events_done, jobs_done, documents_sealed, no_breaks, ledger_balanced, poison_noticed, sessions_stand,
-)  # fmt: skip
+    check_events_processed,
+    check_no_jobs_left,
+    check_documents_sealed,
+    check_reconciliation_clean,
+    check_ledger_balance,
+    check_failed_row_recorded,
+    check_sessions_survive_refresh,
+)
 """About the whole. More can be added."""

@@ -9,7 +9,7 @@ from functools import cache
 from types import coroutine
 from typing import Any
 
-SOON = 1
+LOCK_CHECK_MILLISECONDS = 1
 """Milliseconds without an answer after which the loop is asked whether the statement waits for somebody's lock."""
 _CLOCK = re.compile(r"\b(?:clock_timestamp|now)\(\)", re.IGNORECASE)
 _COMMENT = re.compile(r"--[^\n]*")
@@ -17,7 +17,7 @@ _PARAMETER = re.compile(r"\$(\d+)")
 _EFFECT = re.compile(r"\bfor\s+(update|no key|share|key)\b|\bpg_\w+\s*\(|nextval|set_config", re.IGNORECASE)
 
 
-def timed(query: str, args: tuple[Any, ...], now: datetime) -> tuple[str, tuple[Any, ...]]:
+def use_virtual_time(query: str, args: tuple[Any, ...], now: datetime) -> tuple[str, tuple[Any, ...]]:
     """The server's own clock is the real one; who asks for it is given ours, as one more parameter."""
     told = _timed(query)
     return (query, args) if told is None else (told, (*args, now))
@@ -34,13 +34,13 @@ def _timed(query: str) -> str | None:
 
 
 @cache
-def only_reads(query: str) -> bool:
+def is_read_only(query: str) -> bool:
     """Whether it may as well be asked before its transaction begins: at READ COMMITTED nobody sees a difference."""
     bare = _COMMENT.sub("", query).strip().lower()
     return bare.startswith("select ") and not _EFFECT.search(bare)
 
 
-class Ear:
+class ReplyReader:
     """Hears the answer to a statement without the loop, which has nothing better to do while one is asked."""
 
     def __init__(self, transport: Any) -> None:
@@ -48,14 +48,14 @@ class Ear:
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
 
-    def listen(self, waited: Any) -> None:
+    def wait_for_reply(self, waited: Any) -> None:
         """Until it is done, or nothing comes for a while: then the statement may be waiting for somebody's lock."""
-        while not (waited.done() or self._transport.is_closing()) and self._poll.poll(SOON):
+        while not (waited.done() or self._transport.is_closing()) and self._poll.poll(LOCK_CHECK_MILLISECONDS):
             self._transport._read_ready()  # noqa: SLF001 (what the loop would call)
 
 
 @coroutine
-def unbroken(asking: Coroutine[Any, Any, Any], ear: Ear) -> Generator[Any, Any, Any]:
+def run_uninterrupted(asking: Coroutine[Any, Any, Any], ear: ReplyReader) -> Generator[Any, Any, Any]:
     """Waits for the end of `asking`, which never hears that who waits is cancelled: that is raised afterwards.
 
     So it is with a server that has got the statement already. Cheaper than a task of its own for each statement.
@@ -68,7 +68,7 @@ def unbroken(asking: Coroutine[Any, Any, Any], ear: Ear) -> Generator[Any, Any, 
             if waited is None:
                 yield
                 continue
-            ear.listen(waited)
+            ear.wait_for_reply(waited)
             while not waited.done():
                 cut_off |= yield from _done(waited)
     except StopIteration as end:

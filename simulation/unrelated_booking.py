@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from simulation.environment import Stage
+from simulation.environment import Environment
 
-STRANGER = UUID(int=0x57A)
-STRANGER_PAYS = 1000
+UNRELATED_ID = UUID(int=0x57A)
+UNRELATED_AMOUNT = 1000
 """Minor units, in EUR."""
 
 _BOOKING = (
@@ -21,27 +21,27 @@ _ROWS = (
 )
 
 
-async def insert_stranger(stage: Stage, intent_id: str) -> UUID:
+async def insert_unrelated_booking(stage: Environment, intent_id: str) -> UUID:
     """The id of the payment, which stands open at Stripe under `intent_id`. A sweep meets it before the others."""
-    now, money = stage.clock.now(), (STRANGER_PAYS, "EUR")
+    now, money = stage.clock.now(), (UNRELATED_AMOUNT, "EUR")
     values: tuple[tuple[Any, ...], ...] = (
-        (STRANGER, "stranger@example.com", "A Stranger", now),
+        (UNRELATED_ID, "stranger@example.com", "A Stranger", now),
         (
-            STRANGER, "STRANG", STRANGER, *money, "off_stranger", "kiwi", {}, True, "stranger@example.com",
+            UNRELATED_ID, "STRANG", UNRELATED_ID, *money, "off_stranger", "kiwi", {}, True, "stranger@example.com",
             now, now, now + timedelta(days=30),
         ),
-        (STRANGER, STRANGER, STRANGER, "stripe", intent_id, *money, now, now - timedelta(hours=1)),
+        (UNRELATED_ID, UNRELATED_ID, UNRELATED_ID, "stripe", intent_id, *money, now, now - timedelta(hours=1)),
     )  # fmt: skip
     for (table, columns), row in zip(_ROWS, values, strict=True):
         places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
-        await stage.server.tell(f"insert into {table} ({columns}) values ({places})", *row)  # noqa: S608 (constants)
-    return STRANGER
+        await stage.server.execute_statement(f"insert into {table} ({columns}) values ({places})", *row)  # noqa: S608 (constants)
+    return UNRELATED_ID
 
 
-async def is_noticed(stage: Stage, payment_id: UUID) -> bool:
+async def is_failure_recorded(stage: Environment, payment_id: UUID) -> bool:
     """Whether the hub has recorded that it cannot process the payment."""
     query = (
         "select 1 from row_failures where payment_id = $1 union all "
         "select 1 from attention where kind = 'row_failed' and payment_id = $1"
     )
-    return bool(await stage.server.ask(query, payment_id))
+    return bool(await stage.server.fetch_rows(query, payment_id))

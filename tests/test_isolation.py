@@ -18,48 +18,48 @@ from tests.test_architecture import modules, tree
 
 LOOPS = {
     # One unit of work: all of it, or nothing.
-    "hub.people.identity.lockout.cleared": "one attempt's counters, in the caller's transaction",
-    "hub.people.identity.lockout.withdrawn": "one attempt's counters, in the caller's transaction",
+    "hub.people.identity.lockout.clear_attempt": "one attempt's counters, in the caller's transaction",
+    "hub.people.identity.lockout.withdraw_attempt": "one attempt's counters, in the caller's transaction",
     "hub.outreach.messaging.booking_messages._tell": "the messages of one fact",
     "hub.sales.payments.disputes._post": "the entries of one dispute",
     "hub.sales.payments.payment_state._returned": "the refunds and disputes of one payment",
-    "hub.sales.payments.settlement.retry": "what staff ask for of one payment",
-    "hub.planning.plans.generation.recorder.tell": "the events of one plan, in their order",
-    "hub.planning.plans.generation.runner.make": "the events of one plan, in their order",
+    "hub.sales.payments.settlement.retry_payment": "what staff ask for of one payment",
+    "hub.planning.plans.generation.recorder.record_steps": "the events of one plan, in their order",
+    "hub.planning.plans.generation.runner.run_generation": "the events of one plan, in their order",
     "hub.people.privacy.service._forgotten": "the follow-up jobs of one erasure",
-    "hub.people.privacy.erasure.anonymise": "one erasure: half of one would be worse than none",
-    "hub.people.privacy.export.read_all": "one archive, as of one moment",
-    "hub.sales.bookings.service.page": "one page, as of one moment",
+    "hub.people.privacy.erasure.anonymize_customer": "one erasure: half of one would be worse than none",
+    "hub.people.privacy.export.read_personal_data": "one archive, as of one moment",
+    "hub.sales.bookings.service.list_bookings": "one page, as of one moment",
     "hub.sales.reconciliation.breaks._closed": "the breaks that one transaction has closed",
     # Tries of one thing, one after the other.
     "hub.sales.bookings.service._insert": "references, until one is free",
-    "hub.sales.payments.checkout.start": "payments of one booking, until one can be paid",
+    "hub.sales.payments.checkout.start_payment": "payments of one booking, until one can be paid",
     "hub.planning.completions.chain.run": "models, until one answers",
     "hub.core.job_runner._record": "tries to write down one outcome",
-    "hub.core.shared_cache.alone": "looks for one answer",
+    "hub.core.shared_cache.load_exclusively": "looks for one answer",
     "hub.people.identity.second_factor._is_code": "time steps of one code",
     "hub.planning.plans.drafting.llm_planner._mended": "repairs of one plan",
     # Isolated in their own way.
-    "hub.core.row_failures.process": "the mechanism itself",
+    "hub.core.row_failures.process_rows": "the mechanism itself",
     "hub.core.row_failures.process_all": "the mechanism itself",
     "hub.core.group_commit._written": "a group that failed is written one by one, and each caller hears of its own",
-    "hub.core.db.codecs": "at the start of one connection",
+    "hub.core.db.register_json_codecs": "at the start of one connection",
     "hub.core.notifications._listen": "the channels of one connection",
-    "hub.core.shared_cache.invalidate": "an entry whose tag is not stamped expires by itself",
+    "hub.core.shared_cache.invalidate_tags": "an entry whose tag is not stamped expires by itself",
     "hub.planning.files.attachments._spool": "the chunks of one file",
     "hub.planning.plans.drafting.evaluation.run": "a command on somebody's terminal",
-    "hub.sales.reconciliation.supplier_orders.compare": "batches, whose rows are isolated",
+    "hub.sales.reconciliation.supplier_orders.compare_orders": "batches, whose rows are isolated",
     "hub.sales.reconciliation.run._run": "providers, each a part that may fail",
 }
 WITHOUT_ROWS = {
-    "hub.core.idempotency.clean": "one delete",
-    "hub.core.mail_limits.forget": "one delete",
-    "hub.supply.flights.service.sweep": "one delete",
-    "hub.people.identity.accounts.forget": "two deletes",
-    "hub.people.identity.lockout.forget": "one delete",
-    "hub.people.identity.staff.forget": "one delete",
-    "hub.planning.plans.service.forget_events": "one delete",
-    "hub.sales.reconciliation.run.sweep": "a run, whose parts and rows are isolated",
+    "hub.core.idempotency.sweep_expired_keys": "one delete",
+    "hub.core.mail_limits.delete_expired_counts": "one delete",
+    "hub.supply.flights.service.delete_old_searches": "one delete",
+    "hub.people.identity.accounts.delete_expired_records": "two deletes",
+    "hub.people.identity.lockout.delete_expired_failures": "one delete",
+    "hub.people.identity.staff.delete_expired_sessions": "one delete",
+    "hub.planning.plans.service.delete_old_events": "one delete",
+    "hub.sales.reconciliation.run.run_scheduled": "a run, whose parts and rows are isolated",
 }
 """Schedules that read no rows to process one by one."""
 
@@ -127,8 +127,15 @@ def test_every_schedule_runs():
     """A service whose class has one, and that is not among the workers, never sweeps."""
     nothing: Any = None
     have = root.Resources(
-        Settings.load(), SystemClock(), Random(1), nothing, nothing, nothing, new_registry(), AsyncExitStack()
+        Settings.from_environment(),
+        SystemClock(),
+        Random(1),
+        nothing,
+        nothing,
+        nothing,
+        new_registry(),
+        AsyncExitStack(),
     )
-    workers = {type(one).__module__ for one in root.services(have).workers}
+    workers = {type(one).__module__ for one in root.build_services(have).job_services}
     classes = {name.rpartition(".")[0] for name, function in coroutines() if is_schedule(function)}
     assert classes - workers == set()

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from hub.settings import Mode, Settings
-from hub.settings.environment import error_lines, unknown_variables, variables
+from hub.settings import ProviderMode, Settings
+from hub.settings.environment import find_unknown_variables, format_validation_error, list_variables
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 LIVE = {
@@ -28,21 +28,21 @@ def shown(field: FieldInfo) -> str:
 
 def test_every_setting_is_in_the_example_with_its_default():
     lines = re.findall(r"^#? ?([A-Z_]+)=(.*?)$", EXAMPLE.read_text(), re.MULTILINE)
-    assert dict(lines) == {name: shown(field) for name, field in variables(Settings).items()}
+    assert dict(lines) == {name: shown(field) for name, field in list_variables(Settings).items()}
 
 
 def test_a_provider_with_credentials_is_live_and_without_is_the_sandbox(monkeypatch: pytest.MonkeyPatch):
-    assert Settings.load().kiwi.resolved is Mode.SANDBOX
+    assert Settings.from_environment().kiwi.resolved_mode is ProviderMode.SANDBOX
     monkeypatch.setenv("KIWI_API_KEY", "secret-key")
-    assert Settings.load().kiwi.resolved is Mode.LIVE
+    assert Settings.from_environment().kiwi.resolved_mode is ProviderMode.LIVE
     monkeypatch.setenv("KIWI_MODE", "off")
-    assert Settings.load().kiwi.resolved is Mode.OFF
+    assert Settings.from_environment().kiwi.resolved_mode is ProviderMode.OFF
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch):
     for name, value in LIVE.items():
         monkeypatch.setenv(name, value)
-    assert "sk_live_x" not in repr(Settings.load())
+    assert "sk_live_x" not in repr(Settings.from_environment())
 
 
 @pytest.mark.parametrize("missing", LIVE)
@@ -50,67 +50,73 @@ def test_production_names_what_it_misses(monkeypatch: pytest.MonkeyPatch, missin
     for name, value in LIVE.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HUB_ENV", "production")
-    assert Settings.load().env == "production"
+    assert Settings.from_environment().env == "production"
     monkeypatch.delenv(missing)
     with pytest.raises(ValidationError, match=missing):
-        Settings.load()
+        Settings.from_environment()
 
 
 def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HUB_PORT", "many")
     with pytest.raises(ValidationError, match="port"):
-        Settings.load()
+        Settings.from_environment()
 
 
 def test_a_live_provider_without_its_address_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OIDC_CLIENT_ID", "hub")
     with pytest.raises(ValidationError, match="OIDC_ISSUER"):
-        Settings.load()
+        Settings.from_environment()
     monkeypatch.delenv("OIDC_CLIENT_ID")
     monkeypatch.setenv("AUTH_PROVIDER", "supabase")
     monkeypatch.setenv("SUPABASE_SERVICE_KEY", "secret")
     with pytest.raises(ValidationError, match="SUPABASE_URL"):
-        Settings.load()
+        Settings.from_environment()
 
 
 def test_an_optional_provider_is_off_until_it_is_set_up_or_the_sandbox_is_asked_for(monkeypatch: pytest.MonkeyPatch):
-    assert [one.name for one in Settings.load().providers] == ["kiwi", "stripe", "resend", "twilio", "openai"]
+    assert [one.name for one in Settings.from_environment().providers] == [
+        "kiwi",
+        "stripe",
+        "resend",
+        "twilio",
+        "openai",
+    ]
     monkeypatch.setenv("OIDC_MODE", "sandbox")
-    assert Settings.load().providers[-1].resolved is Mode.SANDBOX
+    assert Settings.from_environment().providers[-1].resolved_mode is ProviderMode.SANDBOX
 
 
 def test_a_role_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OIDC_ROLE_MAP", "boss=king")
     with pytest.raises(ValidationError, match="OIDC_ROLE_MAP"):
-        Settings.load()
+        Settings.from_environment()
 
 
 def test_a_server_of_ones_own_is_live_without_a_key(monkeypatch: pytest.MonkeyPatch):
-    assert Settings.load().openai.resolved is Mode.SANDBOX
+    assert Settings.from_environment().openai.resolved_mode is ProviderMode.SANDBOX
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:11434/v1")
-    assert Settings.load().openai.resolved is Mode.LIVE
+    assert Settings.from_environment().openai.resolved_mode is ProviderMode.LIVE
 
 
 def test_the_routes_of_models_are_read_and_their_keys_do_not_show(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OPENAI_ROUTES", '{"big": {"api_key": "sk-secret", "wire": "chat", "input_price": 2.5}}')
-    routes = Settings.load().openai.routes
+    routes = Settings.from_environment().openai.routes
     assert routes is not None
     assert (routes["big"].wire, str(routes["big"].input_price)) == ("chat", "2.5")
-    assert "sk-secret" not in repr(Settings.load())
+    assert "sk-secret" not in repr(Settings.from_environment())
 
 
 @pytest.mark.parametrize("wrong", ['{"big": {"api_key": "sk-secret"', '{"big": {"api_key": "sk-secret", "pirce": 1}}'])
 def test_wrong_routes_are_refused_without_telling_their_keys(monkeypatch: pytest.MonkeyPatch, wrong: str):
     monkeypatch.setenv("OPENAI_ROUTES", wrong)
     with pytest.raises(ValidationError, match="routes") as caught:
-        Settings.load()
+        Settings.from_environment()
     assert "sk-secret" not in str(caught.value)
 
 
 def test_a_service_key_that_is_too_short_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HUB_SERVICE_KEYS", f"{'k' * 32},short")
     with pytest.raises(ValidationError, match="HUB_SERVICE_KEYS"):
-        Settings.load()
+        Settings.from_environment()
 
 
 @pytest.mark.parametrize(
@@ -120,14 +126,17 @@ def test_an_affiliate_address_that_could_lead_elsewhere_is_refused(monkeypatch: 
     """A commission is earned at the host that the operator has named, and at no other."""
     monkeypatch.setenv("AFFILIATE_TOURS_URL", wrong)
     with pytest.raises(ValidationError, match="AFFILIATE_TOURS_URL"):
-        Settings.load()
+        Settings.from_environment()
 
 
 def test_files_are_kept_in_a_bucket_once_there_are_credentials(monkeypatch: pytest.MonkeyPatch):
-    assert Settings.load().storage.resolved is Mode.OFF
+    assert Settings.from_environment().storage.resolved_mode is ProviderMode.OFF
     monkeypatch.setenv("STORAGE_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("STORAGE_ACCESS_KEY_ID", "id")
-    assert (Settings.load().storage.resolved, Settings.load().providers[-1].name) == (Mode.LIVE, "storage")
+    assert (Settings.from_environment().storage.resolved_mode, Settings.from_environment().providers[-1].name) == (
+        ProviderMode.LIVE,
+        "storage",
+    )
 
 
 def production(monkeypatch: pytest.MonkeyPatch, **changed: str) -> str:
@@ -135,9 +144,9 @@ def production(monkeypatch: pytest.MonkeyPatch, **changed: str) -> str:
     for name, value in (LIVE | {"HUB_ENV": "production"} | changed).items():
         monkeypatch.setenv(name, value)
     try:
-        Settings.load()
+        Settings.from_environment()
     except ValidationError as error:
-        return "\n".join(error_lines(error, Settings))
+        return "\n".join(format_validation_error(error, Settings))
     return ""
 
 
@@ -147,11 +156,11 @@ def test_a_good_configuration_is_fit_for_production(monkeypatch: pytest.MonkeyPa
 
 def test_production_requires_a_second_factor_of_staff(monkeypatch: pytest.MonkeyPatch):
     assert production(monkeypatch) == ""
-    assert Settings.load().staff_factor_required
+    assert Settings.from_environment().requires_staff_second_factor
     monkeypatch.setenv("HUB_ENV", "development")
-    assert not Settings.load().staff_factor_required
+    assert not Settings.from_environment().requires_staff_second_factor
     monkeypatch.setenv("HUB_STAFF_SECOND_FACTOR", "required")
-    assert Settings.load().staff_factor_required
+    assert Settings.from_environment().requires_staff_second_factor
 
 
 @pytest.mark.parametrize(
@@ -235,8 +244,8 @@ def test_a_half_set_provider_is_refused_naming_what_is_missing(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError) as refused:
-        Settings.load()
-    assert f"{named} is missing" in error_lines(refused.value, Settings)[0]
+        Settings.from_environment()
+    assert f"{named} is missing" in format_validation_error(refused.value, Settings)[0]
 
 
 @pytest.mark.parametrize(
@@ -254,8 +263,8 @@ def test_a_wrong_value_is_one_line_that_names_its_variable_and_repeats_no_value(
 ):
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValidationError) as refused:
-        Settings.load()
-    (line,) = error_lines(refused.value, Settings)
+        Settings.from_environment()
+    (line,) = format_validation_error(refused.value, Settings)
     assert line.startswith(f"{variable}: ")
     assert "secret" not in str(refused.value)
 
@@ -264,7 +273,7 @@ def test_a_misspelled_variable_is_found_with_its_suggestion(tmp_path: Path):
     file = tmp_path / ".env"
     file.write_text("HUB_PROT=1\nSTRIPE_SECRET_KEY=sk\n# HUB_HSOT=x\n")
     environment = {"STRIPE_SECRT_KEY": "x", "DATABSE_URL": "x", "HUB_PORT": "1", "PATH": "/bin", "PWD": "/"}
-    found = {one.name: one.suggestion for one in unknown_variables(variables(Settings), environment, file)}
+    found = {one.name: one.suggestion for one in find_unknown_variables(list_variables(Settings), environment, file)}
     assert found == {
         "HUB_PROT": "HUB_PORT",
         "STRIPE_SECRT_KEY": "STRIPE_SECRET_KEY",
@@ -278,7 +287,7 @@ def test_variables_of_kubernetes_and_of_other_tools_are_left_alone(tmp_path: Pat
         "HUB_PORT_8080_TCP": "tcp://10.0.0.1:8080",
         "STRIPE_CLI_TELEMETRY": "0",
     }
-    assert unknown_variables(variables(Settings), environment, tmp_path / ".env") == []
+    assert find_unknown_variables(list_variables(Settings), environment, tmp_path / ".env") == []
 
 
 @pytest.mark.parametrize(
@@ -293,4 +302,4 @@ def test_the_comma_inside_a_secret_as_supabase_shows_it_does_not_split_it(
     monkeypatch: pytest.MonkeyPatch, given: str, secrets: list[str]
 ):
     monkeypatch.setenv("SUPABASE_WEBHOOK_SECRET", given)
-    assert [one.get_secret_value() for one in Settings.load().supabase.webhook_secrets] == secrets
+    assert [one.get_secret_value() for one in Settings.from_environment().supabase.webhook_secrets] == secrets

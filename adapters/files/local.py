@@ -11,7 +11,7 @@ from hub.core.errors import ProviderPermanent, ProviderTransient
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}-[0-9a-f]{64}")
 
 
-class LocalFiles:
+class LocalFileStore:
     """`root` is made when the first file is put there. A file that is there is whole: it appears at once."""
 
     name = "files"
@@ -19,14 +19,14 @@ class LocalFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    async def ping(self) -> None:
+    async def check_access(self) -> None:
         """Whether files can be written there. Raises ProviderTransient."""
         await self._in_thread(self._try)
 
-    async def put(self, key: str, content: bytes, content_type: str) -> None:  # noqa: ARG002 (the hub's database knows)
+    async def put_file(self, key: str, content: bytes, content_type: str) -> None:  # noqa: ARG002 (the hub's database knows)
         await self._in_thread(self._write, self._path(key), content)
 
-    async def get(self, key: str) -> bytes:
+    async def get_file(self, key: str) -> bytes:
         path = self._path(key)
         try:
             return await asyncio.to_thread(path.read_bytes)
@@ -35,7 +35,7 @@ class LocalFiles:
         except OSError as error:
             raise self._trouble(error) from error
 
-    async def remove(self, key: str) -> None:
+    async def delete_file(self, key: str) -> None:
         await self._in_thread(self._path(key).unlink, True)
 
     def _path(self, key: str) -> Path:

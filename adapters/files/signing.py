@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class RequestSigner:
     """`service` is s3; its paths are encoded once, where other services encode them twice."""
 
     access_key_id: str
@@ -17,13 +17,13 @@ class Signer:
     region: str
     service: str = "s3"
 
-    def headers(self, method: str, url: str, body: bytes, now: datetime, **more: str) -> dict[str, str]:
+    def sign_headers(self, method: str, url: str, body: bytes, now: datetime, **more: str) -> dict[str, str]:
         """All headers that are to be sent. `more` are signed too; the query of `url` has to be empty or encoded."""
         stamp, parts = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"), urlsplit(url)
         digest = hashlib.sha256(body).hexdigest()
         signed = {"host": parts.netloc, "x-amz-content-sha256": digest, "x-amz-date": stamp}
         signed |= {name.replace("_", "-").lower(): " ".join(value.split()) for name, value in more.items()}
-        request = canonical_request(method, parts.path, parts.query, signed, digest)
+        request = build_canonical_request(method, parts.path, parts.query, signed, digest)
         scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
         text = "\n".join(("AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()))
         proof = hmac.new(self._key(stamp[:8]), text.encode(), hashlib.sha256).hexdigest()
@@ -40,8 +40,8 @@ class Signer:
         return key
 
 
-def canonical_request(method: str, path: str, query: str, headers: Mapping[str, str], digest: str) -> str:
-    """`query` as it stands in the address, `headers` with names in small letters."""
+def build_canonical_request(method: str, path: str, query: str, headers: Mapping[str, str], digest: str) -> str:
+    """`query` as it stands in the address, `sign_headers` with names in small letters."""
     pairs = sorted((name, value) for name, _, value in (one.partition("=") for one in query.split("&") if one))
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     return "\n".join((

@@ -1,7 +1,7 @@
 """Kiwi Tequila: search, price check, booking. Its wire facts are in `wire`, its calls in `client`."""
 
-from adapters.kiwi.client import Kiwi
+from adapters.kiwi.client import KiwiSupplier
 from adapters.kiwi.webhooks import KiwiWebhooks
-from adapters.kiwi.wire import Contact
+from adapters.kiwi.wire import KiwiContact
 
-__all__ = ["Contact", "Kiwi", "KiwiWebhooks"]
+__all__ = ["KiwiContact", "KiwiSupplier", "KiwiWebhooks"]

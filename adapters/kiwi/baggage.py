@@ -10,20 +10,20 @@ from typing import Any
 
 from hub.supply.flights import Baggage
 
-CATEGORIES = ("hold_bag", "hand_bag")
+BAG_CATEGORIES = ("hold_bag", "hand_bag")
 
-Combination = dict[str, Any]
+BagCombination = dict[str, Any]
 
 
-class BagsGone(ValueError):
+class BagsUnavailable(ValueError):
     """The bags that the offer promises cannot be ordered any more."""
 
 
-def order_data(document: dict[str, Any]) -> dict[str, Any]:
+def read_order_data(document: dict[str, Any]) -> dict[str, Any]:
     """The `baggage` of a check_flights answer, as far as an order needs it. Lists that are missing are empty."""
     baggage = document.get("baggage")
     baggage = baggage if isinstance(baggage, dict) else {}
-    return {name: {category: _objects(baggage, name, category) for category in CATEGORIES} for name in _PARTS}
+    return {name: {category: _objects(baggage, name, category) for category in BAG_CATEGORIES} for name in _PARTS}
 
 
 _PARTS = ("combinations", "definitions")
@@ -47,10 +47,10 @@ def _plain(value: Any) -> Any:
 def choose_bags(data: dict[str, Any], groups: Sequence[str], promised: int) -> list[dict[str, Any]]:
     """The `baggage` of save_booking: for each passenger (by group: adult, child, infant) one combination of each kind.
 
-    `promised` hold bags go to everybody but infants. Raises BagsGone where no combination has so many.
+    `promised` hold bags go to everybody but infants. Raises BagsUnavailable where no combination has so many.
     """
     orders: list[dict[str, Any]] = []
-    for category in CATEGORIES:
+    for category in BAG_CATEGORIES:
         chosen: dict[int, list[int]] = {}
         for place, group in enumerate(groups):
             least = promised if category == "hold_bag" and group != "infant" else 0
@@ -71,21 +71,21 @@ def _choice(data: dict[str, Any], category: str, group: str, least: int) -> int 
     offered = [nth for nth, row in enumerate(rows) if group in _groups(row)]
     enough = [nth for nth in offered if _count(rows[nth]) >= least]
     if least and not enough:
-        raise BagsGone
+        raise BagsUnavailable
     return min(enough, key=lambda nth: (_price(rows[nth]), -_count(rows[nth])), default=None)
 
 
-def ordered_bags(data: dict[str, Any], orders: Sequence[dict[str, Any]], passengers: int) -> tuple[Baggage, ...]:
+def list_ordered_bags(data: dict[str, Any], orders: Sequence[dict[str, Any]], passengers: int) -> tuple[Baggage, ...]:
     """What each passenger has after that choice."""
-    held: list[dict[str, Combination]] = [{} for _ in range(passengers)]
+    held: list[dict[str, BagCombination]] = [{} for _ in range(passengers)]
     for order in orders:
         for place in order["passengers"]:
             held[place][order["combination"]["category"]] = order["combination"]
     return tuple(_baggage(data, chosen) for chosen in held)
 
 
-def _baggage(data: dict[str, Any], chosen: dict[str, Combination]) -> Baggage:
-    hold, hand = (chosen.get(category) for category in CATEGORIES)
+def _baggage(data: dict[str, Any], chosen: dict[str, BagCombination]) -> Baggage:
+    hold, hand = (chosen.get(category) for category in BAG_CATEGORIES)
     return Baggage(
         hold=_count(hold) if hold else None,
         hand=_count(hand) if hand else None,
@@ -94,7 +94,7 @@ def _baggage(data: dict[str, Any], chosen: dict[str, Combination]) -> Baggage:
     )
 
 
-def _weight(data: dict[str, Any], category: str, combination: Combination | None) -> int | None:
+def _weight(data: dict[str, Any], category: str, combination: BagCombination | None) -> int | None:
     """Kilograms that one bag may have, when all bags of the combination may have the same."""
     definitions = data.get("definitions", {}).get(category, [])
     weights = {_kilograms(definitions, index) for index in (combination or {}).get("indices", ())}
@@ -108,27 +108,27 @@ def _kilograms(definitions: list[dict[str, Any]], index: Any) -> int | None:
         return None
 
 
-def _combinations(data: dict[str, Any], category: str) -> list[Combination]:
+def _combinations(data: dict[str, Any], category: str) -> list[BagCombination]:
     return list(_usable(data.get("combinations", {}).get(category, []), category))
 
 
-def _usable(rows: list[Combination], category: str) -> Iterator[Combination]:
+def _usable(rows: list[BagCombination], category: str) -> Iterator[BagCombination]:
     for row in rows:
         if isinstance(row.get("indices"), list) and row.get("category", category) == category:
             yield row | {"category": category}
 
 
-def _groups(row: Combination) -> list[str]:
+def _groups(row: BagCombination) -> list[str]:
     conditions = row.get("conditions")
     groups = conditions.get("passenger_groups") if isinstance(conditions, dict) else None
     return groups if isinstance(groups, list) else ["adult", "child", "infant"]
 
 
-def _count(row: Combination) -> int:
+def _count(row: BagCombination) -> int:
     return len(row["indices"])
 
 
-def _price(row: Combination) -> Decimal:
+def _price(row: BagCombination) -> Decimal:
     """What it costs in Kiwi's currency; a price that cannot be read is the highest."""
     price = row.get("price")
     try:

@@ -6,27 +6,28 @@ from urllib.parse import quote
 import orjson
 
 from adapters.kiwi import wire
-from adapters.kiwi.baggage import BagsGone, order_data, ordered_bags
+from adapters.kiwi.baggage import BagsUnavailable, list_ordered_bags, read_order_data
 from adapters.kiwi.refusals import read_reasons
 from adapters.kiwi.requirements import read_requirements
-from adapters.transport import Answer, Call, Sender, refusal, unreadable
+from adapters.transport import CallSender, ProviderCall, ProviderResponse, make_refusal_error, make_unreadable_error
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderReason, ProviderTimeout
 from hub.core.money import Money
-from hub.resilience.deadline import bounded
+from hub.resilience.deadline import cap_deadline
 from hub.supply.flights import FlightOffer, FlightQuery, OrderRequest, OrderState, PlacedOrder, PriceCheck
 
-RESULTS = 60
+MAX_RESULTS = 60
 """Offers asked for: more than anybody reads, few enough to answer fast."""
-PATIENCE = 30.0
+CHECK_TIMEOUT = 30.0
 """Seconds that Kiwi may take to check a price, all polls together."""
 
 
 _WRONG_QUESTION = frozenset({400, 404, 422})
 
 
-class Kiwi:
-    """Search, price check and order desk. `poll` is the pause between two price checks, in seconds (Kiwi: 2 to 3).
+class KiwiSupplier:
+    """Search, price check and order desk. `poll_seconds` is the pause between two price checks, in seconds (Kiwi: 2 to
+    3).
 
     `contact` is given for every passenger in the place of their own address and number. `account` names the account and
     mode of the key, which Kiwi does not tell.
@@ -36,44 +37,44 @@ class Kiwi:
 
     def __init__(
         self,
-        transport: Sender,
+        transport: CallSender,
         *,
         api_key: str,
         base_url: str,
         clock: Clock,
-        zone: wire.Zone,
-        contact: wire.Contact | None = None,
+        zone: wire.ZoneLookup,
+        contact: wire.KiwiContact | None = None,
         account: str = "unknown/live",
-        poll: float = 2.0,
+        poll_seconds: float = 2.0,
     ) -> None:
         self._transport = transport
         self._headers = {"apikey": api_key, "Accept": "application/json"}
         self._base_url = base_url
         self._clock = clock
-        self._poll = poll
+        self._poll = poll_seconds
         self.account = account
         self._zone = zone
-        self._contact = contact or wire.Contact()
+        self._contact = contact or wire.KiwiContact()
 
-    async def ping(self) -> None:
+    async def check_access(self) -> None:
         """One harmless read, to see whether the key is good."""
         params = {"term": "PRG", "limit": "1"}
         self._document(await self._send("locations.query", "GET", "/locations/query", params=params))
 
     async def search(self, query: FlightQuery) -> list[FlightOffer]:
-        answer = await self._send("search", "GET", "/v2/search", params=wire.search_params(query, RESULTS))
+        answer = await self._send("search", "GET", "/v2/search", params=wire.build_search_params(query, MAX_RESULTS))
         if answer.status in _WRONG_QUESTION and b"ocation" in answer.body:
             return []  # Kiwi does not fly from or to there
         document = self._document(answer)
         try:
-            return wire.offers(document, query, self._clock.now(), self._zone)
+            return wire.to_offers(document, query, self._clock.now(), self._zone)
         except ValueError as error:
-            raise unreadable(answer) from error
+            raise make_unreadable_error(answer) from error
 
     async def check(self, offer: FlightOffer, query: FlightQuery) -> PriceCheck:
         """Polls until Kiwi has looked. Raises ProviderTimeout when it does not come to an end in time."""
-        ends_at = bounded(self._clock, PATIENCE)
-        params = wire.check_params(offer, query)
+        ends_at = cap_deadline(self._clock, CHECK_TIMEOUT)
+        params = wire.build_check_params(offer, query)
         while True:
             answer = await self._send("check_flights", "GET", "/v2/booking/check_flights", params=params)
             document = self._document(answer)
@@ -90,8 +91,8 @@ class Kiwi:
     async def place(self, request: OrderRequest) -> PlacedOrder:
         """Freezes the money for it. Nothing is bought before `confirm`; Kiwi lets it lapse by itself."""
         try:
-            body = wire.save_body(request, self._contact)
-        except BagsGone:
+            body = wire.build_save_body(request, self._contact)
+        except BagsUnavailable:
             raise ProviderPermanent("kiwi", "has no such bags any more", provider_code="bags_gone") from None
         answer = await self._send("save_booking", "POST", "/v2/booking/save_booking", body=orjson.dumps(body))
         document = self._document(answer)
@@ -99,13 +100,13 @@ class Kiwi:
             raise ProviderPermanent("kiwi", "has sold out", provider_code="sold_out")
         if not document.get("booking_id"):
             raise ProviderPermanent("kiwi", "did not take the booking", provider_code="order_refused")
-        if document.get("price_change") and not wire.still_covered(document, request.offer.total):
+        if document.get("price_change") and not wire.is_price_covered(document, request.offer.total):
             raise ProviderPermanent("kiwi", "has raised the price", provider_code="price_changed")
         return PlacedOrder(
             order_id=str(document["booking_id"]),
             transaction_id=str(document.get("transaction_id") or ""),
             secret={"auth_token": document.get("auth_token")},
-            baggage=ordered_bags(request.check.order_data, body["baggage"], len(request.travellers)),
+            baggage=list_ordered_bags(request.check.order_data, body["baggage"], len(request.travelers)),
         )
 
     async def confirm(self, placed: PlacedOrder) -> None:
@@ -124,7 +125,7 @@ class Kiwi:
         granted = self._document(await self._send("manage.grant", "POST", "/manage/create_auth_token", read=True))
         headers = {"KW-Auth-Token": str(granted.get("authorization_token") or "")}
         path = f"/manage/bookings/{quote(placed.order_id, safe='')}"
-        return wire.order_state(self._document(await self._send("manage.booking", "GET", path, headers=headers)))
+        return wire.to_order_state(self._document(await self._send("manage.booking", "GET", path, headers=headers)))
 
     async def _send(
         self,
@@ -136,11 +137,11 @@ class Kiwi:
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
         read: bool = False,
-    ) -> Answer:
+    ) -> ProviderResponse:
         """`read`: asking twice changes nothing, as with every GET."""
         kind = {"Content-Type": "application/json"} if body is not None else {}
-        return await self._transport.send(
-            Call(
+        return await self._transport.send_call(
+            ProviderCall(
                 provider="kiwi",
                 operation=operation,
                 method=method,
@@ -148,48 +149,48 @@ class Kiwi:
                 headers=self._headers | kind | (headers or {}),
                 params=params,
                 body=body,
-                read=read or method == "GET",
+                is_read=read or method == "GET",
             )
         )
 
-    def _document(self, answer: Answer) -> dict[str, Any]:
+    def _document(self, answer: ProviderResponse) -> dict[str, Any]:
         """The JSON object of a good answer. Raises what a bad one means."""
         if not answer.ok:
-            raise refusal(answer, code=_code(answer), reasons=_reasons(answer))
+            raise make_refusal_error(answer, code=_code(answer), reasons=_reasons(answer))
         try:
             document = answer.json()
         except ValueError as error:
-            raise unreadable(answer) from error
+            raise make_unreadable_error(answer) from error
         if not isinstance(document, dict):
-            raise unreadable(answer)
+            raise make_unreadable_error(answer)
         return document
 
 
-def _total(document: dict[str, Any], answer: Answer, offer: FlightOffer) -> Money:
+def _total(document: dict[str, Any], answer: ProviderResponse, offer: FlightOffer) -> Money:
     try:
-        return wire.checked_total(document, offer.total)
+        return wire.read_checked_total(document, offer.total)
     except ValueError as error:
-        raise unreadable(answer) from error
+        raise make_unreadable_error(answer) from error
 
 
-def _price_check(document: dict[str, Any], answer: Answer, offer: FlightOffer, session: str) -> PriceCheck:
+def _price_check(document: dict[str, Any], answer: ProviderResponse, offer: FlightOffer, session: str) -> PriceCheck:
     return PriceCheck(
         available=True,
         total=_total(document, answer, offer),
         session=session,
         requirements=read_requirements(document),
-        order_data=order_data(document),
+        order_data=read_order_data(document),
     )
 
 
-def _reasons(answer: Answer) -> tuple[ProviderReason, ...]:
+def _reasons(answer: ProviderResponse) -> tuple[ProviderReason, ...]:
     try:
         return read_reasons(answer.json()) if answer.status in _WRONG_QUESTION else ()
     except ValueError:
         return ()
 
 
-def _code(answer: Answer) -> str | None:
+def _code(answer: ProviderResponse) -> str | None:
     """Kiwi has no error codes: these are ours, for the sentences of theirs that matter."""
     if answer.status not in _WRONG_QUESTION:
         return None

@@ -5,7 +5,7 @@ from typing import Any
 
 from hub.core.errors import ProviderReason
 
-MOST_REASONS, LONGEST_TEXT = 20, 300
+MAX_REASONS, MAX_TEXT_LENGTH = 20, 300
 
 _PASSENGER = re.compile(r"passengers\.(\d{1,2})\.(\w{1,40})")
 _POINTERS = {
@@ -28,10 +28,10 @@ def read_reasons(document: Any) -> tuple[ProviderReason, ...]:
         return ()
     rows = document.get("message")
     if isinstance(rows, list):
-        reasons = [_reason(row) for row in rows[:MOST_REASONS] if isinstance(row, dict)]
+        reasons = [_reason(row) for row in rows[:MAX_REASONS] if isinstance(row, dict)]
         return tuple(reason for reason in reasons if reason is not None)
     sentence = rows if isinstance(rows, str) else document.get("error")
-    return (ProviderReason("", sentence[:LONGEST_TEXT]),) if isinstance(sentence, str) and sentence else ()
+    return (ProviderReason("", sentence[:MAX_TEXT_LENGTH]),) if isinstance(sentence, str) and sentence else ()
 
 
 def _reason(row: dict[str, Any]) -> ProviderReason | None:
@@ -40,7 +40,7 @@ def _reason(row: dict[str, Any]) -> ProviderReason | None:
     param = str(row.get("param") or "")[:100]
     if not param and not message:
         return None
-    return ProviderReason(param, message[:LONGEST_TEXT], _pointer(param))
+    return ProviderReason(param, message[:MAX_TEXT_LENGTH], _pointer(param))
 
 
 def _pointer(param: str) -> str | None:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from hub.core.errors import BadRequest, Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.core.inbox import RawWebhook, VerifiedWebhook
 
 
 class KiwiWebhooks:
@@ -20,10 +20,10 @@ class KiwiWebhooks:
         self._now = now
 
     @property
-    def configured(self) -> bool:
+    def is_configured(self) -> bool:
         return bool(self._token)
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent:
+    def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook:
         """Raises Unauthenticated for another address than ours, BadRequest for a body that names no booking."""
         given = (raw.path_token or "").encode("utf-8", "surrogateescape")
         if not self._token or not compare_digest(given, self._token.encode()):
@@ -35,4 +35,4 @@ class KiwiWebhooks:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadRequest("The callback cannot be read.") from error
         mark = sha256(raw.body).hexdigest()[:16]
-        return VerifiedEvent(f"{booking}:{kind}:{mark}"[:255], f"booking.{kind}"[:100], payload, self._now())
+        return VerifiedWebhook(f"{booking}:{kind}:{mark}"[:255], f"booking.{kind}"[:100], payload, self._now())

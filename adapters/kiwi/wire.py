@@ -23,17 +23,17 @@ from hub.supply.flights import (
     OrderState,
     Segment,
     Slice,
-    Traveller,
+    Traveler,
 )
 
-LIFE = timedelta(minutes=30)
+OFFER_LIFE = timedelta(minutes=30)
 """How long a booking token lives. Kiwi does not say it in its answer, so it is assumed from the time of receipt."""
 
-FURTHEST_WEST, FURTHEST_EAST = timedelta(hours=-12), timedelta(hours=14)
-ROUNDING = Decimal("0.005")
+MIN_UTC_OFFSET, MAX_UTC_OFFSET = timedelta(hours=-12), timedelta(hours=14)
+ROUNDING_TOLERANCE = Decimal("0.005")
 """The part of a price that rounding and rates of exchange may make."""
 
-Zone = Callable[[str], tzinfo | None]
+ZoneLookup = Callable[[str], tzinfo | None]
 """The time zone of an airport, by its IATA code."""
 
 _CABINS: dict[str, Cabin] = {"M": "economy", "W": "premium_economy", "C": "business", "F": "first"}
@@ -41,7 +41,7 @@ _CABIN_CODES = {name: code for code, name in _CABINS.items()}
 _SORTS = {"duration": "duration", "departure": "date", "best": "quality"}
 
 
-def search_params(query: FlightQuery, limit: int) -> dict[str, str]:
+def build_search_params(query: FlightQuery, limit: int) -> dict[str, str]:
     """The query string of GET /v2/search. Dates are dd/mm/yyyy; a code is city or airport, whichever it is."""
     params = {
         "fly_from": query.origin,
@@ -64,7 +64,9 @@ def search_params(query: FlightQuery, limit: int) -> dict[str, str]:
     return params
 
 
-def offers(document: dict[str, Any], query: FlightQuery, received_at: datetime, zone: Zone) -> list[FlightOffer]:
+def to_offers(
+    document: dict[str, Any], query: FlightQuery, received_at: datetime, zone: ZoneLookup
+) -> list[FlightOffer]:
     """The bookable offers of a search answer. Raises ValueError when the answer is not one."""
     if not isinstance(document.get("data"), list):
         raise ValueError("not a search answer")  # noqa: TRY004 (what is wrong is the value, not our caller)
@@ -74,12 +76,12 @@ def offers(document: dict[str, Any], query: FlightQuery, received_at: datetime, 
 
 
 def _offer(
-    one: dict[str, Any], query: FlightQuery, currency: str, received_at: datetime, zone: Zone
+    one: dict[str, Any], query: FlightQuery, currency: str, received_at: datetime, zone: ZoneLookup
 ) -> FlightOffer | None:
     """None for what makes no sense, or is not the journey that was asked for."""
     try:
         slices = tuple(_slices(one["route"], zone))
-        total = Money.of(Decimal(one["price"]), currency)
+        total = Money.from_major(Decimal(one["price"]), currency)
         token = one["booking_token"]
         directions = 1 if query.return_date is None else 2
         if len(slices) != directions or not isinstance(token, str) or not token or total.amount <= 0:
@@ -91,7 +93,7 @@ def _offer(
             provider_ref=token,
             slices=slices,
             total=total,
-            expires_at=received_at + LIFE,
+            expires_at=received_at + OFFER_LIFE,
             expiry_assumed=True,
             bags_included=1 if _free_bag(one) else None,
             self_transfer=bool(one.get("virtual_interlining"))
@@ -124,7 +126,7 @@ def _seats(one: dict[str, Any]) -> int | None:
     return seats if isinstance(seats, int) else None
 
 
-def _slices(route: list[dict[str, Any]], zone: Zone) -> Iterator[Slice]:
+def _slices(route: list[dict[str, Any]], zone: ZoneLookup) -> Iterator[Slice]:
     """The flat route, cut where `return` turns from 0 to 1. Raises ValueError for one that runs back in time."""
     landed: datetime | None = None
     for _, group in groupby(route, key=lambda leg: int(leg.get("return", 0))):
@@ -138,7 +140,7 @@ def _slices(route: list[dict[str, Any]], zone: Zone) -> Iterator[Slice]:
         yield Slice(first.origin, last.destination, tuple(segments), seconds)
 
 
-def _segment(leg: dict[str, Any], zone: Zone) -> Segment:
+def _segment(leg: dict[str, Any], zone: ZoneLookup) -> Segment:
     return Segment(
         origin=leg["flyFrom"],
         destination=leg["flyTo"],
@@ -178,7 +180,7 @@ def _local(local: str, utc: str, zone: tzinfo | None) -> datetime:
     if zone is not None and (there := moment.astimezone(zone)).replace(tzinfo=None) == wall:
         return there
     offset = wall - moment.replace(tzinfo=None)
-    if not FURTHEST_WEST <= offset <= FURTHEST_EAST:
+    if not MIN_UTC_OFFSET <= offset <= MAX_UTC_OFFSET:
         raise ValueError("no time zone is that far")
     return moment.astimezone(timezone(offset))
 
@@ -187,7 +189,7 @@ def _utc(text: str) -> datetime:
     return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
 
 
-def check_params(offer: FlightOffer, query: FlightQuery) -> dict[str, str]:
+def build_check_params(offer: FlightOffer, query: FlightQuery) -> dict[str, str]:
     """The query string of GET /v2/booking/check_flights, but for the session.
 
     `bnum` is the number of hold bags for each traveler: also one that costs nothing has to be asked for.
@@ -202,7 +204,7 @@ def check_params(offer: FlightOffer, query: FlightQuery) -> dict[str, str]:
     }
 
 
-def checked_total(document: dict[str, Any], offered: Money) -> Money:
+def read_checked_total(document: dict[str, Any], offered: Money) -> Money:
     """The total of a price check, in the currency that was offered. Raises ValueError when it cannot be found.
 
     Kiwi says itself whether the price has changed. Where it has not, a small difference is the rounding of the search
@@ -214,7 +216,7 @@ def checked_total(document: dict[str, Any], offered: Money) -> Money:
     else:
         value = document.get("total") if offered.currency == "EUR" else None
     try:
-        total = Money.of(Decimal(value), offered.currency)  # type: ignore[arg-type]
+        total = Money.from_major(Decimal(value), offered.currency)  # type: ignore[arg-type]
     except (TypeError, ValueError, ArithmeticError) as error:
         raise ValueError("no total in the currency that was offered") from error
     if total.amount <= 0:
@@ -223,21 +225,21 @@ def checked_total(document: dict[str, Any], offered: Money) -> Money:
     return offered if same else total
 
 
-def still_covered(document: dict[str, Any], offered: Money) -> bool:
+def is_price_covered(document: dict[str, Any], offered: Money) -> bool:
     """Whether a price that has changed is certainly not above what was offered."""
     try:
-        return checked_total(document, offered) <= offered
+        return read_checked_total(document, offered) <= offered
     except ValueError:
         return False
 
 
 def _close(one: Money, other: Money) -> bool:
-    difference = abs(one.major - other.major)
-    return difference < 1 or difference <= other.major * ROUNDING
+    difference = abs(one.major_amount - other.major_amount)
+    return difference < 1 or difference <= other.major_amount * ROUNDING_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class KiwiContact:
     """What every passenger is given as e-mail address and telephone number; None: the travelers' own.
 
     Live, Kiwi wants the address of the deposit account and a telephone number of the agency.
@@ -247,26 +249,26 @@ class Contact:
     phone: str | None = None
 
 
-def save_body(request: OrderRequest, contact: Contact) -> dict[str, Any]:
-    """What POST /v2/booking/save_booking wants to know. Raises BagsGone for bags that cannot be had any more."""
+def build_save_body(request: OrderRequest, contact: KiwiContact) -> dict[str, Any]:
+    """What POST /v2/booking/save_booking wants to know. Raises BagsUnavailable for bags that cannot be had any more."""
     return {
         "lang": "en",
         "locale": "en",
         "booking_token": request.offer.provider_ref,
         "session_id": request.check.session,
         "currency": request.offer.total.currency,
-        "passengers": [_passenger(one, request, contact) for one in request.travellers],
-        "baggage": choose_bags(request.check.order_data, kinds(request), request.offer.bags_included or 0),
+        "passengers": [_passenger(one, request, contact) for one in request.travelers],
+        "baggage": choose_bags(request.check.order_data, classify_travelers(request), request.offer.bags_included or 0),
     }
 
 
-def kinds(request: OrderRequest) -> list[str]:
+def classify_travelers(request: OrderRequest) -> list[str]:
     """adult, child or infant, for each traveler."""
-    last, ages = request.offer.last_landing, request.check.requirements.ages
-    return [one.kind_on(last, ages) for one in request.travellers]
+    last, ages = request.offer.last_landing_date, request.check.requirements.ages
+    return [one.classify_age(last, ages) for one in request.travelers]
 
 
-def _passenger(one: Traveller, request: OrderRequest, contact: Contact) -> dict[str, Any]:
+def _passenger(one: Traveler, request: OrderRequest, contact: KiwiContact) -> dict[str, Any]:
     """Kiwi wants two names: who has only one has it twice, as airlines print it."""
     ages, document = request.check.requirements.ages, request.check.requirements.document.need != "none"
     expires_on = one.document_expires_on if document else None
@@ -276,7 +278,7 @@ def _passenger(one: Traveller, request: OrderRequest, contact: Contact) -> dict[
         "title": "Mr" if one.gender == "m" else "Ms",
         "birthday": one.born_on.isoformat(),
         "nationality": one.nationality,
-        "category": one.kind_on(request.offer.last_landing, ages),
+        "category": one.classify_age(request.offer.last_landing_date, ages),
         "cardno": one.document_number if document else None,
         "expiration": expires_on.isoformat() if expires_on else None,
         "email": contact.email or one.email or request.contact_email,
@@ -297,7 +299,7 @@ _STATES: dict[str, Literal["placed", "confirmed", "cancelled", "refused", "unkno
 }
 
 
-def order_state(document: dict[str, Any]) -> OrderState:
+def to_order_state(document: dict[str, Any]) -> OrderState:
     """Kiwi's word for a booking in ours: `open` is saved and not paid for, `received` is paid for and being ticketed.
 
     A word of theirs that is new to us is unknown, neither good nor bad.
@@ -329,6 +331,6 @@ def _objects(rows: Any) -> list[dict[str, Any]]:
 
 def _charged(price: Any) -> Money | None:
     try:
-        return Money.of(Decimal(str(price["amount"])), str(price["currency"]))
+        return Money.from_major(Decimal(str(price["amount"])), str(price["currency"]))
     except (TypeError, KeyError, ValueError, ArithmeticError):
         return None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.core.errors import Unauthenticated
-from hub.people.identity.staff_provider import StaffIdentity
+from hub.people.identity import StaffIdentity
 
 LEEWAY = 10.0
 """Seconds that the issuer's clock and ours may be apart."""
@@ -14,7 +14,7 @@ _LAST = 253402300799
 """The last second that a datetime can hold."""
 
 
-def identity_of(claims: Mapping[str, Any], roles: frozenset[str], id_token: str | None = None) -> StaffIdentity:
+def to_staff_identity(claims: Mapping[str, Any], roles: frozenset[str], id_token: str | None = None) -> StaffIdentity:
     return StaffIdentity(
         issuer=str(claims["iss"]),
         subject=str(claims["sub"]),
@@ -28,7 +28,7 @@ def identity_of(claims: Mapping[str, Any], roles: frozenset[str], id_token: str 
     )
 
 
-def roles_of(claims: Mapping[str, Any], path: str) -> frozenset[str]:
+def read_roles(claims: Mapping[str, Any], path: str) -> frozenset[str]:
     """The values of a dotted path ("realm_access.roles"), or of the claim that is called so ("https://…/roles").
 
     A list of texts, or one text with spaces or commas between its parts; anything else holds no roles.
@@ -44,18 +44,20 @@ def roles_of(claims: Mapping[str, Any], path: str) -> frozenset[str]:
 
 
 def check_times(claims: Mapping[str, Any], now: datetime) -> None:
-    """Raises Unauthenticated `token_expired`, or `invalid_token` for one that is not in force yet or tells no time."""
+    """Raises Unauthenticated `token_expired`, or `make_invalid_token_error` for one that is not in force yet or tells
+    no time.
+    """
     moment = now.timestamp()
     if not _is_time(claims.get("exp")):
-        raise invalid_token()
+        raise make_invalid_token_error()
     if moment >= claims["exp"] + LEEWAY:
         raise Unauthenticated("The token has expired.", code="token_expired")
     for name in ("iat", "nbf"):
         if name in claims and not (_is_time(claims[name]) and claims[name] <= moment + LEEWAY):
-            raise invalid_token()
+            raise make_invalid_token_error()
 
 
-def invalid_token() -> Unauthenticated:
+def make_invalid_token_error() -> Unauthenticated:
     """The same for every reason: a forger learns nothing from it."""
     return Unauthenticated("The token is not valid.", code="invalid_token")
 

@@ -9,16 +9,16 @@ from urllib.parse import quote_plus, urlencode
 
 import jwt
 
-from adapters.oidc.claims import check_times, identity_of, invalid_token, roles_of
-from adapters.oidc.discovery import Discovery, Endpoints, document_of
-from adapters.transport import Answer, Call, Sender, refusal, unreadable
+from adapters.oidc.claims import check_times, make_invalid_token_error, read_roles, to_staff_identity
+from adapters.oidc.discovery import DiscoveryCache, OidcEndpoints, read_json_object
+from adapters.transport import CallSender, ProviderCall, ProviderResponse, make_refusal_error, make_unreadable_error
 from hub.core.clock import Clock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTransient, Unauthenticated
-from hub.core.jwks import ASYMMETRIC, KeySet
-from hub.people.identity.staff_provider import StaffIdentity
+from hub.core.jwks import ASYMMETRIC_ALGORITHMS, JwksCache
+from hub.people.identity import StaffIdentity
 
-SCOPE = "openid profile email"
-LONGEST = 16_384
+SCOPES = "openid profile email"
+MAX_TOKEN_LENGTH = 16_384
 """Characters of a token that are looked at."""
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _SIGN_IN_AGAIN = frozenset({"invalid_grant", "access_denied"})
@@ -44,7 +44,7 @@ class OidcProvider:
 
     def __init__(
         self,
-        transport: Sender,
+        transport: CallSender,
         *,
         issuer: str,
         client_id: str,
@@ -60,32 +60,32 @@ class OidcProvider:
         self._audience = audience
         self._roles_claim = roles_claim
         self._clock = clock
-        self._discovery = Discovery(self._discover, issuer, clock)
-        self._keys = KeySet(self._published, clock)
+        self._discovery = DiscoveryCache(self._discover, issuer, clock)
+        self._keys = JwksCache(self._published, clock)
 
     async def close(self) -> None:
         await self._keys.close()
 
-    async def ping(self) -> None:
+    async def check_access(self) -> None:
         """Reads the discovery document and the keys anew. Raises ProviderError. The secret is not tried."""
-        await self._keys_at((await self._discovery.read()).jwks)
+        await self._keys_at((await self._discovery.fetch_endpoints()).jwks_url)
 
-    async def begin(self, redirect_uri: str, *, state: str, nonce: str, verifier: str) -> str:
+    async def build_sign_in_url(self, redirect_uri: str, *, state: str, nonce: str, verifier: str) -> str:
         """The address that the browser is sent to. `verifier` is 43 to 128 characters (RFC 7636), and kept secret."""
-        endpoints = await self._discovery.endpoints()
+        endpoints = await self._discovery.get_endpoints()
         question = {
             "response_type": "code",
             "client_id": self._client_id,
             "redirect_uri": redirect_uri,
-            "scope": SCOPE,
+            "scope": SCOPES,
             "state": state,
             "nonce": nonce,
             "code_challenge": _b64(hashlib.sha256(verifier.encode()).digest()),
             "code_challenge_method": "S256",
         }
-        return _with(endpoints.authorization, question)
+        return _with(endpoints.authorization_url, question)
 
-    async def finish(self, code: str, *, redirect_uri: str, nonce: str, verifier: str) -> StaffIdentity:
+    async def exchange_code(self, code: str, *, redirect_uri: str, nonce: str, verifier: str) -> StaffIdentity:
         """Who has signed in. A code is never tried twice.
 
         Raises Unauthenticated `sign_in_failed` for a wrong, old or used code, or one of another browser's sign-in,
@@ -97,49 +97,49 @@ class OidcProvider:
             raise ProviderPermanent("oidc", "gave no ID token.")
         header, claims = await self._verified(id_token, self._client_id)
         self._check_binding(header, claims, nonce, access)
-        roles = roles_of(claims, self._roles_claim)
+        roles = read_roles(claims, self._roles_claim)
         if not roles and isinstance(access, str):
             roles = await self._roles_of_access(access, claims["sub"])
-        return identity_of(claims, roles, id_token)
+        return to_staff_identity(claims, roles, id_token)
 
-    async def read(self, token: str) -> StaffIdentity:
+    async def read_token(self, token: str) -> StaffIdentity:
         """Whose bearer token it is. Asks nobody while the keys are fresh.
 
         Raises Unauthenticated `invalid_token` or `token_expired`; ProviderError or Unavailable while the issuer's
         keys have never been had.
         """
         if self._audience is None:
-            raise invalid_token()
+            raise make_invalid_token_error()
         _, claims = await self._verified(token, self._audience)
         if claims.get("typ") == "ID" or "at_hash" in claims or "c_hash" in claims:
-            raise invalid_token()  # an ID token says who has signed in; it lets nobody in
-        return identity_of(claims, roles_of(claims, self._roles_claim))
+            raise make_invalid_token_error()  # an ID token says who has signed in; it lets nobody in
+        return to_staff_identity(claims, read_roles(claims, self._roles_claim))
 
-    async def end_url(self, id_token_hint: str | None, return_to: str) -> str | None:
+    async def build_sign_out_url(self, id_token_hint: str | None, return_to: str) -> str | None:
         """Where the browser signs out at the provider too; None when the provider has no such place.
 
         `return_to` has to be registered there.
         """
-        endpoints = await self._discovery.endpoints()
-        if endpoints.end_session is None:
+        endpoints = await self._discovery.get_endpoints()
+        if endpoints.end_session_url is None:
             return None
         hint = {"id_token_hint": id_token_hint} if id_token_hint else {}
         question = {**hint, "client_id": self._client_id, "post_logout_redirect_uri": return_to}
-        return _with(endpoints.end_session, question)
+        return _with(endpoints.end_session_url, question)
 
     async def _verified(self, token: str, audience: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Header and claims of a token that this issuer has signed for `audience`, and that is in force."""
         header = _header(token)
         kid = header.get("kid")
-        key = self._keys.known(kid) or await self._keys.find(kid, ASYMMETRIC)
+        key = self._keys.get_fresh_key(kid) or await self._keys.find_key(kid, ASYMMETRIC_ALGORITHMS)
         if key is None:
-            raise invalid_token()
+            raise make_invalid_token_error()
         try:
             claims = jwt.decode(
-                token, key, algorithms=ASYMMETRIC, audience=audience, issuer=self.issuer, options=_UNCHECKED
+                token, key, algorithms=ASYMMETRIC_ALGORITHMS, audience=audience, issuer=self.issuer, options=_UNCHECKED
             )
         except (jwt.PyJWTError, ValueError):
-            raise invalid_token() from None
+            raise make_invalid_token_error() from None
         check_times(claims, self._clock.now())
         return header, claims
 
@@ -158,18 +158,18 @@ class OidcProvider:
         """Keycloak puts roles into the access token alone, unless it is told otherwise. An opaque one holds none."""
         try:
             header = _header(access)
-            key = await self._keys.find(header.get("kid"), ASYMMETRIC)
+            key = await self._keys.find_key(header.get("kid"), ASYMMETRIC_ALGORITHMS)
             if key is None:
                 return frozenset()
             # Not read as somebody's pass: it has come straight from the issuer, whoever it is meant for.
             options: Any = {**_UNCHECKED, "verify_aud": False, "require": ["exp", "iss", "sub"]}
-            claims = jwt.decode(access, key, algorithms=ASYMMETRIC, issuer=self.issuer, options=options)
+            claims = jwt.decode(access, key, algorithms=ASYMMETRIC_ALGORITHMS, issuer=self.issuer, options=options)
         except (Unauthenticated, jwt.PyJWTError, ValueError):
             return frozenset()
-        return roles_of(claims, self._roles_claim) if claims["sub"] == subject else frozenset()
+        return read_roles(claims, self._roles_claim) if claims["sub"] == subject else frozenset()
 
     async def _redeem(self, code: str, redirect_uri: str, verifier: str) -> dict[str, Any]:
-        endpoints = await self._discovery.endpoints()
+        endpoints = await self._discovery.get_endpoints()
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -180,65 +180,65 @@ class OidcProvider:
             answer = await self._ask_for_tokens(endpoints, form)
             if not answer.ok:
                 raise _refused(answer)
-            return document_of(answer)
+            return read_json_object(answer)
         except OutcomeUnknown as error:  # the code may be used up, and that is all: nothing to be resolved
             raise ProviderTransient("oidc", "The sign-in was not answered; it has to begin anew.") from error
 
-    async def _ask_for_tokens(self, endpoints: Endpoints, form: dict[str, str]) -> Answer:
+    async def _ask_for_tokens(self, endpoints: OidcEndpoints, form: dict[str, str]) -> ProviderResponse:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         if self._client_secret is None:
             form = {**form, "client_id": self._client_id}
-        elif endpoints.posts_secret:
+        elif endpoints.sends_secret_in_form:
             form = {**form, "client_id": self._client_id, "client_secret": self._client_secret}
         else:
             pair = f"{quote_plus(self._client_id)}:{quote_plus(self._client_secret)}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        call = Call(
+        call = ProviderCall(
             provider="oidc",
             operation="token",
             method="POST",
-            url=endpoints.token,
+            url=endpoints.token_url,
             headers=headers,
             body=urlencode(form).encode(),
         )
-        return await self._transport.send(call)
+        return await self._transport.send_call(call)
 
     async def _published(self) -> list[dict[str, Any]]:
-        return await self._keys_at((await self._discovery.endpoints()).jwks)
+        return await self._keys_at((await self._discovery.get_endpoints()).jwks_url)
 
     async def _keys_at(self, url: str) -> list[dict[str, Any]]:
         answer = await self._get("jwks", url)
         if not answer.ok:
-            raise refusal(answer)
-        keys = document_of(answer).get("keys")
+            raise make_refusal_error(answer)
+        keys = read_json_object(answer).get("keys")
         if not isinstance(keys, list):
-            raise unreadable(answer)
+            raise make_unreadable_error(answer)
         return keys
 
-    async def _discover(self, url: str) -> Answer:
+    async def _discover(self, url: str) -> ProviderResponse:
         return await self._get("discovery", url)
 
-    async def _get(self, operation: str, url: str) -> Answer:
+    async def _get(self, operation: str, url: str) -> ProviderResponse:
         headers = {"Accept": "application/json"}
-        return await self._transport.send(
-            Call(provider="oidc", operation=operation, method="GET", url=url, headers=headers, read=True)
+        return await self._transport.send_call(
+            ProviderCall(provider="oidc", operation=operation, method="GET", url=url, headers=headers, is_read=True)
         )
 
 
 def _header(token: str) -> dict[str, Any]:
     """The header of a token that may be looked at further: signed with a key pair, and of a kind that lets in."""
-    if len(token) > LONGEST:
-        raise invalid_token()
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise make_invalid_token_error()
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, ValueError, RecursionError):
-        raise invalid_token() from None
-    if header.get("alg") not in ASYMMETRIC or str(header.get("typ", "JWT")).lower() not in _TYPES:
-        raise invalid_token()
+        raise make_invalid_token_error() from None
+    if header.get("alg") not in ASYMMETRIC_ALGORITHMS or str(header.get("typ", "JWT")).lower() not in _TYPES:
+        raise make_invalid_token_error()
     return header
 
 
-def _refused(answer: Answer) -> Exception:
+def _refused(answer: ProviderResponse) -> Exception:
     """What a refusal of the token endpoint means, by its error code; its sentence may hold anything."""
     try:
         document = answer.json()
@@ -248,7 +248,7 @@ def _refused(answer: Answer) -> Exception:
     code = code if isinstance(code, str) and _CODE.fullmatch(code) else None
     if answer.status < 500 and code in _SIGN_IN_AGAIN:  # noqa: PLR2004
         return _failed()
-    return refusal(answer, code=code)
+    return make_refusal_error(answer, code=code)
 
 
 def _failed() -> Unauthenticated:

@@ -1,5 +1,5 @@
 """Language models: OpenAI's, and those of any server that speaks its wire."""
 
-from adapters.openai.models import OpenAIModels
+from adapters.openai.models import OpenAIModelClient
 
-__all__ = ["OpenAIModels"]
+__all__ = ["OpenAIModelClient"]

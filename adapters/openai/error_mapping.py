@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.transport import Answer
+from adapters.transport import ProviderResponse
 from hub.core.errors import HubError, ProviderError, ProviderPermanent, ProviderTransient
-from hub.planning.completions.errors import ContentFiltered, ContextTooLong, QuestionRefused
+from hub.planning.completions import ContentFiltered, ContextTooLong, RequestRejected
 
 PROVIDER = "openai"
 
@@ -26,36 +26,36 @@ _QUESTION = frozenset({400, 413, 415, 422})
 _PARAM = re.compile(r"[A-Za-z0-9_.\[\]]{1,100}")
 
 
-def refused(error: ProviderError, answer: Answer | None) -> HubError:
-    """The same error, or one that says more: ContextTooLong, ContentFiltered, QuestionRefused."""
+def refine_refusal(error: ProviderError, answer: ProviderResponse | None) -> HubError:
+    """The same error, or one that says more: ContextTooLong, ContentFiltered, RequestRejected."""
     if answer is None:
         return error
-    told = inner(_document(answer))
+    told = find_error(_document(answer))
     if answer.status in _OVER and is_too_long(told):
         return ContextTooLong()
-    note = filtered(told)
+    note = describe_content_filter(told)
     if answer.status in _FORBIDDEN and note:
         return ContentFiltered(note)
     param, code = _param(told.get("param")), error.provider_code or _word(told.get("code"))
     if answer.status not in _QUESTION or code == "model_not_found" or (param is None and code is None):
         return error
     detail = error.detail.removeprefix(f"{PROVIDER}: ")
-    return QuestionRefused(PROVIDER, detail, param=param, provider_code=code, provider_status=answer.status)
+    return RequestRejected(PROVIDER, detail, param=param, provider_code=code, provider_status=answer.status)
 
 
-def wants_other_limit(answer: Answer | None) -> bool:
+def rejects_max_tokens(answer: ProviderResponse | None) -> bool:
     """OpenAI's newer models, behind an address that is not OpenAI's, refuse `max_tokens` by name."""
-    told = inner(_document(answer)) if answer is not None else {}
+    told = find_error(_document(answer)) if answer is not None else {}
     return told.get("code") == "unsupported_parameter" and told.get("param") == "max_tokens"
 
 
-def told_midway(error: Any, name: str = "error") -> HubError:
+def map_stream_error(error: Any, name: str = "error") -> HubError:
     """For an error within a stream, or one that came with status 200. An unknown one passes: somebody else may know."""
     told = error if isinstance(error, Mapping) else {}
     code = _word(told.get("code")) or _word(told.get("type"))
     if is_too_long(told):
         return ContextTooLong()
-    if note := filtered(told):
+    if note := describe_content_filter(told):
         return ContentFiltered(note)
     status = _status(told.get("code"))
     permanent = code in _PERMANENT if status is None else status < _FAILED and status not in _BUSY
@@ -69,12 +69,12 @@ def told_midway(error: Any, name: str = "error") -> HubError:
     )
 
 
-def malformed(what: str) -> ProviderTransient:
+def make_malformed_error(what: str) -> ProviderTransient:
     """`what` was wrong, in words of ours."""
     return ProviderTransient(PROVIDER, f"The answer could not be read: {what}.", code="stream_malformed")
 
 
-def cut() -> ProviderTransient:
+def make_cut_error() -> ProviderTransient:
     return ProviderTransient(PROVIDER, "The answer stopped before its end.", code="stream_cut")
 
 
@@ -84,7 +84,7 @@ def is_too_long(told: Mapping[str, Any]) -> bool:
     return not _word(told.get("code")) and bool(_TOO_LONG_WORDS.search(str(told.get("message", ""))))
 
 
-def filtered(told: Mapping[str, Any]) -> str | None:
+def describe_content_filter(told: Mapping[str, Any]) -> str | None:
     """What was objected to, as far as it is said in single words."""
     code = _word(told.get("code")) or _word(told.get("type"))
     reasons = _mapping(told.get("metadata")).get("reasons")  # OpenRouter
@@ -96,7 +96,7 @@ def filtered(told: Mapping[str, Any]) -> str | None:
     return ", ".join(word for one in found if (word := _word(one))) or code or "content_filter"
 
 
-def inner(document: Any) -> Mapping[str, Any]:
+def find_error(document: Any) -> Mapping[str, Any]:
     """The error; older servers of vLLM have its fields at the top."""
     top = _mapping(document)
     error = top.get("error")
@@ -105,7 +105,7 @@ def inner(document: Any) -> Mapping[str, Any]:
     return _mapping(error) or (top if top.get("object") == "error" else {})
 
 
-def _document(answer: Answer) -> Any:
+def _document(answer: ProviderResponse) -> Any:
     try:
         return answer.json()
     except ValueError:

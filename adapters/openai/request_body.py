@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub.planning.completions.model import Message, Question, Route, Wire
+from hub.planning.completions import ChatMessage, CompletionRequest, Route, WireFormat
 
-LEAST = 16
+MIN_OUTPUT_TOKENS = 16
 """Tokens that `max_output_tokens` of a response must allow."""
 _SAME = ("temperature", "top_p", "metadata", "service_tier", "user", "safety_identifier", "prompt_cache_key")
 """Parameters of the chat wire that a response takes by the same name."""
@@ -21,7 +21,7 @@ def is_openai(base_url: str) -> bool:
     return host == "api.openai.com" or host.endswith((".api.openai.com", ".openai.azure.com"))
 
 
-def wire_of(route: Route, question: Question) -> Wire:
+def choose_wire(route: Route, question: CompletionRequest) -> WireFormat:
     """The question's, else the route's; but what only the chat wire can say is said there.
 
     Every server that knows responses knows chat completions too.
@@ -31,19 +31,21 @@ def wire_of(route: Route, question: Question) -> Wire:
     return route.wire if route.wire == "chat" or _fits_responses(question) else "chat"
 
 
-def _fits_responses(question: Question) -> bool:
+def _fits_responses(question: CompletionRequest) -> bool:
     known = all(name in _SAME or name in _NAMED or name in _OURS for name in question.parameters)
-    return known and question.max_output_tokens >= LEAST and all(_is_plain(one) for one in question.messages)
+    return (
+        known and question.max_output_tokens >= MIN_OUTPUT_TOKENS and all(_is_plain(one) for one in question.messages)
+    )
 
 
-def _is_plain(message: Message) -> bool:
-    if message.role == "tool" or message.rest or message.content is None:
+def _is_plain(message: ChatMessage) -> bool:
+    if message.role == "tool" or message.extra_fields or message.content is None:
         return False
     known = {"text"} if message.role == "assistant" else _PARTS
     return isinstance(message.content, str) or all(one.get("type") in known for one in message.content)
 
 
-def chat_body(route: Route, question: Question, *, stream: bool, limit: str) -> dict[str, Any]:
+def build_chat_body(route: Route, question: CompletionRequest, *, stream: bool, limit: str) -> dict[str, Any]:
     """For POST /chat/completions. `limit` is the name that the server has for the bound of the answer."""
     body = {name: value for name, value in question.parameters.items() if name not in _OURS}
     body |= {"model": route.model, limit: question.max_output_tokens, "stream": stream}
@@ -62,16 +64,16 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _chat_message(message: Message, *, knows_developer: bool) -> dict[str, Any]:
+def _chat_message(message: ChatMessage, *, knows_developer: bool) -> dict[str, Any]:
     """`developer` is OpenAI's new word for `system`, which other servers' templates do not know."""
     role = "system" if message.role == "developer" and not knows_developer else message.role
     content = message.content
     if content is not None and not isinstance(content, str):
-        return {**message.rest, "role": role, "content": [dict(part) for part in content]}
-    return {**message.rest, "role": role, "content": content}
+        return {**message.extra_fields, "role": role, "content": [dict(part) for part in content]}
+    return {**message.extra_fields, "role": role, "content": content}
 
 
-def responses_body(route: Route, question: Question, *, stream: bool) -> dict[str, Any]:
+def build_responses_body(route: Route, question: CompletionRequest, *, stream: bool) -> dict[str, Any]:
     """For POST /responses; nothing is kept there (`store`)."""
     instructions, rest = _instructions(question.messages)
     body: dict[str, Any] = {
@@ -95,7 +97,7 @@ def responses_body(route: Route, question: Question, *, stream: bool) -> dict[st
     return body
 
 
-def _instructions(messages: tuple[Message, ...]) -> tuple[str, list[Message]]:
+def _instructions(messages: tuple[ChatMessage, ...]) -> tuple[str, list[ChatMessage]]:
     """The rules at the beginning, and what follows them; something has to follow."""
     count = 0
     for one in messages[:-1]:
@@ -105,7 +107,7 @@ def _instructions(messages: tuple[Message, ...]) -> tuple[str, list[Message]]:
     return "\n\n".join(str(one.content) for one in messages[:count]), list(messages[count:])
 
 
-def _item(message: Message) -> dict[str, Any]:
+def _item(message: ChatMessage) -> dict[str, Any]:
     content = message.content
     if content is None or isinstance(content, str):
         return {"role": message.role, "content": content or ""}

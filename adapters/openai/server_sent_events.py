@@ -6,16 +6,16 @@ way through the hub. It also has no bound, and drops what is wrong with an event
 
 from typing import NamedTuple
 
-LONGEST = 8 * 1024 * 1024
+MAX_EVENT_BYTES = 8 * 1024 * 1024
 """Bytes of an event: the last one of a response holds all of it."""
 
 
-class Event(NamedTuple):
+class ServerSentEvent(NamedTuple):
     name: str
     data: bytes
 
 
-class Events:
+class EventParser:
     """https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation.
 
     Ids, retry times and comments are of no use here. Raises ValueError for an event longer than LONGEST.
@@ -28,7 +28,7 @@ class Events:
         self._data: list[bytes] = []
         self._size = 0
 
-    def feed(self, piece: bytes) -> list[Event]:
+    def feed_bytes(self, piece: bytes) -> list[ServerSentEvent]:
         """The events that end in this piece."""
         if self._skip_lf and piece:
             self._skip_lf = False
@@ -43,7 +43,7 @@ class Events:
         self._keep(piece[whole:])
         return [event for line in lines if (event := self._line(line)) is not None]
 
-    def end(self) -> list[Event]:
+    def finish_stream(self) -> list[ServerSentEvent]:
         """What has been begun when the stream ends: servers forget the last empty line."""
         line = bytes(self._rest)
         self._rest.clear()
@@ -55,10 +55,10 @@ class Events:
         self._bounded(len(self._rest))
 
     def _bounded(self, more: int) -> None:
-        if self._size + more > LONGEST:
+        if self._size + more > MAX_EVENT_BYTES:
             raise ValueError("an event without an end")
 
-    def _line(self, line: bytes) -> Event | None:
+    def _line(self, line: bytes) -> ServerSentEvent | None:
         if not line:
             return self._event()
         field, _, value = line.partition(b":")
@@ -71,8 +71,8 @@ class Events:
             self._name = value.decode("utf-8", "replace")
         return None
 
-    def _event(self) -> Event | None:
-        event = Event(self._name, b"\n".join(self._data)) if self._data else None
+    def _event(self) -> ServerSentEvent | None:
+        event = ServerSentEvent(self._name, b"\n".join(self._data)) if self._data else None
         self._name, self._size = "", 0
         self._data.clear()
         return event

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from adapters.transport import Answer, Call, Sender
+from adapters.transport import CallSender, ProviderCall, ProviderResponse
 from hub.core.clock import Clock
 from hub.core.errors import ProviderError, Unauthenticated, Unavailable
 
@@ -26,19 +26,19 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.\d+", re.ASCII)
 """How OpenSSL names a root in a folder."""
 _DOMAIN = ".paypal.com"
 _SANDBOX = ".sandbox.paypal.com"
-KEPT = 8
+MAX_CERTIFICATES = 8
 """Certificates. PayPal signs with one or two at a time."""
-LIFE = 24 * 3600.0
+CERTIFICATE_LIFE = 24 * 3600.0
 """Seconds after which a certificate is fetched anew."""
-COOLDOWN = 10.0
+RETRY_COOLDOWN = 10.0
 """Seconds without any fetch after one that came to nothing: made-up addresses cost one request in that time."""
 _LARGEST = 64 * 1024
 _DEEPEST = 6
 
-Roots = Callable[[], Sequence[x509.Certificate]]
+RootLoader = Callable[[], Sequence[x509.Certificate]]
 
 
-def system_roots() -> list[x509.Certificate]:
+def load_system_roots() -> list[x509.Certificate]:
     """The machine's own trust anchors (SSL_CERT_FILE and SSL_CERT_DIR are honoured). Reads files."""
     context = ssl.create_default_context()
     folder = ssl.get_default_verify_paths().capath
@@ -66,13 +66,15 @@ class _Kept:
     fresh_until: float
 
 
-class Certificates:
+class CertificateCache:
     """`base_url` is the API's: at PayPal any of its own hosts will do, elsewhere that very one.
 
     `roots` are asked for once, off the loop. They may hold an intermediate as well, should PayPal ever leave it out.
     """
 
-    def __init__(self, transport: Sender, *, base_url: str, clock: Clock, roots: Roots = system_roots) -> None:
+    def __init__(
+        self, transport: CallSender, *, base_url: str, clock: Clock, roots: RootLoader = load_system_roots
+    ) -> None:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._clock = clock
@@ -82,26 +84,26 @@ class Certificates:
         self._lock = asyncio.Lock()
         self._quiet_until: float | None = None
 
-    def known(self, url: str) -> rsa.RSAPublicKey | None:
+    def get_cached_key(self, url: str) -> rsa.RSAPublicKey | None:
         """The key of a certificate that is at hand and good now."""
         kept, now = self._kept.get(url), self._clock.now()
         if kept is None or self._clock.monotonic() >= kept.fresh_until or not kept.begins <= now <= kept.ends:
             return None
         return kept.key
 
-    async def key_of(self, url: str) -> rsa.RSAPublicKey:
+    async def fetch_key(self, url: str) -> rsa.RSAPublicKey:
         """Raises Unauthenticated for an address or a certificate that is not PayPal's, Unavailable when it could not
         be had: then the webhook is to be sent again.
         """
-        if not self.is_theirs(url):
+        if not self.is_paypal_url(url):
             raise _refused("address")
-        found = self.known(url)
+        found = self.get_cached_key(url)
         if found is not None:
             return found
         async with self._lock:
-            return self.known(url) or await self._fetched(url)
+            return self.get_cached_key(url) or await self._fetched(url)
 
-    def is_theirs(self, url: str) -> bool:
+    def is_paypal_url(self, url: str) -> bool:
         """Whether a certificate is fetched from there at all."""
         if len(url) > 500 or not url.isascii() or not url.isprintable() or "\\" in url:  # noqa: PLR2004 (PayPal's limit)
             return False
@@ -125,20 +127,20 @@ class Certificates:
         now = self._clock.monotonic()
         if self._quiet_until is not None and now < self._quiet_until:
             raise _away(self._quiet_until - now)
-        self._quiet_until = now + COOLDOWN  # taken back when it comes to something
+        self._quiet_until = now + RETRY_COOLDOWN  # taken back when it comes to something
         store = await self._anchors()
         kept = self._checked(await self._asked(url), store)
         self._quiet_until = None
         self._kept.pop(url, None)
-        while len(self._kept) >= KEPT:
+        while len(self._kept) >= MAX_CERTIFICATES:
             del self._kept[next(iter(self._kept))]
         self._kept[url] = kept
         return kept.key
 
     async def _asked(self, url: str) -> list[x509.Certificate]:
-        call = Call(provider="paypal", operation="certs.get", method="GET", url=url, read=True)
+        call = ProviderCall(provider="paypal", operation="certs.get", method="GET", url=url, is_read=True)
         try:
-            answer = await self._transport.send(call)
+            answer = await self._transport.send_call(call)
         except ProviderError as error:
             raise _away(error.retry_after) from error
         if answer.status in {400, 404, 410}:
@@ -168,7 +170,7 @@ class Certificates:
             policy.build_server_verifier(x509.DNSName(name)).verify(leaf, chain[1:])
         except VerificationError as error:
             raise _refused("chain") from error
-        fresh = self._clock.monotonic() + LIFE
+        fresh = self._clock.monotonic() + CERTIFICATE_LIFE
         return _Kept(key, leaf.not_valid_before_utc, leaf.not_valid_after_utc, fresh)
 
 
@@ -176,7 +178,7 @@ def _fits(path: str) -> bool:
     return _PLACE.fullmatch(path) is not None
 
 
-def _parsed(answer: Answer) -> list[x509.Certificate]:
+def _parsed(answer: ProviderResponse) -> list[x509.Certificate]:
     """What cannot be read is no certificate of anybody's: PayPal has been seen to answer with a page instead."""
     try:
         found = x509.load_pem_x509_certificates(answer.body) if len(answer.body) <= _LARGEST else []
@@ -203,4 +205,6 @@ def _refused(why: str) -> Unauthenticated:
 
 
 def _away(after: float | None) -> Unavailable:
-    return Unavailable("The certificate of the signature cannot be had at the moment.", retry_after=after or COOLDOWN)
+    return Unavailable(
+        "The certificate of the signature cannot be had at the moment.", retry_after=after or RETRY_COOLDOWN
+    )

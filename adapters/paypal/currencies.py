@@ -3,9 +3,9 @@
 from types import MappingProxyType
 
 from hub.core.charge_limits import ChargeLimit, ChargeLimits
-from hub.core.money import decimals
+from hub.core.money import get_decimal_places
 
-WHOLE = frozenset({"HUF", "TWD"})
+WHOLE_UNIT_CURRENCIES = frozenset({"HUF", "TWD"})
 """Two decimals in ISO 4217, of which PayPal takes none."""
 _SUPPORTED = "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS JPY MXN MYR NOK NZD PHP PLN SEK SGD THB TWD USD".split()
 _MOST_MAJOR = 999_999_999_999_999
@@ -13,8 +13,8 @@ _MOST_MAJOR = 999_999_999_999_999
 
 
 def _limit(code: str) -> ChargeLimit:
-    unit = 10 ** decimals(code)
-    step = unit if code in WHOLE else 1
+    unit = 10 ** get_decimal_places(code)
+    step = unit if code in WHOLE_UNIT_CURRENCIES else 1
     return ChargeLimit(step, _MOST_MAJOR * unit, step)
 
 

@@ -12,13 +12,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from adapters.paypal.certificates import Certificates
+from adapters.paypal.certificates import CertificateCache
 from hub.core.errors import BadRequest, Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.core.inbox import RawWebhook, VerifiedWebhook
 
-OLDEST = timedelta(days=3, hours=12)
+MAX_AGE = timedelta(days=3, hours=12)
 """PayPal repeats a delivery for three days, with the time of the first; the inbox knows what it has had."""
-AHEAD = timedelta(minutes=5)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
 _LONGEST = 500
 
 
@@ -36,23 +36,23 @@ class PayPalWebhooks:
 
     name = "paypal"
 
-    def __init__(self, certificates: Certificates, webhook_ids: Sequence[str], now: Callable[[], datetime]) -> None:
+    def __init__(self, certificates: CertificateCache, webhook_ids: Sequence[str], now: Callable[[], datetime]) -> None:
         self._certificates = certificates
         self._webhook_ids = tuple(webhook_ids)
         self._now = now
 
     @property
-    def configured(self) -> bool:
+    def is_configured(self) -> bool:
         return bool(self._webhook_ids)
 
-    async def verify(self, raw: RawWebhook) -> VerifiedEvent:
+    async def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook:
         """Raises Unauthenticated for a signature that is wrong, too old or from the future, BadRequest for a body that
         cannot be read, Unavailable when the certificate cannot be had: PayPal then sends the event again.
         """
         sent = _transmission(raw.headers)
-        if sent is None or not self._now() - OLDEST <= sent.at <= self._now() + AHEAD:
+        if sent is None or not self._now() - MAX_AGE <= sent.at <= self._now() + MAX_CLOCK_SKEW:
             raise _bad()
-        key = await self._certificates.key_of(sent.certificate)
+        key = await self._certificates.fetch_key(sent.certificate)
         if not any(_signed(key, sent, ident, raw.body) for ident in self._webhook_ids):
             raise _bad()
         return _event(raw.body)
@@ -84,13 +84,13 @@ def _signed(key: rsa.RSAPublicKey, sent: _Transmission, webhook_id: str, body: b
     return True
 
 
-def _event(body: bytes) -> VerifiedEvent:
+def _event(body: bytes) -> VerifiedWebhook:
     try:
         payload = json.loads(body)
         event_id, kind = str(payload["id"]), str(payload["event_type"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadRequest("The event cannot be read.") from error
-    return VerifiedEvent(event_id=event_id, type=kind, payload=payload, occurred_at=_time(payload.get("create_time")))
+    return VerifiedWebhook(event_id=event_id, type=kind, payload=payload, occurred_at=_time(payload.get("create_time")))
 
 
 def _time(text: object) -> datetime | None:

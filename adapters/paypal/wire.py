@@ -8,16 +8,23 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 from uuid import UUID
 
-from adapters.paypal.currencies import CHARGE_LIMITS, WHOLE
-from hub.core.charge_limits import is_expressible
+from adapters.paypal.currencies import CHARGE_LIMITS, WHOLE_UNIT_CURRENCIES
+from hub.core.charge_limits import is_representable
 from hub.core.errors import ProviderPermanent
-from hub.core.money import CURRENCIES, Money, decimals
+from hub.core.money import CURRENCIES, Money, get_decimal_places
 from hub.sales.bookings import Decline, PaymentStatus
-from hub.sales.payments import AMOUNT_NOT_SUPPORTED, DisputeSeen, Intent, IntentRequest, RefundSeen, captured_status
+from hub.sales.payments import (
+    AMOUNT_NOT_SUPPORTED,
+    Intent,
+    IntentRequest,
+    ProviderDispute,
+    ProviderRefund,
+    compute_captured_status,
+)
 
-CANCELLED = "cancelled:"
+CANCELED_PREFIX = "cancelled:"
 """Before the payment's id in an order's custom_id: the hub has given it up, and nothing is held on it any more."""
-REFUND = "refund:"
+REFUND_PREFIX = "refund:"
 CAPTURES = "/payments/captures/"
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _TEXT = 127
@@ -28,7 +35,7 @@ _ORDER = {
     "VOIDED": PaymentStatus.RELEASED,
 }
 _HOLD = {
-    "CREATED": PaymentStatus.AUTHORISED,
+    "CREATED": PaymentStatus.AUTHORIZED,
     "DENIED": PaymentStatus.FAILED,
     "VOIDED": PaymentStatus.RELEASED,
     "EXPIRED": PaymentStatus.RELEASED,
@@ -51,16 +58,16 @@ _OUTCOME: dict[str, Literal["won", "lost"]] = {
 }
 
 
-def to_wire(money: Money) -> dict[str, str]:
+def to_wire_amount(money: Money) -> dict[str, str]:
     """The amount as PayPal writes it. Raises ProviderPermanent `amount_not_supported` for what it cannot express."""
-    if not is_expressible(CHARGE_LIMITS, money):
+    if not is_representable(CHARGE_LIMITS, money):
         text = f"cannot charge {money.display} exactly"
         raise ProviderPermanent("paypal", text, provider_code=AMOUNT_NOT_SUPPORTED)
-    shown = 0 if money.currency in WHOLE else decimals(money.currency)
-    return {"currency_code": money.currency, "value": f"{money.major:.{shown}f}"}
+    shown = 0 if money.currency in WHOLE_UNIT_CURRENCIES else get_decimal_places(money.currency)
+    return {"currency_code": money.currency, "value": f"{money.major_amount:.{shown}f}"}
 
 
-def from_wire(given: Any) -> Money:
+def from_wire_amount(given: Any) -> Money:
     """Raises ValueError for what is no amount, or finer than the currency."""
     parts = given if isinstance(given, dict) else {}
     text, currency = parts.get("value"), parts.get("currency_code")
@@ -68,15 +75,15 @@ def from_wire(given: Any) -> Money:
         raise ValueError("no amount")
     try:
         value = Decimal(text)
-        money = Money.of(value, currency)
+        money = Money.from_major(value, currency)
     except (InvalidOperation, OverflowError) as error:
         raise ValueError("no amount") from error
-    if money.major != value:
+    if money.major_amount != value:
         raise ValueError("finer than the currency")
     return money
 
 
-def order_body(request: IntentRequest, *, return_url: str, cancel_url: str, brand: str) -> dict[str, Any]:
+def build_order_body(request: IntentRequest, *, return_url: str, cancel_url: str, brand: str) -> dict[str, Any]:
     """Nothing is sent by post, and the buyer decides on PayPal's page: `PAY_NOW`.
 
     The invoice's number is the payment's id: PayPal itself refuses to take the money of one payment twice.
@@ -94,7 +101,7 @@ def order_body(request: IntentRequest, *, return_url: str, cancel_url: str, bran
         "custom_id": str(request.payment_id),
         "invoice_id": str(request.payment_id),
         "description": request.description[:_TEXT],
-        "amount": to_wire(request.amount),
+        "amount": to_wire_amount(request.amount),
     }
     wallet = {"experience_context": context}
     return {"intent": "AUTHORIZE", "purchase_units": [unit], "payment_source": {"paypal": wallet}}
@@ -106,11 +113,11 @@ def _filled(url: str, places: dict[str, str]) -> str:
     return url
 
 
-def is_id(found: Any) -> bool:
+def is_provider_id(found: Any) -> bool:
     return isinstance(found, str) and _ID.fullmatch(found) is not None
 
 
-def link_of(document: dict[str, Any], *rels: str) -> str | None:
+def find_link(document: dict[str, Any], *rels: str) -> str | None:
     """The first link of one of these kinds."""
     links = document.get("links")
     for one in links if isinstance(links, list) else ():
@@ -119,7 +126,7 @@ def link_of(document: dict[str, Any], *rels: str) -> str | None:
     return None
 
 
-def payments_of(order: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+def list_payments(order: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     """Its `authorizations`, `captures` or `refunds`, the oldest first."""
     found = []
     for unit in _units(order):
@@ -130,7 +137,7 @@ def payments_of(order: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def mark_lapsed_holds(order: dict[str, Any], now: datetime) -> None:
     """PayPal leaves a hold CREATED after its end, and refuses its capture with AUTHORIZATION_EXPIRED."""
-    for hold in payments_of(order, "authorizations"):
+    for hold in list_payments(order, "authorizations"):
         ends = _time(hold.get("expiration_time"))
         if hold.get("status") in {"CREATED", "PENDING"} and ends is not None and ends <= now:
             hold["status"] = "EXPIRED"
@@ -143,30 +150,30 @@ def _units(order: dict[str, Any]) -> list[dict[str, Any]]:
     return units
 
 
-def custom_id(order: dict[str, Any]) -> str:
+def read_custom_id(order: dict[str, Any]) -> str:
     found = _units(order)[0].get("custom_id")
     return found if isinstance(found, str) else ""
 
 
-def payment_id(order: dict[str, Any]) -> UUID | None:
+def read_payment_id(order: dict[str, Any]) -> UUID | None:
     """None for an order that somebody has made outside the hub."""
-    return _uuid(custom_id(order).removeprefix(CANCELLED))
+    return _uuid(read_custom_id(order).removeprefix(CANCELED_PREFIX))
 
 
-def is_cancelled(order: dict[str, Any]) -> bool:
-    return custom_id(order).startswith(CANCELLED)
+def is_canceled(order: dict[str, Any]) -> bool:
+    return read_custom_id(order).startswith(CANCELED_PREFIX)
 
 
-def awaits_us(order: dict[str, Any]) -> bool:
+def is_ready_to_authorize(order: dict[str, Any]) -> bool:
     """Approved by its buyer, ours, and nothing held yet."""
-    if order.get("status") != "APPROVED" or is_cancelled(order) or payment_id(order) is None:
+    if order.get("status") != "APPROVED" or is_canceled(order) or read_payment_id(order) is None:
         return False
-    return not payments_of(order, "authorizations") and not payments_of(order, "captures")
+    return not list_payments(order, "authorizations") and not list_payments(order, "captures")
 
 
-def taken(order: dict[str, Any]) -> list[dict[str, Any]]:
+def list_captures(order: dict[str, Any]) -> list[dict[str, Any]]:
     """The captures that took money."""
-    return [one for one in payments_of(order, "captures") if one.get("status") in _TAKEN]
+    return [one for one in list_payments(order, "captures") if one.get("status") in _TAKEN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +190,13 @@ def refundable(order: dict[str, Any], refund_id: UUID) -> list[Refundable]:
     """
     back: dict[str, int] = {}
     own = ""
-    for refund in payments_of(order, "refunds"):
-        capture = last_part(link_of(refund, "up"), CAPTURES) or ""
-        if refund.get("custom_id") == f"{REFUND}{refund_id}":
+    for refund in list_payments(order, "refunds"):
+        capture = last_part(find_link(refund, "up"), CAPTURES) or ""
+        if refund.get("custom_id") == f"{REFUND_PREFIX}{refund_id}":
             own = capture
         elif _REFUND.get(str(refund.get("status"))) != "failed":
-            back[capture] = back.get(capture, 0) + from_wire(refund.get("amount")).amount
-    captures = {str(one.get("id")): from_wire(one.get("amount")).amount for one in taken(order)}
+            back[capture] = back.get(capture, 0) + from_wire_amount(refund.get("amount")).amount
+    captures = {str(one.get("id")): from_wire_amount(one.get("amount")).amount for one in list_captures(order)}
     largest_first = sorted(captures, key=lambda ident: (ident != own, -captures[ident], ident))
     return [Refundable(ident, captures[ident] - back.get(ident, 0)) for ident in largest_first]
 
@@ -197,35 +204,35 @@ def refundable(order: dict[str, Any], refund_id: UUID) -> list[Refundable]:
 def last_part(url: str | None, place: str) -> str | None:
     """The id that follows `place` in an address."""
     before, found, last = (url or "").partition(place)
-    return last if found and before and is_id(last) else None
+    return last if found and before and is_provider_id(last) else None
 
 
-def intent_of(order: dict[str, Any], disputes: tuple[DisputeSeen, ...] = ()) -> Intent:
+def to_intent(order: dict[str, Any], disputes: tuple[ProviderDispute, ...] = ()) -> Intent:
     """Total: a status that PayPal adds one day is `processing`, neither success nor failure."""
-    if not is_id(order.get("id")):
+    if not is_provider_id(order.get("id")):
         raise ValueError("no id")
     amount = _sum(one.get("amount") for one in _units(order))
-    captured = _sum((one.get("amount") for one in taken(order)), amount.currency).amount
+    captured = _sum((one.get("amount") for one in list_captures(order)), amount.currency).amount
     refunds, disputes = _without_reversals(_refunds(order), disputes, amount.currency)
     refunded = _refunded(order, refunds, amount.currency, disputes)
     return Intent(
         id=str(order["id"]),
-        payment_id=payment_id(order),
+        payment_id=read_payment_id(order),
         amount=amount,
         status=_status(order, amount.amount, captured, refunded),
         captured=captured,
         refunded=refunded,
         failure=_denial(order, captured),
-        held=captured > 0 and has_open_hold(order),
+        has_remaining_hold=captured > 0 and has_open_hold(order),
         refunds=refunds,
         disputes=disputes,
         fee=_fee(order),
-        approval_url=link_of(order, "payer-action", "approve"),
+        approval_url=find_link(order, "payer-action", "approve"),
     )
 
 
 def _sum(amounts: Iterable[Any], currency: str = "") -> Money:
-    found = [from_wire(one) for one in amounts]
+    found = [from_wire_amount(one) for one in amounts]
     total = Money(0, found[0].currency if found else currency)
     for one in found:
         total += one
@@ -234,20 +241,20 @@ def _sum(amounts: Iterable[Any], currency: str = "") -> Money:
 
 def _status(order: dict[str, Any], amount: int, captured: int, refunded: int) -> PaymentStatus:
     """What was taken says most, then what is held, then the order itself."""
-    captures, holds = payments_of(order, "captures"), payments_of(order, "authorizations")
+    captures, holds = list_payments(order, "captures"), list_payments(order, "authorizations")
     if captured:
-        return captured_status(amount, captured, refunded)
+        return compute_captured_status(amount, captured, refunded)
     if captures and not all(one.get("status") in _NOT_TAKEN for one in captures):
         return PaymentStatus.PROCESSING
     if holds:
         return _of_holds([str(one.get("status")) for one in holds], bool(captures))
-    if is_cancelled(order):
+    if is_canceled(order):
         return PaymentStatus.RELEASED
     return PaymentStatus.FAILED if captures else _ORDER.get(str(order.get("status")), PaymentStatus.PROCESSING)
 
 
 def has_open_hold(order: dict[str, Any]) -> bool:
-    return any(hold.get("status") in _OPEN_HOLD for hold in payments_of(order, "authorizations"))
+    return any(hold.get("status") in _OPEN_HOLD for hold in list_payments(order, "authorizations"))
 
 
 def _denial(order: dict[str, Any], captured: int) -> Decline | None:
@@ -255,11 +262,11 @@ def _denial(order: dict[str, Any], captured: int) -> Decline | None:
     if captured or has_open_hold(order):
         return None
     for name, kind, refused in (("CAPTURE", "captures", _NOT_TAKEN), ("AUTHORIZATION", "authorizations", {"DENIED"})):
-        last = next((made for made in reversed(payments_of(order, kind)) if made.get("status") in refused), None)
+        last = next((made for made in reversed(list_payments(order, kind)) if made.get("status") in refused), None)
         if last is not None:
             details, at = last.get("status_details"), _time(last.get("create_time"))
             reason = details.get("reason") if isinstance(details, dict) else None
-            known = reason if is_word(reason) else None
+            known = reason if is_provider_word(reason) else None
             return Decline(f"{name}_{last['status']}", known, at, source=str(last.get("id")))
     return None
 
@@ -267,33 +274,33 @@ def _denial(order: dict[str, Any], captured: int) -> Decline | None:
 def _of_holds(statuses: list[str], refused: bool) -> PaymentStatus:
     """`refused`: every capture was. A hold may have been renewed, so one that is good makes up for the others."""
     if "CREATED" in statuses:
-        return PaymentStatus.AUTHORISED
+        return PaymentStatus.AUTHORIZED
     if refused and statuses[-1] == "CAPTURED":
         return PaymentStatus.FAILED
     return _HOLD.get(statuses[-1], PaymentStatus.PROCESSING)
 
 
-def _refunds(order: dict[str, Any]) -> tuple[RefundSeen, ...] | None:
+def _refunds(order: dict[str, Any]) -> tuple[ProviderRefund, ...] | None:
     """None when a capture says that something came back, and no refund is shown."""
-    found = tuple(refund_of(one) for one in payments_of(order, "refunds"))
-    hidden = any(one.get("status") in {"REFUNDED", "PARTIALLY_REFUNDED"} for one in taken(order))
+    found = tuple(to_refund(one) for one in list_payments(order, "refunds"))
+    hidden = any(one.get("status") in {"REFUNDED", "PARTIALLY_REFUNDED"} for one in list_captures(order))
     return None if hidden and not found else found
 
 
-def refund_of(wire: dict[str, Any]) -> RefundSeen:
-    if not is_id(wire.get("id")):
+def to_refund(wire: dict[str, Any]) -> ProviderRefund:
+    if not is_provider_id(wire.get("id")):
         raise ValueError("no id")
     status = _REFUND.get(str(wire.get("status")), "pending")
     ours, _, ident = str(wire.get("custom_id") or "").partition(":")
-    known = _uuid(ident) if f"{ours}:" == REFUND else None
+    known = _uuid(ident) if f"{ours}:" == REFUND_PREFIX else None
     details = wire.get("status_details")
     reason = details.get("reason") if isinstance(details, dict) else None
-    return RefundSeen(str(wire["id"]), from_wire(wire.get("amount")).amount, status, known, reason)
+    return ProviderRefund(str(wire["id"]), from_wire_amount(wire.get("amount")).amount, status, known, reason)
 
 
 def _without_reversals(
-    refunds: tuple[RefundSeen, ...] | None, disputes: tuple[DisputeSeen, ...], currency: str
-) -> tuple[tuple[RefundSeen, ...] | None, tuple[DisputeSeen, ...]]:
+    refunds: tuple[ProviderRefund, ...] | None, disputes: tuple[ProviderDispute, ...], currency: str
+) -> tuple[tuple[ProviderRefund, ...] | None, tuple[ProviderDispute, ...]]:
     """The money of a lost dispute may be shown as a refund as well: it went once, with the dispute.
 
     So may money that came back when the dispute went into another round: as a refund that was canceled.
@@ -310,7 +317,7 @@ def _without_reversals(
     return None if refunds is None else tuple(rest), tuple(told)
 
 
-def _reversal_of(dispute: DisputeSeen, refunds: list[RefundSeen]) -> RefundSeen | None:
+def _reversal_of(dispute: ProviderDispute, refunds: list[ProviderRefund]) -> ProviderRefund | None:
     """The refund that shows the dispute's money: by its reason, else by the amount. None of ours is."""
     foreign = [refund for refund in refunds if refund.refund_id is None and refund.status != "failed"]
     marked = [refund for refund in foreign if _is_reversal(refund)]
@@ -318,31 +325,31 @@ def _reversal_of(dispute: DisputeSeen, refunds: list[RefundSeen]) -> RefundSeen 
     return next(iter(marked or same), None)
 
 
-def _is_reversal(refund: RefundSeen) -> bool:
+def _is_reversal(refund: ProviderRefund) -> bool:
     return refund.refund_id is None and refund.reason == "CHARGEBACK"
 
 
 def _refunded(
     order: dict[str, Any],
-    refunds: tuple[RefundSeen, ...] | None,
+    refunds: tuple[ProviderRefund, ...] | None,
     currency: str,
-    disputes: tuple[DisputeSeen, ...],
+    disputes: tuple[ProviderDispute, ...],
 ) -> int:
     """What is on its way included, as the account has it no more."""
     if refunds is not None:
         return sum(one.amount for one in refunds if one.status != "failed")
     if any(one.status == "lost" for one in disputes):
         return 0
-    return _sum((one.get("amount") for one in taken(order) if one.get("status") == "REFUNDED"), currency).amount
+    return _sum((one.get("amount") for one in list_captures(order) if one.get("status") == "REFUNDED"), currency).amount
 
 
-def dispute_of(wire: dict[str, Any], seen_at: datetime | None = None) -> DisputeSeen:
+def to_dispute(wire: dict[str, Any], seen_at: datetime | None = None) -> ProviderDispute:
     """Of the whole document. What is not decided, or decided in a word that nobody knows, is open.
 
     An inquiry is open too: PayPal keeps the money from its beginning (developer.paypal.com/api/disputes).
     """
     ident = wire.get("dispute_id")
-    if not is_id(ident):
+    if not is_provider_id(ident):
         raise ValueError("no id")
     outcome = wire.get("dispute_outcome")
     code = outcome.get("outcome_code") if isinstance(outcome, dict) else None
@@ -350,24 +357,24 @@ def dispute_of(wire: dict[str, Any], seen_at: datetime | None = None) -> Dispute
     if wire.get("status") == "RESOLVED":
         status = _OUTCOME.get(str(code), "open")
     reason, due = wire.get("reason"), wire.get("seller_response_due_date")
-    return DisputeSeen(
+    return ProviderDispute(
         id=str(ident),
-        amount=from_wire(wire.get("dispute_amount")),
+        amount=from_wire_amount(wire.get("dispute_amount")),
         status=status,
-        reason=reason if is_word(reason) else None,
+        reason=reason if is_provider_word(reason) else None,
         due_by=_time(due),
         seen_at=seen_at,
     )
 
 
-def is_word(found: Any) -> bool:
+def is_provider_word(found: Any) -> bool:
     return isinstance(found, str) and re.fullmatch(r"[A-Z0-9_]{1,255}", found) is not None
 
 
 def _fee(order: dict[str, Any]) -> Money | None:
     """In the currency in which PayPal settles, where it says so."""
     found = []
-    for one in taken(order):
+    for one in list_captures(order):
         parts = one.get("seller_receivable_breakdown")
         fee = (
             parts.get("paypal_fee_in_receivable_currency") or parts.get("paypal_fee") if isinstance(parts, dict) else 0

@@ -8,7 +8,7 @@ first real call does not hold up the loop.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from adapters.sdk_clients.exchange import Exchange, carry, translate
+from adapters.sdk_clients.exchange import SdkExchange, send_for_sdk, translate_sdk_errors
 
 if TYPE_CHECKING:
     from adapters.sdk_clients.openai import OpenAITransport
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from adapters.sdk_clients.twilio import TwilioHTTP
 
 __all__ = [
-    "Exchange",
     "OpenAITransport",
     "ResendHTTP",
+    "SdkExchange",
     "StripeHTTP",
     "TwilioHTTP",
-    "carry",
-    "translate",
-    "warm",
+    "send_for_sdk",
+    "translate_sdk_errors",
+    "warm_up_sdk",
 ]
 
 _HOMES = {"StripeHTTP": "stripe", "ResendHTTP": "resend", "TwilioHTTP": "twilio", "OpenAITransport": "openai"}
@@ -36,9 +36,9 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
-async def warm(provider: str) -> None:
+async def warm_up_sdk(provider: str) -> None:
     """Loads the SDK of `stripe`, `resend`, `twilio` or `openai`, and makes its first call in the air.
 
     Blocks the loop while it imports (up to about a second): call it before the port opens.
     """
-    await import_module(f"{__name__}.{provider}").warm()
+    await import_module(f"{__name__}.{provider}").warm_up()

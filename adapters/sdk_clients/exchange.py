@@ -5,70 +5,81 @@ from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from adapters.sdk_clients.problems import problem
-from adapters.transport import Answer, Call, Limits, Sender, Streamed, Streamer, refusal, unreadable
+from adapters.sdk_clients.problems import read_problem
+from adapters.transport import (
+    CallSender,
+    ProviderCall,
+    ProviderResponse,
+    StreamedResponse,
+    StreamLimits,
+    StreamSender,
+    make_refusal_error,
+    make_unreadable_error,
+)
 from hub.core.errors import ProviderError
 
-FIRST_ERROR = 400
+MIN_ERROR_STATUS = 400
 
 
 @dataclass(slots=True)
-class Exchange:
-    """What really went over the wire inside one `translate`: one SDK call at a time.
+class SdkExchange:
+    """What really went over the wire inside one `translate_sdk_errors`: one SDK call at a time.
 
     The SDKs' exceptions drop some of it (Twilio's have no headers) or all of it (Resend wraps any failure as its own
     500), so errors are made from this, and not from what the SDK made of it.
     """
 
-    call: Call | None = None
-    answer: Answer | None = None
+    call: ProviderCall | None = None
+    response: ProviderResponse | None = None
     error: ProviderError | None = None
-    limits: Limits | None = None
+    limits: StreamLimits | None = None
     """Asked for by the caller: what the SDK sends is answered as a stream, within these."""
-    streamed: Streamed | None = None
+    streamed: StreamedResponse | None = None
     """An answer that is still arriving."""
 
 
-_current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+_current: ContextVar[SdkExchange | None] = ContextVar("exchange", default=None)
 
 
-async def carry(transport: Sender, call: Call) -> Answer:
-    """Sends for an SDK, and remembers what came of it for the `translate` around it."""
-    exchange = _current.get() or Exchange()
-    exchange.call, exchange.answer, exchange.error = call, None, None
+async def send_for_sdk(transport: CallSender, call: ProviderCall) -> ProviderResponse:
+    """Sends for an SDK, and remembers what came of it for the `translate_sdk_errors` around it."""
+    exchange = _current.get() or SdkExchange()
+    exchange.call, exchange.response, exchange.error = call, None, None
     try:
-        exchange.answer = await transport.send(call)
+        exchange.response = await transport.send_call(call)
     except ProviderError as error:
         exchange.error = error
         raise
-    return exchange.answer
+    return exchange.response
 
 
-def wanted() -> Limits | None:
-    """Those of the `translate` around it."""
+def get_stream_limits() -> StreamLimits | None:
+    """Those of the `translate_sdk_errors` around it."""
     exchange = _current.get()
     return exchange.limits if exchange else None
 
 
-async def carry_stream(transport: Streamer, call: Call, limits: Limits) -> tuple[Streamed, AsyncExitStack]:
-    """As `carry`, for an answer that arrives bit by bit. Closing the stack hangs up."""
-    exchange = _current.get() or Exchange()
-    exchange.call, exchange.answer, exchange.error, exchange.streamed = call, None, None, None
+async def open_stream_for_sdk(
+    transport: StreamSender, call: ProviderCall, limits: StreamLimits
+) -> tuple[StreamedResponse, AsyncExitStack]:
+    """As `send_for_sdk`, for an answer that arrives bit by bit. Closing the stack hangs up."""
+    exchange = _current.get() or SdkExchange()
+    exchange.call, exchange.response, exchange.error, exchange.streamed = call, None, None, None
     async with AsyncExitStack() as stack:
         try:
             streamed = await stack.enter_async_context(
-                transport.stream(call, first=limits.first, idle=limits.idle, total=limits.total)
+                transport.stream_call(call, first=limits.first, idle=limits.idle, total=limits.total)
             )
         except ProviderError as error:
             exchange.error = error
             raise
-        exchange.streamed, exchange.answer = streamed, streamed.refused
+        exchange.streamed, exchange.response = streamed, streamed.error_response
         return streamed, stack.pop_all()
     raise AssertionError
 
 
 @contextmanager
-def translate(provider: str, *, limits: Limits | None = None) -> Iterator[Exchange]:
+def translate_sdk_errors(provider: str, *, limits: StreamLimits | None = None) -> Iterator[SdkExchange]:
     """Around one SDK call: whatever the SDK raises comes out as one of ours.
 
     ProviderPermanent, ProviderTransient or OutcomeUnknown, with provider_code, provider_status and retry_after;
@@ -79,7 +90,7 @@ def translate(provider: str, *, limits: Limits | None = None) -> Iterator[Exchan
     `limits` makes the answer a stream, to be read from `streamed` after the SDK has returned; it says itself what
     goes wrong from then on.
     """
-    exchange = Exchange(limits=limits)
+    exchange = SdkExchange(limits=limits)
     token = _current.set(exchange)
     try:
         yield exchange
@@ -94,12 +105,12 @@ def translate(provider: str, *, limits: Limits | None = None) -> Iterator[Exchan
         _current.reset(token)
 
 
-def _ours(provider: str, exchange: Exchange) -> ProviderError | None:
+def _ours(provider: str, exchange: SdkExchange) -> ProviderError | None:
     if exchange.error is not None:
         return exchange.error
-    if exchange.answer is None:
+    if exchange.response is None:
         return None
-    if exchange.answer.status < FIRST_ERROR:
-        return unreadable(exchange.answer)
-    found = problem(provider, exchange.answer)
-    return refusal(exchange.answer, code=found.code, permanent=found.permanent, **found.extra)
+    if exchange.response.status < MIN_ERROR_STATUS:
+        return make_unreadable_error(exchange.response)
+    found = read_problem(provider, exchange.response)
+    return make_refusal_error(exchange.response, code=found.code, permanent=found.is_permanent, **found.extra)

@@ -7,11 +7,11 @@ import httpx2
 from multidict import CIMultiDictProxy
 from openai import AsyncOpenAI
 
-from adapters.sdk_clients.exchange import carry, carry_stream, wanted
-from adapters.sdk_clients.offline_transport import Canned
-from adapters.sdk_clients.operations import operation
-from adapters.sdk_clients.problems import used_up
-from adapters.transport import Answer, Call, Limits, Streamed, Streamer
+from adapters.sdk_clients.exchange import get_stream_limits, open_stream_for_sdk, send_for_sdk
+from adapters.sdk_clients.offline_transport import OfflineTransport
+from adapters.sdk_clients.operations import name_operation
+from adapters.sdk_clients.problems import is_quota_exhausted
+from adapters.transport import ProviderCall, ProviderResponse, StreamedResponse, StreamLimits, StreamSender
 
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 """Headers of the hop: aiohttp makes its own, and offers the encodings that it can undo."""
@@ -19,7 +19,7 @@ _UNDONE = frozenset({"content-length", "transfer-encoding", "content-encoding"})
 """Headers of an answer that no longer fit its body, which is decompressed."""
 _STREAMS = b'"stream":true'
 """As the SDK writes it; within a text the quotes would be escaped."""
-USUAL = Limits(first=20.0, idle=15.0, total=120.0)
+DEFAULT_LIMITS = StreamLimits(first=20.0, idle=15.0, total=120.0)
 
 
 class OpenAITransport(httpx2.AsyncBaseTransport):
@@ -30,31 +30,31 @@ class OpenAITransport(httpx2.AsyncBaseTransport):
     and arrives while it is written; closing it hangs up.
     """
 
-    def __init__(self, transport: Streamer, limits: Limits = USUAL) -> None:
+    def __init__(self, transport: StreamSender, limits: StreamLimits = DEFAULT_LIMITS) -> None:
         self._transport = transport
         self._limits = limits
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         body = await request.aread()
-        call = Call(
+        call = ProviderCall(
             provider="openai",
-            operation=operation(request.method, request.url.path),
+            operation=name_operation(request.method, request.url.path),
             method=request.method,
             url=str(request.url),
             headers={name: value for name, value in request.headers.items() if name.lower() not in _OURS},
             body=body or None,
-            read=request.method in {"GET", "POST"},
-            final=used_up,
+            is_read=request.method in {"GET", "POST"},
+            is_final=is_quota_exhausted,
         )
-        limits = wanted()
+        limits = get_stream_limits()
         if limits is None and request.method == "POST" and _STREAMS in body:
             limits = self._limits
         if limits is None:
-            return _whole(await carry(self._transport, call), request)
-        streamed, stack = await carry_stream(self._transport, call, limits)
-        if streamed.refused is not None:
+            return _whole(await send_for_sdk(self._transport, call), request)
+        streamed, stack = await open_stream_for_sdk(self._transport, call, limits)
+        if streamed.error_response is not None:
             await stack.aclose()
-            return _whole(streamed.refused, request)
+            return _whole(streamed.error_response, request)
         pieces = _Pieces(streamed, stack)
         return httpx2.Response(streamed.status, headers=_headers(streamed.headers), stream=pieces, request=request)
 
@@ -62,20 +62,20 @@ class OpenAITransport(httpx2.AsyncBaseTransport):
 class _Pieces(httpx2.AsyncByteStream):
     """For the SDK's own reader, which has no word for what counts: every piece does."""
 
-    def __init__(self, streamed: Streamed, stack: AsyncExitStack) -> None:
+    def __init__(self, streamed: StreamedResponse, stack: AsyncExitStack) -> None:
         self._streamed = streamed
         self._stack = stack
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._streamed:
-            self._streamed.heard()
+            self._streamed.mark_progress()
             yield piece
 
     async def aclose(self) -> None:
         await self._stack.aclose()
 
 
-def _whole(answer: Answer, request: httpx2.Request) -> httpx2.Response:
+def _whole(answer: ProviderResponse, request: httpx2.Request) -> httpx2.Response:
     return httpx2.Response(answer.status, headers=_headers(answer.headers), content=answer.body, request=request)
 
 
@@ -83,10 +83,10 @@ def _headers(headers: CIMultiDictProxy[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers.items() if name.lower() not in _UNDONE]
 
 
-async def warm() -> None:
+async def warm_up() -> None:
     """The types of a response are built when the first one is parsed, and those of a request when it is made."""
     document = {"id": "resp_0", "object": "response", "created_at": 0, "model": "", "status": "completed", "output": []}
-    async with httpx2.AsyncClient(transport=OpenAITransport(Canned(document))) as http:
+    async with httpx2.AsyncClient(transport=OpenAITransport(OfflineTransport(document))) as http:
         client = AsyncOpenAI(api_key="sk-0", base_url="http://localhost/v1", http_client=http, max_retries=0)
         await client.responses.create(model="", input="")
         async with client.responses.with_streaming_response.create(model="", input="", stream=True) as streamed:

@@ -15,7 +15,7 @@ _ON_ONE = {"GET": "retrieve", "POST": "update", "PATCH": "update", "PUT": "updat
 _ON_ALL = {"GET": "list", "POST": "create", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
 
 
-def operation(method: str, path: str, word: re.Pattern[str] = WORD) -> str:
+def name_operation(method: str, path: str, word: re.Pattern[str] = WORD) -> str:
     """`payment_intents.capture` for POST …/v1/payment_intents/pi_123/capture.
 
     `path` may begin with anything up to the API's version; without a version, all of it counts.

@@ -7,26 +7,26 @@ from typing import Any
 import resend
 from resend.http_client_async import AsyncHTTPClient
 
-from adapters.sdk_clients.exchange import carry
-from adapters.sdk_clients.offline_transport import Canned
-from adapters.sdk_clients.operations import operation
-from adapters.sdk_clients.problems import used_up
-from adapters.transport import Call, Sender
+from adapters.sdk_clients.exchange import send_for_sdk
+from adapters.sdk_clients.offline_transport import OfflineTransport
+from adapters.sdk_clients.operations import name_operation
+from adapters.sdk_clients.problems import is_quota_exhausted
+from adapters.transport import CallSender, ProviderCall
 from hub.core.errors import ProviderError
 
 
-class Undelivered(resend.exceptions.ResendError):
+class WrappedProviderError(resend.exceptions.ResendError):
     """One of our errors on its way through the SDK, which would turn any other exception into a bare 500."""
 
     def __init__(self, ours: ProviderError) -> None:
         super().__init__(code=ours.status, error_type=ours.code, message=ours.detail, suggested_action="")
-        self.ours = ours
+        self.provider_error = ours
 
 
 class ResendHTTP(AsyncHTTPClient):
     """Give it to the SDK as `resend.default_async_http_client`. Errors of ours come out inside `translate`."""
 
-    def __init__(self, transport: Sender) -> None:
+    def __init__(self, transport: CallSender) -> None:
         self._transport = transport
 
     async def request(  # noqa: PLR0917 (the SDK's signature)
@@ -40,28 +40,28 @@ class ResendHTTP(AsyncHTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         if files is not None or data is not None:
             raise TypeError("uploads do not go through this client")
-        call = Call(
+        call = ProviderCall(
             provider="resend",
-            operation=operation(method, url.removeprefix(resend.api_url)),
+            operation=name_operation(method, url.removeprefix(resend.api_url)),
             method=method.upper(),
             url=url,
             headers={**headers, "Content-Type": "application/json"},
             body=jsonlib.dumps(json).encode() if json else None,
             idempotency_key=headers.get("Idempotency-Key"),
-            read=method.lower() == "get",
-            final=used_up,
+            is_read=method.lower() == "get",
+            is_final=is_quota_exhausted,
         )
         try:
-            answer = await carry(self._transport, call)
+            answer = await send_for_sdk(self._transport, call)
         except ProviderError as error:
-            raise Undelivered(error) from error
+            raise WrappedProviderError(error) from error
         return answer.body, answer.status, answer.headers
 
 
-async def warm() -> None:
+async def warm_up() -> None:
     """The SDK keeps its client in a global: it is borrowed for one call, and given back."""
     client, key = resend.default_async_http_client, resend.api_key
-    resend.default_async_http_client, resend.api_key = ResendHTTP(Canned({"id": "0"})), "re_0"
+    resend.default_async_http_client, resend.api_key = ResendHTTP(OfflineTransport({"id": "0"})), "re_0"
     try:
         await resend.Emails.send_async(
             {"from": "a@example.com", "to": ["b@example.com"], "subject": "", "text": ""}, {"idempotency_key": "0"}

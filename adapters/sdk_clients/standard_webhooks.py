@@ -10,11 +10,11 @@ from hmac import digest as hmac_digest
 
 from hub.core.inbox import RawWebhook
 
-TOLERANCE = 300
+TOLERANCE_SECONDS = 300
 """Seconds between a signature's timestamp and our clock, either way."""
 
 
-def signing_key(secret: str) -> bytes:
+def parse_signing_key(secret: str) -> bytes:
     """Of `whsec_<base64>`, or `v1,whsec_<base64>` as Supabase shows it. Raises ValueError for what is no secret."""
     try:
         key = base64.b64decode(secret.removeprefix("v1,").removeprefix("whsec_"), validate=True)
@@ -25,12 +25,12 @@ def signing_key(secret: str) -> bytes:
     return key
 
 
-def signed_event(raw: RawWebhook, keys: Sequence[bytes], now: datetime, *, prefix: str) -> str | None:
+def find_signed_event_id(raw: RawWebhook, keys: Sequence[bytes], now: datetime, *, prefix: str) -> str | None:
     """The event's id when one of the keys has signed the delivery lately, else None. `prefix` of the three headers."""
     event_id, stamp = raw.headers.get(f"{prefix}-id", ""), raw.headers.get(f"{prefix}-timestamp", "")
     if not event_id or not stamp.isascii() or not stamp.isdigit():
         return None
-    if abs(now.timestamp() - int(stamp[:12])) > TOLERANCE:
+    if abs(now.timestamp() - int(stamp[:12])) > TOLERANCE_SECONDS:
         return None
     content = f"{event_id}.{stamp}.".encode("utf-8", "surrogateescape") + raw.body
     wanted = [base64.b64encode(hmac_digest(key, content, sha256)) for key in keys]

@@ -10,10 +10,10 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from adapters.sdk_clients.exchange import carry
-from adapters.sdk_clients.offline_transport import Canned
-from adapters.sdk_clients.operations import CAMEL_WORD, operation
-from adapters.transport import Call, Sender
+from adapters.sdk_clients.exchange import send_for_sdk
+from adapters.sdk_clients.offline_transport import OfflineTransport
+from adapters.sdk_clients.operations import CAMEL_WORD, name_operation
+from adapters.transport import CallSender, ProviderCall
 
 _ACCOUNT = re.compile(r"/Accounts/[^/]+(?=/)")
 
@@ -21,7 +21,7 @@ _ACCOUNT = re.compile(r"/Accounts/[^/]+(?=/)")
 class TwilioHTTP(AsyncHttpClient):  # type: ignore[misc]  # it has no types
     """Give it as `http_client` to Client. Twilio takes no idempotency key: its writes are never repeated."""
 
-    def __init__(self, transport: Sender) -> None:
+    def __init__(self, transport: CallSender) -> None:
         super().__init__(getLogger(__name__), True)
         self._transport = transport
 
@@ -36,7 +36,7 @@ class TwilioHTTP(AsyncHttpClient):  # type: ignore[misc]  # it has no types
         timeout: float | None = None,  # noqa: ASYNC109
         allow_redirects: bool = False,  # noqa: ARG002 (never followed)
     ) -> Response:
-        call = Call(
+        call = ProviderCall(
             provider="twilio",
             operation=_operation(method, uri),
             method=method.upper(),
@@ -45,15 +45,15 @@ class TwilioHTTP(AsyncHttpClient):  # type: ignore[misc]  # it has no types
             params=_pairs(params) or None,
             body=urlencode(_pairs(data)).encode() if data else None,
             timeout=timeout,
-            read=method.upper() == "GET",
+            is_read=method.upper() == "GET",
         )
-        answer = await carry(self._transport, call)
+        answer = await send_for_sdk(self._transport, call)
         return Response(answer.status, answer.body.decode(errors="replace"), answer.headers)
 
 
 def _operation(method: str, uri: str) -> str:
     """Without the account that nearly every path begins with."""
-    return operation(method, _ACCOUNT.sub("", uri), CAMEL_WORD)
+    return name_operation(method, _ACCOUNT.sub("", uri), CAMEL_WORD)
 
 
 def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:
@@ -71,7 +71,7 @@ def _pairs(fields: dict[str, object] | None) -> list[tuple[str, str]]:
     return pairs
 
 
-async def warm() -> None:
+async def warm_up() -> None:
     """The API's hundred modules are loaded by the first `client.messages`."""
-    client = Client("AC0", "0", http_client=TwilioHTTP(Canned({"sid": "SM0", "status": "queued"})))
+    client = Client("AC0", "0", http_client=TwilioHTTP(OfflineTransport({"sid": "SM0", "status": "queued"})))
     await client.messages.create_async(to="+15005550001", from_="+15005550006", body="")

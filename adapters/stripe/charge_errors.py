@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.sdk_clients import translate
+from adapters.sdk_clients import translate_sdk_errors
 from hub.core.errors import ProviderPermanent
 from hub.sales.payments import AMOUNT_NOT_SUPPORTED, CustomerMissing
 
@@ -14,13 +14,13 @@ _PARAMS = frozenset({
 
 
 @contextmanager
-def charging() -> Iterator[None]:
+def translate_charge_errors() -> Iterator[None]:
     """As `translate`; a refused amount or currency is a ProviderPermanent `amount_not_supported`.
 
     A customer who was deleted, or belongs to another account or mode, is CustomerMissing.
     """
     try:
-        with translate("stripe"):
+        with translate_sdk_errors("stripe"):
             yield
     except ProviderPermanent as error:
         if error.provider_code == "resource_missing" and error.extra.get("param") == "customer":

@@ -6,13 +6,13 @@ Stripe counts some currencies otherwise than ISO 4217. Amounts of the wire are c
 from types import MappingProxyType
 
 from hub.core.charge_limits import ChargeLimit, ChargeLimits
-from hub.core.money import decimals
+from hub.core.money import get_decimal_places
 
-HUNDREDTHS = frozenset({"ISK", "UGX"})
+WHOLE_HUNDREDS = frozenset({"ISK", "UGX"})
 """No decimals in ISO 4217, sent to Stripe in hundredths, and always whole."""
-WHOLE = frozenset({"MGA"})
+WHOLE_UNIT_CURRENCIES = frozenset({"MGA"})
 """Two decimals in ISO 4217, whole units at Stripe."""
-TENS_ONLY = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+TENS_ONLY_CURRENCIES = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 """Three decimals, of which the last has to be 0."""
 _OTHERS = frozenset(
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BIF BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CLP CNY COP CRC "
@@ -42,17 +42,17 @@ _EIGHT_DIGITS = 99_999_999
 
 
 def _limit(code: str) -> ChargeLimit:
-    lowest = _MINIMUM.get(code, 200 if code in TENS_ONLY else 50)
+    lowest = _MINIMUM.get(code, 200 if code in TENS_ONLY_CURRENCIES else 50)
     highest = _MAXIMUM.get(code, _EIGHT_DIGITS)
-    if code in HUNDREDTHS:
+    if code in WHOLE_HUNDREDS:
         return ChargeLimit(-(-lowest // 100), highest // 100)
-    if code in WHOLE:
-        unit = 10 ** decimals(code)
+    if code in WHOLE_UNIT_CURRENCIES:
+        unit = 10 ** get_decimal_places(code)
         return ChargeLimit(lowest * unit, highest * unit, unit)
-    step = 10 if code in TENS_ONLY else 1
+    step = 10 if code in TENS_ONLY_CURRENCIES else 1
     return ChargeLimit(lowest, highest // step * step, step)
 
 
 CHARGE_LIMITS: ChargeLimits = MappingProxyType(
-    {code: _limit(code) for code in sorted(_OTHERS | HUNDREDTHS | WHOLE | TENS_ONLY)}
+    {code: _limit(code) for code in sorted(_OTHERS | WHOLE_HUNDREDS | WHOLE_UNIT_CURRENCIES | TENS_ONLY_CURRENCIES)}
 )

@@ -6,11 +6,11 @@ from datetime import datetime
 
 import stripe
 
-from adapters.stripe.wire import event_of
+from adapters.stripe.wire import to_verified_event
 from hub.core.errors import BadRequest, Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.core.inbox import RawWebhook, VerifiedWebhook
 
-TOLERANCE = 300
+TOLERANCE_SECONDS = 300
 """Seconds between a signature's timestamp and our clock, either way."""
 
 
@@ -24,16 +24,16 @@ class StripeWebhooks:
         self._now = now
 
     @property
-    def configured(self) -> bool:
+    def is_configured(self) -> bool:
         return bool(self._secrets)
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent:
+    def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook:
         """Raises Unauthenticated for a signature that is wrong, old or from the future, BadRequest for the rest."""
         header = raw.headers.get("Stripe-Signature", "")
         if not any(self._signed(raw.body, header, secret) for secret in self._secrets):
             raise Unauthenticated("The signature is not valid.", code="bad_signature")
         try:
-            return event_of(json.loads(raw.body))
+            return to_verified_event(json.loads(raw.body))
         except (ValueError, KeyError, TypeError, RecursionError, OverflowError, OSError) as error:
             raise BadRequest("The event cannot be read.") from error
 
@@ -45,4 +45,4 @@ class StripeWebhooks:
             signed_at = int(next(part[2:] for part in header.split(",") if part.startswith("t=")))
         except (stripe.SignatureVerificationError, ValueError, TypeError, AttributeError):
             return False
-        return abs(int(self._now().timestamp()) - signed_at) <= TOLERANCE
+        return abs(int(self._now().timestamp()) - signed_at) <= TOLERANCE_SECONDS

@@ -4,22 +4,22 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from adapters.stripe.currencies import CHARGE_LIMITS, HUNDREDTHS, WHOLE
-from hub.core.charge_limits import is_expressible
+from adapters.stripe.currencies import CHARGE_LIMITS, WHOLE_HUNDREDS, WHOLE_UNIT_CURRENCIES
+from hub.core.charge_limits import is_representable
 from hub.core.errors import ProviderPermanent
-from hub.core.inbox import VerifiedEvent
+from hub.core.inbox import VerifiedWebhook
 from hub.core.money import Money
 from hub.sales.bookings import Decline, PaymentStatus
 from hub.sales.payments import (
     AMOUNT_NOT_SUPPORTED,
-    DisputeSeen,
+    BalanceMovement,
+    CheckoutPageRequest,
     DisputeStatus,
     Intent,
     IntentRequest,
-    Movement,
-    PageRequest,
-    RefundSeen,
-    captured_status,
+    ProviderDispute,
+    ProviderRefund,
+    compute_captured_status,
 )
 
 _STATUS = {
@@ -27,7 +27,7 @@ _STATUS = {
     "requires_confirmation": PaymentStatus.UNPAID,
     "requires_action": PaymentStatus.REQUIRES_ACTION,
     "processing": PaymentStatus.PROCESSING,
-    "requires_capture": PaymentStatus.AUTHORISED,
+    "requires_capture": PaymentStatus.AUTHORIZED,
     "canceled": PaymentStatus.RELEASED,
     "succeeded": PaymentStatus.PAID,
 }
@@ -43,24 +43,24 @@ _TAKING = frozenset({"charge", "payment"})
 """Types of balance transactions that stand for a charge itself (docs.stripe.com/reports/balance-transaction-types)."""
 
 
-def to_wire(money: Money) -> int:
+def to_wire_amount(money: Money) -> int:
     """The amount as Stripe counts it. Raises ProviderPermanent `amount_not_supported` for what it cannot express."""
-    if not is_expressible(CHARGE_LIMITS, money):
+    if not is_representable(CHARGE_LIMITS, money):
         text = f"cannot charge {money.display} exactly"
         raise ProviderPermanent("stripe", text, provider_code=AMOUNT_NOT_SUPPORTED)
-    if money.currency in HUNDREDTHS:
+    if money.currency in WHOLE_HUNDREDS:
         return money.amount * 100
-    return money.amount // 100 if money.currency in WHOLE else money.amount
+    return money.amount // 100 if money.currency in WHOLE_UNIT_CURRENCIES else money.amount
 
 
-def from_wire(amount: int, currency: str) -> Money:
+def from_wire_amount(amount: int, currency: str) -> Money:
     code = currency.upper()
-    if code in HUNDREDTHS:
+    if code in WHOLE_HUNDREDS:
         return Money(amount // 100, code)
-    return Money(amount * 100 if code in WHOLE else amount, code)
+    return Money(amount * 100 if code in WHOLE_UNIT_CURRENCIES else amount, code)
 
 
-def intent_from(wire: dict[str, Any], disputes: tuple[DisputeSeen, ...] = ()) -> Intent:
+def to_intent(wire: dict[str, Any], disputes: tuple[ProviderDispute, ...] = ()) -> Intent:
     """Total: a status that Stripe adds one day is `processing`, neither success nor failure."""
     currency, charge = wire["currency"], wire.get("latest_charge")
     refunded = _refunded(charge)
@@ -68,13 +68,13 @@ def intent_from(wire: dict[str, Any], disputes: tuple[DisputeSeen, ...] = ()) ->
     return Intent(
         id=wire["id"],
         payment_id=_uuid(wire.get("metadata", {}).get("payment_id")),
-        amount=from_wire(wire["amount"], currency),
+        amount=from_wire_amount(wire["amount"], currency),
         status=_status(wire, captured, refunded),
-        captured=from_wire(captured, currency).amount,
-        refunded=from_wire(refunded, currency).amount,
+        captured=from_wire_amount(captured, currency).amount,
+        refunded=from_wire_amount(refunded, currency).amount,
         client_secret=wire.get("client_secret"),
         failure=_decline(wire.get("last_payment_error"), charge),
-        held=captured > 0 and (wire.get("amount_capturable") or 0) > 0,
+        has_remaining_hold=captured > 0 and (wire.get("amount_capturable") or 0) > 0,
         refunds=_refunds(charge, captured, currency),
         disputes=disputes,
         fee=_fee(charge),
@@ -95,15 +95,15 @@ def _decline(error: Any, charge: Any) -> Decline | None:
     )
 
 
-def marks(request: IntentRequest | PageRequest) -> dict[str, str]:
+def build_metadata(request: IntentRequest | CheckoutPageRequest) -> dict[str, str]:
     return {"booking_id": str(request.booking_id), "payment_id": str(request.payment_id)}
 
 
-def mark(wire: dict[str, Any]) -> UUID | None:
+def read_payment_id(wire: dict[str, Any]) -> UUID | None:
     return _uuid((wire.get("metadata") or {}).get("payment_id"))
 
 
-def _refunds(charge: Any, captured: int, currency: str) -> tuple[RefundSeen, ...] | None:
+def _refunds(charge: Any, captured: int, currency: str) -> tuple[ProviderRefund, ...] | None:
     """None when the list was not expanded, or does not say which of them let go of what was never captured."""
     listed = charge.get("refunds") if isinstance(charge, dict) else None
     if not isinstance(listed, dict):
@@ -111,7 +111,7 @@ def _refunds(charge: Any, captured: int, currency: str) -> tuple[RefundSeen, ...
     if not captured:
         return ()
     refunds = _without_release(listed["data"], int(charge["amount"]) - int(charge["amount_captured"]))
-    return None if refunds is None else tuple(refund_of(refund, currency) for refund in refunds)
+    return None if refunds is None else tuple(to_refund(refund, currency) for refund in refunds)
 
 
 def _without_release(refunds: list[dict[str, Any]], never_taken: int) -> list[dict[str, Any]] | None:
@@ -127,13 +127,15 @@ def _without_release(refunds: list[dict[str, Any]], never_taken: int) -> list[di
     return [refund for refund in refunds if refund is not released[-1]] if released else None
 
 
-def refund_of(wire: dict[str, Any], currency: str) -> RefundSeen:
+def to_refund(wire: dict[str, Any], currency: str) -> ProviderRefund:
     status = _REFUND_STATUS.get(wire.get("status") or "", "pending")
     known = _uuid((wire.get("metadata") or {}).get("refund_id"))
-    return RefundSeen(wire["id"], from_wire(wire["amount"], currency).amount, status, known, wire.get("reason"))
+    return ProviderRefund(
+        wire["id"], from_wire_amount(wire["amount"], currency).amount, status, known, wire.get("reason")
+    )
 
 
-def dispute_of(wire: dict[str, Any], seen_at: datetime) -> DisputeSeen:
+def to_dispute(wire: dict[str, Any], seen_at: datetime) -> ProviderDispute:
     """An inquiry (`warning_*`) has moved no money; what else is not decided is open. A closed inquiry is won.
 
     The amount is in the currency of the bank; what was withdrawn, in that of the balance.
@@ -141,9 +143,9 @@ def dispute_of(wire: dict[str, Any], seen_at: datetime) -> DisputeSeen:
     status = wire.get("status") or ""
     state = _DISPUTE_STATUS.get(status, "inquiry" if status.startswith("warning_") else "open")
     due = (wire.get("evidence_details") or {}).get("due_by")
-    return DisputeSeen(
+    return ProviderDispute(
         id=wire["id"],
-        amount=from_wire(wire["amount"], wire["currency"]),
+        amount=from_wire_amount(wire["amount"], wire["currency"]),
         status=state,
         reason=wire.get("reason"),
         due_by=datetime.fromtimestamp(due, UTC) if isinstance(due, int) else None,
@@ -154,7 +156,7 @@ def dispute_of(wire: dict[str, Any], seen_at: datetime) -> DisputeSeen:
 
 def _withdrawn(lines: Any) -> Money | None:
     """What the lines of the balance have taken in all. None where there is none, or it is in more than one currency."""
-    moved = [from_wire(-int(line["amount"]), line["currency"]) for line in lines or () if isinstance(line, dict)]
+    moved = [from_wire_amount(-int(line["amount"]), line["currency"]) for line in lines or () if isinstance(line, dict)]
     if not moved or len({money.currency for money in moved}) > 1:
         return None
     total = sum(money.amount for money in moved)
@@ -165,22 +167,22 @@ def _fee(charge: Any) -> Money | None:
     booked = charge.get("balance_transaction") if isinstance(charge, dict) else None
     if not isinstance(booked, dict) or not isinstance(booked.get("fee"), int):
         return None
-    return from_wire(booked["fee"], booked["currency"])
+    return from_wire_amount(booked["fee"], booked["currency"])
 
 
-def movement_of(wire: dict[str, Any]) -> Movement | None:
+def to_movement(wire: dict[str, Any]) -> BalanceMovement | None:
     """None for what is no payment's: payouts, Stripe's bills, what somebody takes outside of intents."""
     source = wire.get("source")
     intent_id = source.get("payment_intent") if isinstance(source, dict) else None
     if not isinstance(intent_id, str):
         return None
-    amount, fee = (from_wire(int(wire[name] or 0), wire["currency"]) for name in ("amount", "fee"))
-    return Movement(wire["id"], intent_id, wire.get("type") in _TAKING, amount, fee)
+    amount, fee = (from_wire_amount(int(wire[name] or 0), wire["currency"]) for name in ("amount", "fee"))
+    return BalanceMovement(wire["id"], intent_id, wire.get("type") in _TAKING, amount, fee)
 
 
-def event_of(payload: dict[str, Any], raw: bytes | None = None) -> VerifiedEvent:
+def to_verified_event(payload: dict[str, Any], raw: bytes | None = None) -> VerifiedWebhook:
     """Raises what a payload that is no event raises."""
-    return VerifiedEvent(
+    return VerifiedWebhook(
         event_id=str(payload["id"]),
         type=str(payload["type"]),
         payload=payload,
@@ -207,8 +209,8 @@ def _refunded(charge: Any) -> int:
 
 def _status(wire: dict[str, Any], captured: int, refunded: int) -> PaymentStatus:
     status = _STATUS.get(wire["status"], PaymentStatus.PROCESSING)
-    if captured and status in {PaymentStatus.PAID, PaymentStatus.AUTHORISED}:
-        return captured_status(wire["amount"], captured, refunded)
+    if captured and status in {PaymentStatus.PAID, PaymentStatus.AUTHORIZED}:
+        return compute_captured_status(wire["amount"], captured, refunded)
     return PaymentStatus.PROCESSING if status is PaymentStatus.PAID else status
 
 

@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-from adapters.transport import Answer, Call, Sender, refusal, unreadable
-from hub.core.errors import FieldError, Forbidden, Gone, HubError, Invalid, TooManyRequests, Unauthenticated
+from adapters.transport import CallSender, ProviderCall, ProviderResponse, make_refusal_error, make_unreadable_error
+from hub.core.errors import FieldError, Forbidden, Gone, HubError, InvalidRequest, TooManyRequests, Unauthenticated
 
 _CODE = re.compile(r"[a-z_]{1,64}")
 _VERSION = "2024-01-01"
@@ -23,16 +23,16 @@ _WEAK = {
 }
 
 
-class Api:
+class SupabaseApi:
     """`base_url` is the project's. The anon key opens the door, the service key may do what only servers may."""
 
-    def __init__(self, transport: Sender, *, base_url: str, anon_key: str, service_key: str) -> None:
+    def __init__(self, transport: CallSender, *, base_url: str, anon_key: str, service_key: str) -> None:
         self._transport = transport
         self._url = f"{base_url.rstrip('/')}/auth/v1"
         self._anon_key = anon_key
         self._service_key = service_key
 
-    async def ask(
+    async def request_document(
         self,
         operation: str,
         method: str,
@@ -41,19 +41,21 @@ class Api:
         *,
         token: str | None = None,
         admin: bool = False,
-        read: bool = False,
+        is_read: bool = False,
         params: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The document of a good answer. `read`: asking twice changes nothing, so a lost answer is asked for again.
+        """The document of a good answer. `is_read`: asking twice changes nothing, so a lost answer is asked for again.
 
         Raises the hub's errors for what GoTrue refuses, ProviderError or OutcomeUnknown for the rest.
         """
-        answer = await self.answer(operation, method, path, body, token=token, admin=admin, read=read, params=params)
+        answer = await self.send_request(
+            operation, method, path, body, token=token, admin=admin, is_read=is_read, params=params
+        )
         if not answer.ok:
-            raise error_of(answer)
-        return document_of(answer)
+            raise to_hub_error(answer)
+        return read_json_object(answer)
 
-    async def answer(
+    async def send_request(
         self,
         operation: str,
         method: str,
@@ -62,9 +64,9 @@ class Api:
         *,
         token: str | None = None,
         admin: bool = False,
-        read: bool = False,
+        is_read: bool = False,
         params: dict[str, str] | None = None,
-    ) -> Answer:
+    ) -> ProviderResponse:
         key = self._service_key if admin else self._anon_key
         headers = {
             "apikey": key,
@@ -74,7 +76,7 @@ class Api:
         }
         if body is not None:
             headers["Content-Type"] = "application/json"
-        call = Call(
+        call = ProviderCall(
             provider="supabase",
             operation=operation,
             method=method,
@@ -82,29 +84,29 @@ class Api:
             headers=headers,
             params=params,
             body=json.dumps(body).encode() if body is not None else None,
-            read=read,
+            is_read=is_read,
         )
-        return await self._transport.send(call)
+        return await self._transport.send_call(call)
 
-    async def keys(self) -> list[dict[str, Any]]:
-        found = (await self.ask("auth.jwks", "GET", "/.well-known/jwks.json", read=True)).get("keys")
+    async def list_signing_keys(self) -> list[dict[str, Any]]:
+        found = (await self.request_document("auth.jwks", "GET", "/.well-known/jwks.json", is_read=True)).get("keys")
         return found if isinstance(found, list) else []
 
 
-def document_of(answer: Answer) -> dict[str, Any]:
+def read_json_object(answer: ProviderResponse) -> dict[str, Any]:
     """Raises ProviderError for what is no object. No content is an empty one."""
     if not answer.body.strip():
         return {}
     try:
         found = answer.json()
     except ValueError:
-        raise unreadable(answer) from None
+        raise make_unreadable_error(answer) from None
     if not isinstance(found, dict):
-        raise unreadable(answer)
+        raise make_unreadable_error(answer)
     return found
 
 
-def code_of(answer: Answer) -> str:
+def read_error_code(answer: ProviderResponse) -> str:
     """GoTrue's error code: `code` since 2024, `error_code` before; its sentence may hold anything."""
     try:
         found = answer.json()
@@ -116,16 +118,16 @@ def code_of(answer: Answer) -> str:
     return next((one for one in names if isinstance(one, str) and _CODE.fullmatch(one)), "")
 
 
-def of_nobody(answer: Answer) -> bool:
+def is_unknown_session(answer: ProviderResponse) -> bool:
     """GoTrue itself knows no session, or no user, of that token. The gateway before it has a 401 and a 404 of its own,
     for a key or an address that is wrong here: those say nothing of the caller.
     """
-    return not answer.ok and code_of(answer) in _NOBODY
+    return not answer.ok and read_error_code(answer) in _NOBODY
 
 
-def error_of(answer: Answer) -> HubError:
+def to_hub_error(answer: ProviderResponse) -> HubError:
     """What a refusal means to the hub."""
-    match code_of(answer):
+    match read_error_code(answer):
         case "invalid_credentials":
             found: HubError = Unauthenticated("The e-mail address or the password is wrong.", code="wrong_credentials")
         case "email_not_confirmed":
@@ -138,22 +140,22 @@ def error_of(answer: Answer) -> HubError:
             found = _weak(answer)
         case "email_address_invalid":
             errors = (FieldError("/email", "invalid_email", "no letter can be sent there"),)
-            found = Invalid(code="invalid_email", errors=errors)
+            found = InvalidRequest(code="invalid_email", errors=errors)
         case code if code.startswith("over_") or answer.status == 429:  # noqa: PLR2004
             found = TooManyRequests(retry_after=answer.retry_after or 60.0)
         case code:
-            found = refusal(answer, code=code or None)
+            found = make_refusal_error(answer, code=code or None)
     return found
 
 
-def _weak(answer: Answer) -> Invalid:
+def _weak(answer: ProviderResponse) -> InvalidRequest:
     why = "too weak"
-    details = document_of(answer).get("weak_password")
+    details = read_json_object(answer).get("weak_password")
     reasons = details.get("reasons") if isinstance(details, dict) else None
     if isinstance(reasons, list):
         why = "; ".join(_WEAK[one] for one in reasons if isinstance(one, str) and one in _WEAK) or why
-    return weak(why)
+    return make_weak_password_error(why)
 
 
-def weak(why: str) -> Invalid:
-    return Invalid(code="weak_password", errors=(FieldError("/password", "weak_password", why),))
+def make_weak_password_error(why: str) -> InvalidRequest:
+    return InvalidRequest(code="weak_password", errors=(FieldError("/password", "weak_password", why),))

@@ -7,9 +7,16 @@ from uuid import UUID
 
 import jwt
 
-from adapters.supabase.api import Api, code_of, document_of, error_of, of_nobody, weak
-from adapters.supabase.tokens import Tokens, identity_in
-from adapters.transport import Answer, Sender
+from adapters.supabase.api import (
+    SupabaseApi,
+    is_unknown_session,
+    make_weak_password_error,
+    read_error_code,
+    read_json_object,
+    to_hub_error,
+)
+from adapters.supabase.tokens import TokenVerifier, to_identity
+from adapters.transport import CallSender, ProviderResponse
 from hub.core.clock import Clock
 from hub.core.errors import (
     Conflict,
@@ -20,27 +27,35 @@ from hub.core.errors import (
     ProviderTransient,
     Unauthenticated,
 )
-from hub.core.jwks import KeySet
-from hub.people.identity import Caller, Grant, Identity, NewAccount, Outcome, Proof, Reading
-from hub.people.identity.provider import Done
+from hub.core.jwks import JwksCache
+from hub.people.identity import (
+    Caller,
+    CompletedProof,
+    Identity,
+    NewAccount,
+    Proof,
+    ProofOutcome,
+    SessionTokens,
+    VerifiedToken,
+)
 
 _TAKEN = frozenset({"user_already_exists", "email_exists"})
 _LIMIT = "over_email_send_rate_limit"
 _UNSENT = frozenset({_LIMIT, "email_address_invalid"})
 """Said where a letter would have been written, so of known addresses alone."""
-LONGEST_PASSWORD = 72
+MAX_PASSWORD_BYTES = 72
 """Bytes: bcrypt sees no more, and GoTrue takes no more."""
 
 
-class SupabaseIdentity:
+class SupabaseIdentityProvider:
     """`redirect_to` is where the links of Supabase's own letters lead back to."""
 
     name = "supabase"
-    remote = True
+    is_remote = True
 
     def __init__(
         self,
-        transport: Sender,
+        transport: CallSender,
         *,
         base_url: str,
         anon_key: str,
@@ -50,20 +65,22 @@ class SupabaseIdentity:
         clock: Clock,
         audience: str = "authenticated",
     ) -> None:
-        self._api = Api(transport, base_url=base_url, anon_key=anon_key, service_key=service_key)
-        self._keys = KeySet(self._api.keys, clock)
+        self._api = SupabaseApi(transport, base_url=base_url, anon_key=anon_key, service_key=service_key)
+        self._keys = JwksCache(self._api.list_signing_keys, clock)
         issuer = f"{base_url.rstrip('/')}/auth/v1"
-        self._tokens = Tokens(self._keys, issuer=issuer, audience=audience, secret=jwt_secret, clock=clock)
+        self._tokens = TokenVerifier(self._keys, issuer=issuer, audience=audience, secret=jwt_secret, clock=clock)
         self._clock = clock
         self._redirect = {"redirect_to": redirect_to}
 
     async def close(self) -> None:
         await self._keys.close()
 
-    async def ping(self) -> None:
+    async def check_access(self) -> None:
         """One harmless read with each key."""
-        await self._api.ask("auth.settings", "GET", "/settings", read=True)
-        await self._api.ask("auth.admin.users", "GET", "/admin/users", admin=True, read=True, params={"per_page": "1"})
+        await self._api.request_document("auth.settings", "GET", "/settings", is_read=True)
+        await self._api.request_document(
+            "auth.admin.users", "GET", "/admin/users", admin=True, is_read=True, params={"per_page": "1"}
+        )
 
     async def sign_up(self, new: NewAccount) -> Proof:
         """A known address gets the answer of an unknown one, or a made-up user: both say nothing here.
@@ -74,31 +91,31 @@ class SupabaseIdentity:
         said = {"name": new.name} | ({"phone": new.phone} if new.phone else {})
         body = {"email": new.email, "password": new.password, "data": said}
         try:
-            answer = await self._api.answer("auth.signup", "POST", "/signup", body, params=self._redirect)
+            answer = await self._api.send_request("auth.signup", "POST", "/signup", body, params=self._redirect)
         except OutcomeUnknown as error:
             raise ProviderTransient("supabase", "The sign-up was not answered; ask again.") from error
         if answer.ok:
             return self._signed_up(_read(answer))
-        if code_of(answer) in _TAKEN | {_LIMIT}:
-            return Done(Outcome())
-        raise _settled(error_of(answer))
+        if read_error_code(answer) in _TAKEN | {_LIMIT}:
+            return CompletedProof(ProofOutcome())
+        raise _settled(to_hub_error(answer))
 
     async def sign_in(self, email: str, password: str) -> Proof:
         """Asked again after a lost answer: a session that nobody holds a token of harms nobody, and ends by itself."""
         grant, identity = await self._password_grant(email, password)
 
         async def undo() -> None:
-            await self._end(grant.token, "local")
+            await self._end(grant.access_token, "local")
 
-        return Done(Outcome(identity, grant), undo)
+        return CompletedProof(ProofOutcome(identity, grant), undo)
 
-    async def refresh(self, refresh_token: str) -> Grant:
+    async def refresh_session(self, refresh_token: str) -> SessionTokens:
         """Asked again after a lost answer: Supabase gives the pair that the spent token has led to."""
-        answer = await self._api.answer(
+        answer = await self._api.send_request(
             "auth.token.refresh", "POST", "/token", {"refresh_token": refresh_token},
-            params={"grant_type": "refresh_token"}, read=True,
+            params={"grant_type": "refresh_token"}, is_read=True,
         )  # fmt: skip
-        if code_of(answer) == "validation_failed":  # nothing that GoTrue has ever written
+        if read_error_code(answer) == "validation_failed":  # nothing that GoTrue has ever written
             raise Unauthenticated("This session has ended; sign in again.", code="invalid_refresh_token")
         return _grant(_good(answer))
 
@@ -106,8 +123,8 @@ class SupabaseIdentity:
         """GoTrue keeps the first password of an address, whoever registers it again."""
         body = {"password": _random_password()}
         path = f"/admin/users/{identity.id}"
-        answer = await self._api.answer("auth.admin.update", "PUT", path, body, admin=True, read=True)
-        if code_of(answer) != "user_not_found":
+        answer = await self._api.send_request("auth.admin.update", "PUT", path, body, admin=True, is_read=True)
+        if read_error_code(answer) != "user_not_found":
             _good(answer)
 
     async def verify_email(self, token: str, password: str | None = None) -> Proof:
@@ -116,7 +133,7 @@ class SupabaseIdentity:
             _fits(password)
         by_session = _is_access_token(token)
         outcome = await self._link_session(token) if by_session else _outcome(await self._verify_address(token))
-        session = outcome.grant.token if outcome.grant is not None else ""
+        session = outcome.tokens.access_token if outcome.tokens is not None else ""
         if password is not None:
             await self._set_password(session, password)
             await self._end(session, "others")
@@ -125,12 +142,12 @@ class SupabaseIdentity:
             await self._set_password(session, _random_password())
             await self._end(session, "others" if by_session else "global")  # it is the link: its owner tries again
 
-        return Done(outcome, undo)
+        return CompletedProof(outcome, undo)
 
     async def resend_verification(self, email: str) -> None:
         await self._letter("auth.resend", "/resend", {"type": "signup", "email": email})
 
-    async def forgot_password(self, email: str) -> None:
+    async def request_password_reset(self, email: str) -> None:
         await self._letter("auth.recover", "/recover", {"email": email})
 
     async def reset_password(self, token: str, password: str) -> Proof:
@@ -141,63 +158,63 @@ class SupabaseIdentity:
             await self._set_password(session, password)
         else:
             document = await self._verify(token, "recovery")
-            person, session = _identity(document.get("user")), _grant(document).token
+            person, session = _identity(document.get("user")), _grant(document).access_token
             try:
                 await self._set_password(session, password)
             except HubError:
                 await self._end(session, "local")  # nobody is to hold a session for a password that was refused
                 raise
         await self._end(session, "global")
-        return Done(Outcome(person))
+        return CompletedProof(ProofOutcome(person))
 
-    async def password_is(self, caller: Caller, email: str, password: str) -> bool:
+    async def verify_password(self, caller: Caller, email: str, password: str) -> bool:
         try:
             grant, identity = await self._password_grant(email, password)
         except Unauthenticated:
             return False
-        await self._end(grant.token, "local")
+        await self._end(grant.access_token, "local")
         return identity.id == caller.id
 
     async def change_password(self, caller: Caller, token: str, password: str) -> Proof:
         _fits(password)
         document = await self._set_password(token, password)
         await self._end(token, "others")
-        return Done(Outcome(identity_in(caller.id, document)))
+        return CompletedProof(ProofOutcome(to_identity(caller.id, document)))
 
     async def sign_out(self, token: str, *, everywhere: bool = False) -> None:
         await self._end(token, "global" if everywhere else "local")
 
-    async def read(self, token: str) -> Reading:
-        return await self._tokens.read(token)
+    async def read_token(self, token: str) -> VerifiedToken:
+        return await self._tokens.read_token(token)
 
-    async def alive(self, token: str) -> bool:
-        answer = await self._api.answer("auth.user", "GET", "/user", token=token, read=True)
-        if of_nobody(answer):
+    async def is_session_live(self, token: str) -> bool:
+        answer = await self._api.send_request("auth.user", "GET", "/user", token=token, is_read=True)
+        if is_unknown_session(answer):
             return False
         _identity(_good(answer))
         return True
 
-    async def delete(self, identity: Identity) -> None:
+    async def delete_identity(self, identity: Identity) -> None:
         """Repeatable: who is gone already is gone."""
-        answer = await self._api.answer(
-            "auth.admin.delete", "DELETE", f"/admin/users/{identity.id}", admin=True, read=True
+        answer = await self._api.send_request(
+            "auth.admin.delete", "DELETE", f"/admin/users/{identity.id}", admin=True, is_read=True
         )
-        if code_of(answer) != "user_not_found":
+        if read_error_code(answer) != "user_not_found":
             _good(answer)
 
     def _signed_up(self, document: dict[str, Any]) -> Proof:
         if "access_token" in document:
-            return Done(_outcome(document))
+            return CompletedProof(_outcome(document))
         if not document.get("identities"):
-            return Done(Outcome())  # a made-up user, for an address that is taken
-        return Done(Outcome(_identity(document)))
+            return CompletedProof(ProofOutcome())  # a made-up user, for an address that is taken
+        return CompletedProof(ProofOutcome(_identity(document)))
 
-    async def _password_grant(self, email: str, password: str) -> tuple[Grant, Identity]:
+    async def _password_grant(self, email: str, password: str) -> tuple[SessionTokens, Identity]:
         """Who is banned is told no more than who is unknown: GoTrue says it before it looks at the password."""
         try:
-            document = await self._api.ask(
+            document = await self._api.request_document(
                 "auth.token.password", "POST", "/token", {"email": email, "password": password},
-                params={"grant_type": "password"}, read=True,
+                params={"grant_type": "password"}, is_read=True,
             )  # fmt: skip
         except Unauthenticated as error:
             raise Unauthenticated("The e-mail address or the password is wrong.", code="wrong_credentials") from error
@@ -207,7 +224,7 @@ class SupabaseIdentity:
         """A token is good once, so this is never asked twice."""
         body = {"type": kind, "token_hash": token}
         try:
-            return await self._api.ask("auth.verify", "POST", "/verify", body)
+            return await self._api.request_document("auth.verify", "POST", "/verify", body)
         except Unauthenticated as error:
             raise _link_ended() from error
         except OutcomeUnknown as error:
@@ -225,7 +242,7 @@ class SupabaseIdentity:
             raise Conflict("Open the link in the letter to the other address too.", code="other_address_not_confirmed")
         return document
 
-    async def _link_session(self, token: str) -> Outcome:
+    async def _link_session(self, token: str) -> ProofOutcome:
         """The session that a link of Supabase's own letters has opened already. Its refresh token stays where it is.
 
         Raises Gone for one that has ended, is an hour old, or was not opened by a link.
@@ -234,50 +251,50 @@ class SupabaseIdentity:
             reading = await self._tokens.read_link_session(token)
         except Unauthenticated as error:
             raise _link_ended() from error
-        answer = await self._api.answer("auth.user", "GET", "/user", token=token, read=True)
+        answer = await self._api.send_request("auth.user", "GET", "/user", token=token, is_read=True)
         session_id = reading.caller.session_id
-        if of_nobody(answer) or session_id is None:
+        if is_unknown_session(answer) or session_id is None:
             raise _link_ended()
         seconds = int((reading.expires_at - self._clock.now()).total_seconds())
-        return Outcome(_identity(_good(answer)), Grant(reading.caller.id, session_id, token, "", seconds))
+        return ProofOutcome(_identity(_good(answer)), SessionTokens(reading.caller.id, session_id, token, "", seconds))
 
     async def _letter(self, operation: str, path: str, body: dict[str, Any]) -> None:
         """Supabase writes to a known address at most once a minute, and says so: here nobody is told."""
         try:
-            answer = await self._api.answer(operation, "POST", path, body, params=self._redirect)
-            if code_of(answer) not in _UNSENT:
+            answer = await self._api.send_request(operation, "POST", path, body, params=self._redirect)
+            if read_error_code(answer) not in _UNSENT:
                 _good(answer)
         except OutcomeUnknown as error:
             raise ProviderTransient("supabase", "The letter was not answered for; ask again.") from error
 
     async def _set_password(self, token: str, password: str) -> dict[str, Any]:
         """`same_password` may be what is left of a lost answer; and if it is not, the password is what it is to be."""
-        answer = await self._api.answer(
-            "auth.user.update", "PUT", "/user", {"password": password}, token=token, read=True
+        answer = await self._api.send_request(
+            "auth.user.update", "PUT", "/user", {"password": password}, token=token, is_read=True
         )
-        if code_of(answer) == "same_password":
-            return await self._api.ask("auth.user", "GET", "/user", token=token, read=True)
+        if read_error_code(answer) == "same_password":
+            return await self._api.request_document("auth.user", "GET", "/user", token=token, is_read=True)
         return _good(answer)
 
     async def _end(self, token: str, scope: str) -> None:
         """Ending what has ended is no error."""
-        answer = await self._api.answer(
-            "auth.logout", "POST", "/logout", token=token, params={"scope": scope}, read=True
+        answer = await self._api.send_request(
+            "auth.logout", "POST", "/logout", token=token, params={"scope": scope}, is_read=True
         )
-        if not of_nobody(answer):
+        if not is_unknown_session(answer):
             _good(answer)
 
 
-def _good(answer: Answer) -> dict[str, Any]:
+def _good(answer: ProviderResponse) -> dict[str, Any]:
     """The document. Raises what the answer means when it is no success, or makes no sense."""
     if not answer.ok:
-        raise error_of(answer)
-    return document_of(answer)
+        raise to_hub_error(answer)
+    return read_json_object(answer)
 
 
-def _read(answer: Answer) -> dict[str, Any]:
+def _read(answer: ProviderResponse) -> dict[str, Any]:
     try:
-        return document_of(answer)
+        return read_json_object(answer)
     except OutcomeUnknown as error:
         raise _settled(error) from error
 
@@ -296,8 +313,8 @@ def _random_password() -> str:
 
 
 def _fits(password: str) -> None:
-    if len(password.encode("utf-8", "surrogatepass")) > LONGEST_PASSWORD:
-        raise weak(f"at most {LONGEST_PASSWORD} bytes")
+    if len(password.encode("utf-8", "surrogatepass")) > MAX_PASSWORD_BYTES:
+        raise make_weak_password_error(f"at most {MAX_PASSWORD_BYTES} bytes")
 
 
 def _settled(error: Exception) -> Exception:
@@ -309,21 +326,21 @@ def _settled(error: Exception) -> Exception:
 
 def _identity(user: Any) -> Identity:
     try:
-        return identity_in(UUID(user["id"]), user)
+        return to_identity(UUID(user["id"]), user)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProviderPermanent("supabase", "gave no user.") from error
 
 
-def _grant(document: Mapping[str, Any]) -> Grant:
+def _grant(document: Mapping[str, Any]) -> SessionTokens:
     """The session's id is in the token: it has come straight from its issuer, so it is read and not checked."""
     try:
         token, refresh = document["access_token"], document["refresh_token"]
         claims = jwt.decode(token, options={"verify_signature": False})
         customer, session = UUID(claims["sub"]), UUID(claims["session_id"])
-        return Grant(customer, session, token, refresh, int(document["expires_in"]))
+        return SessionTokens(customer, session, token, refresh, int(document["expires_in"]))
     except (KeyError, TypeError, ValueError, AttributeError, jwt.PyJWTError) as error:
         raise ProviderPermanent("supabase", "gave no session.") from error
 
 
-def _outcome(document: Mapping[str, Any]) -> Outcome:
-    return Outcome(_identity(document.get("user")), _grant(document))
+def _outcome(document: Mapping[str, Any]) -> ProofOutcome:
+    return ProofOutcome(_identity(document.get("user")), _grant(document))

@@ -9,14 +9,14 @@ import jwt
 
 from hub.core.clock import Clock
 from hub.core.errors import Unauthenticated
-from hub.core.jwks import KeySet
-from hub.core.names import clean_person_name
-from hub.people.identity import Caller, Identity, Reading
+from hub.core.jwks import JwksCache
+from hub.core.person_names import clean_person_name
+from hub.people.identity import Caller, Identity, VerifiedToken
 
-PUBLISHED = ("ES256", "RS256", "EdDSA")
+PUBLISHED_ALGORITHMS = ("ES256", "RS256", "EdDSA")
 LEEWAY = 10
 """Seconds that their clock and ours may differ."""
-LONGEST = 16_384
+MAX_TOKEN_LENGTH = 16_384
 """Characters of a token."""
 LINK_LIFE = timedelta(hours=1)
 """How long a session that a link has opened stands for the link."""
@@ -31,31 +31,31 @@ _UNCHECKED: Any = {
 }
 
 
-class Tokens:
+class TokenVerifier:
     """`secret` is for projects that still sign with HS256; keys of the published set never check an HMAC."""
 
-    def __init__(self, keys: KeySet, *, issuer: str, audience: str, secret: str | None, clock: Clock) -> None:
+    def __init__(self, keys: JwksCache, *, issuer: str, audience: str, secret: str | None, clock: Clock) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
         self._secret = secret
         self._clock = clock
 
-    async def read(self, token: str) -> Reading:
+    async def read_token(self, token: str) -> VerifiedToken:
         """Raises Unauthenticated `invalid_token`, `token_expired`; ProviderError while no key has ever been had."""
         return (await self._read(token))[0]
 
-    async def read_link_session(self, token: str) -> Reading:
-        """`read` of a session that a link in a letter has just opened. Raises Unauthenticated for any other."""
+    async def read_link_session(self, token: str) -> VerifiedToken:
+        """`read_token` of a session that a link in a letter has just opened. Raises Unauthenticated for any other."""
         reading, claims = await self._read(token)
-        began_at = reading.began_at
+        began_at = reading.session_started_at
         is_recent = began_at is not None and self._clock.now() - began_at < LINK_LIFE
         if reading.caller.session_id is None or not is_recent or not _methods(claims) <= _BY_LETTER:
             raise _refused()
         return reading
 
-    async def _read(self, token: str) -> tuple[Reading, Mapping[str, Any]]:
-        if len(token) > LONGEST:
+    async def _read(self, token: str) -> tuple[VerifiedToken, Mapping[str, Any]]:
+        if len(token) > MAX_TOKEN_LENGTH:
             raise _refused()
         try:
             header = jwt.get_unverified_header(token)
@@ -75,14 +75,14 @@ class Tokens:
         kid, algorithm = header.get("kid"), header.get("alg")
         if algorithm == "HS256" and self._secret is not None:
             return self._secret, ("HS256",)
-        if algorithm not in PUBLISHED or not isinstance(kid, str | None):
+        if algorithm not in PUBLISHED_ALGORITHMS or not isinstance(kid, str | None):
             raise _refused()
-        key = self._keys.known(kid) or await self._keys.find(kid, PUBLISHED)
+        key = self._keys.get_fresh_key(kid) or await self._keys.find_key(kid, PUBLISHED_ALGORITHMS)
         if key is None or key.algorithm_name != algorithm:
             raise _refused()
         return key, (key.algorithm_name,)
 
-    def _reading(self, claims: Mapping[str, Any]) -> Reading:
+    def _reading(self, claims: Mapping[str, Any]) -> VerifiedToken:
         now = self._clock.now().timestamp()
         expires = float(claims["exp"])
         if now >= expires + LEEWAY:
@@ -91,8 +91,8 @@ class Tokens:
             raise ValueError("not in force, or of nobody")
         customer = UUID(claims["sub"])
         session = UUID(claims["session_id"]) if claims.get("session_id") else None
-        until, identity = datetime.fromtimestamp(expires, UTC), identity_in(customer, claims)
-        return Reading(Caller(customer, session), until, identity, _beginning(claims))
+        until, identity = datetime.fromtimestamp(expires, UTC), to_identity(customer, claims)
+        return VerifiedToken(Caller(customer, session), until, identity, _beginning(claims))
 
 
 def _proofs(claims: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -111,7 +111,7 @@ def _beginning(claims: Mapping[str, Any]) -> datetime:
     return datetime.fromtimestamp(float(min(numbers, default=claims["iat"])), UTC)
 
 
-def identity_in(customer: UUID, claims: Mapping[str, Any]) -> Identity:
+def to_identity(customer: UUID, claims: Mapping[str, Any]) -> Identity:
     """Of claims, or of a user as the API shows one. What users say of themselves is text and no more."""
     said = claims.get("user_metadata")
     said = said if isinstance(said, Mapping) else {}

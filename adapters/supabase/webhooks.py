@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.sdk_clients.standard_webhooks import signed_event, signing_key
+from adapters.sdk_clients.standard_webhooks import find_signed_event_id, parse_signing_key
 from hub.core.errors import BadRequest, Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.core.inbox import RawWebhook, VerifiedWebhook
 
 _KEPT = ("id", "email", "phone", "email_confirmed_at", "deleted_at", "created_at", "updated_at")
 _KINDS = ("INSERT", "UPDATE", "DELETE")
@@ -20,19 +20,19 @@ class SupabaseWebhooks:
     name = "supabase"
 
     def __init__(self, secrets: Sequence[str], now: Callable[[], datetime]) -> None:
-        self._keys = tuple(signing_key(secret) for secret in secrets)
+        self._keys = tuple(parse_signing_key(secret) for secret in secrets)
         self._now = now
 
     @property
-    def configured(self) -> bool:
+    def is_configured(self) -> bool:
         return bool(self._keys)
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent:
+    def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook:
         """Raises Unauthenticated for a signature that is wrong, old or from the future, BadRequest for the rest.
 
         What is kept has no password hash and no token in it but the one that a letter is to carry.
         """
-        event_id = signed_event(raw, self._keys, self._now(), prefix="webhook")
+        event_id = find_signed_event_id(raw, self._keys, self._now(), prefix="webhook")
         if event_id is None:
             raise Unauthenticated("The signature is not valid.", code="bad_signature")
         try:
@@ -42,7 +42,7 @@ class SupabaseWebhooks:
         if not isinstance(document, dict):
             raise BadRequest("The event cannot be read.")
         kind, payload = _event(document)
-        return VerifiedEvent(event_id=event_id, type=kind, payload=payload, raw=b"")
+        return VerifiedWebhook(event_id=event_id, type=kind, payload=payload, raw=b"")
 
 
 def _event(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -4,24 +4,24 @@ Each call has one of three ends: an Answer, whatever its status; a ProviderError
 failed; OutcomeUnknown, when a write may have reached the provider and no answer that settles it came back.
 """
 
-from adapters.transport.call import Answer, Call
-from adapters.transport.metrics import Metrics
-from adapters.transport.outcomes import refusal, unreadable
-from adapters.transport.streaming import Limits, Streamed, Watch
-from adapters.transport.transport import Sender, Streamer, Transport
+from adapters.transport.call import ProviderCall, ProviderResponse
+from adapters.transport.metrics import TransportMetrics
+from adapters.transport.outcomes import make_refusal_error, make_unreadable_error
+from adapters.transport.streaming import StreamedResponse, StreamLimits, StreamTimer
+from adapters.transport.transport import CallSender, StreamSender, Transport
 from adapters.transport.wire import open_session
 
 __all__ = [
-    "Answer",
-    "Call",
-    "Limits",
-    "Metrics",
-    "Sender",
-    "Streamed",
-    "Streamer",
+    "CallSender",
+    "ProviderCall",
+    "ProviderResponse",
+    "StreamLimits",
+    "StreamSender",
+    "StreamTimer",
+    "StreamedResponse",
     "Transport",
-    "Watch",
+    "TransportMetrics",
+    "make_refusal_error",
+    "make_unreadable_error",
     "open_session",
-    "refusal",
-    "unreadable",
 ]

@@ -12,13 +12,13 @@ REQUEST_ID_HEADERS = ("Request-Id", "X-Request-Id", "Twilio-Request-Id", "Paypal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ProviderCall:
     """One question. Its repr shows nothing that could be a secret or personal.
 
     `operation` is a template such as `payment_intents.capture`, never an address with ids: it labels metrics and
-    records. `read` says that asking twice changes nothing. `idempotency_key` says that the provider honours the
+    records. `is_read` says that asking twice changes nothing. `idempotency_key` says that the provider honours the
     key; it is sent as Idempotency-Key unless `headers` has one. Only reads and calls with a key are ever repeated.
-    `timeout` in seconds, for the whole exchange; None is the provider's policy. `final` recognises an answer that
+    `timeout` in seconds, for the whole exchange; None is the provider's policy. `is_final` recognises an answer that
     looks worth another try and is not, such as a used-up quota.
     """
 
@@ -31,14 +31,14 @@ class Call:
     body: bytes | None = field(default=None, repr=False)
     idempotency_key: str | None = None
     timeout: float | None = None
-    read: bool = False
-    final: Callable[["Answer"], bool] | None = field(default=None, repr=False)
+    is_read: bool = False
+    is_final: Callable[["ProviderResponse"], bool] | None = field(default=None, repr=False)
 
     @property
-    def repeatable(self) -> bool:
-        return self.read or self.idempotency_key is not None
+    def is_repeatable(self) -> bool:
+        return self.is_read or self.idempotency_key is not None
 
-    def all_headers(self) -> dict[str, str]:
+    def build_headers(self) -> dict[str, str]:
         """`headers`, with the idempotency key among them."""
         headers = dict(self.headers)
         if self.idempotency_key is not None and not any(name.lower() == "idempotency-key" for name in headers):
@@ -47,10 +47,10 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProviderResponse:
     """What came back, whole. `headers` is case-insensitive; `retry_after` the provider's advice in seconds."""
 
-    call: Call
+    call: ProviderCall
     status: int
     headers: CIMultiDictProxy[str] = field(repr=False)
     body: bytes = field(repr=False)

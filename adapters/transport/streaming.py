@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import aiohttp
 from multidict import CIMultiDictProxy
 
-from adapters.transport.call import Answer, Call
-from adapters.transport.outcomes import unanswered
-from adapters.transport.wire import Flight, advice, too_long, whole_body
+from adapters.transport.call import ProviderCall, ProviderResponse
+from adapters.transport.outcomes import make_unanswered_error
+from adapters.transport.wire import CallAttempt, make_body_too_long_error, read_body, read_retry_after
 from hub.core.errors import ProviderError, ProviderPermanent, ProviderTimeout, ProviderTransient
 
-LINGER = 0.1
+LINGER_SECONDS = 0.1
 """Seconds that a stream which has said all is given to end, so that its connection can be used again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StreamLimits:
     """Seconds. `first` until what counts is heard, `idle` between two times, `total` for all (see Streamed.heard)."""
 
     first: float
@@ -26,31 +26,31 @@ class Limits:
     total: float
 
 
-class Streamed:
+class StreamedResponse:
     """An answer on its way. Iterate over it once: pieces of the body, decompressed, cut anywhere.
 
-    `refused` is the whole answer when its status is not 2xx; then there are no pieces.
+    `error_response` is the whole answer when its status is not 2xx; then there are no pieces.
     Iterating raises ProviderTimeout (`first_token_timeout`, `stream_stalled`, `total_timeout`), ProviderTransient
     (`stream_cut`: the connection broke) or ProviderPermanent (more than `max_body` bytes).
     """
 
     def __init__(
         self,
-        call: Call,
+        call: ProviderCall,
         status: int,
         headers: CIMultiDictProxy[str],
         reader: aiohttp.StreamReader,
         *,
-        watch: "Watch",
+        watch: "StreamTimer",
         max_body: int,
     ) -> None:
         self.call = call
         self.status = status
         self.headers = headers
-        self.refused: Answer | None = None
-        self.ended: BaseException | None = None
+        self.error_response: ProviderResponse | None = None
+        self.failure: BaseException | None = None
         """What went wrong after all, if the reader knows better than the wire."""
-        self.satisfied = False
+        self.is_satisfied = False
         self._reader = reader
         self._watch = watch
         self._left = max_body
@@ -59,15 +59,15 @@ class Streamed:
     @property
     def request_id(self) -> str | None:
         """The provider's own name for this exchange, for its support."""
-        return Answer(self.call, self.status, self.headers, b"").request_id
+        return ProviderResponse(self.call, self.status, self.headers, b"").request_id
 
-    def heard(self) -> None:
+    def mark_progress(self) -> None:
         """What came counts: `idle` begins anew.
 
         Bytes alone do not: a server whose model is stuck still sends comments to keep the line open. The time that the
         reader itself takes before it reads on is not counted.
         """
-        self._watch.heard()
+        self._watch.mark_progress()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -77,59 +77,59 @@ class Streamed:
             with self._watch:
                 piece = await self._reader.readany()
         except ProviderError as error:
-            self.ended = error
+            self.failure = error
             raise
         except (aiohttp.ClientError, OSError) as error:
-            self.ended = _cut(self.call, error)
-            raise self.ended from None
+            self.failure = _cut(self.call, error)
+            raise self.failure from None
         if not piece:
             raise StopAsyncIteration
         self._left -= len(piece)
         if self._left < 0:
-            self.ended = too_long(self.call, self.status)
-            raise self.ended
+            self.failure = make_body_too_long_error(self.call, self.status)
+            raise self.failure
         return piece
 
     @property
-    def at_end(self) -> bool:
+    def is_complete(self) -> bool:
         """All has been read, and the connection is free for another call."""
         self._over = self._over or (self._reader.at_eof() and self._reader.exception() is None)
         return self._over
 
-    def end(self, error: BaseException | None = None) -> Answer | BaseException:
+    def get_outcome(self, error: BaseException | None = None) -> ProviderResponse | BaseException:
         """What it came to, for the record: who left before the end has cancelled."""
-        answer = Answer(self.call, self.status, self.headers, b"")
-        if self.satisfied or self.refused is not None:
+        answer = ProviderResponse(self.call, self.status, self.headers, b"")
+        if self.is_satisfied or self.error_response is not None:
             return answer
-        error = error or self.ended
-        if error is None and self.at_end:
+        error = error or self.failure
+        if error is None and self.is_complete:
             return answer
         return asyncio.CancelledError() if error is None or isinstance(error, GeneratorExit) else error
 
-    async def finish(self, seconds: float = LINGER) -> None:
+    async def drain_body(self, seconds: float = LINGER_SECONDS) -> None:
         """All that matters has come, whatever the server still sends. Waits a moment for the end of the body."""
-        self.satisfied = True
+        self.is_satisfied = True
         try:
             async with asyncio.timeout(seconds):
-                while not self.at_end and await self._reader.readany():
+                while not self.is_complete and await self._reader.readany():
                     pass
         except (TimeoutError, aiohttp.ClientError, OSError, ProviderError):
             return
 
 
-def _cut(call: Call, error: Exception) -> ProviderTransient:
+def _cut(call: ProviderCall, error: Exception) -> ProviderTransient:
     return ProviderTransient(
         call.provider, f"{call.operation} was cut off in its midst.", code="stream_cut", cause=type(error).__name__
     )
 
 
-class Watch:
+class StreamTimer:
     """One timer for a whole stream: it is set anew when it goes off early, not with each piece.
 
     Used as a context around a wait for the provider; when the time is over the reader's wait ends with the error.
     """
 
-    def __init__(self, call: Call, limits: Limits, started: float) -> None:
+    def __init__(self, call: ProviderCall, limits: StreamLimits, started: float) -> None:
         self._call = call
         self._loop = asyncio.get_running_loop()
         self.limits = limits
@@ -141,7 +141,7 @@ class Watch:
         self._reader: aiohttp.StreamReader | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, reader: aiohttp.StreamReader) -> None:
+    def start_timer(self, reader: aiohttp.StreamReader) -> None:
         self._reader = reader
         self._set(self._due)
 
@@ -149,14 +149,14 @@ class Watch:
         if self._timer is not None:
             self._timer.cancel()
 
-    def heard(self) -> None:
+    def mark_progress(self) -> None:
         self._fresh = True
         if not self._begun:
             self._begun = True
             self._renew()
             self._set(self._due)
 
-    def expired(self) -> ProviderTimeout:
+    def find_timeout_error(self) -> ProviderTimeout:
         """The error for the limit that is over by now."""
         if self._loop.time() >= self._end:
             code, text = "total_timeout", "took too long"
@@ -187,7 +187,7 @@ class Watch:
         now = self._loop.time()
         if now >= self._end or (self._waiting and now >= self._due):
             if self._reader is not None:
-                self._reader.set_exception(self.expired())
+                self._reader.set_exception(self.find_timeout_error())
         elif self._waiting:
             self._set(self._due)
         else:
@@ -196,27 +196,35 @@ class Watch:
 
 @asynccontextmanager
 async def open_stream(
-    session: aiohttp.ClientSession, call: Call, flight: Flight, limits: Limits, *, connect: float, max_body: int
-) -> AsyncIterator[Streamed]:
+    session: aiohttp.ClientSession,
+    call: ProviderCall,
+    flight: CallAttempt,
+    limits: StreamLimits,
+    *,
+    connect: float,
+    max_body: int,
+) -> AsyncIterator[StreamedResponse]:
     """One request; its connection is closed at the end, unless the body was read to its own end.
 
     Raises ProviderTransient, ProviderTimeout or ProviderPermanent before anything is yielded.
     """
-    watch = Watch(call, limits, asyncio.get_running_loop().time())
+    watch = StreamTimer(call, limits, asyncio.get_running_loop().time())
     response = await _answered(session, call, flight, watch, connect)
-    streamed = Streamed(call, response.status, response.headers, response.content, watch=watch, max_body=max_body)
+    streamed = StreamedResponse(
+        call, response.status, response.headers, response.content, watch=watch, max_body=max_body
+    )
     try:
-        watch.begin(response.content)
+        watch.start_timer(response.content)
         if not 200 <= response.status < 300:  # noqa: PLR2004
-            streamed.refused = await _refusal(streamed, response, flight, watch, max_body)
+            streamed.error_response = await _refusal(streamed, response, flight, watch, max_body)
         yield streamed
     finally:
         watch.stop()
-        response.release() if streamed.at_end else response.close()
+        response.release() if streamed.is_complete else response.close()
 
 
 async def _answered(
-    session: aiohttp.ClientSession, call: Call, flight: Flight, watch: Watch, connect: float
+    session: aiohttp.ClientSession, call: ProviderCall, flight: CallAttempt, watch: StreamTimer, connect: float
 ) -> aiohttp.ClientResponse:
     """The headers, within `first`."""
     try:
@@ -227,25 +235,29 @@ async def _answered(
                 params=call.params,
                 data=call.body,
                 # Compressed, a token may wait for the next one.
-                headers={"Accept-Encoding": "identity"} | call.all_headers(),
+                headers={"Accept-Encoding": "identity"} | call.build_headers(),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
                 trace_request_ctx=flight,
             )
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-        flight.sent = False
+        flight.was_sent = False
         raise ProviderPermanent(call.provider, "The configured address is not valid.") from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         # From None: aiohttp's exceptions show the request's headers and query, keys and all.
-        raise (watch.expired() if scope.expired() else unanswered(call, error, sent=flight.sent)) from None
+        raise (
+            watch.find_timeout_error() if scope.expired() else make_unanswered_error(call, error, sent=flight.was_sent)
+        ) from None
 
 
 async def _refusal(
-    streamed: Streamed, response: aiohttp.ClientResponse, flight: Flight, watch: Watch, max_body: int
-) -> Answer:
+    streamed: StreamedResponse, response: aiohttp.ClientResponse, flight: CallAttempt, watch: StreamTimer, max_body: int
+) -> ProviderResponse:
     try:
         with watch:
-            body = await whole_body(response, streamed.call, max_body)
+            body = await read_body(response, streamed.call, max_body)
     except (aiohttp.ClientError, OSError) as error:
-        raise unanswered(streamed.call, error, sent=True) from None
-    return Answer(streamed.call, response.status, response.headers, body, advice(response.headers, flight.started_at))
+        raise make_unanswered_error(streamed.call, error, sent=True) from None
+    return ProviderResponse(
+        streamed.call, response.status, response.headers, body, read_retry_after(response.headers, flight.started_at)
+    )

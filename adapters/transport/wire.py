@@ -8,12 +8,12 @@ from typing import Any
 
 import aiohttp
 
-from adapters.transport.call import Answer, Call
-from adapters.transport.outcomes import unanswered
+from adapters.transport.call import ProviderCall, ProviderResponse
+from adapters.transport.outcomes import make_unanswered_error
 from hub.core.errors import OutcomeUnknown, ProviderError, ProviderPermanent
-from hub.resilience.retry import retry_after
+from hub.resilience.retry import parse_retry_after
 
-KEEP_ALIVE = 15.0
+KEEP_ALIVE_SECONDS = 15.0
 """Seconds an idle connection is kept: shorter than any provider's, so that we seldom write to a closed one."""
 
 
@@ -22,16 +22,16 @@ class ConnectionLost(aiohttp.ClientError):
 
 
 @dataclass(slots=True)
-class Flight:
-    """One attempt on its way. `sent` is True until the session's tracing says that nothing has been sent yet.
+class CallAttempt:
+    """One attempt on its way. `was_sent` is True until the session's tracing says that nothing has been sent yet.
 
-    `started` is on clock.monotonic().
+    `started_monotonic` is on clock.monotonic().
     """
 
     number: int
     started_at: datetime
-    started: float
-    sent: bool = True
+    started_monotonic: float
+    was_sent: bool = True
 
 
 async def _asked_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -45,11 +45,11 @@ async def _asked_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHan
 
 
 async def _nothing_sent_yet(_session: aiohttp.ClientSession, trace: SimpleNamespace, _params: Any) -> None:
-    trace.trace_request_ctx.sent = False
+    trace.trace_request_ctx.was_sent = False
 
 
 async def _sending(_session: aiohttp.ClientSession, trace: SimpleNamespace, _params: Any) -> None:
-    trace.trace_request_ctx.sent = True
+    trace.trace_request_ctx.was_sent = True
 
 
 def open_session(
@@ -65,7 +65,7 @@ def open_session(
     tracing.on_request_headers_sent.append(_sending)
     tcp = aiohttp.TCPConnector
     return aiohttp.ClientSession(
-        connector=connector or tcp(limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60, resolver=resolver),
+        connector=connector or tcp(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60, resolver=resolver),
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[tracing],
         middlewares=(_asked_once,),
@@ -73,15 +73,15 @@ def open_session(
     )
 
 
-async def exchange(
+async def send_once(
     session: aiohttp.ClientSession,
-    call: Call,
-    flight: Flight,
+    call: ProviderCall,
+    flight: CallAttempt,
     *,
     limit: float,
     connect: float,
     max_body: int,
-) -> Answer:
+) -> ProviderResponse:
     """One request and its whole answer within `limit` seconds; redirects are answers, and not followed.
 
     Raises ProviderTransient, ProviderTimeout, ProviderPermanent or OutcomeUnknown, by what was sent.
@@ -94,52 +94,54 @@ async def exchange(
                 call.url,
                 params=call.params,
                 data=call.body,
-                headers=call.all_headers(),
+                headers=call.build_headers(),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
                 trace_request_ctx=flight,
             ) as response,
         ):
-            body = await whole_body(response, call, max_body)
+            body = await read_body(response, call, max_body)
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-        flight.sent = False
+        flight.was_sent = False
         raise ProviderPermanent(call.provider, "The configured address is not valid.") from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         # From None: aiohttp's exceptions show the request's headers and query, keys and all.
-        raise unanswered(call, error, sent=flight.sent) from None
-    return Answer(call, response.status, response.headers, body, advice(response.headers, flight.started_at))
+        raise make_unanswered_error(call, error, sent=flight.was_sent) from None
+    return ProviderResponse(
+        call, response.status, response.headers, body, read_retry_after(response.headers, flight.started_at)
+    )
 
 
-async def whole_body(response: aiohttp.ClientResponse, call: Call, most: int) -> bytes:
+async def read_body(response: aiohttp.ClientResponse, call: ProviderCall, most: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > most:
-            raise too_long(call, response.status)
+            raise make_body_too_long_error(call, response.status)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def too_long(call: Call, status: int) -> ProviderError:
-    kind = ProviderPermanent if call.read else OutcomeUnknown
+def make_body_too_long_error(call: ProviderCall, status: int) -> ProviderError:
+    kind = ProviderPermanent if call.is_read else OutcomeUnknown
     return kind(call.provider, f"{call.operation} was answered at too great a length.", provider_status=status)
 
 
-def advice(headers: Any, now: datetime) -> float | None:
+def read_retry_after(headers: Any, now: datetime) -> float | None:
     """Retry-After, in seconds, to the millisecond where OpenAI and Azure say it so.
 
     Else when the limit that is used up begins anew, as Duffel and Resend say it.
     """
     exactly = _milliseconds(headers.get("Retry-After-Ms"), now)
-    found = retry_after(headers.get("Retry-After"), now) if exactly is None else exactly
+    found = parse_retry_after(headers.get("Retry-After"), now) if exactly is None else exactly
     if found is None and headers.get("Ratelimit-Remaining") == "0":
-        found = retry_after(headers.get("Ratelimit-Reset"), now)
+        found = parse_retry_after(headers.get("Ratelimit-Reset"), now)
     return found
 
 
 def _milliseconds(value: str | None, now: datetime) -> float | None:
     try:
-        return None if value is None else retry_after(str(float(value) / 1000), now)
+        return None if value is None else parse_retry_after(str(float(value) / 1000), now)
     except ValueError:
         return None

@@ -7,182 +7,229 @@ from typing import Any
 import adapters
 from adapters import Adapters
 from hub.app.resources import Resources
-from hub.app.wiring.completions import completions
-from hub.app.wiring.documents import Papers, Shelf, papers
-from hub.app.wiring.identity import People, Tools, people
-from hub.app.wiring.plan_files import attachments, plan_facts
-from hub.app.wiring.plans import Atlas, Trips, trips
+from hub.app.wiring.completions import build_completions
+from hub.app.wiring.documents import DocumentDependencies, DocumentServices, build_documents
+from hub.app.wiring.identity import CoreServices, IdentityServices, build_identity
+from hub.app.wiring.plan_files import build_attachments, build_plan_message_context
+from hub.app.wiring.plans import PlanDependencies, PlanServices, build_plan_services
 from hub.core.charge_limits import ChargePolicy
-from hub.core.clock import Ids
-from hub.core.idempotency import Idempotency
+from hub.core.clock import IdGenerator
+from hub.core.idempotency import IdempotencyKeys
 from hub.core.inbox import Inbox
-from hub.core.jobs import Jobs
+from hub.core.jobs import JobQueue
 from hub.core.mail_limits import MailLimits
 from hub.core.metrics import WebhookMetrics
-from hub.core.sealing import Vault, own_secret
+from hub.core.sealing import SecretBox, load_or_create_secret
 from hub.core.worker import Worker
-from hub.outreach.messaging import Announcements, Facts, Letters, Outbox, PlanLetters, Suppressions, Templates
-from hub.oversight.audit import Audit
-from hub.oversight.review_queue import Attention
-from hub.people.administration import Backoffice
+from hub.outreach.messaging import (
+    AccountMessages,
+    BookingMessages,
+    MessageContexts,
+    MessageSender,
+    MessageTemplates,
+    PlanMessages,
+    Suppressions,
+)
+from hub.oversight.audit import AuditLog
+from hub.oversight.review_queue import ReviewQueue
+from hub.people.administration import CustomerAdmin
 from hub.people.customers import Customers
-from hub.people.privacy import Privacy
+from hub.people.privacy import PrivacyService
 from hub.planning.completions import Completions
-from hub.planning.files.attachments import Attachments
+from hub.planning.files import Attachments
 from hub.sales.booking_records import BookingRecords
-from hub.sales.bookings import BookingLinks, Bookings, Fulfilment, Itineraries, Tickets, TravelDocuments
-from hub.sales.bookings.repository import Store
-from hub.sales.payments import Cashier, Gateways, Ledger, Pages, Refunds, Settlement
-from hub.sales.payments.intents import Intents
-from hub.sales.payments.ledger import Books
-from hub.sales.payments.overview import Overview
-from hub.sales.reconciliation import Accounts, Breaks, Mending, News, Orders, Reconciliation, Standing
-from hub.sales.timeline import Stories
+from hub.sales.bookings import (
+    BookingLinks,
+    BookingRepository,
+    BookingService,
+    Fulfillment,
+    ItineraryBuilder,
+    Tickets,
+    TravelDocuments,
+)
+from hub.sales.payments import (
+    CheckoutService,
+    GatewayRegistry,
+    HostedCheckout,
+    Ledger,
+    LedgerOverview,
+    PaymentIntents,
+    PaymentStateMachine,
+    RefundService,
+    Settlement,
+)
+from hub.sales.reconciliation import (
+    BreakRegister,
+    MissedEvents,
+    PaymentAccountCheck,
+    Reconciliation,
+    Repairs,
+    StalledRecordCheck,
+    SupplierOrderCheck,
+)
+from hub.sales.timeline import Timeline
 from hub.settings import Settings
 from hub.supply.flights import Flights
 from hub.supply.locations import Locations
 
 
 @dataclass(frozen=True, slots=True)
-class MoneyDesk:
+class PaymentServices:
     """All that moves money; there is none where no payment provider is on."""
 
-    cashier: Cashier
-    pages: Pages
-    refunds: Refunds
+    checkout: CheckoutService
+    hosted_checkout: HostedCheckout
+    refunds: RefundService
     settlement: Settlement
-    overview: Overview
+    overview: LedgerOverview
     reconciliation: Reconciliation
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    people: People
+    identity: IdentityServices
     customers: Customers
     flights: Flights
     locations: Locations
     completions: Completions | None
-    bookings: Bookings
-    fulfilment: Fulfilment
+    bookings: BookingService
+    fulfillment: Fulfillment
     travel_documents: TravelDocuments
     tickets: Tickets
-    money: MoneyDesk | None
-    attention: Attention
-    announcements: Announcements
-    letters: Letters
-    outbox: Outbox
-    stories: Stories
-    privacy: Privacy
-    papers: Papers
+    payments: PaymentServices | None
+    review_queue: ReviewQueue
+    booking_messages: BookingMessages
+    account_messages: AccountMessages
+    message_sender: MessageSender
+    timeline: Timeline
+    privacy: PrivacyService
+    documents: DocumentServices
     attachments: Attachments
-    plan_letters: PlanLetters
-    trips: Trips
-    backoffice: Backoffice
+    plan_messages: PlanMessages
+    plans: PlanServices
+    customer_admin: CustomerAdmin
     booking_records: BookingRecords
-    itineraries: Itineraries
+    itineraries: ItineraryBuilder
     booking_links: BookingLinks
     inbox: Inbox
-    idempotency: Idempotency
-    ids: Ids
-    sources: dict[str, Any]
+    idempotency: IdempotencyKeys
+    ids: IdGenerator
+    webhook_sources: dict[str, Any]
 
     @property
-    def workers(self) -> list[object]:
+    def job_services(self) -> list[object]:
         """Those that have jobs or schedules."""
         found: tuple[object, ...] = (
             self.inbox,
             self.idempotency,
-            *self.people.workers,
+            *self.identity.job_services,
             self.flights,
             self.bookings,
-            self.fulfilment,
+            self.fulfillment,
         )
         found += (self.travel_documents, self.tickets)
-        desk = self.money
+        desk = self.payments
         money: tuple[object, ...] = (desk.settlement, desk.refunds, desk.reconciliation) if desk is not None else ()
-        money += (self.completions.spending,) if self.completions is not None else ()
-        money += (self.trips.desk.plans,)
+        money += (self.completions.budgets,) if self.completions is not None else ()
+        money += (self.plans.facade.plans,)
         return [
             *found,
             *money,
-            self.papers.invoices,
-            self.attention,
-            self.announcements,
-            self.letters,
-            self.plan_letters,
+            self.documents.invoices,
+            self.review_queue,
+            self.booking_messages,
+            self.account_messages,
+            self.plan_messages,
             self.attachments,
-            self.outbox,
+            self.message_sender,
             self.privacy,
         ]
 
 
-def services(have: Resources) -> Services:
+def build_services(have: Resources) -> Services:
     """Everything that does something, each given what it needs."""
     settings, clock, db = have.settings, have.clock, have.db
     locations = Locations()
-    wired = adapters.build(settings, have.transport, clock, locations)
-    ids, jobs, audit, vault = Ids(clock, have.chance), Jobs(), Audit(clock), _vault(settings)
+    wired = adapters.build_adapters(settings, have.transport, clock, locations)
+    ids, jobs, audit, vault = IdGenerator(clock, have.rng), JobQueue(), AuditLog(clock), _vault(settings)
     inbox = Inbox(db, jobs, clock, WebhookMetrics(have.registry))
-    have.closing.push_async_callback(inbox.close)
-    tools = Tools(ids, jobs, audit, vault, inbox, MailLimits(db, vault, clock))
-    found = people(have, wired, tools)
+    have.exit_stack.push_async_callback(inbox.close)
+    tools = CoreServices(ids, jobs, audit, vault, inbox, MailLimits(db, vault, clock))
+    found = build_identity(have, wired, tools)
     customers = Customers(db, audit, clock, ids)
     flights = _flights(have, wired, locations, ids)
-    store = Store(jobs, audit, clock)
-    stories = Stories(db, store)
+    store = BookingRepository(jobs, audit, clock)
+    stories = Timeline(db, store)
     documents = TravelDocuments(db, clock, vault)
-    bookings = Bookings(db, store, flights, audit, clock, ids, _window(settings), customers, documents)
-    attention = Attention(db, audit, clock, ids)
-    money = _payments(have, wired, Desk(store, customers, attention, inbox, vault))
-    if money is not None:
-        for name in wired.gateways:
-            inbox.on(name, money.settlement.on_event)
+    bookings = BookingService(db, store, flights, audit, clock, ids, _window(settings), customers, documents)
+    attention = ReviewQueue(db, audit, clock, ids)
+    money = _payments(have, wired, PaymentDependencies(store, customers, attention, inbox, vault))
+    _register_payment_handlers(inbox, wired, money)
     fulfilment = _fulfilment(wired, store, attention, documents, inbox)
-    language = completions(have, wired, ids)
-    itineraries, links = Itineraries(locations), BookingLinks(vault, settings.own_url, settings.frontend_url)
-    printed = papers(have, wired, Shelf(store, customers, jobs, audit, ids, itineraries, links, attention))
-    facts = Facts(store, vault, clock, settings.links, itineraries, links, plan_facts(settings, wired))
-    outbox = _outbox(have, wired, facts, tools)
+    language = build_completions(have, wired, ids)
+    itineraries, links = ItineraryBuilder(locations), BookingLinks(vault, settings.own_url, settings.frontend_url)
+    printed = build_documents(
+        have, wired, DocumentDependencies(store, customers, jobs, audit, ids, itineraries, links, attention)
+    )
+    facts = MessageContexts(
+        store, vault, clock, settings.link_base_url, itineraries, links, build_plan_message_context(settings, wired)
+    )
     return Services(
-        people=found,
+        identity=found,
         customers=customers,
         flights=flights,
         locations=locations,
         completions=language,
         bookings=bookings,
-        fulfilment=fulfilment,
+        fulfillment=fulfilment,
         travel_documents=documents,
         tickets=fulfilment.tickets,
-        money=money,
-        attention=attention,
-        announcements=Announcements(db, store, jobs, clock, ids, tools.limits),
-        letters=Letters(db, jobs, clock, ids),
-        outbox=outbox,
-        stories=stories,
-        privacy=Privacy(db, audit, jobs, clock, wired.gateways.get("stripe"), found.provider, documents),
-        papers=printed,
-        attachments=attachments(have, wired.files, audit, ids),
-        plan_letters=PlanLetters(db, jobs, clock, ids),
-        trips=trips(have, wired, Atlas(flights, locations, language, printed.printer, printed.glyphs), ids),
-        backoffice=Backoffice(db, audit, clock, found.lockout),
+        payments=money,
+        review_queue=attention,
+        booking_messages=BookingMessages(db, store, jobs, clock, ids, tools.mail_limits),
+        account_messages=AccountMessages(db, jobs, clock, ids),
+        message_sender=_outbox(have, wired, facts, tools),
+        timeline=stories,
+        privacy=PrivacyService(db, audit, jobs, clock, wired.gateways.get("stripe"), found.provider, documents),
+        documents=printed,
+        attachments=build_attachments(have, wired.files, audit, ids),
+        plan_messages=PlanMessages(db, jobs, clock, ids),
+        plans=build_plan_services(
+            have, wired, PlanDependencies(flights, locations, language, printed.printer, printed.glyph_reports), ids
+        ),
+        customer_admin=CustomerAdmin(db, audit, clock, found.lockout),
         booking_records=BookingRecords(db, store, stories, audit),
         itineraries=itineraries,
         booking_links=links,
         inbox=inbox,
-        idempotency=Idempotency(db, clock, ids),
+        idempotency=IdempotencyKeys(db, clock, ids),
         ids=ids,
-        sources=wired.webhooks,
+        webhook_sources=wired.webhooks,
     )
 
 
-def _outbox(have: Resources, wired: Adapters, facts: Facts, tools: Tools) -> Outbox:
+def _register_payment_handlers(inbox: Inbox, wired: Adapters, payments: PaymentServices | None) -> None:
+    if payments is not None:
+        for provider in wired.gateways:
+            inbox.register_handler(provider, payments.settlement.handle_webhook)
+
+
+def _outbox(have: Resources, wired: Adapters, facts: MessageContexts, tools: CoreServices) -> MessageSender:
     """Messages on their way out, and what their providers report of them."""
     suppressions = Suppressions(have.db, tools.audit, have.clock)
-    outbox = Outbox(
-        have.db, facts, tools.jobs, tools.audit, have.clock, Templates(), suppressions, wired.mailer, wired.texter
+    outbox = MessageSender(
+        have.db,
+        facts,
+        tools.jobs,
+        tools.audit,
+        have.clock,
+        MessageTemplates(),
+        suppressions,
+        wired.mailer,
+        wired.sms_sender,
     )
     for provider in ("resend", "twilio"):
-        tools.inbox.on(provider, outbox.on_event)
+        tools.inbox.register_handler(provider, outbox.handle_webhook)
     return outbox
 
 
@@ -192,23 +239,23 @@ def _window(settings: Settings) -> timedelta:
 
 
 def _fulfilment(
-    wired: Adapters, store: Store, attention: Attention, documents: TravelDocuments, inbox: Inbox
-) -> Fulfilment:
+    wired: Adapters, store: BookingRepository, attention: ReviewQueue, documents: TravelDocuments, inbox: Inbox
+) -> Fulfillment:
     """Orders at the suppliers, and what the suppliers tell of them."""
     db, clock, suppliers = documents.db, documents.clock, wired.suppliers
     tickets = Tickets(db, clock, suppliers, store.jobs, store.audit)
-    fulfilment = Fulfilment(db, store, attention, clock, suppliers, documents, tickets, _charges(wired))
+    fulfilment = Fulfillment(db, store, attention, clock, suppliers, documents, tickets, _charges(wired))
     for supplier in suppliers:
-        inbox.on(supplier, fulfilment.on_event)
+        inbox.register_handler(supplier, fulfilment.handle_webhook)
     return fulfilment
 
 
-def _vault(settings: Settings) -> Vault:
+def _vault(settings: Settings) -> SecretBox:
     given = [one.get_secret_value() for one in settings.secret_keys]
-    return Vault(given or [own_secret(settings.data_dir)])
+    return SecretBox(given or [load_or_create_secret(settings.data_dir)])
 
 
-def _flights(have: Resources, wired: Adapters, locations: Locations, ids: Ids) -> Flights:
+def _flights(have: Resources, wired: Adapters, locations: Locations, ids: IdGenerator) -> Flights:
     return Flights(
         suppliers=wired.suppliers,
         locations=locations,
@@ -217,9 +264,9 @@ def _flights(have: Resources, wired: Adapters, locations: Locations, ids: Ids) -
         clock=have.clock,
         ids=ids,
         ttl=have.settings.search_ttl,
-        deadline=have.settings.search_deadline,
-        sandboxed=wired.sandboxed,
-        charges=_charges(wired),
+        supplier_timeout=have.settings.search_deadline,
+        sandboxed_suppliers=wired.sandboxed_providers,
+        charge_policy=_charges(wired),
     )
 
 
@@ -229,55 +276,57 @@ def _charges(wired: Adapters) -> ChargePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PaymentDependencies:
     """What the desk of the money needs of others."""
 
-    store: Store
+    bookings: BookingRepository
     customers: Customers
-    attention: Attention
+    review_queue: ReviewQueue
     inbox: Inbox
-    vault: Vault
+    secret_box: SecretBox
 
 
-def _payments(have: Resources, wired: Adapters, by: Desk) -> MoneyDesk | None:
+def _payments(have: Resources, wired: Adapters, by: PaymentDependencies) -> PaymentServices | None:
     if not wired.gateways:
         return None
     default = have.settings.payment_provider
-    gateways = Gateways(wired.gateways, default if default in wired.gateways else next(iter(wired.gateways)))
-    db, clock, ids, store = have.db, have.clock, by.attention.ids, by.store
-    ledger = Ledger(store, store.jobs, store.audit, Books(clock, ids), by.attention, clock, ids)
-    intents = Intents(db, store, by.customers, gateways)
-    refunds = Refunds(db, ledger, gateways, clock, ids, by.vault)
+    gateways = GatewayRegistry(wired.gateways, default if default in wired.gateways else next(iter(wired.gateways)))
+    db, clock, ids, store = have.db, have.clock, by.review_queue.ids, by.bookings
+    ledger = PaymentStateMachine(store, store.jobs, store.audit, Ledger(clock, ids), by.review_queue, clock, ids)
+    intents = PaymentIntents(db, store, by.customers, gateways)
+    refunds = RefundService(db, ledger, gateways, clock, ids, by.secret_box)
     window = timedelta(seconds=have.settings.payment_window)
-    cashier = Cashier(db, store, ledger, intents, gateways, clock, ids, window)
-    return MoneyDesk(
-        cashier=cashier,
-        pages=Pages(db, cashier),
+    cashier = CheckoutService(db, store, ledger, intents, gateways, clock, ids, window)
+    return PaymentServices(
+        checkout=cashier,
+        hosted_checkout=HostedCheckout(db, cashier),
         refunds=refunds,
-        overview=Overview(db),
+        overview=LedgerOverview(db),
         settlement=Settlement(db, store, ledger, intents, refunds, gateways, clock, ids),
         reconciliation=_reconciliation(have, wired, ledger, intents, by.inbox),
     )
 
 
-def _reconciliation(have: Resources, wired: Adapters, ledger: Ledger, intents: Intents, inbox: Inbox) -> Reconciliation:
+def _reconciliation(
+    have: Resources, wired: Adapters, ledger: PaymentStateMachine, intents: PaymentIntents, inbox: Inbox
+) -> Reconciliation:
     db, clock, gateways = have.db, have.clock, intents.gateways
-    breaks = Breaks(db, ledger.attention, clock, ledger.ids)
+    breaks = BreakRegister(db, ledger.review_queue, clock, ledger.ids)
     return Reconciliation(
         db=db,
-        accounts=Accounts(db, ledger, intents, gateways, breaks, clock),
-        orders=Orders(db, breaks, clock, wired.suppliers),
-        news=News(db, inbox, clock),
-        standing=Standing(db, breaks, clock),
-        mending=Mending(db, ledger, gateways, breaks),
+        payment_accounts=PaymentAccountCheck(db, ledger, intents, gateways, breaks, clock),
+        supplier_orders=SupplierOrderCheck(db, breaks, clock, wired.suppliers),
+        missed_events=MissedEvents(db, inbox, clock),
+        stalled_records=StalledRecordCheck(db, breaks, clock),
+        repairs=Repairs(db, ledger, gateways, breaks),
         breaks=breaks,
         clock=clock,
         ids=ledger.ids,
     )
 
 
-def worker(have: Resources, made: Services) -> Worker:
+def build_worker(have: Resources, made: Services) -> Worker:
     """Runs the jobs of all services; its connection LISTENs, so it goes past a transaction pooler."""
-    found = Worker(have.db, have.db.connect, have.clock, have.chance)
-    found.add(*made.workers)
+    found = Worker(have.db, have.db.open_listen_connection, have.clock, have.rng)
+    found.add_services(*made.job_services)
     return found

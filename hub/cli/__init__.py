@@ -9,10 +9,10 @@ from pydantic_settings import SettingsError as UnreadableSettings
 from rich.console import Console
 
 from hub import __version__
-from hub.cli import demo, money, operate, people, plans, run, suppressions, torture
+from hub.cli import access, accounting, demo, operations, plans, processes, suppressions, torture
 from hub.core.errors import HubError
 from hub.settings import Settings
-from hub.settings.environment import SettingsError, error_lines
+from hub.settings.environment import SettingsError, format_validation_error
 
 app = typer.Typer(no_args_is_help=True, help="The backend between a travel frontend and its providers.")
 
@@ -32,14 +32,14 @@ def options(
     """The backend between a travel frontend and its providers."""
 
 
-run.register(app)
-operate.register(app)
-people.register(app)
-money.register(app)
-plans.register(app)
-suppressions.register(app)
-demo.register(app)
-torture.register(app)
+processes.register_commands(app)
+operations.register_commands(app)
+access.register_commands(app)
+accounting.register_commands(app)
+plans.register_commands(app)
+suppressions.register_commands(app)
+demo.register_commands(app)
+torture.register_commands(app)
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     try:
         app()
     except ValidationError as error:
-        for line in error_lines(error, Settings):
+        for line in format_validation_error(error, Settings):
             _complain(line)
         sys.exit(2)
     except (UnreadableSettings, UnicodeDecodeError) as error:

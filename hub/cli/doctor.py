@@ -11,25 +11,25 @@ from urllib.parse import urlsplit
 
 import adapters
 from hub import app as root
-from hub.cli.run import answers_health, sandbox_port, sandbox_serves
+from hub.cli.processes import fetch_health, find_sandbox_hub, get_sandbox_port
 from hub.core.db import Database
 from hub.core.errors import HubError, ProviderError
-from hub.core.migrate import MigrationError, status
-from hub.core.proxy_detection import last_sighting
-from hub.sales.documents.glyphs import GlyphCoverage, font_files
-from hub.settings import Mode, Settings
+from hub.core.migrations import MigrationError, read_migration_status
+from hub.core.proxy_detection import find_last_sighting
+from hub.sales.documents import GlyphCoverage, list_font_files
+from hub.settings import ProviderMode, Settings
 
-State = Literal["ok", "note", "trouble"]
+CheckState = Literal["ok", "note", "trouble"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    what: str
-    state: State
+class CheckResult:
+    subject: str
+    state: CheckState
     detail: str
 
 
-async def examine(settings: Settings) -> list[Finding]:
+async def run_checks(settings: Settings) -> list[CheckResult]:
     return [
         *await _ports(settings),
         *await _providers(settings),
@@ -41,42 +41,42 @@ async def examine(settings: Settings) -> list[Finding]:
     ]
 
 
-async def _providers(settings: Settings) -> list[Finding]:
+async def _providers(settings: Settings) -> list[CheckResult]:
     found = []
-    async with root.transport_alone(settings) as transport:
-        checks = adapters.pings(settings, transport)
+    async with root.open_transport(settings) as transport:
+        checks = adapters.list_access_checks(settings, transport)
         for section in settings.providers:
-            match section.resolved:
-                case Mode.OFF:
-                    found.append(Finding(section.name, "note", "off"))
-                case Mode.SANDBOX:
-                    found.append(Finding(section.name, "note", f"sandbox at {settings.sandbox_base}"))
-                case Mode.LIVE:
+            match section.resolved_mode:
+                case ProviderMode.OFF:
+                    found.append(CheckResult(section.name, "note", "off"))
+                case ProviderMode.SANDBOX:
+                    found.append(CheckResult(section.name, "note", f"sandbox at {settings.sandbox_base_url}"))
+                case ProviderMode.LIVE:
                     found.append(await _live(section.name, checks[section.name]))
     return found
 
 
-async def _ports(settings: Settings) -> list[Finding]:
+async def _ports(settings: Settings) -> list[CheckResult]:
     """Whether the ports are free, or used by this very hub and its sandbox."""
-    findings = [Finding("HUB_PORT", *await _hub_port(settings))]
+    findings = [CheckResult("HUB_PORT", *await _hub_port(settings))]
     if settings.needs_sandbox and settings.sandbox_url is None:
-        findings.append(Finding("HUB_SANDBOX_PORT", *await _sandbox_port(settings)))
+        findings.append(CheckResult("HUB_SANDBOX_PORT", *await _sandbox_port(settings)))
     return findings
 
 
-async def _hub_port(settings: Settings) -> tuple[State, str]:
+async def _hub_port(settings: Settings) -> tuple[CheckState, str]:
     if not _is_taken(settings.host, settings.port):
         return "ok", f"{settings.port} is free"
-    if await answers_health(f"http://127.0.0.1:{settings.port}/healthz"):
+    if await fetch_health(f"http://127.0.0.1:{settings.port}/healthz"):
         return "note", f"a hub is running on {settings.port}"
     return "trouble", f"{settings.port}: another program listens there"
 
 
-async def _sandbox_port(settings: Settings) -> tuple[State, str]:
-    port = sandbox_port(settings)
+async def _sandbox_port(settings: Settings) -> tuple[CheckState, str]:
+    port = get_sandbox_port(settings)
     if not _is_taken("127.0.0.1", port):
         return "ok", f"{port} is free"
-    hub = await sandbox_serves(settings.sandbox_base)
+    hub = await find_sandbox_hub(settings.sandbox_base_url)
     if hub is None:
         return "trouble", f"{port}: another program listens there"
     if hub != settings.own_url:
@@ -94,7 +94,7 @@ def _is_taken(host: str, port: int) -> bool:
     return False
 
 
-def _webhooks(settings: Settings) -> list[Finding]:
+def _webhooks(settings: Settings) -> list[CheckResult]:
     """A live provider without a webhook secret has no endpoint: what happens there is learned late or never."""
     secrets = {
         "STRIPE_WEBHOOK_SECRET": (settings.stripe, settings.stripe.webhook_secrets),
@@ -103,88 +103,88 @@ def _webhooks(settings: Settings) -> list[Finding]:
         "KIWI_WEBHOOK_TOKEN": (settings.kiwi, settings.kiwi.webhook_token),
     }
     return [
-        Finding(variable, "trouble", f"not set: {section.name} is live, and its webhooks are refused")
+        CheckResult(variable, "trouble", f"not set: {section.name} is live, and its webhooks are refused")
         for variable, (section, secret) in secrets.items()
-        if section.resolved is Mode.LIVE and not secret
+        if section.resolved_mode is ProviderMode.LIVE and not secret
     ]
 
 
-def _fonts(settings: Settings) -> Finding:
+def _fonts(settings: Settings) -> CheckResult:
     """Whether papers can be printed in every script that names are written in."""
     with as_file(files("templates").joinpath("documents", "fonts")) as bundled:
-        coverage = GlyphCoverage(tuple(font_files(bundled, settings.invoice.fonts)))
-        scripts = coverage.unprintable_scripts()
+        coverage = GlyphCoverage(tuple(list_font_files(bundled, settings.invoice.fonts)))
+        scripts = coverage.list_unprintable_scripts()
     if not scripts:
-        return Finding("fonts", "ok", "papers can be printed in every script")
+        return CheckResult("fonts", "ok", "papers can be printed in every script")
     advice = "pip install 'travel-hub[fonts]', or name a directory in INVOICE_FONTS"
-    return Finding("fonts", "note", f"papers cannot print {', '.join(scripts)}: {advice}")
+    return CheckResult("fonts", "note", f"papers cannot print {', '.join(scripts)}: {advice}")
 
 
-async def _live(name: str, check: Callable[[], Awaitable[None]]) -> Finding:
+async def _live(name: str, check: Callable[[], Awaitable[None]]) -> CheckResult:
     try:
         await check()
     except ProviderError as error:
-        return Finding(name, "trouble", f"live, but {error.detail}")
-    return Finding(name, "ok", "live, and the credentials are good")
+        return CheckResult(name, "trouble", f"live, but {error.detail}")
+    return CheckResult(name, "ok", "live, and the credentials are good")
 
 
-async def _database(settings: Settings) -> list[Finding]:
+async def _database(settings: Settings) -> list[CheckResult]:
     kind = "embedded" if settings.database_url is None else "DATABASE_URL"
     try:
         async with AsyncExitStack() as stack:
-            dsn = await root.database_dsn(settings, stack)
-            db = await Database.open(dsn, size=2, statement_cache=settings.db_statement_cache)
+            dsn = await root.resolve_database_dsn(settings, stack)
+            db = await Database.open_pool(dsn, pool_size=2, statement_cache_size=settings.db_statement_cache)
             stack.push_async_callback(db.close)
             async with db.connection() as connection:
                 version = await connection.fetchval("show server_version")
-                pending = (await status(connection)).pending
-            seen_at = None if pending else await last_sighting(db)
+                pending = (await read_migration_status(connection)).pending
+            seen_at = None if pending else await find_last_sighting(db)
     except (HubError, OSError, MigrationError) as error:
-        return [Finding("database", "trouble", f"{kind}: {error}")]
-    migrations = Finding("migrations", "ok", "all applied")
+        return [CheckResult("database", "trouble", f"{kind}: {error}")]
+    migrations = CheckResult("migrations", "ok", "all applied")
     if pending:
-        migrations = Finding("migrations", "note", f"pending, applied by the next start: {', '.join(pending)}")
-    return [Finding("database", "ok", f"{kind}, PostgreSQL {version}"), migrations, _proxies(settings, seen_at)]
+        migrations = CheckResult("migrations", "note", f"pending, applied by the next start: {', '.join(pending)}")
+    return [CheckResult("database", "ok", f"{kind}, PostgreSQL {version}"), migrations, _proxies(settings, seen_at)]
 
 
-def _proxies(settings: Settings, seen_at: datetime | None) -> Finding:
+def _proxies(settings: Settings, seen_at: datetime | None) -> CheckResult:
     """Whether the addresses that limits and the lock-out count by are those of clients."""
     name = "HUB_TRUSTED_PROXIES"
     if settings.trusted_proxies > 0:
-        return Finding(name, "ok", f"{settings.trusted_proxies} before the hub")
+        return CheckResult(name, "ok", f"{settings.trusted_proxies} before the hub")
     if seen_at is not None:
         seen = f"{seen_at:%Y-%m-%d %H:%M} UTC"
-        return Finding(
+        return CheckResult(
             name, "trouble", f"is 0, but requests came through a proxy ({seen}): set it to how many there are"
         )
     if settings.own_url.startswith("https:"):
-        return Finding(name, "trouble", "is 0, but the hub is reached over https: a proxy must stand before it")
-    return Finding(name, "ok", "0: clients reach the hub directly")
+        return CheckResult(name, "trouble", "is 0, but the hub is reached over https: a proxy must stand before it")
+    return CheckResult(name, "ok", "0: clients reach the hub directly")
 
 
-async def _redis(settings: Settings) -> Finding:
+async def _redis(settings: Settings) -> CheckResult:
     if settings.redis_url is None:
-        return Finding("redis", "note", "not set: the cache lives in each process")
+        return CheckResult("redis", "note", "not set: the cache lives in each process")
     import redis.asyncio as redis
 
     client = redis.from_url(settings.redis_url.get_secret_value(), socket_connect_timeout=3)
     try:
         await client.ping()
     except (redis.RedisError, OSError) as error:
-        return Finding("redis", "trouble", f"does not answer ({type(error).__name__})")
+        return CheckResult("redis", "trouble", f"does not answer ({type(error).__name__})")
     finally:
         await client.aclose()
-    return Finding("redis", "ok", "answers")
+    return CheckResult("redis", "ok", "answers")
 
 
-def _public_url(settings: Settings) -> Finding:
-    live = any(one.resolved is Mode.LIVE for one in settings.providers)
+def _public_url(settings: Settings) -> CheckResult:
+    live = any(one.resolved_mode is ProviderMode.LIVE for one in settings.providers)
     if settings.public_url is None:
-        state: State = "trouble" if live else "note"
-        return Finding("HUB_PUBLIC_URL", state, "not set: live providers cannot call back")
+        state: CheckState = "trouble" if live else "note"
+        return CheckResult("HUB_PUBLIC_URL", state, "not set: live providers cannot call back")
     parts = urlsplit(settings.public_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return Finding("HUB_PUBLIC_URL", "trouble", "is not an address")
+        return CheckResult("HUB_PUBLIC_URL", "trouble", "is not an address")
     if live and parts.scheme != "https":
-        return Finding("HUB_PUBLIC_URL", "trouble", "live providers call back over https only")
-    return Finding("HUB_PUBLIC_URL", "ok", settings.public_url)
+        return CheckResult("HUB_PUBLIC_URL", "trouble", "live providers call back over https only")
+    return CheckResult("HUB_PUBLIC_URL", "ok", settings.public_url)

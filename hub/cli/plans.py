@@ -11,18 +11,23 @@ from rich.console import Console
 from rich.table import Table
 
 from hub import app as root
-from hub.cli.run import prepared, sandbox_running
-from hub.planning.plans.context.collector import Grounding
-from hub.planning.plans.drafting.evaluation import Evaluation, Outcome, Report, cases
-from hub.planning.plans.drafting.llm_planner import Planning
+from hub.cli.processes import load_settings, run_sandbox
+from hub.planning.plans import (
+    ContextCollector,
+    EvaluationOutcome,
+    EvaluationReport,
+    LlmPlanner,
+    PlanEvaluation,
+    load_cases,
+)
 
 console = Console()
-WIDTH = 150
+TABLE_WIDTH = 150
 """Columns of the table that nothing may be cut off of."""
 plans_app = typer.Typer(no_args_is_help=True, help="Trip plans.")
 
 
-def register(app: typer.Typer) -> None:
+def register_commands(app: typer.Typer) -> None:
     app.add_typer(plans_app, name="plans")
 
 
@@ -46,33 +51,33 @@ def evaluate(
     document = requests.read_bytes() if requests is not None else None
     report = asyncio.run(_evaluate(document, model, quiet=as_json))
     if as_json:
-        typer.echo(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2).decode())
     else:
         _show(report)
 
 
-async def _evaluate(document: bytes | None, model: str | None, *, quiet: bool) -> Report:
+async def _evaluate(document: bytes | None, model: str | None, *, quiet: bool) -> EvaluationReport:
     async with AsyncExitStack() as stack:
-        settings = prepared()
+        settings = load_settings()
         if settings.needs_sandbox and settings.sandbox_url is None:
             with suppress(OSError):  # there is one: a hub runs here already
-                await stack.enter_async_context(sandbox_running(settings))
-        have = await stack.enter_async_context(root.resources(settings))
-        made = root.services(have)
-        grounding = Grounding(made.flights, made.locations, have.clock)
-        planning = Planning(made.completions, have.clock, models=(model,) if model is not None else None)
-        wanted = cases(document, grounding, have.clock.now().date())
-        found: list[Outcome] = []
-        async with aclosing(Evaluation(grounding, planning, have.clock).run(wanted)) as outcomes:
+                await stack.enter_async_context(run_sandbox(settings))
+        have = await stack.enter_async_context(root.open_resources(settings))
+        made = root.build_services(have)
+        grounding = ContextCollector(made.flights, made.locations, have.clock)
+        planning = LlmPlanner(made.completions, have.clock, models=(model,) if model is not None else None)
+        wanted = load_cases(document, grounding, have.clock.now().date())
+        found: list[EvaluationOutcome] = []
+        async with aclosing(PlanEvaluation(grounding, planning, have.clock).run(wanted)) as outcomes:
             async for one in outcomes:
                 found.append(one)
                 if not quiet:
                     console.print(f"{len(found)}/{len(wanted)} {one.name}", style="dim", highlight=False)
-    return Report(found)
+    return EvaluationReport(found)
 
 
-def _show(report: Report) -> None:
-    wide = Console(width=max(console.width, WIDTH))
+def _show(report: EvaluationReport) -> None:
+    wide = Console(width=max(console.width, TABLE_WIDTH))
     table = Table(
         "request",
         "planner",
@@ -92,16 +97,16 @@ def _show(report: Report) -> None:
         row = (_said(one.drafted), _said(one.feasible), *figures)
         table.add_row(one.name, one.planner or "-", *row)
     wide.print(table)
-    whole = report.as_json()
+    whole = report.to_json()
     cost = f"{whole['cost_micro'] / 1e6:.4f} {whole['currency'] or ''}".strip()
     wide.print(
-        f"{report.drafted} of {len(report.outcomes)} plans are feasible as drafted, "
-        f"{report.feasible} after the repair ({whole['days_replaced']} days by the built-in planner); "
+        f"{report.drafted_count} of {len(report.outcomes)} plans are feasible as drafted, "
+        f"{report.feasible_count} after the repair ({whole['days_replaced']} days by the built-in planner); "
         f"{whole['input_tokens']} tokens in, {whole['output_tokens']} out, {cost}, {whole['seconds']:.1f} s",
         highlight=False,
     )
     for when, name in (("before", "failed as drafted"), ("after", "still failing")):
-        if counts := report.failed(when):
+        if counts := report.count_failed_checks(when):
             wide.print(f"{name}: {', '.join(f'{code} {number}' for code, number in counts.items())}", highlight=False)
 
 

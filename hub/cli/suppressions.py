@@ -10,26 +10,26 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hub.cli.operate import database
+from hub.cli.operations import open_database
 from hub.core.clock import SystemClock
-from hub.core.context import about
+from hub.core.context import bind_context
 from hub.outreach.messaging import Suppression, SuppressionFilter, Suppressions
-from hub.oversight.audit import Audit
+from hub.oversight.audit import AuditLog
 
 console = Console()
 suppressions_app = typer.Typer(no_args_is_help=True, help="Addresses that get no more messages.")
 
 
-def register(app: typer.Typer) -> None:
+def register_commands(app: typer.Typer) -> None:
     app.add_typer(suppressions_app, name="suppressions")
 
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Suppressions]:
     clock = SystemClock()
-    async with database() as db:
-        with about(actor="operator"):
-            yield Suppressions(db, Audit(clock), clock)
+    async with open_database() as db:
+        with bind_context(actor="operator"):
+            yield Suppressions(db, AuditLog(clock), clock)
 
 
 @suppressions_app.command("list")
@@ -40,7 +40,9 @@ def list_suppressions(
 
     async def work() -> list[Suppression]:
         async with _opened() as suppressions:
-            return (await suppressions.list(SuppressionFilter(text=address), page=1, page_size=limit))[0]
+            return (
+                await suppressions.list_suppressions(SuppressionFilter(address_part=address), page=1, page_size=limit)
+            )[0]
 
     table = Table("id", "channel", "address", "cause", "detail", "since", box=None)
     for entry in asyncio.run(work()):
@@ -58,7 +60,7 @@ def lift_suppression(
 
     async def work() -> None:
         async with _opened() as suppressions:
-            await suppressions.lift(suppression_id, consent=consent)
+            await suppressions.lift_suppression(suppression_id, consent=consent)
 
     asyncio.run(work())
     console.print("Lifted.")

@@ -13,38 +13,38 @@ from typing import Literal, NamedTuple, TypeVar
 
 import structlog
 
-from hub.core.clock import Chance, Clock
+from hub.core.clock import Clock, RandomSource
 from hub.core.errors import HubError, Unavailable
-from hub.core.shared_cache import Entry, SharedCache
+from hub.core.shared_cache import CacheEntry, SharedCache
 
 log = structlog.get_logger(__name__)
 
 JITTER = 0.1
 """Lives are shortened by up to a tenth, so that what was stored together does not end together."""
-NEGATIVE = 2.0
+NEGATIVE_TTL = 2.0
 """Seconds an error is remembered, so that a crowd does not ask a dead supplier one after the other."""
-SIZE = 2000
-WEIGHT = 32 * 1024 * 1024
+MAX_ENTRIES = 2000
+MAX_BYTES = 32 * 1024 * 1024
 """Bytes of all values kept in the process."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadResult:
     """What a load brings, and for how long it is good, in seconds, one time after the other.
 
-    `ttl`: fresh. `stale`: served at once, and refreshed behind the caller's back. `spare`: served only when a load
-    fails.
+    `ttl`: fresh. `stale_while_revalidate`: served at once, and refreshed behind the caller's back. `stale_if_error`:
+    served only when a load fails.
     """
 
     value: bytes
     ttl: float
-    stale: float = 0.0
-    spare: float = 0.0
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
 
 
-class Cached(NamedTuple):
+class CachedValue(NamedTuple):
     """`age` in seconds since it was loaded. `state`: fresh, stale (past its time, whatever comes next), or miss."""
 
     value: bytes
@@ -52,55 +52,61 @@ class Cached(NamedTuple):
     state: Literal["fresh", "stale", "miss"]
 
 
-Load = Callable[[], Awaitable[Loaded]]
+Loader = Callable[[], Awaitable[LoadResult]]
 
 
 class Cache:
     """Times are wall-clock seconds, because nodes share them through Redis."""
 
     def __init__(
-        self, clock: Clock, chance: Chance, *, redis_url: str | None = None, size: int = SIZE, weight: int = WEIGHT
+        self,
+        clock: Clock,
+        rng: RandomSource,
+        *,
+        redis_url: str | None = None,
+        max_entries: int = MAX_ENTRIES,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._clock = clock
-        self._chance = chance
-        self._kept = _Kept(size, weight)
-        self._loads: _Flights[Entry] = _Flights()
-        self._looks: _Flights[Entry | None] = _Flights()
+        self._chance = rng
+        self._kept = _Kept(max_entries, max_bytes)
+        self._loads: _Flights[CacheEntry] = _Flights()
+        self._looks: _Flights[CacheEntry | None] = _Flights()
         self._errors: OrderedDict[str, tuple[float, HubError]] = OrderedDict()
         self._invalidated: dict[str, float] = {}
         self._shared = SharedCache(redis_url, clock) if redis_url else None
 
-    def peek(self, key: str) -> Cached | None:
+    def get_fresh(self, key: str) -> CachedValue | None:
         """A fresh answer of this process, at once; None when there is anything to wait for."""
         entry = self._kept.get(key)
         now = self._now()
         if entry is None or entry.fresh_until <= now:
             return None
-        return Cached(entry.value, now - entry.stored_at, "fresh")
+        return CachedValue(entry.value, now - entry.stored_at, "fresh")
 
-    async def fetch(self, key: str, load: Load, *, tags: Iterable[str] = ()) -> Cached:
+    async def get_or_load(self, key: str, load: Loader, *, tags: Iterable[str] = ()) -> CachedValue:
         """The answer for the key, loaded unless it is kept. `tags` name what can be invalidated together.
 
         Raises what `load` raises, when nothing is kept that could be served instead.
         """
-        if (hit := self.peek(key)) is not None:
+        if (hit := self.get_fresh(key)) is not None:
             return hit
         entry, now = await self._known(key), self._now()
         if entry is not None and entry.fresh_until > now:
-            return Cached(entry.value, now - entry.stored_at, "fresh")
+            return CachedValue(entry.value, now - entry.stored_at, "fresh")
         make = self._maker(key, load, tuple(tags))
         if entry is not None and entry.stale_until > now:
             if self._remembered(key) is None:
                 self._loads.start(key, make)
-            return Cached(entry.value, now - entry.stored_at, "stale")
+            return CachedValue(entry.value, now - entry.stored_at, "stale")
         try:
             return await self._load(key, make)
         except Exception:
-            if entry is None or entry.spare_until <= self._now():
+            if entry is None or entry.stale_if_error_until <= self._now():
                 raise
-            return Cached(entry.value, self._now() - entry.stored_at, "stale")
+            return CachedValue(entry.value, self._now() - entry.stored_at, "stale")
 
-    async def invalidate(self, *tags: str) -> None:
+    async def invalidate_tags(self, *tags: str) -> None:
         """Forgets what was fetched under any of the tags, loads in the air included.
 
         Other nodes see it when they next ask Redis; what they hold as fresh themselves they serve to its end.
@@ -108,11 +114,11 @@ class Cache:
         now = self._now()
         for tag in tags:
             self._invalidated[tag] = now
-            if len(self._invalidated) > SIZE:
+            if len(self._invalidated) > MAX_ENTRIES:
                 self._invalidated.pop(next(iter(self._invalidated)))
         self._kept.drop(lambda entry: not entry.tags.isdisjoint(tags))
         if self._shared is not None:
-            await self._shared.invalidate(tags, now)
+            await self._shared.invalidate_tags(tags, now)
 
     async def close(self) -> None:
         await self._loads.close()
@@ -120,56 +126,56 @@ class Cache:
         if self._shared is not None:
             await self._shared.close()
 
-    async def _known(self, key: str) -> Entry | None:
+    async def _known(self, key: str) -> CacheEntry | None:
         """What this process has, or what another one has told Redis when ours is past its time."""
         shared = self._shared
-        if shared is None or not shared.reachable:
+        if shared is None or not shared.is_reachable:
             return self._kept.get(key)
-        found = await self._looks.join(key, lambda: shared.get(key))
+        found = await self._looks.join(key, lambda: shared.get_entry(key))
         own = self._kept.get(key)
         if found is None or (own is not None and own.stored_at >= found.stored_at):
             return own
         self._kept.put(key, found)
         return found
 
-    async def _load(self, key: str, make: Callable[[], Awaitable[Entry]]) -> Cached:
+    async def _load(self, key: str, make: Callable[[], Awaitable[CacheEntry]]) -> CachedValue:
         if (error := self._remembered(key)) is not None:
             raise error.with_traceback(None)
         entry = await self._loads.join(key, make)
-        return Cached(entry.value, max(0.0, self._now() - entry.stored_at), "miss")
+        return CachedValue(entry.value, max(0.0, self._now() - entry.stored_at), "miss")
 
-    def _maker(self, key: str, load: Load, tags: tuple[str, ...]) -> Callable[[], Awaitable[Entry]]:
-        async def make() -> Entry:
+    def _maker(self, key: str, load: Loader, tags: tuple[str, ...]) -> Callable[[], Awaitable[CacheEntry]]:
+        async def make() -> CacheEntry:
             try:
                 if self._shared is None:
                     return await self._make(key, load, tags)
-                return await self._shared.alone(key, lambda: self._make(key, load, tags), self._take)
+                return await self._shared.load_exclusively(key, lambda: self._make(key, load, tags), self._take)
             except HubError as error:
                 self._remember(key, error)
                 raise
 
         return make
 
-    async def _make(self, key: str, load: Load, tags: tuple[str, ...]) -> Entry:
+    async def _make(self, key: str, load: Loader, tags: tuple[str, ...]) -> CacheEntry:
         asked_at = self._now()
         loaded = await load()
         now = self._now()
         fresh = now + loaded.ttl * (1 - JITTER * self._chance.random())
-        stale = fresh + loaded.stale
-        entry = Entry(loaded.value, now, fresh, stale, stale + loaded.spare, frozenset(tags))
+        stale = fresh + loaded.stale_while_revalidate
+        entry = CacheEntry(loaded.value, now, fresh, stale, stale + loaded.stale_if_error, frozenset(tags))
         if all(self._invalidated.get(tag, 0.0) < asked_at for tag in tags):
             self._take(key, entry)
             if self._shared is not None:
-                await self._shared.put(key, entry)
+                await self._shared.put_entry(key, entry)
         return entry
 
-    def _take(self, key: str, entry: Entry) -> None:
+    def _take(self, key: str, entry: CacheEntry) -> None:
         self._errors.pop(key, None)
         self._kept.put(key, entry)
 
     def _remember(self, key: str, error: HubError) -> None:
-        self._errors[key] = (self._now() + NEGATIVE, error)
-        while len(self._errors) > SIZE:
+        self._errors[key] = (self._now() + NEGATIVE_TTL, error)
+        while len(self._errors) > MAX_ENTRIES:
             self._errors.popitem(last=False)
 
     def _remembered(self, key: str) -> HubError | None:
@@ -186,22 +192,22 @@ class _Kept:
     def __init__(self, size: int, weight: int) -> None:
         self._size = size
         self._room = weight
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> CacheEntry | None:
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
         return entry
 
-    def put(self, key: str, entry: Entry) -> None:
+    def put(self, key: str, entry: CacheEntry) -> None:
         self._remove(key)
         self._entries[key] = entry
         self._room -= len(entry.value)
         while len(self._entries) > self._size or (self._room < 0 and self._entries):
             self._remove(next(iter(self._entries)))
 
-    def drop(self, when: Callable[[Entry], bool]) -> None:
+    def drop(self, when: Callable[[CacheEntry], bool]) -> None:
         for key in [key for key, entry in self._entries.items() if when(entry)]:
             self._remove(key)
 

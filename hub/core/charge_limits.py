@@ -11,7 +11,7 @@ from hub.core.money import Money
 class ChargeRefusal(StrEnum):
     """Why an amount cannot be charged."""
 
-    CURRENCY = "currency_not_supported"
+    UNSUPPORTED_CURRENCY = "currency_not_supported"
     TOO_SMALL = "amount_too_small"
     TOO_LARGE = "amount_too_large"
     TOO_FINE = "amount_too_fine"
@@ -25,7 +25,7 @@ class ChargeLimit:
     maximum: int
     step: int = 1
 
-    def refusal(self, amount: int) -> ChargeRefusal | None:
+    def find_refusal(self, amount: int) -> ChargeRefusal | None:
         """Why the amount cannot be charged; None when it can."""
         if amount < self.minimum:
             return ChargeRefusal.TOO_SMALL
@@ -38,23 +38,23 @@ ChargeLimits = Mapping[str, ChargeLimit]
 """By currency code. A currency that is missing is not supported."""
 
 
-def refusal_of(limits: ChargeLimits, money: Money) -> ChargeRefusal | None:
+def find_charge_refusal(limits: ChargeLimits, money: Money) -> ChargeRefusal | None:
     """Why a provider with these limits cannot charge the amount; None when it can."""
     limit = limits.get(money.currency)
-    return ChargeRefusal.CURRENCY if limit is None else limit.refusal(money.amount)
+    return ChargeRefusal.UNSUPPORTED_CURRENCY if limit is None else limit.find_refusal(money.amount)
 
 
-def is_expressible(limits: ChargeLimits, money: Money) -> bool:
+def is_representable(limits: ChargeLimits, money: Money) -> bool:
     """Whether the provider can write the amount at all, however small or large: refunds have no limits of their own."""
     limit = limits.get(money.currency)
     return limit is not None and money.amount % limit.step == 0
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class ChargeableAmount:
     """How a price can be charged: `total` is rounded up to an amount that `providers` take.
 
-    `refusal` says why no provider takes it.
+    `find_refusal` says why no provider takes it.
     """
 
     total: Money
@@ -68,15 +68,15 @@ class ChargePolicy:
 
     by_provider: Mapping[str, ChargeLimits] = field(default_factory=dict)
 
-    def charge(self, price: Money) -> Charge:
+    def find_chargeable_amount(self, price: Money) -> ChargeableAmount:
         """Rounds up so that every provider of the currency can take the price, and names those that do."""
         if not self.by_provider:
-            return Charge(price)
+            return ChargeableAmount(price)
         limits = {name: known[price.currency] for name, known in self.by_provider.items() if price.currency in known}
         if not limits:
-            return Charge(price, refusal=ChargeRefusal.CURRENCY)
+            return ChargeableAmount(price, refusal=ChargeRefusal.UNSUPPORTED_CURRENCY)
         step = lcm(*(limit.step for limit in limits.values()))
         total = Money(-(-price.amount // step) * step, price.currency)
-        refusals = {name: limit.refusal(total.amount) for name, limit in limits.items()}
+        refusals = {name: limit.find_refusal(total.amount) for name, limit in limits.items()}
         able = tuple(sorted(name for name, refusal in refusals.items() if refusal is None))
-        return Charge(total, able) if able else Charge(price, refusal=next(iter(refusals.values())))
+        return ChargeableAmount(total, able) if able else ChargeableAmount(price, refusal=next(iter(refusals.values())))

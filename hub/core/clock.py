@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 # No 0/O, 1/I/L, 2/Z, 5/S, 8/B: a reference is read aloud on the telephone.
-UNAMBIGUOUS = "34679ACDEFGHJKMNPQRTUVWXY"
+REFERENCE_ALPHABET = "34679ACDEFGHJKMNPQRTUVWXY"
 
 
 class Clock(Protocol):
@@ -36,7 +36,7 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-class Chance(Protocol):
+class RandomSource(Protocol):
     """The part of random.Random that the hub uses."""
 
     def random(self) -> float: ...
@@ -51,23 +51,23 @@ class Chance(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ids:
+class IdGenerator:
     """Identifiers, from the operating system's randomness unless a seeded source is given."""
 
     clock: Clock
-    chance: Chance = field(default_factory=random.SystemRandom)
+    rng: RandomSource = field(default_factory=random.SystemRandom)
 
-    def uuid(self) -> UUID:
+    def new_uuid(self) -> UUID:
         """A version 7 UUID (RFC 9562): sorted by time, so that indexes grow at one end."""
         millis = int(self.clock.now().timestamp() * 1000) & ((1 << 48) - 1)
-        bits = self.chance.getrandbits(74)
+        bits = self.rng.getrandbits(74)
         high, low = bits >> 62, bits & ((1 << 62) - 1)
         return UUID(int=millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
 
-    def token(self, size: int = 32) -> str:
+    def new_token(self, size: int = 32) -> str:
         """`size` random bytes, in hexadecimal."""
-        return self.chance.randbytes(size).hex()
+        return self.rng.randbytes(size).hex()
 
-    def reference(self) -> str:
+    def new_reference(self) -> str:
         """A booking reference: six unambiguous characters (244 million of them; the caller retries a clash)."""
-        return "".join(self.chance.choices(UNAMBIGUOUS, k=6))
+        return "".join(self.rng.choices(REFERENCE_ALPHABET, k=6))

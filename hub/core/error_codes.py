@@ -17,7 +17,7 @@ class ErrorCode:
     meaning: str
 
 
-CODES: Mapping[str, ErrorCode] = MappingProxyType({
+ERROR_CODES: Mapping[str, ErrorCode] = MappingProxyType({
     "address_not_found": ErrorCode(404, "The traveler has no such address."),
     "ai_budget_spent": ErrorCode(429, "The budget for language models is used up."),
     "ai_unavailable": ErrorCode(503, "No language model could answer."),

@@ -43,7 +43,7 @@ class FieldError:
     suggestion: str | None = None
     choices: tuple[Mapping[str, str], ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"pointer": self.pointer, "code": self.code, "message": self.message}
         shown |= {"suggestion": self.suggestion} if self.suggestion is not None else {}
         return shown | ({"choices": list(self.choices)} if self.choices else {})
@@ -144,7 +144,7 @@ class TooLarge(HubError):
     title = "Too large"
 
 
-class Invalid(HubError):
+class InvalidRequest(HubError):
     """Some fields are not valid."""
 
     status = 422
@@ -152,7 +152,7 @@ class Invalid(HubError):
     title = "Invalid request"
 
 
-class OutOfRange(Invalid):
+class OutOfRange(InvalidRequest):
     """A number or a date is too large or too small to be calculated with."""
 
     code = "out_of_range"

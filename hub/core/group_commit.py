@@ -13,13 +13,13 @@ from hub.core.errors import HubError
 T = TypeVar("T")
 R = TypeVar("R")
 
-WRITERS = 3
+MAX_WRITERS = 3
 """At once: one that waits for a lock does not hold up the others."""
-MOST = 32
+MAX_BATCH_SIZE = 32
 """In one statement."""
 
 
-class Together(Generic[T, R]):
+class GroupCommit(Generic[T, R]):
     """`write` takes several, and answers each in its place. Those of one `key` are written one by one."""
 
     def __init__(self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]], key: Callable[[T], Hashable]) -> None:
@@ -29,11 +29,11 @@ class Together(Generic[T, R]):
         self._writers: set[asyncio.Task[None]] = set()
         self._under_way: set[Hashable] = set()
 
-    async def add(self, one: T) -> R:
+    async def submit_write(self, one: T) -> R:
         """Returns when it is written. Raises what `write` raises for it; who stops waiting does not stop the write."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, future))
-        if len(self._writers) < WRITERS:
+        if len(self._writers) < MAX_WRITERS:
             writer = asyncio.create_task(self._run(), name="together")
             self._writers.add(writer)
             writer.add_done_callback(self._writers.discard)
@@ -55,7 +55,7 @@ class Together(Generic[T, R]):
         """What another writer writes already is left to it."""
         batch: dict[Hashable, tuple[T, asyncio.Future[R]]] = {}
         later: list[tuple[T, asyncio.Future[R]]] = []
-        while self._waiting and len(batch) < MOST:
+        while self._waiting and len(batch) < MAX_BATCH_SIZE:
             one = self._waiting.popleft()
             key = self._key(one[0])
             if key in self._under_way or batch.setdefault(key, one) is not one:

@@ -14,15 +14,15 @@ from uuid import UUID
 
 import asyncpg
 
-from hub.core.clock import Clock, Ids
-from hub.core.db import Database, Tx, named_queries
-from hub.core.errors import BadRequest, Conflict, FieldError, Invalid
+from hub.core.clock import Clock, IdGenerator
+from hub.core.db import Database, Tx, load_queries
+from hub.core.errors import BadRequest, Conflict, FieldError, InvalidRequest
 from hub.core.jobs import every
 
-SQL = named_queries("idempotency")
+SQL = load_queries("idempotency")
 
-LIFE = timedelta(hours=24)
-LEASE = timedelta(seconds=60)
+KEY_LIFETIME = timedelta(hours=24)
+CLAIM_LEASE = timedelta(seconds=60)
 """Longer than any request's deadline: what is older belongs to a process that is dead."""
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -30,17 +30,17 @@ _POINTER = "/header/Idempotency-Key"
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class KeyClaim:
     """The right to do the request, once."""
 
     caller: str
     route: str
     key: str
-    claim: UUID
+    claim_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What was answered, byte for byte."""
 
     status: int
@@ -48,7 +48,7 @@ class Answer:
     body: bytes
 
 
-def check_key(key: str) -> str:
+def validate_key(key: str) -> str:
     """Raises BadRequest unless it is 1 to 255 printable ASCII characters."""
     if not _KEY.fullmatch(key):
         error = FieldError(_POINTER, "bad_idempotency_key", "1 to 255 printable ASCII characters")
@@ -56,62 +56,64 @@ def check_key(key: str) -> str:
     return key
 
 
-def fingerprint(path: str, body: bytes) -> bytes:
+def fingerprint_request(path: str, body: bytes) -> bytes:
     """What makes two requests of one route the same one: the path with its parameters, and the raw body."""
     return sha256(path.encode("utf-8", "surrogatepass") + b"\n" + body).digest()
 
 
-class Idempotency:
+class IdempotencyKeys:
     """Claims, keeps and releases keys; each step is a short transaction of its own."""
 
-    def __init__(self, db: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(self, db: Database, clock: Clock, ids: IdGenerator) -> None:
         self._db = db
         self._clock = clock
         self._ids = ids
 
-    async def claim(self, caller: str, route: str, key: str, mark: bytes) -> Claim | Answer:
+    async def claim_key(self, caller: str, route: str, key: str, mark: bytes) -> KeyClaim | StoredResponse:
         """The right to go on, or the answer that was given before. `mark` is the request's fingerprint.
 
-        Raises Invalid when the key was used for another body, and Conflict while the same request is in flight.
+        Raises InvalidRequest when the key was used for another body, and Conflict while the same request is in flight.
         """
-        now, claim = self._clock.now(), Claim(caller, route, key, self._ids.uuid())
+        now, claim = self._clock.now(), KeyClaim(caller, route, key, self._ids.new_uuid())
         async with self._db.transaction() as tx:
-            taken = await tx.fetchval(SQL.claim, caller, route, key, mark, claim.claim, now, now + LIFE, now + LEASE)
+            taken = await tx.fetchval(
+                SQL.claim, caller, route, key, mark, claim.claim_id, now, now + KEY_LIFETIME, now + CLAIM_LEASE
+            )
             if taken is not None:
                 return claim
             return _held(await tx.fetchrow(SQL.find, caller, route, key), mark)
 
-    async def keep(self, claim: Claim, answer: Answer) -> None:
+    async def store_response(self, claim: KeyClaim, answer: StoredResponse) -> None:
         """Stores the answer for the key's life (24 hours from the claim)."""
         async with self._db.transaction() as tx:
             await tx.fetchval(SQL.keep, *_where(claim), answer.status, answer.headers, answer.body)
 
-    async def release(self, claim: Claim) -> None:
+    async def release_key(self, claim: KeyClaim) -> None:
         async with self._db.transaction() as tx:
             await tx.execute(SQL.release, *_where(claim))
 
     @every(3600, "idempotency.clean")
-    async def clean(self) -> None:
+    async def sweep_expired_keys(self) -> None:
         """Forgets the keys that have expired."""
         async with self._db.transaction() as tx:
-            await self.sweep(tx)
+            await self.delete_expired_keys(tx)
 
-    async def sweep(self, tx: Tx) -> int:
+    async def delete_expired_keys(self, tx: Tx) -> int:
         """Forgets expired keys, and says how many."""
         gone: int = await tx.fetchval(SQL.sweep, self._clock.now())
         return gone
 
 
-def _where(claim: Claim) -> tuple[str, str, str, UUID]:
-    return claim.caller, claim.route, claim.key, claim.claim
+def _where(claim: KeyClaim) -> tuple[str, str, str, UUID]:
+    return claim.caller, claim.route, claim.key, claim.claim_id
 
 
-def _held(row: asyncpg.Record | None, mark: bytes) -> Answer:
+def _held(row: asyncpg.Record | None, mark: bytes) -> StoredResponse:
     # No row: it was released between the two statements, so asking again soon will do.
     if row is not None and row["fingerprint"] != mark:
         error = FieldError(_POINTER, "idempotency_key_reused", "this key belongs to another request")
-        raise Invalid("The Idempotency-Key was used for another request.", code=error.code, errors=(error,))
+        raise InvalidRequest("The Idempotency-Key was used for another request.", code=error.code, errors=(error,))
     if row is None or row["status"] == "in_flight":
         text = "A request with this Idempotency-Key is being handled."
         raise Conflict(text, code="idempotency_key_in_flight", retry_after=1)
-    return Answer(row["response_status"], row["response_headers"] or {}, row["response_body"])
+    return StoredResponse(row["response_status"], row["response_headers"] or {}, row["response_body"])

@@ -17,24 +17,24 @@ import orjson
 import structlog
 
 from hub.core.clock import Clock
-from hub.core.context import about, current
-from hub.core.db import Database, Tx, named_queries
+from hub.core.context import bind_context, current_context
+from hub.core.db import Database, Tx, load_queries
 from hub.core.errors import BadRequest, NotFound, Unavailable
-from hub.core.group_commit import Together
-from hub.core.jobs import Job, Jobs, every, job
+from hub.core.group_commit import GroupCommit
+from hub.core.jobs import Job, JobQueue, every, job
 from hub.core.metrics import WebhookMetrics
 from hub.core.row_failures import RowKey, Sweep
 
-SQL = named_queries("inbox")
+SQL = load_queries("inbox")
 log = structlog.get_logger(__name__)
-Apply: TypeAlias = Callable[[Tx], Awaitable[None]]
+WebhookEffect: TypeAlias = Callable[[Tx], Awaitable[None]]
 
 _NUL = "\x00"
-RING_AFTER = 0.01
+WAKE_DELAY = 0.01
 """Seconds, at most, that an event waits for others before the workers are woken."""
-STRANDED_AFTER = timedelta(seconds=60)
-FAILED = "failed"
-OPEN = ("received", FAILED)
+STALLED_AFTER = timedelta(seconds=60)
+FAILED_STATUS = "failed"
+OPEN_STATUSES = ("received", FAILED_STATUS)
 """What an event is before it is processed, or ignored."""
 
 
@@ -49,7 +49,7 @@ class RawWebhook:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedEvent:
+class VerifiedWebhook:
     """What a source has vouched for. `event_id` is the same for every delivery of the same event."""
 
     event_id: str
@@ -66,11 +66,11 @@ class WebhookSource(Protocol):
     name: str
 
     @property
-    def configured(self) -> bool:
+    def is_configured(self) -> bool:
         """Without a secret there is no endpoint."""
         ...
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent | Awaitable[VerifiedEvent]:
+    def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook | Awaitable[VerifiedWebhook]:
         """At once, or by and by where a public key has to be fetched first.
 
         Raises Unauthenticated for a bad signature, BadRequest for a body that cannot be read, Unavailable when it
@@ -91,12 +91,12 @@ class WebhookEvent:
     received_at: datetime
     occurred_at: datetime | None = None
 
-    async def concerns(self, tx: Tx, booking_id: UUID) -> None:
+    async def link_booking(self, tx: Tx, booking_id: UUID) -> None:
         """Writes the event into that booking's story."""
         await tx.execute(SQL.concerns, self.id, booking_id)
 
 
-class NotOurs(Exception):
+class WebhookIgnored(Exception):
     """The event is about somebody else's account, keys or objects: acknowledged, ignored and counted under `reason`.
 
     `reason` is a short constant, as it is the label of a metric.
@@ -107,16 +107,16 @@ class NotOurs(Exception):
         self.reason = reason
 
 
-class EventHandler(Protocol):
+class WebhookHandler(Protocol):
     """Reads what it has to (no transaction is open), and returns what is to be done in one; None: of no interest.
 
-    Both steps may raise NotOurs.
+    Both steps may raise WebhookIgnored.
     """
 
-    async def __call__(self, event: WebhookEvent) -> Apply | None: ...
+    async def __call__(self, event: WebhookEvent) -> WebhookEffect | None: ...
 
 
-class ProcessEvent(Job, kind="webhook.process", attempts=15):
+class ProcessWebhook(Job, kind="webhook.process", attempts=15):
     event: int
 
 
@@ -138,45 +138,45 @@ class _Delivery(NamedTuple):
 
 
 class Inbox:
-    def __init__(self, db: Database, jobs: Jobs, clock: Clock, metrics: WebhookMetrics | None = None) -> None:
+    def __init__(self, db: Database, jobs: JobQueue, clock: Clock, metrics: WebhookMetrics | None = None) -> None:
         self._metrics = metrics
         self._db = db
         self._jobs = jobs
         self._clock = clock
-        self._handlers: dict[str, EventHandler] = {}
+        self._handlers: dict[str, WebhookHandler] = {}
         self._about_to_ring = False
         self._rings: set[asyncio.Task[None]] = set()
-        self._kept: Together[_Delivery, Any] = Together(self._keep, key=lambda delivery: delivery.name)
+        self._kept: GroupCommit[_Delivery, Any] = GroupCommit(self._keep, key=lambda delivery: delivery.name)
 
-    def on(self, provider: str, handler: EventHandler) -> None:
+    def register_handler(self, provider: str, handler: WebhookHandler) -> None:
         self._handlers[provider] = handler
 
-    async def receive(self, source: WebhookSource, raw: RawWebhook) -> bool:
+    async def receive_webhook(self, source: WebhookSource, raw: RawWebhook) -> bool:
         """True when the event is new. When this returns, the event cannot be lost any more.
 
         An event that has failed is tried again when its provider sends it anew. Raises what `source.verify` raises,
         BadRequest for a payload that cannot be kept, Unavailable.
         """
-        verified = source.verify(raw)
+        verified = source.verify_webhook(raw)
         event = await verified if inspect.isawaitable(verified) else verified
-        return await self.take(source.name, event, raw.body)
+        return await self.store_event(source.name, event, raw.body)
 
-    async def take(self, provider: str, event: VerifiedEvent, body: bytes = b"") -> bool:
-        """As `receive`, for an event that is vouched for otherwise: the provider was asked for it."""
+    async def store_event(self, provider: str, event: VerifiedWebhook, body: bytes = b"") -> bool:
+        """As `receive_webhook`, for an event that is vouched for otherwise: the provider was asked for it."""
         event_id, kind, payload = _name(event.event_id, 255), _name(event.type, 100), _keepable(event.payload)
         raw = body if event.raw is None else event.raw
-        now, request_id = self._clock.now(), current().request_id
+        now, request_id = self._clock.now(), current_context().request_id
         delivery = _Delivery(provider, event_id, kind, payload, raw, event.occurred_at, now, request_id)
         try:
-            row = await self._kept.add(delivery)
+            row = await self._kept.submit_write(delivery)
         except asyncpg.LockNotAvailableError as error:  # it is known, and being worked on for longer than we wait
             raise Unavailable("The event is being worked on.", retry_after=1) from error
         if row is None:
             raise Unavailable("The event was not kept.", retry_after=1)
         if row["new"]:
             self._ring_soon()
-        if row["status"] == FAILED:
-            await self.replay(row["id"])
+        if row["status"] == FAILED_STATUS:
+            await self.replay_event(row["id"])
         return bool(row["new"])
 
     async def _keep(self, deliveries: Sequence[_Delivery]) -> list[Any]:
@@ -196,7 +196,7 @@ class Inbox:
     async def _ring(self) -> None:
         """Never fails: without it the workers find the jobs a second later."""
         try:
-            await asyncio.sleep(RING_AFTER)
+            await asyncio.sleep(WAKE_DELAY)
         finally:
             self._about_to_ring = False  # from here on a new event needs a ring of its own
         try:
@@ -212,64 +212,66 @@ class Inbox:
             ring.cancel()
         await asyncio.gather(*self._rings, return_exceptions=True)
 
-    async def unknown(self, provider: str, event_ids: Sequence[str]) -> set[str]:
+    async def find_unknown_ids(self, provider: str, event_ids: Sequence[str]) -> set[str]:
         """Those of the ids that have not come."""
         async with self._db.connection() as connection:
             rows = await connection.fetch(SQL.known, provider, list(event_ids))
         return set(event_ids) - {row["event_id"] for row in rows}
 
     @job
-    async def process(self, work: ProcessEvent) -> None:
+    async def process_event(self, work: ProcessWebhook) -> None:
         """Works on one event. Raises what its handler raises; then the event waits for the job's next attempt."""
         async with self._db.connection() as connection:
             row = await connection.fetchrow(SQL.find, work.event)
-        if row is None or row["status"] not in OPEN:
+        if row is None or row["status"] not in OPEN_STATUSES:
             return
         event = _event(row)
         handler = self._handlers.get(event.provider)
-        with about(actor=f"provider:{event.provider}"):
+        with bind_context(actor=f"provider:{event.provider}"):
             try:
                 apply = await handler(event) if handler else None
                 await self._finish(event, apply)
-            except NotOurs as foreign:
+            except WebhookIgnored as foreign:
                 await self._ignore(event, foreign.reason)
 
     async def _ignore(self, event: WebhookEvent, reason: str) -> None:
         async with self._db.connection() as connection:
             await connection.execute(SQL.ignore, event.id, self._clock.now())
         if self._metrics is not None:
-            self._metrics.ignored(event.provider, reason)
+            self._metrics.record_ignored(event.provider, reason)
         log.info("webhook.ignored", provider=event.provider, type=event.type, reason=reason)
 
-    async def _finish(self, event: WebhookEvent, apply: Apply | None) -> None:
+    async def _finish(self, event: WebhookEvent, apply: WebhookEffect | None) -> None:
         if apply is None:
-            raise NotOurs("of_no_interest")
+            raise WebhookIgnored("of_no_interest")
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(SQL.lock, event.id)
-            if row is None or row["status"] not in OPEN:
+            if row is None or row["status"] not in OPEN_STATUSES:
                 return  # another delivery of it, or a replay, was faster
             await apply(tx)
             await tx.execute(SQL.processed, event.id, self._clock.now())
 
     @every(30, "inbox.sweep")
-    async def sweep(self) -> None:
+    async def sweep_stalled_events(self) -> None:
         """Events that wait and have no job any more get one; those whose job is held are marked as failed."""
-        before = self._clock.now() - STRANDED_AFTER
+        before = self._clock.now() - STALLED_AFTER
         async with self._db.transaction() as tx:
             await tx.execute(SQL.give_up, before)
             rows = await tx.fetch(SQL.stranded, before)
         sweep = Sweep("inbox.enqueue", self._db, self._clock)
-        await sweep.process(rows, self._enqueue, key=lambda row: RowKey(str(row["id"])))
+        await sweep.process_rows(rows, self._enqueue, key=lambda row: RowKey(str(row["id"])))
 
     async def _enqueue(self, row: asyncpg.Record) -> None:
         async with self._db.transaction() as tx:
-            await self._jobs.enqueue(tx, ProcessEvent(event=row["id"]), key=f"webhook:{row['id']}")
+            await self._jobs.enqueue(tx, ProcessWebhook(event=row["id"]), key=f"webhook:{row['id']}")
 
-    async def list(self, *, provider: str | None = None, status: str | None = None, limit: int = 50) -> list[Any]:
+    async def list_events(
+        self, *, provider: str | None = None, status: str | None = None, limit: int = 50
+    ) -> list[Any]:
         async with self._db.transaction() as tx:
             return await tx.fetch(SQL.list, provider, status, limit)
 
-    async def show(self, event_id: int) -> Any:
+    async def find_event(self, event_id: int) -> Any:
         """The whole row. Raises NotFound."""
         async with self._db.transaction() as tx:
             row = await tx.fetchrow(SQL.find, event_id)
@@ -277,12 +279,12 @@ class Inbox:
             raise NotFound(f"There is no webhook event {event_id}.")
         return row
 
-    async def replay(self, event_id: int) -> None:
+    async def replay_event(self, event_id: int) -> None:
         """Works on a stored event again; its signature was checked when it came. Raises NotFound."""
         async with self._db.transaction() as tx:
             if await tx.fetchval(SQL.reopen, event_id) is None:
                 raise NotFound(f"There is no webhook event {event_id}.")
-            await self._jobs.enqueue(tx, ProcessEvent(event=event_id), key=f"webhook:{event_id}")
+            await self._jobs.enqueue(tx, ProcessWebhook(event=event_id), key=f"webhook:{event_id}")
 
 
 def _event(row: Any) -> WebhookEvent:

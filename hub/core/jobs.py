@@ -13,12 +13,12 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from hub.core.context import Context, current
-from hub.core.db import Tx, named_queries
+from hub.core.context import Context, current_context
+from hub.core.db import Tx, load_queries
 from hub.core.errors import NotFound
 
-SQL = named_queries("jobs")
-SCHEDULE = "schedule:"
+SQL = load_queries("jobs")
+SCHEDULE_ACTOR_PREFIX = "schedule:"
 """How the actor of a schedule's run begins."""
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,10 +42,10 @@ class Job(BaseModel):
 class Retry(Exception):
     """Raised by a handler: not now; again after `after` seconds. Does not count as a failure."""
 
-    def __init__(self, after: float, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, after: float, reason: str) -> None:
+        super().__init__(reason)
         self.after = after
-        self.why = why
+        self.reason = reason
 
 
 def job(method: F) -> F:
@@ -67,7 +67,7 @@ def every(seconds: float, name: str) -> Callable[[F], F]:
     return mark
 
 
-class Jobs:
+class JobQueue:
     """Puts work into the queue."""
 
     async def enqueue(self, tx: Tx, work: Job, *, key: str | None = None, delay: float = 0, priority: int = 0) -> None:
@@ -78,19 +78,19 @@ class Jobs:
         A held job with the key gives its place to the new one. What a schedule enqueues brings nothing forward, and
         leaves a held job alone for five minutes: a sweep may ask as often as it likes.
         """
-        after, context = timedelta(seconds=delay), current()
-        by_schedule = context.actor.startswith(SCHEDULE)
+        after, context = timedelta(seconds=delay), current_context()
+        by_schedule = context.actor.startswith(SCHEDULE_ACTOR_PREFIX)
         async with tx.as_hub():
-            await tx.fetchval(SQL.enqueue, priority, work.kind, pack(work, context), after, key, by_schedule)
+            await tx.fetchval(SQL.enqueue, priority, work.kind, encode_job(work, context), after, key, by_schedule)
 
 
-def pack(work: Job, context: Context) -> bytes:
+def encode_job(work: Job, context: Context) -> bytes:
     """The job and what it is about; a network address or browser name stays with the request that had it."""
     about = {"request_id": context.request_id, "booking_id": str(context.booking_id) if context.booking_id else None}
     return orjson.dumps({"work": work.model_dump(mode="json"), "about": about})
 
 
-def unpack(payload: bytes | None) -> tuple[dict[str, Any], Context]:
+def decode_job(payload: bytes | None) -> tuple[dict[str, Any], Context]:
     """The other way. Raises ValueError for what is no job of ours."""
     document = orjson.loads(payload or b"")
     about = document["about"]
@@ -111,15 +111,15 @@ class HeldJob:
     work: dict[str, Any]
     status: str = "failed"
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-async def held(tx: Tx, limit: int = 100) -> list[HeldJob]:
+async def list_held_jobs(tx: Tx, limit: int = 100) -> list[HeldJob]:
     return [_held(dict(row)) for row in await tx.fetch(SQL.held, limit)]
 
 
-async def show(tx: Tx, job_id: int) -> HeldJob:
+async def find_job(tx: Tx, job_id: int) -> HeldJob:
     """Any job that is still there. Raises NotFound."""
     row = await tx.fetchrow(SQL.show, job_id)
     if row is None:
@@ -129,13 +129,13 @@ async def show(tx: Tx, job_id: int) -> HeldJob:
     return _held(found)
 
 
-async def retry(tx: Tx, job_id: int) -> None:
+async def retry_held_job(tx: Tx, job_id: int) -> None:
     """Runs a held job again, with all its attempts. Raises NotFound when it is not held."""
     if await tx.fetchval(SQL.retry, job_id) is None:
         raise NotFound(f"There is no held job {job_id}.")
 
 
-async def drop(tx: Tx, job_id: int) -> None:
+async def drop_held_job(tx: Tx, job_id: int) -> None:
     """Gives a held job up. Raises NotFound when it is not held."""
     if await tx.fetchval(SQL.drop, job_id) is None:
         raise NotFound(f"There is no held job {job_id}.")

@@ -13,29 +13,29 @@ from hub.core.errors import HubError, Unavailable
 
 log = structlog.get_logger(__name__)
 
-ASYMMETRIC = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
+ASYMMETRIC_ALGORITHMS = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
 """What a published key may sign with. A shared secret has no place in a public document."""
 
-Fetch = Callable[[], Awaitable[list[dict[str, Any]]]]
+FetchKeys = Callable[[], Awaitable[list[dict[str, Any]]]]
 
 
-class KeySet:
+class JwksCache:
     """The keys of one JWKS. Times in seconds.
 
-    For `life` they are fresh. After that a key that is known is served all the same, and the set is fetched again
+    For `ttl` they are fresh. After that a key that is known is served all the same, and the set is fetched again
     behind the caller's back; when that fails the old keys stay. A kid that is not known has the set fetched at once,
     and if that does not bring it, or fails, nothing is fetched for `cooldown`: made-up kids cost one request in that
-    time, however many come. A fetch that lasts longer than `patience` has failed.
+    time, however many come. A fetch that lasts longer than `timeout` has failed.
     """
 
     def __init__(
-        self, fetch: Fetch, clock: Clock, *, life: float = 600.0, cooldown: float = 30.0, patience: float = 5.0
+        self, fetch: FetchKeys, clock: Clock, *, ttl: float = 600.0, cooldown: float = 30.0, timeout: float = 5.0
     ) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._life = life
+        self._life = ttl
         self._cooldown = cooldown
-        self._patience = patience
+        self._patience = timeout
         self._keys: tuple[jwt.PyJWK, ...] = ()
         self._by_kid: dict[str, jwt.PyJWK] = {}
         self._fresh_until: float | None = None
@@ -44,11 +44,11 @@ class KeySet:
         self._error: Exception | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def known(self, kid: str | None) -> jwt.PyJWK | None:
+    def get_fresh_key(self, kid: str | None) -> jwt.PyJWK | None:
         """A fresh key, at once; None when there is anything to wait for. Its algorithm is for the caller to pin."""
         return self._by_kid.get(kid) if kid is not None and self._fresh else None
 
-    async def find(self, kid: str | None, algorithms: Collection[str]) -> jwt.PyJWK | None:
+    async def find_key(self, kid: str | None, algorithms: Collection[str]) -> jwt.PyJWK | None:
         """The key of that name that signs with one of the algorithms; without a name, the only one that does.
 
         None when the issuer has no such key. Raises what the fetch raised (Unavailable, if that is none of ours)
@@ -116,7 +116,7 @@ class KeySet:
     def _take(self, documents: list[dict[str, Any]]) -> None:
         if not isinstance(documents, list):
             raise TypeError("not a list of keys")
-        self._keys = tuple(key for key in map(usable, documents) if key is not None)
+        self._keys = tuple(key for key in map(parse_public_key, documents) if key is not None)
         # Backwards, so that the first of two keys of the same name is the one in both places.
         self._by_kid = {key.key_id: key for key in reversed(self._keys) if key.key_id is not None}
         self._fresh_until = self._clock.monotonic() + self._life
@@ -135,7 +135,7 @@ class KeySet:
         return Unavailable("The issuer's keys cannot be had at the moment.", retry_after=self._cooldown)
 
 
-def usable(document: Any) -> jwt.PyJWK | None:
+def parse_public_key(document: Any) -> jwt.PyJWK | None:
     """A published key as one that can check signatures; None for any other.
 
     It has to be meant for signatures (`use` sig, or `key_ops` with verify). A missing `alg` follows from the key's
@@ -148,10 +148,10 @@ def usable(document: Any) -> jwt.PyJWK | None:
     if document.get("use", "sig" if verifies else None) != "sig":
         return None
     # Tuples, not sets: what is published may be of any type, a list among them.
-    if document.get("kty") not in ("EC", "RSA", "OKP") or document.get("alg") not in (None, *ASYMMETRIC):
+    if document.get("kty") not in ("EC", "RSA", "OKP") or document.get("alg") not in (None, *ASYMMETRIC_ALGORITHMS):
         return None
     try:
         key = jwt.PyJWK(document)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
         return None
-    return key if key.algorithm_name in ASYMMETRIC else None
+    return key if key.algorithm_name in ASYMMETRIC_ALGORITHMS else None

@@ -13,10 +13,10 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from hub.core.context import current
-from hub.core.redaction import field
+from hub.core.context import current_context
+from hub.core.redaction import redact_field
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+LOG_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 # Ours and never personal: not worth a search on each line.
 _PLAIN = frozenset({"level", "timestamp", "logger", "method", "route", "status", "request_id", "duration_ms"})
@@ -36,7 +36,7 @@ _QUIET = (
 )
 
 
-def configure(
+def configure_logging(
     *, level: Literal["debug", "info", "warning", "error"] = "info", json: bool = True, out: BinaryIO | None = None
 ) -> None:
     """Sets up structlog and the standard library's logging for this process. Called by whoever starts it.
@@ -46,15 +46,15 @@ def configure(
     stream = out or sys.stderr.buffer
     structlog.configure(
         processors=_processors(json=json, colors=stream.isatty()),
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(LOG_LEVELS[level]),
         logger_factory=structlog.BytesLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers[:] = [_Bridge()]
-    root.setLevel(LEVELS[level])
+    root.setLevel(LOG_LEVELS[level])
     for name in _QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, LEVELS[level]))
+        logging.getLogger(name).setLevel(max(logging.WARNING, LOG_LEVELS[level]))
 
 
 def _processors(*, json: bool, colors: bool) -> list[Processor]:
@@ -64,21 +64,21 @@ def _processors(*, json: bool, colors: bool) -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        redacted,
+        redact_event,
     ]
     if json:
         return [*shared, _as_json]
     return [*shared, structlog.dev.ConsoleRenderer(colors=colors), _encoded]
 
 
-def redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def redact_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """The structlog processor that takes out secrets and personal data, before anything is rendered."""
-    return {name: value if name in _PLAIN else field(name, value) for name, value in event.items()}
+    return {name: value if name in _PLAIN else redact_field(name, value) for name, value in event.items()}
 
 
 def _about(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """What the line of work is about, unless the event says it itself. No IP address: it is personal data."""
-    about = current()
+    about = current_context()
     if about.request_id is not None:
         event.setdefault("request_id", about.request_id)
     if about.booking_id is not None:

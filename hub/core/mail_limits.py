@@ -8,14 +8,14 @@ from unicodedata import normalize
 import structlog
 
 from hub.core.clock import Clock
-from hub.core.db import Database, Tx, named_queries
+from hub.core.db import Database, Tx, load_queries
 from hub.core.jobs import every
-from hub.core.sealing import Vault
+from hub.core.sealing import SecretBox
 
-SQL = named_queries("mail_limits")
+SQL = load_queries("mail_limits")
 log = structlog.get_logger(__name__)
 
-Kind = Literal["verify", "reset", "booking"]
+MailLimitKind = Literal["verify", "reset", "booking"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class MailRate:
     interval: timedelta
 
 
-RATES: dict[Kind, MailRate] = {
+MAIL_RATES: dict[MailLimitKind, MailRate] = {
     "verify": MailRate(5, timedelta(minutes=30)),
     "reset": MailRate(5, timedelta(minutes=30)),
     "booking": MailRate(10, timedelta(hours=1)),
@@ -39,13 +39,13 @@ _DOTS_IGNORED = frozenset({"gmail.com", "googlemail.com"})
 @dataclass(frozen=True, slots=True)
 class MailLimits:
     db: Database
-    vault: Vault
+    secret_box: SecretBox
     clock: Clock
 
-    async def take(self, tx: Tx, kind: Kind, address: str) -> bool:
+    async def allow_message(self, tx: Tx, kind: MailLimitKind, address: str) -> bool:
         """Whether one message more may go there; it is counted in the caller's transaction."""
-        rate = RATES[kind]
-        mailbox = self.vault.mark("mailbox", mailbox_of(address))
+        rate = MAIL_RATES[kind]
+        mailbox = self.secret_box.compute_keyed_hash("mailbox", normalize_mailbox(address))
         facts = (mailbox, kind, self.clock.now(), rate.interval, rate.burst * rate.interval)
         async with tx.as_hub():
             allowed = await tx.fetchval(SQL.take, *facts) is True
@@ -54,12 +54,12 @@ class MailLimits:
         return allowed
 
     @every(3600, "maillimits.forget")
-    async def forget(self) -> None:
+    async def delete_expired_counts(self) -> None:
         async with self.db.transaction() as tx:
             await tx.execute(SQL.forget, self.clock.now())
 
 
-def mailbox_of(address: str) -> str:
+def normalize_mailbox(address: str) -> str:
     """One spelling for all addresses of a mailbox: without case, a `+tag`, and the dots that Gmail ignores."""
     local, _, domain = normalize("NFKC", address).casefold().rpartition("@")
     plain = local.partition("+")[0] or local

@@ -11,7 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 def new_registry() -> CollectorRegistry:
@@ -22,7 +22,7 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
-def exposition(registry: CollectorRegistry) -> tuple[bytes, str]:
+def render_metrics(registry: CollectorRegistry) -> tuple[bytes, str]:
     """The Prometheus text, and its content type."""
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
@@ -36,20 +36,20 @@ class HttpMetrics:
             "From the first line of the request to the end of the handler.",
             ["method", "route", "status"],
             registry=registry,
-            buckets=BUCKETS,
+            buckets=LATENCY_BUCKETS,
         )
         self._in_flight = Gauge("hub_http_requests_in_flight", "Requests being handled.", registry=registry)
         self._limited = Counter("hub_http_rate_limited", "Requests refused by a limit.", ["limit"], registry=registry)
         self._series: dict[tuple[str, str, int], Histogram] = {}
 
-    def started(self) -> None:
+    def record_start(self) -> None:
         self._in_flight.inc()
 
-    def ended(self, method: str, route: str, status: int, seconds: float) -> None:
+    def record_end(self, method: str, route: str, status: int, seconds: float) -> None:
         self._in_flight.dec()
-        self.at_once(method, route, status, seconds)
+        self.record_immediate(method, route, status, seconds)
 
-    def at_once(self, method: str, route: str, status: int, seconds: float) -> None:
+    def record_immediate(self, method: str, route: str, status: int, seconds: float) -> None:
         """What began and ended in one step, and so was never in flight."""
         key = (method, route, status)
         # labels() costs more than the observation itself; the keys are as few as the series.
@@ -58,7 +58,7 @@ class HttpMetrics:
             series = self._series[key] = self._seconds.labels(method, route, str(status))
         series.observe(seconds)
 
-    def limited(self, limit: str) -> None:
+    def record_rate_limited(self, limit: str) -> None:
         self._limited.labels(limit).inc()
 
 
@@ -73,5 +73,5 @@ class WebhookMetrics:
             registry=registry,
         )
 
-    def ignored(self, provider: str, reason: str) -> None:
+    def record_ignored(self, provider: str, reason: str) -> None:
         self._ignored.labels(provider, reason).inc()

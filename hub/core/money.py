@@ -20,7 +20,7 @@ CURRENCIES = _TWO_DECIMALS | _NO_DECIMALS | _THREE_DECIMALS | _FOUR_DECIMALS
 """Every active currency of ISO 4217."""
 
 
-def decimals(currency: str) -> int:
+def get_decimal_places(currency: str) -> int:
     """How many decimals the currency's minor unit has (ISO 4217)."""
     if currency in _NO_DECIMALS:
         return 0
@@ -45,21 +45,21 @@ class Money:
             raise ValueError("a currency is three capital letters")
 
     @classmethod
-    def of(cls, value: Decimal | int | str, currency: str) -> "Money":
+    def from_major(cls, value: Decimal | int | str, currency: str) -> "Money":
         """From major units, rounded half up to the minor unit. Floats are refused: they have already lost."""
         if isinstance(value, float):
             raise TypeError("money is not made of floats")
-        scaled = Decimal(value).scaleb(decimals(currency))
+        scaled = Decimal(value).scaleb(get_decimal_places(currency))
         return cls(int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP)), currency)
 
     @property
-    def major(self) -> Decimal:
-        return Decimal(self.amount).scaleb(-decimals(self.currency))
+    def major_amount(self) -> Decimal:
+        return Decimal(self.amount).scaleb(-get_decimal_places(self.currency))
 
     @property
     def display(self) -> str:
         """For people: `1,299.99 USD`."""
-        return f"{self.major:,.{decimals(self.currency)}f} {self.currency}"
+        return f"{self.major_amount:,.{get_decimal_places(self.currency)}f} {self.currency}"
 
     def _same(self, other: "Money") -> int:
         if self.currency != other.currency:

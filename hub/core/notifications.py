@@ -18,18 +18,21 @@ from hub.core.db import Database
 
 log = structlog.get_logger(__name__)
 
-PULSE = 1.0
+PULSE_INTERVAL = 1.0
 """Seconds between two notifications of the process to itself."""
-SILENCE = 1.5
+PULSE_TIMEOUT = 1.5
 """Seconds that such a notification may take; then the connection is replaced."""
-TRUST = 3.0
+TRUST_WINDOW = 3.0
 """Seconds for which one that came back proves that the connection delivers."""
-REST = 0.5
+RECONNECT_DELAY = 0.5
 """Seconds before the next connection is tried."""
 
 
-class Notices:
-    """Subscribe first, then keep it `running`. It has a connection of its own, past any transaction pooler."""
+class NotificationListener:
+    """Subscribe first, then keep it `listen_in_background`.
+
+    It has a connection of its own, past any transaction pooler.
+    """
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
@@ -41,18 +44,20 @@ class Notices:
         self._proved_at: float | None = None
         self._lost = False
 
-    def subscribe(self, channel: str, on_notice: Callable[[str], None], on_gap: Callable[[], None]) -> None:
-        """`on_notice` takes a payload; `on_gap` is called when notifications may have been missed."""
-        self._handlers[channel] = on_notice
+    def subscribe_channel(
+        self, channel: str, on_notification: Callable[[str], None], on_gap: Callable[[], None]
+    ) -> None:
+        """`on_notification` takes a payload; `on_gap` is called when notifications may have been missed."""
+        self._handlers[channel] = on_notification
         self._gap_handlers.append(on_gap)
 
     @property
-    def current(self) -> bool:
+    def is_current(self) -> bool:
         """Whether everything that was announced until 3 seconds ago has arrived."""
-        return self._proved_at is not None and self._clock.monotonic() - self._proved_at < TRUST
+        return self._proved_at is not None and self._clock.monotonic() - self._proved_at < TRUST_WINDOW
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def listen_in_background(self) -> AsyncIterator[None]:
         """Listens inside the block."""
         listening = asyncio.create_task(self._run(), name="notices")
         try:
@@ -70,11 +75,11 @@ class Notices:
                 if not self._lost:
                     log.warning("notices.connection_lost", error=type(error).__name__)
                 self._lost = True
-            await asyncio.sleep(REST)
+            await asyncio.sleep(RECONNECT_DELAY)
 
     async def _listen(self) -> None:
         """One connection's life. Raises when it is lost, or does not deliver."""
-        connection = await self._db.connect()
+        connection = await self._db.open_listen_connection()
         try:
             await connection.add_listener(self._pulse_channel, lambda *_: self._pulsed.set())
             for channel in self._handlers:
@@ -83,7 +88,7 @@ class Notices:
                 report_gap()
             while True:
                 await self._prove(connection)
-                await asyncio.sleep(PULSE)
+                await asyncio.sleep(PULSE_INTERVAL)
         finally:
             self._proved_at = None
             with suppress(asyncpg.InterfaceError):
@@ -92,7 +97,7 @@ class Notices:
     async def _prove(self, connection: Any) -> None:
         asked_at = self._clock.monotonic()
         self._pulsed.clear()
-        async with asyncio.timeout(SILENCE):
+        async with asyncio.timeout(PULSE_TIMEOUT):
             await connection.execute("select pg_notify($1, '')", self._pulse_channel)
             await self._pulsed.wait()
         self._proved_at = asked_at

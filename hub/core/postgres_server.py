@@ -29,16 +29,16 @@ _SETTINGS_FILE = "hub.conf"
 _PIDFILE_LINES = 8
 _SOCKET = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 104 - len(f"/{_SOCKET}") - 1
-STARTING = 60
+START_TIMEOUT = 60
 """Seconds that a server gets to start; only recovery after a crash takes more than one."""
-STOPPING = 60
+STOP_TIMEOUT = 60
 """Seconds that a server gets to write its last checkpoint; a busy machine with a slow disk needs some."""
-ORPHANS_END = 10
+ORPHAN_TIMEOUT = 10
 """Seconds that the children of a killed server get to notice its death; then they are killed."""
 _LOOK_AGAIN = 0.02
 
 
-class Server(PostgresServer):
+class SharedPostgresServer(PostgresServer):
     """One cluster in a directory, shared by the processes that use it; the last to leave stops it."""
 
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
@@ -47,7 +47,7 @@ class Server(PostgresServer):
         self._lock = _Lock(directory.with_suffix(".lock"))
         self._settings = settings
 
-    def leave(self) -> None:
+    def release_server(self) -> None:
         self._cleanup()
         atexit.unregister(self._cleanup)
         where = self.get_postmaster_info().socket_dir
@@ -60,12 +60,12 @@ class Server(PostgresServer):
         info = self.get_postmaster_info()
         return info.process is not None and _runs(info.process)
 
-    def start_again(self) -> None:
+    def restart_server(self) -> None:
         """Starts the server that has died, unless another process has. Raises CalledProcessError, Unavailable."""
         with self._lock:
             self.ensure_postgres_running()
 
-    def dsn(self, database: str) -> str:
+    def build_dsn(self, database: str) -> str:
         """Quoted, so that any directory name will do."""
         info = self.get_postmaster_info()
         if info.socket_dir is None:
@@ -97,7 +97,7 @@ class Server(PostgresServer):
             self._clear_remains()
             self._write_settings()
             # The package passes the socket's directory unquoted, so ours stands in the settings.
-            arguments = ("-w", "-t", str(STARTING), "-l", str(self.log), "-D", str(self.pgdata), "start")
+            arguments = ("-w", "-t", str(START_TIMEOUT), "-l", str(self.log), "-D", str(self.pgdata), "start")
             self._control(*arguments)
             if not self._found():
                 raise Unavailable(f"The embedded PostgreSQL has ended at once; see {self.log}.")
@@ -109,7 +109,7 @@ class Server(PostgresServer):
             return
         if self._found():
             try:
-                self._control("-w", "-t", str(STOPPING), "-m", "fast", "-D", str(self.pgdata), "stop")
+                self._control("-w", "-t", str(STOP_TIMEOUT), "-m", "fast", "-D", str(self.pgdata), "stop")
             except CalledProcessError:  # it was killed meanwhile, or does not end
                 log.warning("postgres.stop_failed", log=str(self.log))
                 _kill([self.get_postmaster_info().process])
@@ -133,11 +133,11 @@ class Server(PostgresServer):
 
     def _end_orphans(self) -> None:
         """Waits for the children of a server that was killed: while one lives, no server starts over the same data."""
-        orphans = self._wait_orphans(ORPHANS_END)
+        orphans = self._wait_orphans(ORPHAN_TIMEOUT)
         if orphans:
             log.warning("postgres.orphans_killed", count=len(orphans))
         _kill(orphans)
-        self._wait_orphans(STOPPING)
+        self._wait_orphans(STOP_TIMEOUT)
 
     def _wait_orphans(self, seconds: float) -> list[psutil.Process]:
         """Those that are left after that time."""
@@ -163,7 +163,7 @@ class Server(PostgresServer):
         if info is None or info.process is None or not _runs(info.process):
             return False
         if info.status == "stopping":
-            deadline = time.monotonic() + STOPPING
+            deadline = time.monotonic() + STOP_TIMEOUT
             while _runs(info.process) and time.monotonic() < deadline:
                 time.sleep(_LOOK_AGAIN)
             return False

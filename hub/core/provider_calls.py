@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 
 from hub.core.clock import Clock
-from hub.core.db import Database, named_queries
+from hub.core.db import Database, load_queries
 from hub.core.row_failures import process_all
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ WRITE_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class CallRecord:
+class ProviderCallRecord:
     """One attempt. The order of the fields is the order of the columns.
 
     No address, header or body: `operation` is a template such as `payment_intents.capture`. `duration_ms` in
@@ -45,37 +45,37 @@ class CallRecord:
     started_at: datetime
 
 
-class CallLog:
-    """Takes records at once and writes them every `interval` seconds, at most `batch` in a transaction.
+class ProviderCallLog:
+    """Takes records at once and writes them every `flush_interval` seconds, at most `batch_size` in a transaction.
 
-    While the database is away up to `capacity` records wait; then the oldest are dropped and counted in `dropped`.
-    A record that the database refuses is left out and counted in `unwritable`.
-    Who starts it stops it: stop() writes what is left.
+    While the database is away up to `capacity` records wait; then the oldest are dropped and counted in
+    `dropped_count`. A record that the database refuses is left out and counted in `unwritable_count`. Who starts it
+    stops it: stop() writes what is left.
     """
 
     def __init__(
-        self, db: Database, clock: Clock, *, interval: float = 0.25, batch: int = 200, capacity: int = 10_000
+        self, db: Database, clock: Clock, *, flush_interval: float = 0.25, batch_size: int = 200, capacity: int = 10_000
     ) -> None:
         self._db = db
         self._clock = clock
-        self._interval = interval
-        self._batch = batch
-        self._waiting: deque[CallRecord] = deque(maxlen=capacity)
+        self._interval = flush_interval
+        self._batch = batch_size
+        self._waiting: deque[ProviderCallRecord] = deque(maxlen=capacity)
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
         self._failing = False
-        self._query = named_queries("provider_calls").add_call
-        self.dropped = 0
-        self.unwritable = 0
+        self._query = load_queries("provider_calls").add_call
+        self.dropped_count = 0
+        self.unwritable_count = 0
 
     @property
-    def waiting(self) -> int:
+    def waiting_count(self) -> int:
         return len(self._waiting)
 
-    def record(self, call: CallRecord) -> None:
+    def record_call(self, call: ProviderCallRecord) -> None:
         """Never waits and never fails."""
-        self.dropped += len(self._waiting) == self._waiting.maxlen
+        self.dropped_count += len(self._waiting) == self._waiting.maxlen
         self._waiting.append(call)
         self._news.set()
 
@@ -113,16 +113,16 @@ class CallLog:
         """Records leave the queue only when they are written."""
         async with self._writing:
             calls = list(islice(self._waiting, self._batch))
-            dropped = self.dropped
+            dropped = self.dropped_count
             async with asyncio.timeout(WRITE_TIMEOUT):
                 await self._write(calls)
             # What was pushed out of the queue meanwhile was at its head: among those written, so not lost at all.
-            pushed_out = min(len(calls), self.dropped - dropped)
-            self.dropped -= pushed_out
+            pushed_out = min(len(calls), self.dropped_count - dropped)
+            self.dropped_count -= pushed_out
             for _ in range(len(calls) - pushed_out):
                 self._waiting.popleft()
 
-    async def _write(self, calls: list[CallRecord]) -> None:
+    async def _write(self, calls: list[ProviderCallRecord]) -> None:
         """All in one transaction; where one of them cannot be stored, each by itself, and that one is dropped."""
         try:
             async with self._db.transaction() as tx:
@@ -131,7 +131,7 @@ class CallLog:
             if len(calls) > 1:
                 await process_all(calls, lambda call: self._write([call]))
                 return
-            self.unwritable += 1
+            self.unwritable_count += 1
             log.warning("call_log.record_dropped", operation=calls[0].operation, error=type(error).__name__)
 
     @contextmanager
@@ -141,9 +141,9 @@ class CallLog:
             yield
         except Exception as error:  # noqa: BLE001 (the writer outlives whatever the database says)
             if not self._failing:
-                log.warning("call_log.write_failed", error=type(error).__name__, waiting=self.waiting)
+                log.warning("call_log.write_failed", error=type(error).__name__, waiting=self.waiting_count)
             self._failing = True
         else:
             if self._failing:
-                log.info("call_log.recovered", dropped=self.dropped)
+                log.info("call_log.recovered", dropped=self.dropped_count)
             self._failing = False

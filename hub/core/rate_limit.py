@@ -30,23 +30,23 @@ return {1, tostring(tat - now)}
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """`limit` requests in `per` seconds on the long run, and at most `burst` (default: `limit`) at once."""
+class RateLimit:
+    """`limit` requests in `period` seconds on the long run, and at most `burst` (default: `limit`) at once."""
 
     limit: int
-    per: float = 60.0
+    period: float = 60.0
     burst: int | None = None
 
     @property
     def interval(self) -> float:
-        return self.per / self.limit
+        return self.period / self.limit
 
     @property
     def capacity(self) -> float:
         return self.interval * (self.burst or self.limit)
 
 
-class Verdict(NamedTuple):
+class RateDecision(NamedTuple):
     """`reset_after` and `retry_after` in seconds; `retry_after` is 0 when allowed."""
 
     allowed: bool
@@ -56,20 +56,20 @@ class Verdict(NamedTuple):
     retry_after: float
 
 
-class Limiter(Protocol):
-    async def check(self, key: str, rate: Rate) -> Verdict:
+class RateLimiter(Protocol):
+    async def check(self, key: str, rate: RateLimit) -> RateDecision:
         """Takes one request from the key's allowance. Never raises."""
         ...
 
 
-def _verdict(rate: Rate, *, allowed: bool, ahead: float) -> Verdict:
+def _verdict(rate: RateLimit, *, allowed: bool, ahead: float) -> RateDecision:
     """`ahead`: how far in the future, in seconds, the theoretical arrival time lies now."""
     left = max(0, int((rate.capacity - ahead) / rate.interval + 1e-6))
     wait = 0.0 if allowed else max(0.0, ahead + rate.interval - rate.capacity)
-    return Verdict(allowed, rate.burst or rate.limit, left, ahead, wait)
+    return RateDecision(allowed, rate.burst or rate.limit, left, ahead, wait)
 
 
-class MemoryLimiter:
+class MemoryRateLimiter:
     """One process. At most `capacity` keys: the ones that asked longest ago are forgotten first."""
 
     def __init__(self, clock: Clock, capacity: int = 100_000) -> None:
@@ -77,10 +77,10 @@ class MemoryLimiter:
         self._capacity = capacity
         self._arrivals: OrderedDict[str, float] = OrderedDict()
 
-    async def check(self, key: str, rate: Rate) -> Verdict:
-        return self.take(key, rate)
+    async def check(self, key: str, rate: RateLimit) -> RateDecision:
+        return self.check_now(key, rate)
 
-    def take(self, key: str, rate: Rate) -> Verdict:
+    def check_now(self, key: str, rate: RateLimit) -> RateDecision:
         now = self._clock.monotonic()
         due = max(self._arrivals.get(key, now), now)
         allowed = due + rate.interval - now <= rate.capacity + 1e-6
@@ -93,33 +93,33 @@ class MemoryLimiter:
         return _verdict(rate, allowed=allowed, ahead=due - now)
 
 
-class RedisLimiter:
-    """All nodes together. While Redis is away each process limits alone, and asks again after `pause` seconds.
+class RedisRateLimiter:
+    """All nodes together. While Redis is away each process limits alone, and asks again after `retry_interval` seconds.
 
     `redis` is a redis.asyncio.Redis whose socket timeouts bound each call; `timeout` bounds it once more, because
     a limiter must not be what makes a request slow.
     """
 
-    def __init__(self, redis: Any, clock: Clock, *, timeout: float = 0.25, pause: float = 5.0) -> None:
+    def __init__(self, redis: Any, clock: Clock, *, timeout: float = 0.25, retry_interval: float = 5.0) -> None:
         self._script = redis.register_script(_SCRIPT)
         self._clock = clock
         self._timeout = timeout
-        self._pause = pause
+        self._pause = retry_interval
         self._away_until: float | None = None
-        self._alone = MemoryLimiter(clock)
+        self._alone = MemoryRateLimiter(clock)
 
-    async def check(self, key: str, rate: Rate) -> Verdict:
+    async def check(self, key: str, rate: RateLimit) -> RateDecision:
         if self._away_until is not None and self._clock.monotonic() < self._away_until:
-            return self._alone.take(key, rate)
+            return self._alone.check_now(key, rate)
         try:
             allowed, ahead = await self._ask(key, rate)
         except Exception as error:  # noqa: BLE001 (whatever is wrong with Redis, the request goes on)
             self._left_alone(error)
-            return self._alone.take(key, rate)
+            return self._alone.check_now(key, rate)
         self._answered()
         return _verdict(rate, allowed=allowed, ahead=ahead)
 
-    async def _ask(self, key: str, rate: Rate) -> tuple[bool, float]:
+    async def _ask(self, key: str, rate: RateLimit) -> tuple[bool, float]:
         async with asyncio.timeout(self._timeout):
             allowed, ahead = await self._script(keys=[f"hub:rate:{key}"], args=[rate.interval, rate.capacity])
         return bool(allowed), float(ahead)

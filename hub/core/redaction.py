@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-HIDDEN = "[redacted]"
+REDACTED = "[redacted]"
 _DEEPEST = 8
 _LONGEST = 32_768
 
@@ -52,13 +52,13 @@ _WORTH_A_LOOK = re.compile(r"[@=:+(\d_]|sk-|eyJ|bearer|basic", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
-def is_secret(name: str) -> bool:
+def is_sensitive_field(name: str) -> bool:
     """Whether a field of this name holds a secret or personal data."""
     plain = name.lower().replace("_", "").replace("-", "")
     return plain in _SECRET_NAMES or _SECRET_PARTS.search(plain) is not None
 
 
-def scrub(text: str) -> str:
+def scrub_text(text: str) -> str:
     """The text without secrets, addresses, telephone and card numbers; cut when it is longer than 32 KiB."""
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + " ..."
@@ -67,7 +67,7 @@ def scrub(text: str) -> str:
     return _CARD.sub(_hide_card, _SHAPES.sub(_hide, text))
 
 
-def redact(value: Any, depth: int = 0) -> Any:
+def redact_value(value: Any, depth: int = 0) -> Any:
     """A copy without what must not be written down. What is no plain data becomes its scrubbed text."""
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -75,31 +75,31 @@ def redact(value: Any, depth: int = 0) -> Any:
         return f"[{len(value)} bytes]"
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         return _redact_inside(value, depth + 1)
-    return scrub(str(value))
+    return scrub_text(str(value))
 
 
 def _redact_inside(value: Any, depth: int) -> Any:
     if depth > _DEEPEST:
         return "..."
     if isinstance(value, Mapping):
-        return {scrub(str(key)): field(str(key), inner, depth) for key, inner in value.items()}
-    return [redact(one, depth) for one in value]
+        return {scrub_text(str(key)): redact_field(str(key), inner, depth) for key, inner in value.items()}
+    return [redact_value(one, depth) for one in value]
 
 
-def field(name: str, value: Any, depth: int = 0) -> Any:
+def redact_field(name: str, value: Any, depth: int = 0) -> Any:
     """The value of a field as it may be written."""
     if value is None or isinstance(value, bool) or (isinstance(value, int) and name.endswith("tokens")):
         return value
-    return HIDDEN if is_secret(name) else redact(value, depth)
+    return REDACTED if is_sensitive_field(name) else redact_value(value, depth)
 
 
 def _hide(match: re.Match[str]) -> str:
     kept = next((text for name, text in match.groupdict().items() if text), "")
-    return f"{kept}{HIDDEN}"
+    return f"{kept}{REDACTED}"
 
 
 def _hide_card(match: re.Match[str]) -> str:
-    return HIDDEN if _luhn(match.group()) else match.group()
+    return REDACTED if _luhn(match.group()) else match.group()
 
 
 def _luhn(text: str) -> bool:

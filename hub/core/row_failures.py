@@ -13,15 +13,15 @@ from uuid import UUID
 import structlog
 
 from hub.core.clock import Clock
-from hub.core.db import Database, named_queries
+from hub.core.db import Database, load_queries
 from hub.core.errors import ProviderError, ProviderPermanent, Unavailable
-from hub.core.job_runner import said, unexpected
+from hub.core.job_runner import describe_error, get_exc_info
 from hub.core.jobs import Retry
 
-SQL = named_queries("row_failures")
+SQL = load_queries("row_failures")
 T = TypeVar("T")
 
-FIRST_RETRY, LONGEST_RETRY = 30.0, 900.0
+FIRST_RETRY_DELAY, MAX_RETRY_DELAY = 30.0, 900.0
 """Seconds until a row that has failed is tried again: doubled each time, unless a provider is away."""
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class RowFailure(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class FailureRecord:
+class RowRetryState:
     """How often the row has failed by now, and the seconds until it is to be tried again."""
 
     failures: int
@@ -55,15 +55,15 @@ class FailureRecord:
 class Sweep:
     """The rows of one sweep, processed one by one. `name` is a stable dotted name such as `payments.settle`.
 
-    `waits` False tries every row each time, also one that has just failed: for what somebody has asked for.
+    `respects_backoff` False tries every row each time, also one that has just failed: for what somebody has asked for.
     """
 
     name: str
     db: Database
     clock: Clock
-    waits: bool = True
+    respects_backoff: bool = True
 
-    async def process(
+    async def process_rows(
         self, rows: Iterable[T], handle: Callable[[T], Awaitable[object]], key: Callable[[T], RowKey]
     ) -> list[RowFailure[T]]:
         """Calls `handle` with each row. Returns the failures, each logged and recorded.
@@ -75,29 +75,29 @@ class Sweep:
         failures: list[RowFailure[T]] = []
         for row in pending:
             row_key = key(row)
-            if self.waits and failing.get(row_key.id, False):
+            if self.respects_backoff and failing.get(row_key.id, False):
                 continue
             try:
                 await handle(row)
             except Exception as error:  # noqa: BLE001 (whatever it is, it concerns this row)
-                await self.record(row_key, error)
+                await self.record_failure(row_key, error)
                 failures.append(RowFailure(row, row_key, error))
             else:
                 if row_key.id in failing:
-                    await self.forget(row_key)
+                    await self.clear_failure(row_key)
         return failures
 
-    async def record(self, row: RowKey, error: Exception) -> FailureRecord:
+    async def record_failure(self, row: RowKey, error: Exception) -> RowRetryState:
         """Logs and keeps one failure. Raises Unavailable when the database is away: then the row is not to blame."""
-        facts = (row.id, row.booking_id, row.payment_id, said(error), is_transient(error))
+        facts = (row.id, row.booking_id, row.payment_id, describe_error(error), is_transient(error))
         async with self.db.connection() as connection:
             (recorded,) = await connection.fetch(
-                SQL.add_failure, self.name, *facts, self.clock.now(), FIRST_RETRY, LONGEST_RETRY
+                SQL.add_failure, self.name, *facts, self.clock.now(), FIRST_RETRY_DELAY, MAX_RETRY_DELAY
             )
-        failure = FailureRecord(**recorded)
+        failure = RowRetryState(**recorded)
         log.warning(
-            "row.failed", sweep=self.name, row=row.id, failures=failure.failures, error=said(error),
-            exc_info=unexpected(error),
+            "row.failed", sweep=self.name, row=row.id, failures=failure.failures, error=describe_error(error),
+            exc_info=get_exc_info(error),
         )  # fmt: skip
         return failure
 
@@ -106,7 +106,7 @@ class Sweep:
             rows = await connection.fetch(SQL.failing, self.name, self.clock.now())
         return {row["row_id"]: row["waits"] for row in rows}
 
-    async def forget(self, row: RowKey) -> None:
+    async def clear_failure(self, row: RowKey) -> None:
         """For a row that has been processed: what it failed with before, if it did, is no matter any more."""
         async with self.db.connection() as connection:
             recovered = await connection.fetchval(SQL.remove_failure, self.name, row.id)

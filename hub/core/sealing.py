@@ -12,36 +12,38 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 _NONCE = 12
 
 
-class Broken(Exception):
+class UnsealError(Exception):
     """What was sealed under another secret, or for another purpose, or has been changed."""
 
 
-class Vault:
+class SecretBox:
     """The first secret seals; all of them open, so that a secret can be replaced."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         self._roots = tuple(key.encode() for key in secret_keys)
 
-    def seal(self, purpose: str, text: str) -> bytes:
+    def seal_text(self, purpose: str, text: str) -> bytes:
         """`purpose` binds it to its place: what was sealed for one row does not open in another."""
         nonce = secrets.token_bytes(_NONCE)
         return nonce + self._cipher(self._roots[0]).encrypt(nonce, text.encode(), purpose.encode())
 
-    def open(self, purpose: str, sealed: bytes) -> str:
-        """Raises Broken."""
+    def unseal_text(self, purpose: str, sealed: bytes) -> str:
+        """Raises UnsealError."""
         for root in self._roots:
             try:
                 return self._cipher(root).decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose.encode()).decode()
             except (InvalidTag, ValueError):
                 continue
-        raise Broken(purpose)
+        raise UnsealError(purpose)
 
-    def mark(self, purpose: str, text: str) -> bytes:
+    def compute_keyed_hash(self, purpose: str, text: str) -> bytes:
         """A keyed hash: equal texts are found again, and nobody can guess the text by trying."""
         return self._mark(self._roots[0], purpose, text)
 
-    def is_mark(self, purpose: str, text: str, mark: bytes) -> bool:
-        """Whether one of the secrets gives this keyed hash, or a beginning of it that is as long as `mark`."""
+    def matches_keyed_hash(self, purpose: str, text: str, mark: bytes) -> bool:
+        """Whether one of the secrets gives this keyed hash, or a beginning of it that is as long as
+        `compute_keyed_hash`.
+        """
         return any(hmac.compare_digest(self._mark(root, purpose, text)[: len(mark)], mark) for root in self._roots)
 
     def _mark(self, root: bytes, purpose: str, text: str) -> bytes:
@@ -55,7 +57,7 @@ class Vault:
         return hashlib.sha256(b"travel-hub:" + purpose.encode() + b":" + root).digest()
 
 
-def own_secret(data_dir: Path) -> str:
+def load_or_create_secret(data_dir: Path) -> str:
     """The development secret: made once, kept in the data directory, readable by its owner only."""
     path = data_dir / "secret_key"
     data_dir.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,8 @@ _ENDING = 15.0
 """Seconds that a source has to hang up on whoever it asks."""
 
 
-async def pumped(
-    source: AsyncGenerator[T], *, silence: float, meanwhile: Callable[[], Awaitable[None]], most: int = 16
+async def batch_stream(
+    source: AsyncGenerator[T], *, idle_timeout: float, on_idle: Callable[[], Awaitable[None]], max_batch: int = 16
 ) -> AsyncGenerator[list[T]]:
     """The items of the source in lists of up to `most`; `meanwhile` is called after each `silence` seconds of none.
 
@@ -24,7 +24,7 @@ async def pumped(
     reading = asyncio.create_task(_read(source, queue))
     try:
         while True:
-            batch = await _next(queue, silence, meanwhile, most)
+            batch = await _next(queue, idle_timeout, on_idle, max_batch)
             if items := [one for one in batch if one is not _END]:
                 yield items
             if batch[-1] is _END:
@@ -32,10 +32,10 @@ async def pumped(
                 return
     finally:
         reading.cancel()
-        await surely(_ended(reading))
+        await run_shielded(_ended(reading))
 
 
-async def surely(work: Coroutine[Any, Any, None]) -> None:
+async def run_shielded(work: Coroutine[Any, Any, None]) -> None:
     """Goes on to its end also when who waits for it is cancelled in between."""
     await asyncio.shield(asyncio.ensure_future(work))
 

@@ -24,22 +24,22 @@ from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.ports.driver import NotifyCallback
 
-from hub.core.clock import Chance, Clock
+from hub.core.clock import Clock, RandomSource
 from hub.core.db import Database, Tx
-from hub.core.job_runner import Attempts
+from hub.core.job_runner import JobRunner
 from hub.core.jobs import SQL
-from hub.core.schedules import Schedule, Schedules
+from hub.core.schedules import Schedule, Scheduler
 
-HEARTBEAT = timedelta(seconds=4)
+HEARTBEAT_TIMEOUT = timedelta(seconds=4)
 """A job whose process has been silent for so long is taken by another."""
-POLL = timedelta(seconds=1)
-PULSE = 2.0
+DEQUEUE_TIMEOUT = timedelta(seconds=1)
+PULSE_INTERVAL = 2.0
 """Seconds between two looks whether the connection still answers."""
-SILENCE = 5.0
+PULSE_TIMEOUT = 5.0
 """Seconds after which a connection that does not answer is given up."""
-CANCELLED = 2.0
+CANCEL_GRACE = 2.0
 """Seconds to put the jobs back when the worker is cancelled and not stopped."""
-REST = 0.5
+RECONNECT_DELAY = 0.5
 """Seconds before the next connection is tried."""
 
 log = structlog.get_logger(__name__)
@@ -53,41 +53,41 @@ class Worker:
         db: Database,
         connect: Callable[[], Awaitable[Any]],
         clock: Clock,
-        chance: Chance,
+        rng: RandomSource,
         *,
         concurrency: int = 20,
-        silence: float = SILENCE,
-        heartbeat: timedelta = HEARTBEAT,
+        pulse_timeout: float = PULSE_TIMEOUT,
+        heartbeat_timeout: timedelta = HEARTBEAT_TIMEOUT,
     ) -> None:
-        """`connect` opens a connection that can LISTEN, without the pool's codecs. `silence` in seconds.
+        """`connect` opens a connection that can LISTEN, without the pool's codecs. `pulse_timeout` in seconds.
 
         `concurrency` is how many jobs run at once in this process, at least 2.
         """
         self._db = db
         self._connect = connect
         self._concurrency = concurrency
-        self._silence = silence
-        self._heartbeat = heartbeat
-        self._attempts = Attempts(db, clock, chance)
-        self._schedules = Schedules(db, clock)
-        self._schedules.add(Schedule("jobs.clean_log", 3600, self._clean_log))
+        self._silence = pulse_timeout
+        self._heartbeat = heartbeat_timeout
+        self._attempts = JobRunner(db, clock, rng)
+        self._schedules = Scheduler(db, clock)
+        self._schedules.add_schedule(Schedule("jobs.clean_log", 3600, self._clean_log))
         self._stopping = asyncio.Event()
         self._sessions: set[asyncio.Task[None]] = set()
         self._queue: PgQueuer | None = None
         self._troubled = False
-        self.healthy = False
+        self.is_healthy = False
         """Whether jobs are being taken at this moment."""
 
     @property
-    def attempts(self) -> Attempts:
+    def job_runner(self) -> JobRunner:
         """What becomes of a job: for who takes jobs from the queue in another way than `run` does."""
         return self._attempts
 
     @property
-    def schedules(self) -> Schedules:
+    def scheduler(self) -> Scheduler:
         return self._schedules
 
-    def add(self, *services: object) -> None:
+    def add_services(self, *services: object) -> None:
         """Takes every method of the services that is marked @job or @every.
 
         It looks at their classes: to walk through an object would run its properties, and Python 3.11.2 stumbles over
@@ -97,10 +97,10 @@ class Worker:
             for name in _coroutines(type(service)):  # type: ignore[arg-type]  # mypy takes a class for not hashable
                 method = getattr(service, name)
                 if hasattr(method, "__job__"):
-                    self._attempts.add(method)
+                    self._attempts.add_handler(method)
                 if hasattr(method, "__every__"):
                     seconds, label = method.__every__
-                    self._schedules.add(Schedule(label, seconds, method))
+                    self._schedules.add_schedule(Schedule(label, seconds, method))
 
     async def run(self) -> None:
         """Until stopped; a lost connection or a restarting database is waited out."""
@@ -120,7 +120,7 @@ class Worker:
         self._stopping.set()
         if self._queue is not None:
             self._queue.shutdown.set()
-        await asyncio.gather(self._attempts.wind_up(grace), self._schedules.wind_up(grace))
+        await asyncio.gather(self._attempts.drain_jobs(grace), self._schedules.drain_runs(grace))
 
     async def _session_guarded(self) -> None:
         """Nothing that happens to one connection ends the worker."""
@@ -131,15 +131,15 @@ class Worker:
                 log.warning("worker.connection_lost", error=type(error).__name__)
             self._troubled = True
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), REST)
+                await asyncio.wait_for(self._stopping.wait(), RECONNECT_DELAY)
 
     async def _session(self) -> None:
         """One connection's life. Raises when it is lost; the jobs that it has given out run on."""
         connection = await self._connect()
-        driver = Listening(connection, self._found_well)
+        driver = ListeningDriver(connection, self._found_well)
         queue = self._queue = PgQueuer(driver)
-        for kind in self._attempts.kinds:
-            queue.entrypoint(kind, on_failure="hold", accepts_context=False)(self._attempts.execute)
+        for kind in self._attempts.job_kinds:
+            queue.entrypoint(kind, on_failure="hold", accepts_context=False)(self._attempts.execute_job)
         if self._stopping.is_set():
             queue.shutdown.set()
         working = asyncio.create_task(self._work(queue), name="jobs")
@@ -153,18 +153,18 @@ class Worker:
             working.result()
         except asyncio.CancelledError:
             queue.shutdown.set()
-            await self._attempts.wind_up(0)
-            await asyncio.wait({working}, timeout=CANCELLED)
+            await self._attempts.drain_jobs(0)
+            await asyncio.wait({working}, timeout=CANCEL_GRACE)
             raise
         finally:
-            self.healthy = False
+            self.is_healthy = False
             watching.cancel()
             queue.shutdown.set()
             await _close(connection, at_once=not working.done())
 
     async def _work(self, queue: PgQueuer) -> None:
         await queue.qm.run(
-            dequeue_timeout=POLL,
+            dequeue_timeout=DEQUEUE_TIMEOUT,
             batch_size=max(1, self._concurrency // 2),
             max_concurrent_tasks=self._concurrency,
             heartbeat_timeout=self._heartbeat,
@@ -187,11 +187,11 @@ class Worker:
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(gone.wait(), PULSE)
+                await asyncio.wait_for(gone.wait(), PULSE_INTERVAL)
 
     def _found_well(self) -> None:
         """The tables are there, and it listens."""
-        self.healthy = not self._stopping.is_set()
+        self.is_healthy = not self._stopping.is_set()
         if self._troubled:
             log.info("worker.connection_restored")
             self._troubled = False
@@ -201,7 +201,7 @@ class Worker:
             await tx.execute(SQL.clean_log)
 
 
-class Listening(AsyncpgDriver):
+class ListeningDriver(AsyncpgDriver):
     """Says when it has begun to listen, which is the last thing that PgQueuer does before it takes jobs."""
 
     def __init__(self, connection: Any, then: Callable[[], None]) -> None:
@@ -223,12 +223,12 @@ async def _close(connection: Any, *, at_once: bool) -> None:
         connection.terminate()
 
 
-def quiet() -> None:
+def silence_pgqueuer_log() -> None:
     """PgQueuer logs each retry as an exception with its traceback; what matters of it is said above."""
     logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
 
 
-async def queue_counts(tx: Tx) -> dict[str, int]:
+async def count_jobs_by_status(tx: Tx) -> dict[str, int]:
     """How many jobs stand in which state."""
     return {row["status"]: row["count"] for row in await tx.fetch(SQL.counts)}
 

@@ -4,24 +4,24 @@ from typing import Any
 from uuid import UUID
 
 from hub.core.clock import Clock
-from hub.core.context import current
-from hub.core.db import Tx, named_queries
+from hub.core.context import current_context
+from hub.core.db import Tx, load_queries
 
-SQL = named_queries("audit")
+SQL = load_queries("audit")
 
 
-class Audit:
+class AuditLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def record(
+    async def record_action(
         self, tx: Tx, action: str, *, customer_id: UUID | None = None, booking_id: UUID | None = None, **data: Any
     ) -> None:
         """`action` is `noun.verb_result`. Who, from where and for which request come from the context.
 
         `data` holds what a later reader needs, and neither secrets nor personal data.
         """
-        context = current()
+        context = current_context()
         async with tx.as_hub():
             await tx.execute(
                 SQL.record,

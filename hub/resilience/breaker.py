@@ -9,17 +9,17 @@ from typing import Self
 from hub.core.clock import Clock
 from hub.core.errors import BreakerOpen
 
-SLICES = 10
+WINDOW_SLICES = 10
 """The window slides in this many steps."""
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
 
 
-OnFlip = Callable[[str, State, State], None]
+OnStateChange = Callable[[str, BreakerState, BreakerState], None]
 """Called with provider, old state and new state, once per change."""
 
 
@@ -28,12 +28,12 @@ class _Window:
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
-        self._slice = seconds / SLICES
+        self._slice = seconds / WINDOW_SLICES
         self._slices: deque[list[int]] = deque()
 
     def _current(self) -> int:
         number = int(self._clock.monotonic() / self._slice)
-        while self._slices and self._slices[0][0] <= number - SLICES:
+        while self._slices and self._slices[0][0] <= number - WINDOW_SLICES:
             self._slices.popleft()
         return number
 
@@ -53,7 +53,7 @@ class _Window:
         self._slices.clear()
 
 
-class Permit:
+class CallPermit:
     """Leave to ask once: a context manager. Left without `success()` or `failure()` it counts for nothing.
 
     So a cancelled caller frees the probe's place.
@@ -61,15 +61,15 @@ class Permit:
 
     __slots__ = ("_breaker", "_epoch", "_settled")
 
-    def __init__(self, breaker: "Breaker", epoch: int) -> None:
+    def __init__(self, breaker: "CircuitBreaker", epoch: int) -> None:
         self._breaker = breaker
         self._epoch = epoch
         self._settled = False
 
-    def success(self) -> None:
+    def record_success(self) -> None:
         self._settle(failed=False)
 
-    def failure(self) -> None:
+    def record_failure(self) -> None:
         self._settle(failed=True)
 
     def _settle(self, *, failed: bool | None) -> None:
@@ -86,8 +86,9 @@ class Permit:
         self._settle(failed=None)
 
 
-class Breaker:
-    """Opens when `ratio` of at least `minimum` calls within `window` seconds failed; asks again after `rest` seconds.
+class CircuitBreaker:
+    """Opens when `failure_ratio` of at least `min_calls` calls within `window` seconds failed; asks again after
+    `cooldown` seconds.
 
     Half-open it lets exactly one call through: its success closes the breaker, its failure opens it again. What
     counts as a failure is the caller's business. An answer to a question asked before the last flip is not counted:
@@ -100,40 +101,40 @@ class Breaker:
         clock: Clock,
         *,
         window: float = 30.0,
-        minimum: int = 10,
-        ratio: float = 0.5,
-        rest: float = 10.0,
-        on_flip: OnFlip | None = None,
+        min_calls: int = 10,
+        failure_ratio: float = 0.5,
+        cooldown: float = 10.0,
+        on_state_change: OnStateChange | None = None,
     ) -> None:
         self.provider = provider
         self._clock = clock
         self._window = _Window(clock, window)
-        self._minimum = minimum
-        self._ratio = ratio
-        self._rest = rest
-        self._on_flip = on_flip
-        self._state = State.CLOSED
+        self._minimum = min_calls
+        self._ratio = failure_ratio
+        self._rest = cooldown
+        self._on_flip = on_state_change
+        self._state = BreakerState.CLOSED
         self._opened_at = 0.0
         self._probing = False
         self._epoch = 0
 
     @property
-    def state(self) -> State:
+    def state(self) -> BreakerState:
         """As callers meet it: an open breaker that has rested is half-open."""
-        return State.HALF_OPEN if self._state is State.OPEN and self._rested_in() <= 0 else self._state
+        return BreakerState.HALF_OPEN if self._state is BreakerState.OPEN and self._rested_in() <= 0 else self._state
 
     def check(self) -> None:
         """Raises BreakerOpen if permit() would, and takes nothing."""
-        if self.state is State.OPEN or (self.state is State.HALF_OPEN and self._probing):
+        if self.state is BreakerState.OPEN or (self.state is BreakerState.HALF_OPEN and self._probing):
             raise BreakerOpen(self.provider, retry_after=max(self._rested_in(), 1.0))
 
-    def permit(self) -> Permit:
+    def acquire_permit(self) -> CallPermit:
         """Leave to ask once. Raises BreakerOpen, with `retry_after` in seconds."""
         self.check()
-        if self._state is State.OPEN:
-            self._flip(State.HALF_OPEN)
-        self._probing = self._state is State.HALF_OPEN
-        return Permit(self, self._epoch)
+        if self._state is BreakerState.OPEN:
+            self._flip(BreakerState.HALF_OPEN)
+        self._probing = self._state is BreakerState.HALF_OPEN
+        return CallPermit(self, self._epoch)
 
     def _rested_in(self) -> float:
         return self._opened_at + self._rest - self._clock.monotonic()
@@ -141,7 +142,7 @@ class Breaker:
     def _settled(self, epoch: int, *, failed: bool | None) -> None:
         if epoch != self._epoch:
             return
-        if self._state is State.HALF_OPEN:
+        if self._state is BreakerState.HALF_OPEN:
             self._probed(failed=failed)
         elif failed is not None:
             self._window.add(failed=failed)
@@ -153,7 +154,7 @@ class Breaker:
         if failed:
             self._open()
         elif failed is False:
-            self._flip(State.CLOSED)
+            self._flip(BreakerState.CLOSED)
 
     def _too_many(self) -> bool:
         calls, failures = self._window.totals()
@@ -161,9 +162,9 @@ class Breaker:
 
     def _open(self) -> None:
         self._opened_at = self._clock.monotonic()
-        self._flip(State.OPEN)
+        self._flip(BreakerState.OPEN)
 
-    def _flip(self, new: State) -> None:
+    def _flip(self, new: BreakerState) -> None:
         old, self._state = self._state, new
         self._epoch += 1
         self._window.clear()

@@ -6,9 +6,9 @@ from hub.core.clock import Clock
 class RetryBudget:
     """A token bucket. Each request pays in `ratio` of a retry, each retry costs one.
 
-    A quiet provider may be retried too: time pays in `per_second` as long as there are fewer than `reserve` tokens.
-    Over any stretch, retries <= reserve + ratio * requests + per_second * seconds;
-    and never more than `hoard` at once, however many requests went well before.
+    A quiet provider may be retried too: time pays in `refill_per_second` as long as there are fewer than `reserve`
+    tokens. Over any stretch, retries <= reserve + ratio * requests + per_second * seconds; and never more than
+    `max_tokens` at once, however many requests went well before.
     """
 
     def __init__(
@@ -17,14 +17,14 @@ class RetryBudget:
         *,
         ratio: float = 0.2,
         reserve: float = 3.0,
-        per_second: float = 0.1,
-        hoard: float = 20.0,
+        refill_per_second: float = 0.1,
+        max_tokens: float = 20.0,
     ) -> None:
         self._clock = clock
         self._ratio = ratio
         self._reserve = reserve
-        self._per_second = per_second
-        self._most = max(reserve, hoard)
+        self._per_second = refill_per_second
+        self._most = max(reserve, max_tokens)
         self._tokens = reserve
         self._seen = clock.monotonic()
 
@@ -39,7 +39,7 @@ class RetryBudget:
         self._let_time_pay()
         self._tokens = min(self._most, self._tokens + self._ratio)
 
-    def withdraw(self) -> bool:
+    def try_withdraw(self) -> bool:
         """Takes one retry out; False when there is none."""
         self._let_time_pay()
         if self._tokens < 1:

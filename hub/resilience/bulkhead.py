@@ -8,26 +8,26 @@ from hub.core.errors import ProviderTransient
 
 
 class Bulkhead:
-    """`limit` calls at once; `queue` more wait their turn, in order."""
+    """`max_active` calls at once; `max_waiting` more wait their turn, in order."""
 
-    def __init__(self, provider: str, *, limit: int = 50, queue: int = 100) -> None:
+    def __init__(self, provider: str, *, max_active: int = 50, max_waiting: int = 100) -> None:
         self.provider = provider
-        self._free = asyncio.Semaphore(limit)
-        self._limit = limit
-        self._queue = queue
+        self._free = asyncio.Semaphore(max_active)
+        self._limit = max_active
+        self._queue = max_waiting
         self._inside = 0
         self._waiting = 0
 
     @property
-    def inside(self) -> int:
+    def active_calls(self) -> int:
         return self._inside
 
     @property
-    def waiting(self) -> int:
+    def waiting_calls(self) -> int:
         return self._waiting
 
     @asynccontextmanager
-    async def slot(self, timeout: float | None = None) -> AsyncIterator[None]:  # noqa: ASYNC109 (of the wait alone)
+    async def acquire_slot(self, timeout: float | None = None) -> AsyncIterator[None]:  # noqa: ASYNC109 (of the wait alone)
         """A place inside, waited for at most `timeout` seconds.
 
         Raises ProviderTransient (`provider_busy`) when the queue is full or the wait was in vain: nothing was asked.

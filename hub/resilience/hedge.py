@@ -9,12 +9,12 @@ from hub.core.clock import Clock
 T = TypeVar("T")
 
 
-async def hedged(
+async def run_hedged(
     ask: Callable[[], Awaitable[T]],
     *,
     after: float,
     clock: Clock,
-    permitted: Callable[[], bool] = lambda: True,
+    may_hedge: Callable[[], bool] = lambda: True,
 ) -> T:
     """The first answer of at most two: `ask()` is called again when `after` seconds brought none.
 
@@ -23,7 +23,7 @@ async def hedged(
     """
     asked = [asyncio.ensure_future(ask())]
     try:
-        if not await _settled_within(asked[0], after, clock) and permitted():
+        if not await _settled_within(asked[0], after, clock) and may_hedge():
             asked.append(asyncio.ensure_future(ask()))
         return await _first_answer(asked)
     finally:

@@ -4,20 +4,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hub.core.clock import Chance, Clock
+from hub.core.clock import Clock, RandomSource
 from hub.core.errors import ProviderTimeout
-from hub.resilience.breaker import Breaker, OnFlip
+from hub.resilience.breaker import CircuitBreaker, OnStateChange
 from hub.resilience.budget import RetryBudget
 from hub.resilience.bulkhead import Bulkhead
-from hub.resilience.deadline import bounded
-from hub.resilience.hedge import hedged
-from hub.resilience.retry import Backoff, Verdict, retrying
+from hub.resilience.deadline import cap_deadline
+from hub.resilience.hedge import run_hedged
+from hub.resilience.retry import Backoff, RetryDecision, run_with_retries
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ResiliencePolicy:
     """How one provider is asked. All times in seconds.
 
     `timeout` bounds the whole exchange, retries and bodies included; `attempt_timeout` one attempt, so that a hung
@@ -31,55 +31,60 @@ class Policy:
     retry_timeouts: bool = True
     retry_ratio: float = 0.2
     retry_reserve: float = 3.0
-    concurrency: int = 50
-    queue: int = 100
-    window: float = 30.0
-    minimum: int = 10
-    failure_ratio: float = 0.5
-    rest: float = 10.0
+    max_active_calls: int = 50
+    max_waiting_calls: int = 100
+    breaker_window: float = 30.0
+    breaker_min_calls: int = 10
+    breaker_failure_ratio: float = 0.5
+    breaker_cooldown: float = 10.0
     hedge_after: float | None = None
 
 
-Attempt = Callable[[float], Awaitable[T]]
+AttemptCall = Callable[[float], Awaitable[T]]
 """One try, given the seconds that it may take."""
 
 
-class Guard:
+class ProviderGuard:
     """What stands between the hub and one provider."""
 
     def __init__(
-        self, provider: str, policy: Policy, clock: Clock, chance: Chance, on_flip: OnFlip | None = None
+        self,
+        provider: str,
+        policy: ResiliencePolicy,
+        clock: Clock,
+        rng: RandomSource,
+        on_state_change: OnStateChange | None = None,
     ) -> None:
         self.provider = provider
         self.policy = policy
         self._clock = clock
-        self._chance = chance
+        self._chance = rng
         self.budget = RetryBudget(clock, ratio=policy.retry_ratio, reserve=policy.retry_reserve)
-        self.bulkhead = Bulkhead(provider, limit=policy.concurrency, queue=policy.queue)
-        self.breaker = Breaker(
+        self.bulkhead = Bulkhead(provider, max_active=policy.max_active_calls, max_waiting=policy.max_waiting_calls)
+        self.breaker = CircuitBreaker(
             provider,
             clock,
-            window=policy.window,
-            minimum=policy.minimum,
-            ratio=policy.failure_ratio,
-            rest=policy.rest,
-            on_flip=on_flip,
+            window=policy.breaker_window,
+            min_calls=policy.breaker_min_calls,
+            failure_ratio=policy.breaker_failure_ratio,
+            cooldown=policy.breaker_cooldown,
+            on_state_change=on_state_change,
         )
 
     async def run(
         self,
-        attempt: Attempt[T],
-        judge: Callable[[T | Exception], Verdict],
+        attempt: AttemptCall[T],
+        judge: Callable[[T | Exception], RetryDecision],
         *,
-        repeatable: bool,
+        retryable: bool,
         hedge: bool = False,
         timeout: float | None = None,  # noqa: ASYNC109 (becomes the deadline of several attempts)
     ) -> T:
         """The attempt's answer or exception, or BreakerOpen, ProviderTransient (busy) or ProviderTimeout unasked.
 
-        Only what is `repeatable` is tried again; only what may `hedge` is asked twice at once.
+        Only what is `retryable` is tried again; only what may `hedge` is asked twice at once.
         """
-        end = bounded(self._clock, self.policy.timeout if timeout is None else timeout)
+        end = cap_deadline(self._clock, self.policy.timeout if timeout is None else timeout)
         self.budget.deposit()
 
         def once() -> Awaitable[T]:
@@ -89,32 +94,32 @@ class Guard:
             delay = self.policy.hedge_after
             if not hedge or delay is None:
                 return once()
-            return hedged(once, after=delay, clock=self._clock, permitted=self.budget.withdraw)
+            return run_hedged(once, after=delay, clock=self._clock, may_hedge=self.budget.try_withdraw)
 
-        if not repeatable:
+        if not retryable:
             return await once()
-        return await retrying(
+        return await run_with_retries(
             ask,
             judge,
             backoff=self.policy.backoff,
             clock=self._clock,
-            chance=self._chance,
-            ends_at=end,
-            permitted=self.budget.withdraw,
+            rng=self._chance,
+            deadline=end,
+            may_retry=self.budget.try_withdraw,
         )
 
-    async def _once(self, attempt: Attempt[T], judge: Callable[[T | Exception], Verdict], end: float) -> T:
+    async def _once(self, attempt: AttemptCall[T], judge: Callable[[T | Exception], RetryDecision], end: float) -> T:
         self.breaker.check()
         # The permit is taken inside: who waited for a place meets the breaker as it is by then.
-        async with self.bulkhead.slot(self._left(end)):
+        async with self.bulkhead.acquire_slot(self._left(end)):
             left = self._left(end)
-            with self.breaker.permit() as permit:
+            with self.breaker.acquire_permit() as permit:
                 try:
                     answer = await attempt(left)
                 except Exception as error:
-                    permit.success() if judge(error).healthy else permit.failure()
+                    permit.record_success() if judge(error).provider_healthy else permit.record_failure()
                     raise
-                permit.success() if judge(answer).healthy else permit.failure()
+                permit.record_success() if judge(answer).provider_healthy else permit.record_failure()
                 return answer
 
     def _left(self, end: float) -> float:

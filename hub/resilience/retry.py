@@ -8,52 +8,52 @@ from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState
 
-from hub.core.clock import Chance, Clock
+from hub.core.clock import Clock, RandomSource
 
 T = TypeVar("T")
 
-LONGEST_ADVICE = 86_400.0
+MAX_RETRY_AFTER = 86_400.0
 """Seconds. A provider that asks for more than a day is taken to mean a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """`first` and `cap` bound the full jitter, in seconds.
+    """`initial_delay` and `max_delay` bound the full jitter, in seconds.
 
-    A provider that asks for a longer wait than `patience` seconds is not waited for: asking earlier than it wants
-    is rude and useless, and whoever called gets its answer with the advice in it.
+    A provider that asks for a longer wait than `max_retry_after` seconds is not waited for: asking earlier than it
+    wants is rude and useless, and whoever called gets its answer with the advice in it.
     """
 
-    attempts: int = 3
-    first: float = 0.2
-    cap: float = 5.0
-    patience: float = 10.0
+    max_attempts: int = 3
+    initial_delay: float = 0.2
+    max_delay: float = 5.0
+    max_retry_after: float = 10.0
 
-    def pause(self, attempt: int, chance: Chance) -> float:
+    def compute_delay(self, attempt: int, chance: RandomSource) -> float:
         """Seconds after the failed attempt number `attempt` (1, 2, ...): anywhere up to the doubling bound."""
-        return chance.uniform(0, min(self.cap, self.first * 2 ** min(attempt - 1, 30)))
+        return chance.uniform(0, min(self.max_delay, self.initial_delay * 2 ** min(attempt - 1, 30)))
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an attempt's end means. `healthy` is about the provider; `retry` about this call.
+class RetryDecision:
+    """What an attempt's end means. `provider_healthy` is about the provider; `should_retry` about this call.
 
-    `after` is the provider's own advice, in seconds.
+    `retry_after` is the provider's own advice, in seconds.
     """
 
-    healthy: bool
-    retry: bool = False
-    after: float | None = None
+    provider_healthy: bool
+    should_retry: bool = False
+    retry_after: float | None = None
 
 
-def retry_after(value: str | None, now: datetime) -> float | None:
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """The seconds that a Retry-After header (RFC 9110, section 10.2.3: seconds or a date) asks for.
 
     Between 0 and LONGEST_ADVICE; None when there is no header or no sense in it.
     """
     seconds = _seconds(value.strip(), now) if value else None
     # The comparison is false for NaN, and for it alone.
-    return None if seconds is None or seconds != seconds else min(max(seconds, 0.0), LONGEST_ADVICE)  # noqa: PLR0124
+    return None if seconds is None or seconds != seconds else min(max(seconds, 0.0), MAX_RETRY_AFTER)  # noqa: PLR0124
 
 
 def _seconds(value: str, now: datetime) -> float | None:
@@ -73,11 +73,11 @@ class _Course(Generic[T]):
 
     def __init__(
         self,
-        judge: Callable[[T | Exception], Verdict],
+        judge: Callable[[T | Exception], RetryDecision],
         *,
         backoff: Backoff,
         clock: Clock,
-        chance: Chance,
+        chance: RandomSource,
         ends_at: float | None,
         permitted: Callable[[], bool],
     ) -> None:
@@ -98,19 +98,19 @@ class _Course(Generic[T]):
         if error is not None and not isinstance(error, Exception):
             return False
         verdict = self._judge(error if error is not None else outcome.result())
-        self._after = verdict.after
-        return verdict.retry
+        self._after = verdict.retry_after
+        return verdict.should_retry
 
     def wait(self, state: RetryCallState) -> float:
         if self._after is None:
-            return self._backoff.pause(state.attempt_number, self._chance)
+            return self._backoff.compute_delay(state.attempt_number, self._chance)
         # Never earlier than asked, and a little scattered, so that not all come back in the same moment.
-        return self._after + self._chance.uniform(0, self._backoff.first)
+        return self._after + self._chance.uniform(0, self._backoff.initial_delay)
 
     def stop(self, state: RetryCallState) -> bool:
-        if state.attempt_number >= self._backoff.attempts:
+        if state.attempt_number >= self._backoff.max_attempts:
             return True
-        if self._after is not None and self._after > self._backoff.patience:
+        if self._after is not None and self._after > self._backoff.max_retry_after:
             return True
         if self._ends_at is not None and self._clock.monotonic() + state.upcoming_sleep >= self._ends_at:
             return True
@@ -123,22 +123,22 @@ def _last(state: RetryCallState) -> object:
     return outcome.result() if outcome is not None else None
 
 
-async def retrying(
+async def run_with_retries(
     attempt: Callable[[], Awaitable[T]],
-    judge: Callable[[T | Exception], Verdict],
+    judge: Callable[[T | Exception], RetryDecision],
     *,
     backoff: Backoff,
     clock: Clock,
-    chance: Chance,
-    ends_at: float | None = None,
-    permitted: Callable[[], bool] = lambda: True,
+    rng: RandomSource,
+    deadline: float | None = None,
+    may_retry: Callable[[], bool] = lambda: True,
 ) -> T:
     """The first answer that is not worth another try, else the last one, or its exception.
 
     `ends_at` is on clock.monotonic(): no wait goes past it. `permitted` is asked last, so that a budget is
     charged only for a retry that takes place.
     """
-    course = _Course(judge, backoff=backoff, clock=clock, chance=chance, ends_at=ends_at, permitted=permitted)
+    course = _Course(judge, backoff=backoff, clock=clock, chance=rng, ends_at=deadline, permitted=may_retry)
 
     async def run() -> T:
         return await attempt()

@@ -5,17 +5,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from hub.core.db import Database, named_queries
+from hub.core.db import Database, load_queries
 from hub.core.money import Money
-from hub.oversight.audit import Audit
-from hub.oversight.review_queue import Matter
-from hub.people.administration import like_pattern
-from hub.sales.bookings import Booking, BookingStatus, PaymentStatus
-from hub.sales.bookings.repository import Store
+from hub.oversight.audit import AuditLog
+from hub.oversight.review_queue import ReviewItem
+from hub.people.administration import build_like_pattern
+from hub.sales.bookings import Booking, BookingRepository, BookingStatus, PaymentStatus
 from hub.sales.payments import Payment, Refund
-from hub.sales.timeline import Chapter, Stories
+from hub.sales.timeline import Timeline, TimelineEntry
 
-SQL = named_queries("administration")
+SQL = load_queries("administration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,15 @@ class BookingFilter:
     until: datetime | None = None
     needs_review: bool | None = None
 
-    def as_parameters(self) -> tuple[Any, ...]:
+    def to_parameters(self) -> tuple[Any, ...]:
         return (
-            self.text, like_pattern(self.text), self.status, self.payment_status, self.customer_id, self.supplier,
+            self.text, build_like_pattern(self.text), self.status, self.payment_status, self.customer_id, self.supplier,
             self.since, self.until, self.needs_review,
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class ListedBooking:
+class BookingSummary:
     """A line of the list. `departs_at` is the local time of the first departure, with its offset."""
 
     id: UUID
@@ -66,7 +65,7 @@ class ListedBooking:
     updated_at: datetime
 
     @classmethod
-    def from_row(cls, row: Any) -> "ListedBooking":
+    def from_row(cls, row: Any) -> "BookingSummary":
         same = (
             "id reference customer_id supplier supplier_reference contact_email origin destination travelers "
             "open_reviews failure sandbox created_at updated_at"
@@ -81,46 +80,46 @@ class ListedBooking:
 
 
 @dataclass(frozen=True, slots=True)
-class BookingCase:
+class BookingDetail:
     """All that staff need to answer a traveler: the oldest first in every list."""
 
     booking: Booking
     payments: tuple[Payment, ...]
     refunds: tuple[Refund, ...]
-    reviews: tuple[Matter, ...]
-    timeline: tuple[Chapter, ...]
+    reviews: tuple[ReviewItem, ...]
+    timeline: tuple[TimelineEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BookingRecords:
     db: Database
-    store: Store
-    stories: Stories
-    audit: Audit
+    bookings: BookingRepository
+    timeline: Timeline
+    audit: AuditLog
 
     async def list_bookings(
         self, wanted: BookingFilter, *, page: int, page_size: int
-    ) -> tuple[list[ListedBooking], int]:
+    ) -> tuple[list[BookingSummary], int]:
         """The newest first; and how many there are."""
-        parameters = wanted.as_parameters()
+        parameters = wanted.to_parameters()
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.bookings, *parameters, page_size, (page - 1) * page_size)
             total: int = await tx.fetchval(SQL.count_bookings, *parameters)
-        return [ListedBooking.from_row(row) for row in rows], total
+        return [BookingSummary.from_row(row) for row in rows], total
 
-    async def get_booking(self, booking_id: UUID) -> BookingCase:
+    async def get_booking(self, booking_id: UUID) -> BookingDetail:
         """Raises NotFound. The audit records who has read it."""
         async with self.db.transaction() as tx:
-            booking = await self.store.find(tx, booking_id)
+            booking = await self.bookings.find_booking(tx, booking_id)
             payments = await tx.fetch(SQL.payments_of_booking, booking_id)
             refunds = await tx.fetch(SQL.refunds_of_booking, booking_id)
             reviews = await tx.fetch(SQL.open_reviews_of_booking, booking_id)
-            timeline = await self.stories.read(tx, booking_id)
-            await self.audit.record(tx, "booking.viewed", customer_id=booking.customer_id, booking_id=booking_id)
-        return BookingCase(
+            timeline = await self.timeline.list_entries(tx, booking_id)
+            await self.audit.record_action(tx, "booking.viewed", customer_id=booking.customer_id, booking_id=booking_id)
+        return BookingDetail(
             booking=booking,
             payments=tuple(map(Payment.from_row, payments)),
             refunds=tuple(map(Refund.from_row, refunds)),
-            reviews=tuple(Matter(**row) for row in reviews),
+            reviews=tuple(ReviewItem(**row) for row in reviews),
             timeline=tuple(timeline),
         )

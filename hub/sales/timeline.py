@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from hub.core.db import Database, Tx, named_queries
+from hub.core.db import Database, Tx, load_queries
 from hub.people.identity import Caller
-from hub.sales.bookings.repository import Store
+from hub.sales.bookings import BookingRepository
 
-SQL = named_queries("timeline")
+SQL = load_queries("timeline")
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class TimelineEntry:
     """One thing that happened. `title` is `noun.verb_result`, or the provider and its operation or event type."""
 
     at: datetime
@@ -24,18 +24,18 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Stories:
+class Timeline:
     db: Database
-    bookings: Store
+    bookings: BookingRepository
 
-    async def of(self, caller: Caller, booking_id: UUID) -> list[Chapter]:
+    async def list_entries_for_caller(self, caller: Caller, booking_id: UUID) -> list[TimelineEntry]:
         """Raises NotFound for a booking that is not the caller's."""
         async with self.db.transaction(caller.id) as tx:
-            await self.bookings.find(tx, booking_id)
+            await self.bookings.find_booking(tx, booking_id)
             async with tx.as_hub():
-                return await self.read(tx, booking_id)
+                return await self.list_entries(tx, booking_id)
 
-    async def read(self, tx: Tx, booking_id: UUID) -> list[Chapter]:
+    async def list_entries(self, tx: Tx, booking_id: UUID) -> list[TimelineEntry]:
         """Of any booking, in a transaction that may see all of it."""
         rows = await tx.fetch(SQL.story, booking_id)
-        return [Chapter(row["at"], row["kind"], row["title"], row["actor"], row["data"]) for row in rows]
+        return [TimelineEntry(row["at"], row["kind"], row["title"], row["actor"], row["data"]) for row in rows]

@@ -12,8 +12,14 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from hub.settings.plans import AffiliateSettings, StorageSettings
-from hub.settings.production import SHORTEST_SECRET, address_faults, origin_faults, provider_faults, secret_faults
+from hub.settings.planning import AffiliateSettings, StorageSettings
+from hub.settings.production import (
+    MIN_SECRET_LENGTH,
+    find_address_faults,
+    find_origin_faults,
+    find_provider_faults,
+    find_secret_faults,
+)
 from hub.settings.providers import (
     CaptchaSettings,
     KiwiSettings,
@@ -26,19 +32,19 @@ from hub.settings.providers import (
     TwilioSettings,
 )
 from hub.settings.sections import (
-    DatabaseAddress,
-    Lines,
-    Mode,
-    Names,
-    OptionalWebAddress,
-    ProviderSection,
-    RedisAddress,
-    Secrets,
-    Section,
+    CommaList,
+    DatabaseUrl,
+    OptionalWebUrl,
+    PipeList,
+    ProviderMode,
+    ProviderSettings,
+    RedisUrl,
+    SecretList,
+    SettingsSection,
 )
 
 
-class AuthSettings(Section):
+class AuthSettings(SettingsSection):
     model_config = SettingsConfigDict(env_prefix="AUTH_")
 
     provider: Literal["local", "supabase"] = Field(default="local", description="who keeps the travellers' passwords")
@@ -48,13 +54,13 @@ class AuthSettings(Section):
     password_min_length: int = Field(default=8, ge=8, le=64)
 
 
-class InvoiceSettings(Section):
+class InvoiceSettings(SettingsSection):
     """Whose papers they are: the seller on invoices, credit notes and receipts."""
 
     model_config = SettingsConfigDict(env_prefix="INVOICE_")
 
     name: str = "Travel Hub"
-    address: Lines = Field(default=(), description="lines, with | between them")
+    address: PipeList = Field(default=(), description="lines, with | between them")
     tax_id: str | None = None
     email: str | None = None
     footer: str = ""
@@ -66,11 +72,11 @@ class InvoiceSettings(Section):
     fonts: Path | None = Field(default=None, description="a directory of further fonts, for scripts beyond the bundled")
 
 
-def _section(kind: type[Section]) -> Any:
+def _section(kind: type[SettingsSection]) -> Any:
     return Field(default_factory=kind)
 
 
-class Settings(Section):
+class Settings(SettingsSection):
     model_config = SettingsConfigDict(env_prefix="HUB_")
 
     env: Literal["development", "production"] = "development"
@@ -78,15 +84,13 @@ class Settings(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     reuse_port: bool = Field(default=False, description="several `hub serve` on one port of one machine")
     sandbox_port: int | None = Field(default=None, description="default: the hub's port + 1")
-    sandbox_url: OptionalWebAddress = Field(
-        default=None, description="where a sandbox runs that somebody else has started"
-    )
-    public_url: OptionalWebAddress = Field(default=None, description="how the world reaches the hub; signs webhooks")
-    frontend_url: OptionalWebAddress = Field(
+    sandbox_url: OptionalWebUrl = Field(default=None, description="where a sandbox runs that somebody else has started")
+    public_url: OptionalWebUrl = Field(default=None, description="how the world reaches the hub; signs webhooks")
+    frontend_url: OptionalWebUrl = Field(
         default=None,
         description="where links in letters lead: <it>/verify, /reset, /forgot; default: the hub's own pages",
     )
-    secret_keys: Secrets = Field(
+    secret_keys: SecretList = Field(
         default=(),
         validation_alias="HUB_SECRET_KEY",
         description="seals what is kept; comma list, the first seals and all open; made in data_dir when empty",
@@ -94,14 +98,14 @@ class Settings(Section):
     data_dir: Path = Path(".hub")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
-    cors_origins: Names = ("http://localhost:3000",)
+    cors_origins: CommaList = ("http://localhost:3000",)
     trusted_proxies: int = Field(default=0, ge=0, description="how many X-Forwarded-For hops to believe")
     rate_limit: int = Field(default=600, ge=1, description="requests a minute and caller")
     auth_rate_limit: int = Field(default=60, ge=1, description="sign-ins and the like a minute and address")
     staff_second_factor: Literal["auto", "required"] = Field(
         default="auto", description="of local admins and accountants; auto: required in production"
     )
-    service_keys: Secrets = Field(
+    service_keys: SecretList = Field(
         default=(), description="comma list, each at least 32 characters: who may use /api/ai without being staff"
     )
     metrics_port: int | None = Field(
@@ -123,13 +127,13 @@ class Settings(Section):
     max_body: int = Field(default=1024 * 1024, ge=1024, description="bytes")
     shutdown_grace: float = Field(default=20.0, description="seconds to finish what is in flight on SIGTERM")
 
-    database_url: DatabaseAddress = Field(default=None, validation_alias="DATABASE_URL")
+    database_url: DatabaseUrl = Field(default=None, validation_alias="DATABASE_URL")
     db_pool_size: int = Field(default=10, ge=2)
     db_statement_cache: int = Field(default=100, ge=0, description="0 with PgBouncer or Supabase's pooler")
-    db_listen_url: DatabaseAddress = Field(
+    db_listen_url: DatabaseUrl = Field(
         default=None, description="a direct connection for LISTEN when database_url is a transaction pooler"
     )
-    redis_url: RedisAddress = Field(default=None, validation_alias="REDIS_URL")
+    redis_url: RedisUrl = Field(default=None, validation_alias="REDIS_URL")
 
     search_ttl: float = Field(default=300.0, gt=0, description="seconds a search stays fresh")
     search_deadline: float = Field(default=25.0, gt=0, description="seconds a search may take, all suppliers")
@@ -154,21 +158,23 @@ class Settings(Section):
     openai: OpenAISettings = _section(OpenAISettings)
 
     @property
-    def providers(self) -> tuple[ProviderSection, ...]:
+    def providers(self) -> tuple[ProviderSettings, ...]:
         """Those in use: Supabase only where it keeps the accounts, the optional ones where they are set up."""
         accounts = (self.supabase,) if self.auth.provider == "supabase" else ()
         optional = tuple(
-            one for one in (self.paypal, self.oidc, self.captcha, self.storage) if one.resolved is not Mode.OFF
+            one
+            for one in (self.paypal, self.oidc, self.captcha, self.storage)
+            if one.resolved_mode is not ProviderMode.OFF
         )
         return (self.kiwi, self.stripe, self.resend, self.twilio, self.openai, *accounts, *optional)
 
     @property
-    def staff_factor_required(self) -> bool:
+    def requires_staff_second_factor(self) -> bool:
         """Whether local admins and accountants come in only with a second factor."""
         return self.env == "production" or self.staff_second_factor == "required"
 
     @property
-    def links(self) -> str:
+    def link_base_url(self) -> str:
         """Where the links in letters lead."""
         return (self.frontend_url or f"{self.own_url}/account").rstrip("/")
 
@@ -179,26 +185,28 @@ class Settings(Section):
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
-    def sandbox_base(self) -> str:
+    def sandbox_base_url(self) -> str:
         """Where the sandbox of the providers is reached."""
         port = self.sandbox_port if self.sandbox_port is not None else self.port + 1
         return (self.sandbox_url or f"http://127.0.0.1:{port}").rstrip("/")
 
     @property
     def needs_sandbox(self) -> bool:
-        return any(one.resolved is Mode.SANDBOX for one in self.providers)
+        return any(one.resolved_mode is ProviderMode.SANDBOX for one in self.providers)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         """What a live provider cannot do without."""
-        if self.supabase in self.providers and self.supabase.resolved is Mode.LIVE:
+        if self.supabase in self.providers and self.supabase.resolved_mode is ProviderMode.LIVE:
             missing = [
-                SupabaseSettings.variable(name) for name in ("base_url", "anon_key") if not getattr(self.supabase, name)
+                SupabaseSettings.get_variable_name(name)
+                for name in ("base_url", "anon_key")
+                if not getattr(self.supabase, name)
             ]
             if missing:
                 raise ValueError(f"{', '.join(missing)} is missing: AUTH_PROVIDER is supabase")
-        if any(len(one.get_secret_value()) < SHORTEST_SECRET for one in self.service_keys):
-            raise ValueError(f"HUB_SERVICE_KEYS needs at least {SHORTEST_SECRET} characters each")
+        if any(len(one.get_secret_value()) < MIN_SECRET_LENGTH for one in self.service_keys):
+            raise ValueError(f"HUB_SERVICE_KEYS needs at least {MIN_SECRET_LENGTH} characters each")
         return self
 
     @model_validator(mode="after")
@@ -209,10 +217,10 @@ class Settings(Section):
         needed = {"HUB_PUBLIC_URL": self.public_url, "HUB_SECRET_KEY": self.secret_keys}
         faults = [
             *(f"{variable} is missing" for variable, value in needed.items() if not value),
-            *provider_faults(self.providers),
-            *address_faults({"HUB_PUBLIC_URL": self.public_url, "HUB_FRONTEND_URL": self.frontend_url}),
-            *origin_faults(self.cors_origins),
-            *secret_faults(
+            *find_provider_faults(self.providers),
+            *find_address_faults({"HUB_PUBLIC_URL": self.public_url, "HUB_FRONTEND_URL": self.frontend_url}),
+            *find_origin_faults(self.cors_origins),
+            *find_secret_faults(
                 {
                     "HUB_SECRET_KEY": self.secret_keys,
                     "HUB_SERVICE_KEYS": self.service_keys,
@@ -226,7 +234,7 @@ class Settings(Section):
         return self
 
     @classmethod
-    def load(cls, **overrides: Any) -> Self:
+    def from_environment(cls, **overrides: Any) -> Self:
         """From the environment. Raises pydantic.ValidationError naming the variable."""
         return cls(**overrides)
 
@@ -237,14 +245,14 @@ __all__ = [
     "CaptchaSettings",
     "InvoiceSettings",
     "KiwiSettings",
-    "Mode",
     "OidcSettings",
     "OpenAISettings",
     "PayPalSettings",
-    "ProviderSection",
+    "ProviderMode",
+    "ProviderSettings",
     "ResendSettings",
-    "Section",
     "Settings",
+    "SettingsSection",
     "StorageSettings",
     "StripeSettings",
     "SupabaseSettings",

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from hub.core.errors import HubError
-from hub.settings.sections import Section
+from hub.settings.sections import SettingsSection
 
 _ALIKE = 0.8
 """Of difflib: 1 is the same word."""
@@ -33,7 +33,7 @@ class UnknownVariable:
     suggestion: str
 
     @property
-    def ours(self) -> bool:
+    def is_hub_variable(self) -> bool:
         """Whether nobody but this hub can be meant. Other prefixes belong to the vendors' own tools too."""
         return self.name.startswith("HUB_")
 
@@ -41,26 +41,28 @@ class UnknownVariable:
         return f"{self.name} is not a setting; did you mean {self.suggestion}?"
 
 
-def variables(root: type[Section]) -> dict[str, FieldInfo]:
+def list_variables(root: type[SettingsSection]) -> dict[str, FieldInfo]:
     """Every setting of a tree of sections, by the name of its environment variable."""
     return {name: field for section in _sections(root) for name, field in _fields(section)}
 
 
-def _sections(root: type[Section]) -> Iterator[type[Section]]:
+def _sections(root: type[SettingsSection]) -> Iterator[type[SettingsSection]]:
     yield root
     for field in root.model_fields.values():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+        if isinstance(field.annotation, type) and issubclass(field.annotation, SettingsSection):
             yield field.annotation
 
 
-def _fields(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
+def _fields(section: type[SettingsSection]) -> Iterator[tuple[str, FieldInfo]]:
     prefix = str(section.model_config.get("env_prefix", ""))
     for name, field in section.model_fields.items():
-        if not (isinstance(field.annotation, type) and issubclass(field.annotation, Section)):
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, SettingsSection)):
             yield str(field.validation_alias or f"{prefix}{name}".upper()), field
 
 
-def unknown_variables(known: Iterable[str], environment: Mapping[str, str], env_file: Path) -> list[UnknownVariable]:
+def find_unknown_variables(
+    known: Iterable[str], environment: Mapping[str, str], env_file: Path
+) -> list[UnknownVariable]:
     """Variables of the environment and of the .env file that resemble a setting and are none."""
     names, candidates = {*environment, *_names_in(env_file)}, sorted(known)
     beginnings = {name.partition("_")[0] for name in candidates}
@@ -87,7 +89,7 @@ def _names_in(env_file: Path) -> set[str]:
         raise SettingsError(f"{env_file} cannot be read: {error}") from error
 
 
-def error_lines(error: ValidationError, root: type[Section]) -> list[str]:
+def format_validation_error(error: ValidationError, root: type[SettingsSection]) -> list[str]:
     """A line for each fault, beginning with the variable where there is one. Values are never repeated."""
     section = next((kind for kind in _sections(root) if kind.__name__ == error.title), None)
     return [
@@ -96,7 +98,7 @@ def error_lines(error: ValidationError, root: type[Section]) -> list[str]:
     ]
 
 
-def _line(section: type[Section] | None, location: tuple[int | str, ...], message: str) -> str:
+def _line(section: type[SettingsSection] | None, location: tuple[int | str, ...], message: str) -> str:
     if not location:
         return message
     name = str(location[0])

@@ -9,16 +9,23 @@ from pydantic_settings import SettingsConfigDict
 
 from hub.core.phone_numbers import normalize_phone
 from hub.settings.model_routes import ModelRoutes
-from hub.settings.sections import Mode, Names, OptionalSection, ProviderSection, Secrets, WebAddress
+from hub.settings.sections import (
+    CommaList,
+    OptionalProviderSettings,
+    ProviderMode,
+    ProviderSettings,
+    SecretList,
+    WebUrl,
+)
 
 
-class KiwiSettings(ProviderSection):
+class KiwiSettings(ProviderSettings):
     model_config = SettingsConfigDict(env_prefix="KIWI_")
     name = "kiwi"
-    credential = "api_key"
-    alone = ("webhook_token", "contact_email", "contact_phone")
+    credential_field = "api_key"
+    dependent_fields = ("webhook_token", "contact_email", "contact_phone")
 
-    base_url: WebAddress = "https://api.tequila.kiwi.com"
+    base_url: WebUrl = "https://api.tequila.kiwi.com"
     api_key: SecretStr | None = None
     account: str = Field(
         default="unknown",
@@ -37,47 +44,47 @@ class KiwiSettings(ProviderSection):
     )
 
 
-class StripeSettings(ProviderSection):
+class StripeSettings(ProviderSettings):
     model_config = SettingsConfigDict(env_prefix="STRIPE_")
     name = "stripe"
-    credential = "secret_key"
+    credential_field = "secret_key"
     webhook_field = "webhook_secrets"
     test_values = MappingProxyType({"secret_key": ("_test_",), "publishable_key": ("_test_",)})
-    needs = ("publishable_key",)
-    alone = ("publishable_key", "webhook_secrets")
+    required_fields = ("publishable_key",)
+    dependent_fields = ("publishable_key", "webhook_secrets")
 
-    base_url: WebAddress = "https://api.stripe.com"
+    base_url: WebUrl = "https://api.stripe.com"
     secret_key: SecretStr | None = None
     publishable_key: str | None = None
-    webhook_secrets: Secrets = Field(
+    webhook_secrets: SecretList = Field(
         default=(),
         validation_alias="STRIPE_WEBHOOK_SECRET",
         description="comma list; two while a secret is being rotated",
     )
 
 
-class ResendSettings(ProviderSection):
+class ResendSettings(ProviderSettings):
     model_config = SettingsConfigDict(env_prefix="RESEND_")
     name = "resend"
-    credential = "api_key"
+    credential_field = "api_key"
     test_values = MappingProxyType({"sender": ("@example.com",)})
-    alone = ("webhook_secrets",)
+    dependent_fields = ("webhook_secrets",)
 
-    base_url: WebAddress = "https://api.resend.com"
+    base_url: WebUrl = "https://api.resend.com"
     api_key: SecretStr | None = None
     sender: str = Field(default="Travel Hub <trips@example.com>", description="the From of every e-mail")
-    webhook_secrets: Secrets = Field(default=(), validation_alias="RESEND_WEBHOOK_SECRET")
+    webhook_secrets: SecretList = Field(default=(), validation_alias="RESEND_WEBHOOK_SECRET")
 
 
-class TwilioSettings(ProviderSection):
+class TwilioSettings(ProviderSettings):
     model_config = SettingsConfigDict(env_prefix="TWILIO_")
     name = "twilio"
-    credential = "auth_token"
+    credential_field = "auth_token"
     test_values = MappingProxyType({"sender": ("+1500555",)})
-    needs = ("account_sid",)
-    alone = ("account_sid",)
+    required_fields = ("account_sid",)
+    dependent_fields = ("account_sid",)
 
-    base_url: WebAddress = "https://api.twilio.com"
+    base_url: WebUrl = "https://api.twilio.com"
     timeout: float = Field(default=10.0, gt=0, lt=15, description="seconds for the whole exchange, body included")
     account_sid: str | None = None
     auth_token: SecretStr | None = None
@@ -85,21 +92,21 @@ class TwilioSettings(ProviderSection):
     whatsapp_sender: str | None = None
 
 
-class OpenAISettings(ProviderSection):
+class OpenAISettings(ProviderSettings):
     """Language models. A server of one's own needs no key: an address other than OpenAI's is live too."""
 
     model_config = SettingsConfigDict(env_prefix="OPENAI_", hide_input_in_errors=True)
     name = "openai"
-    credential = "api_key"
+    credential_field = "api_key"
     may_be_local = True
 
-    base_url: WebAddress = "https://api.openai.com/v1"
+    base_url: WebUrl = "https://api.openai.com/v1"
     timeout: float = Field(default=20.0, gt=0, description="seconds for what generates nothing")
     api_key: SecretStr | None = None
     wire: Literal["auto", "responses", "chat"] = Field(
         default="auto", description="responses or chat; auto: responses at OpenAI's own address, chat elsewhere"
     )
-    models: Names = Field(
+    models: CommaList = Field(
         default=(), description="comma list: who is asked first, and who then; default: gpt-5-mini,gpt-4.1-mini"
     )
     routes: ModelRoutes = Field(
@@ -121,57 +128,55 @@ class OpenAISettings(ProviderSection):
 
     @property
     def _live_without_credential(self) -> bool:
-        return self.compatible or bool(self.routes)
+        return self.is_compatible_server or bool(self.routes)
 
     @property
-    def compatible(self) -> bool:
+    def is_compatible_server(self) -> bool:
         """Whether it is somebody else's server that speaks like OpenAI's."""
         return bool(self.base_url.rstrip("/") != type(self).model_fields["base_url"].default)
 
     @property
-    def _without_credential(self) -> Mode:
-        return Mode.LIVE if self.compatible else Mode.SANDBOX
+    def _without_credential(self) -> ProviderMode:
+        return ProviderMode.LIVE if self.is_compatible_server else ProviderMode.SANDBOX
 
 
-class PayPalSettings(OptionalSection):
+class PayPalSettings(OptionalProviderSettings):
     model_config = SettingsConfigDict(env_prefix="PAYPAL_")
     name = "paypal"
-    credential = "client_secret"
+    credential_field = "client_secret"
     webhook_field = "webhook_ids"
     test_values = MappingProxyType({"base_url": ("sandbox.paypal.com",)})
-    needs = ("client_id",)
-    alone = ("client_id", "webhook_ids")
+    required_fields = ("client_id",)
+    dependent_fields = ("client_id", "webhook_ids")
 
-    base_url: WebAddress = "https://api-m.paypal.com"
+    base_url: WebUrl = "https://api-m.paypal.com"
     timeout: float = Field(default=20.0, gt=0, description="seconds for the whole exchange, body included")
     client_id: str | None = None
     client_secret: SecretStr | None = None
-    webhook_ids: Names = Field(default=(), validation_alias="PAYPAL_WEBHOOK_ID", description="comma list")
+    webhook_ids: CommaList = Field(default=(), validation_alias="PAYPAL_WEBHOOK_ID", description="comma list")
 
 
-class SupabaseSettings(ProviderSection):
+class SupabaseSettings(ProviderSettings):
     model_config = SettingsConfigDict(env_prefix="SUPABASE_")
     name = "supabase"
-    credential = "service_key"
+    credential_field = "service_key"
 
-    base_url: WebAddress = Field(
-        default="", validation_alias="SUPABASE_URL", description="https://<project>.supabase.co"
-    )
+    base_url: WebUrl = Field(default="", validation_alias="SUPABASE_URL", description="https://<project>.supabase.co")
     timeout: float = Field(default=10.0, gt=0, description="seconds for the whole exchange, body included")
     anon_key: SecretStr | None = Field(default=None, description="the publishable (anon) key")
     service_key: SecretStr | None = Field(default=None, description="the secret (service_role) key")
     jwt_secret: SecretStr | None = Field(default=None, description="for projects that still sign with HS256")
-    webhook_secrets: Secrets = Field(default=(), validation_alias="SUPABASE_WEBHOOK_SECRET")
+    webhook_secrets: SecretList = Field(default=(), validation_alias="SUPABASE_WEBHOOK_SECRET")
 
 
-class OidcSettings(OptionalSection):
+class OidcSettings(OptionalProviderSettings):
     model_config = SettingsConfigDict(env_prefix="OIDC_")
     name = "oidc"
-    credential = "client_id"
-    needs = ("base_url",)
-    alone = ("client_secret", "base_url")
+    credential_field = "client_id"
+    required_fields = ("base_url",)
+    dependent_fields = ("client_secret", "base_url")
 
-    base_url: WebAddress = Field(
+    base_url: WebUrl = Field(
         default="", validation_alias="OIDC_ISSUER", description="the issuer, as its tokens name it"
     )
     timeout: float = Field(default=10.0, gt=0, description="seconds for the whole exchange, body included")
@@ -179,33 +184,33 @@ class OidcSettings(OptionalSection):
     client_secret: SecretStr | None = None
     audience: str | None = Field(default=None, description="of bearer tokens for /api/v1; without it they are refused")
     roles_claim: str = Field(default="realm_access.roles", description="a path into the claims, or one claim's name")
-    role_map: Names = Field(
+    role_map: CommaList = Field(
         default=("staff=staff", "manager=manager", "admin=admin", "accountant=accountant"),
         description="comma list of <their role>=<ours>",
     )
 
     @property
-    def roles(self) -> dict[str, str]:
+    def roles_by_claim(self) -> dict[str, str]:
         """Theirs to ours."""
         return {theirs.strip(): ours.strip() for theirs, _, ours in (one.rpartition("=") for one in self.role_map)}
 
     @model_validator(mode="after")
     def _roles_that_exist(self) -> Self:
-        unknown = set(self.roles.values()) - {"staff", "manager", "admin", "accountant"}
-        if unknown or not all(self.roles):
+        unknown = set(self.roles_by_claim.values()) - {"staff", "manager", "admin", "accountant"}
+        if unknown or not all(self.roles_by_claim):
             raise ValueError(f"OIDC_ROLE_MAP: <their role>=<staff, manager, admin or accountant>, not {self.role_map}")
         return self
 
 
-class CaptchaSettings(OptionalSection):
+class CaptchaSettings(OptionalProviderSettings):
     model_config = SettingsConfigDict(env_prefix="CAPTCHA_")
     name = "captcha"
-    credential = "secret_key"
+    credential_field = "secret_key"
     test_values = MappingProxyType({"secret_key": ("x0000000000",)})
-    alone = ("site_key", "hostname")
+    dependent_fields = ("site_key", "hostname")
 
     kind: Literal["turnstile", "hcaptcha"] = "turnstile"
-    base_url: WebAddress = Field(default="", description="default: the vendor's own address")
+    base_url: WebUrl = Field(default="", description="default: the vendor's own address")
     timeout: float = Field(default=5.0, gt=0, description="seconds for the whole exchange, body included")
     secret_key: SecretStr | None = None
     site_key: str | None = None

@@ -13,7 +13,7 @@ _COMMA = re.compile(r",(?!(?<=\bv1,)whsec_)")
 """Separates the parts of a comma list. The comma in `v1,whsec_...` belongs to the secret."""
 
 
-class Mode(StrEnum):
+class ProviderMode(StrEnum):
     LIVE = "live"
     SANDBOX = "sandbox"
     OFF = "off"
@@ -27,8 +27,8 @@ def _piped(value: Any) -> Any:
     return tuple(part.strip() for part in value.split("|") if part.strip()) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
-Lines = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_piped)]
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+PipeList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_piped)]
 
 
 def _address_of(schemes: tuple[str, ...], value: str) -> str:
@@ -66,28 +66,28 @@ def _redis_address(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-OptionalWebAddress = Annotated[str | None, AfterValidator(_web_address)]
-DatabaseAddress = Annotated[SecretStr | None, AfterValidator(_database_address)]
-RedisAddress = Annotated[SecretStr | None, AfterValidator(_redis_address)]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
+WebUrl = Annotated[str, AfterValidator(_web_address)]
+OptionalWebUrl = Annotated[str | None, AfterValidator(_web_address)]
+DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_database_address)]
+RedisUrl = Annotated[SecretStr | None, AfterValidator(_redis_address)]
+SecretList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
 
 
-class Section(BaseSettings):
+class SettingsSection(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
 
-class ProviderSection(Section):
+class ProviderSettings(SettingsSection):
     """What every provider has: a mode, and a base URL that an operator can point elsewhere (proxy, region)."""
 
     name: ClassVar[str]
-    credential: ClassVar[str]
+    credential_field: ClassVar[str]
     """The field whose presence makes the provider live."""
-    needs: ClassVar[tuple[str, ...]] = ()
+    required_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that a live provider cannot do without, beside the credential."""
-    alone: ClassVar[tuple[str, ...]] = ()
+    dependent_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that mean nothing without the credential: set alone, the credential was forgotten."""
     test_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """By field, what shows that a value is only for tests (the vendor's test keys and numbers, our own defaults)."""
@@ -97,21 +97,21 @@ class ProviderSection(Section):
     """Whether an operator may run this provider on the same machine, as a language model or an object store."""
 
     mode: Literal["auto", "live", "sandbox", "off"] = "auto"
-    base_url: WebAddress
+    base_url: WebUrl
     timeout: float = Field(default=20.0, gt=0, description="seconds for the whole exchange, body included")
 
     @property
-    def resolved(self) -> Mode:
+    def resolved_mode(self) -> ProviderMode:
         if self.mode != "auto":
-            return Mode(self.mode)
-        return Mode.LIVE if getattr(self, self.credential) else self._without_credential
+            return ProviderMode(self.mode)
+        return ProviderMode.LIVE if getattr(self, self.credential_field) else self._without_credential
 
     @property
-    def _without_credential(self) -> Mode:
-        return Mode.SANDBOX
+    def _without_credential(self) -> ProviderMode:
+        return ProviderMode.SANDBOX
 
     @classmethod
-    def variable(cls, field: str) -> str:
+    def get_variable_name(cls, field: str) -> str:
         """The environment variable of a field."""
         alias = cls.model_fields[field].validation_alias
         return str(alias or f"{cls.model_config.get('env_prefix', '')}{field}".upper())
@@ -119,16 +119,16 @@ class ProviderSection(Section):
     @model_validator(mode="after")
     def _not_half_set(self) -> Self:
         """Refuses a provider of which only a part is configured: it would silently play in the sandbox or fail live."""
-        credential = self.variable(self.credential)
-        if self.resolved is Mode.LIVE:
-            missing = [self.variable(name) for name in self.needs if not getattr(self, name)]
-            if self.mode == "live" and not getattr(self, self.credential) and not self._live_without_credential:
+        credential = self.get_variable_name(self.credential_field)
+        if self.resolved_mode is ProviderMode.LIVE:
+            missing = [self.get_variable_name(name) for name in self.required_fields if not getattr(self, name)]
+            if self.mode == "live" and not getattr(self, self.credential_field) and not self._live_without_credential:
                 missing.insert(0, credential)
             if missing:
                 raise ValueError(f"{', '.join(missing)} is missing: {self.name} is live")
         elif self.mode == "auto":
-            lonely = [self.variable(name) for name in self.alone if getattr(self, name)]
-            if lonely and not getattr(self, self.credential):
+            lonely = [self.get_variable_name(name) for name in self.dependent_fields if getattr(self, name)]
+            if lonely and not getattr(self, self.credential_field):
                 raise ValueError(f"{credential} is missing: {', '.join(lonely)} is set")
         return self
 
@@ -137,9 +137,9 @@ class ProviderSection(Section):
         return False
 
 
-class OptionalSection(ProviderSection):
+class OptionalProviderSettings(ProviderSettings):
     """A provider that nobody misses: without credentials it is off, and the sandbox plays it when told to."""
 
     @property
-    def _without_credential(self) -> Mode:
-        return Mode.OFF
+    def _without_credential(self) -> ProviderMode:
+        return ProviderMode.OFF

@@ -9,24 +9,24 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from hub.core.errors import FieldError, HubError, Invalid, TooManyRequests, Unauthenticated
+from hub.core.errors import FieldError, HubError, InvalidRequest, TooManyRequests, Unauthenticated
 from hub.planning.completions import (
-    Answered,
-    Attempt,
-    BudgetSpent,
+    BudgetExceeded,
+    ChatMessage,
+    Completion,
+    CompletionRequest,
     ContentFiltered,
-    Delta,
-    Message,
-    NoModel,
-    Question,
-    QuestionRefused,
-    Schema,
-    Usage,
+    ModelAttempt,
+    NoModelAvailable,
+    OutputSchema,
+    RequestRejected,
+    TextDelta,
+    TokenUsage,
 )
 
-USUAL_OUTPUT = 4096
+DEFAULT_MAX_TOKENS = 4096
 """Tokens that an answer may have whose asker says nothing."""
-ATTEMPTS = "X-Hub-Attempts"
+ATTEMPTS_HEADER = "X-Hub-Attempts"
 MODEL_NOT_FOUND = "model_not_found"
 DONE = b"data: [DONE]\n\n"
 HEARTBEAT = b": still here\n\n"
@@ -84,26 +84,26 @@ class ChatIn(_Open):
     tools: list[dict[str, Any]] | None = None
 
     @property
-    def chain(self) -> list[str]:
+    def model_names(self) -> list[str]:
         return [self.model or "default", *(self.fallbacks or ())]
 
     @property
-    def with_usage(self) -> bool:
+    def wants_usage(self) -> bool:
         return self.stream_options is not None and self.stream_options.include_usage is True
 
-    def to_question(self) -> Question:
-        """Raises Invalid."""
+    def to_completion_request(self) -> CompletionRequest:
+        """Raises InvalidRequest."""
         if self.n not in {None, 1}:
             raise _wrong("/n", "only one answer is given")
         given = self.model_dump(exclude_unset=True, exclude_none=True, by_alias=True)
         schema = _schema(self.response_format)
         ours = _OURS | ({"response_format"} if schema is not None else set())
-        return Question(
+        return CompletionRequest(
             messages=tuple(_message(one) for one in given["messages"]),
-            max_output_tokens=self.max_completion_tokens or self.max_tokens or USUAL_OUTPUT,
+            max_output_tokens=self.max_completion_tokens or self.max_tokens or DEFAULT_MAX_TOKENS,
             schema=schema,
             wire="chat",
-            filter_fails_over=self.rescue is not None,
+            failover_on_filter=self.rescue is not None,
             parameters={name: value for name, value in given.items() if name not in ours},
         )
 
@@ -114,7 +114,7 @@ _OURS = frozenset({
 })  # fmt: skip
 
 
-def _schema(wanted: ResponseFormat | None) -> Schema | None:
+def _schema(wanted: ResponseFormat | None) -> OutputSchema | None:
     """Only a strict one binds the chain: of any other the asker wants what there is."""
     if wanted is None or wanted.type != "json_schema":
         return None
@@ -122,50 +122,50 @@ def _schema(wanted: ResponseFormat | None) -> Schema | None:
         raise _wrong("/response_format/json_schema", "Field required")
     if not wanted.json_schema.strict or wanted.json_schema.document is None:
         return None
-    return Schema(wanted.json_schema.name, wanted.json_schema.document)
+    return OutputSchema(wanted.json_schema.name, wanted.json_schema.document)
 
 
-def _message(given: dict[str, Any]) -> Message:
+def _message(given: dict[str, Any]) -> ChatMessage:
     content = given.pop("content", None)
     role = given.pop("role")
-    return Message(role, tuple(content) if isinstance(content, list) else content, given)
+    return ChatMessage(role, tuple(content) if isinstance(content, list) else content, given)
 
 
-def _wrong(pointer: str, message: str) -> Invalid:
-    return Invalid(errors=(FieldError(pointer, "invalid_value", message),))
+def _wrong(pointer: str, message: str) -> InvalidRequest:
+    return InvalidRequest(errors=(FieldError(pointer, "invalid_value", message),))
 
 
 # Answers.
 
 
 @dataclass(slots=True)
-class Reply:
+class ChatCompletionEncoder:
     """One answer under one name, as chunks or whole. `created` in seconds since the epoch."""
 
     id: str
     created: int
-    with_usage: bool = False
+    wants_usage: bool = False
     model: str = ""
     _calls: dict[int, dict[str, Any]] = field(default_factory=dict)
     _logprobs: list[Any] = field(default_factory=list)
 
-    def begins(self, model: str) -> bytes:
+    def encode_start(self, model: str) -> bytes:
         self.model = model
         return self._chunk({"role": "assistant", "content": ""})
 
-    def piece(self, delta: Delta) -> bytes:
+    def encode_delta(self, delta: TextDelta) -> bytes:
         if delta.raw is None:
             return self._chunk({"content": delta.text})
         choice = _choice(delta.raw)
         return self._chunk(dict(choice.get("delta") or {}), logprobs=choice.get("logprobs"))
 
-    def ends(self, answer: Answered) -> bytes:
+    def encode_end(self, answer: Completion) -> bytes:
         last = {"refusal": answer.note} if answer.reason == "refusal" and answer.note else {}
         end = self._chunk(last, reason=_finish(answer))
-        return end + (self._last(answer.usage) if self.with_usage else b"") + DONE
+        return end + (self._last(answer.usage) if self.wants_usage else b"") + DONE
 
-    def whole(self, answer: Answered) -> dict[str, Any]:
-        """What was seen by `collect` is part of it."""
+    def build_completion(self, answer: Completion) -> dict[str, Any]:
+        """What was seen by `collect_delta` is part of it."""
         message: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": None}
         if answer.reason == "refusal":
             message |= {"content": None, "refusal": answer.note or answer.text}
@@ -175,16 +175,16 @@ class Reply:
             message["tool_calls"] = [self._calls[index] for index in sorted(self._calls)]
         logprobs = {"content": self._logprobs, "refusal": None} if self._logprobs else None
         choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": _finish(answer)}
-        return self._head("chat.completion", answer.model) | {"choices": [choice], "usage": usage_json(answer.usage)}
+        return self._head("chat.completion", answer.model) | {"choices": [choice], "usage": usage_to_json(answer.usage)}
 
-    def collect(self, delta: Delta) -> None:
-        """For `whole`: what is no text."""
+    def collect_delta(self, delta: TextDelta) -> None:
+        """For `build_completion`: what is no text."""
         choice = _choice(delta.raw) if delta.raw is not None else {}
         self._logprobs += (choice.get("logprobs") or {}).get("content") or []
         for part in (choice.get("delta") or {}).get("tool_calls") or []:
             self._add_call(part)
 
-    def restart(self) -> None:
+    def discard_deltas(self) -> None:
         self._calls.clear()
         self._logprobs.clear()
 
@@ -206,18 +206,18 @@ class Reply:
     def _chunk(self, delta: dict[str, Any], *, reason: str | None = None, logprobs: Any = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         chunk = self._head("chat.completion.chunk", self.model) | {"choices": [choice]}
-        return event(chunk | {"usage": None} if self.with_usage else chunk)
+        return encode_event(chunk | {"usage": None} if self.wants_usage else chunk)
 
-    def _last(self, usage: Usage) -> bytes:
+    def _last(self, usage: TokenUsage) -> bytes:
         chunk = self._head("chat.completion.chunk", self.model)
-        return event(chunk | {"choices": [], "usage": usage_json(usage)})
+        return encode_event(chunk | {"choices": [], "usage": usage_to_json(usage)})
 
 
-def event(data: Mapping[str, Any]) -> bytes:
+def encode_event(data: Mapping[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(data) + b"\n\n"
 
 
-def usage_json(usage: Usage) -> dict[str, Any]:
+def usage_to_json(usage: TokenUsage) -> dict[str, Any]:
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
@@ -226,12 +226,12 @@ def usage_json(usage: Usage) -> dict[str, Any]:
     }
 
 
-def attempts_header(attempts: Sequence[Attempt]) -> dict[str, str]:
+def build_attempts_header(attempts: Sequence[ModelAttempt]) -> dict[str, str]:
     """`model;outcome;ms`, in order."""
-    return {ATTEMPTS: ", ".join(f"{one.model};{one.outcome};{one.ms}" for one in attempts)} if attempts else {}
+    return {ATTEMPTS_HEADER: ", ".join(f"{one.model};{one.outcome};{one.ms}" for one in attempts)} if attempts else {}
 
 
-def _finish(answer: Answered) -> str:
+def _finish(answer: Completion) -> str:
     return "stop" if answer.reason == "refusal" else answer.reason
 
 
@@ -243,63 +243,63 @@ def _choice(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 # Errors.
 
 
-def status_of(error: Exception) -> int:
+def error_to_status(error: Exception) -> int:
     """OpenAI has one status for whatever is wrong with a question."""
-    if isinstance(error, NoModel) and error.unknown is not None:
+    if isinstance(error, NoModelAvailable) and error.unknown_model is not None:
         return 404
-    if isinstance(error, Invalid) or (isinstance(error, NoModel) and error.refused is not None):
+    if isinstance(error, InvalidRequest) or (isinstance(error, NoModelAvailable) and error.rejection is not None):
         return 400
     if isinstance(error, HubError):
         return error.status
     return 504 if isinstance(error, TimeoutError) else 500
 
 
-def envelope(error: Exception) -> dict[str, Any]:
+def error_to_body(error: Exception) -> dict[str, Any]:
     """`{"error": {message, type, param, code}}`."""
     known = error if isinstance(error, HubError) else HubError()
-    status, first = status_of(error), known.errors[0] if known.errors else None
+    status, first = error_to_status(error), known.errors[0] if known.errors else None
     message = f"{first.message} ({_param(first.pointer)})" if first else known.detail
     if isinstance(error, ContentFiltered) and error.note:
         message = f"{ContentFiltered.__doc__.splitlines()[0] if ContentFiltered.__doc__ else ''} ({error.note})"
     code: str | None = known.code if not isinstance(error, TimeoutError) else "deadline_exceeded"
     param = _param(first.pointer) if first else None
-    if isinstance(error, NoModel) and error.unknown is not None:
-        message, code = _no_such_model(error.unknown), MODEL_NOT_FOUND
-    elif isinstance(error, NoModel) and error.refused is not None:
-        code = error.refused.provider_code
-        param = error.refused.param if isinstance(error.refused, QuestionRefused) else None
+    if isinstance(error, NoModelAvailable) and error.unknown_model is not None:
+        message, code = _no_such_model(error.unknown_model), MODEL_NOT_FOUND
+    elif isinstance(error, NoModelAvailable) and error.rejection is not None:
+        code = error.rejection.provider_code
+        param = error.rejection.param if isinstance(error.rejection, RequestRejected) else None
     elif isinstance(error, Unauthenticated):
         code = "invalid_api_key"
-    return error_body(message, _type(error, status), code, param)
+    return build_error_body(message, _type(error, status), code, param)
 
 
-def error_body(message: str, kind: str, code: str | None, param: str | None = None) -> dict[str, Any]:
+def build_error_body(message: str, kind: str, code: str | None, param: str | None = None) -> dict[str, Any]:
     """OpenAI's error object."""
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def unknown_model(name: str) -> dict[str, Any]:
+def build_unknown_model_body(name: str) -> dict[str, Any]:
     """The body of a 404 for a model that is not on offer."""
-    return error_body(_no_such_model(name), "invalid_request_error", MODEL_NOT_FOUND)
+    return build_error_body(_no_such_model(name), "invalid_request_error", MODEL_NOT_FOUND)
 
 
-def unrouted(status: int, method: str, path: str) -> dict[str, Any]:
+def build_unrouted_body(status: int, method: str, path: str) -> dict[str, Any]:
     """The body for an address that does not exist (404) or does not take the method (405)."""
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         message = f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
-        return error_body(message, "invalid_request_error", "method_not_supported")
+        return build_error_body(message, "invalid_request_error", "method_not_supported")
     message = f"Unknown request URL: {method} {path}. Please check the URL for typos."
-    return error_body(message, "invalid_request_error", "unknown_url")
+    return build_error_body(message, "invalid_request_error", "unknown_url")
 
 
 def _no_such_model(name: str) -> str:
     return f"The model `{name}` does not exist or you do not have access to it."
 
 
-def error_headers(error: Exception) -> dict[str, str]:
+def error_to_headers(error: Exception) -> dict[str, str]:
     """That an SDK does not ask again where it is of no use, and what was tried."""
-    headers = attempts_header(error.attempts) if isinstance(error, NoModel) else {}
-    if isinstance(error, BudgetSpent):
+    headers = build_attempts_header(error.attempts) if isinstance(error, NoModelAvailable) else {}
+    if isinstance(error, BudgetExceeded):
         headers["X-Should-Retry"] = "false"
     if isinstance(error, HubError) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
@@ -307,7 +307,7 @@ def error_headers(error: Exception) -> dict[str, str]:
 
 
 def _type(error: Exception, status: int) -> str:
-    if isinstance(error, BudgetSpent):
+    if isinstance(error, BudgetExceeded):
         return "insufficient_quota"
     if isinstance(error, TooManyRequests):
         return "requests"

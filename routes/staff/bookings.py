@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from hub.sales.booking_records import BookingCase, BookingFilter, BookingRecords, ListedBooking
+from hub.sales.booking_records import BookingDetail, BookingFilter, BookingRecords, BookingSummary
 from hub.sales.bookings import BookingStatus, PaymentStatus
-from hub.sales.timeline import Chapter
+from hub.sales.timeline import TimelineEntry
 from routes.staff.payments import MatterOut, RefundOut
 from routes.traveler.bookings import BookingOut
 from routes.traveler.payments import PaymentOut
@@ -59,9 +59,9 @@ class ListedBookingOut(ApiModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, booking: ListedBooking) -> Self:
+    def from_domain(cls, booking: BookingSummary) -> Self:
         same = {name: getattr(booking, name) for name in cls.model_fields if name != "total"}
-        return cls(total=MoneyOut.of(booking.total), **same)
+        return cls(total=MoneyOut.from_money(booking.total), **same)
 
 
 class StaffPaymentOut(PaymentOut):
@@ -89,26 +89,26 @@ class StaffBookingOut(BookingOut):
     payments: list[StaffPaymentOut]
     refunds: list[RefundOut]
     reviews: list[MatterOut] = Field(description="open review items")
-    timeline: list[Chapter] = Field(description="calls, webhooks, changes of state, messages and acts of staff")
+    timeline: list[TimelineEntry] = Field(description="calls, webhooks, changes of state, messages and acts of staff")
 
     @classmethod
-    def of_case(cls, case: BookingCase) -> Self:
+    def from_case(cls, case: BookingDetail) -> Self:
         return cls(
-            **BookingOut.of(case.booking).model_dump(),
+            **BookingOut.from_domain(case.booking).model_dump(),
             customer_id=case.booking.customer_id,
             supplier=case.booking.supplier,
             refusal=[RefusalOut(**asdict(reason)) for reason in case.booking.refusal],
             payments=[
                 StaffPaymentOut(
-                    **PaymentOut.of(payment).model_dump(),
+                    **PaymentOut.from_domain(payment).model_dump(),
                     provider=payment.provider,
-                    disputed=MoneyOut.of(payment.money(payment.disputed)),
+                    disputed=MoneyOut.from_money(payment.to_money(payment.disputed)),
                     superseded_at=payment.superseded_at,
                 )
                 for payment in case.payments
             ],
-            refunds=[RefundOut.of(refund) for refund in case.refunds],
-            reviews=[MatterOut.of(review) for review in case.reviews],
+            refunds=[RefundOut.from_domain(refund) for refund in case.refunds],
+            reviews=[MatterOut.from_domain(review) for review in case.reviews],
             timeline=list(case.timeline),
         )
 
@@ -117,16 +117,16 @@ class StaffBookingRoutes:
     def __init__(self, records: BookingRecords) -> None:
         self._records = records
 
-    @get("/api/v1/bookings", who=READ_BOOKINGS, tags=TAGS)
+    @get("/api/v1/bookings", permission=READ_BOOKINGS, tags=TAGS)
     async def list_bookings(self, call: Call, query: StaffBookingQuery) -> Page[ListedBookingOut]:
         """Bookings of all travelers, the newest first."""
         bookings, total = await self._records.list_bookings(
             query.to_filter(), page=query.page, page_size=query.page_size
         )
-        items = [ListedBookingOut.of(booking) for booking in bookings]
+        items = [ListedBookingOut.from_domain(booking) for booking in bookings]
         return Page[ListedBookingOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
-    @get("/api/v1/bookings/{booking_id}", who=READ_BOOKINGS, tags=TAGS)
+    @get("/api/v1/bookings/{booking_id}", permission=READ_BOOKINGS, tags=TAGS)
     async def show_booking(self, call: Call, booking_id: UUID) -> StaffBookingOut:
         """One booking with its payments, refunds, open review items and timeline. That you looked is recorded."""
-        return StaffBookingOut.of_case(await self._records.get_booking(booking_id))
+        return StaffBookingOut.from_case(await self._records.get_booking(booking_id))

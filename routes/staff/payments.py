@@ -8,16 +8,22 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from hub.core.errors import FieldError, Invalid
+from hub.core.errors import FieldError, InvalidRequest
 from hub.core.money import Money
-from hub.oversight.review_queue import Attention, Matter
-from hub.sales.payments import Refund, Refunds
-from hub.sales.payments.overview import Change, Movement, Overview, Wanted
+from hub.oversight.review_queue import ReviewItem, ReviewQueue
+from hub.sales.payments import (
+    LedgerOverview,
+    LedgerTransaction,
+    PaymentChange,
+    Refund,
+    RefundService,
+    TransactionFilter,
+)
 from routes.web.endpoint_api import MANAGE_CUSTOMERS, MOVE_MONEY, READ_MONEY, ApiModel, Call, Reply, get, post
 from routes.web.schemas import Currency, MoneyOut, Page, PageQuery, PeriodQuery
 
 TAGS = ("money",)
-ROWS = 10_000
+MAX_CSV_ROWS = 10_000
 """In one CSV file; more are asked for page by page."""
 
 
@@ -30,8 +36,8 @@ class MovementQuery(PeriodQuery):
     currency: Currency | None = None
     format: Literal["json", "csv"] = Field(default="json", description="csv: one file of up to 10,000 rows")
 
-    def wanted(self) -> Wanted:
-        return Wanted(**{name: getattr(self, name) for name in Wanted.__slots__})
+    def to_filter(self) -> TransactionFilter:
+        return TransactionFilter(**{name: getattr(self, name) for name in TransactionFilter.__slots__})
 
 
 class MovementOut(ApiModel):
@@ -49,9 +55,9 @@ class MovementOut(ApiModel):
     balances: dict[str, int] = Field(description="of the payment's accounts after it, in minor units")
 
     @classmethod
-    def of(cls, one: Movement) -> Self:
+    def from_domain(cls, one: LedgerTransaction) -> Self:
         same = {name: getattr(one, name) for name in cls.model_fields if name != "total"}
-        return cls(total=MoneyOut.of(one.money), **same)
+        return cls(total=MoneyOut.from_money(one.money), **same)
 
 
 class ChangeOut(ApiModel):
@@ -65,7 +71,7 @@ class ChangeOut(ApiModel):
     failure: str | None
 
     @classmethod
-    def of(cls, one: Change) -> Self:
+    def from_domain(cls, one: PaymentChange) -> Self:
         return cls(**{name: getattr(one, name) for name in cls.model_fields})
 
 
@@ -99,9 +105,9 @@ class RefundOut(ApiModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, one: Refund) -> Self:
+    def from_domain(cls, one: Refund) -> Self:
         same = {name: getattr(one, name) for name in cls.model_fields if name != "total"}
-        return cls(total=MoneyOut.of(one.amount), **same)
+        return cls(total=MoneyOut.from_money(one.amount), **same)
 
 
 class RefundQuery(ApiModel):
@@ -121,7 +127,7 @@ class MatterOut(ApiModel):
     subject: str | None = Field(description="of `row_failed`: the sweep and the row that it cannot process")
 
     @classmethod
-    def of(cls, one: Matter) -> Self:
+    def from_domain(cls, one: ReviewItem) -> Self:
         return cls(**{name: getattr(one, name) for name in cls.model_fields})
 
 
@@ -134,65 +140,75 @@ class Resolution(ApiModel):
 
 
 class MoneyRoutes:
-    def __init__(self, overview: Overview, refunds: Refunds, attention: Attention) -> None:
+    def __init__(self, overview: LedgerOverview, refunds: RefundService, attention: ReviewQueue) -> None:
         self._overview = overview
         self._refunds = refunds
         self._attention = attention
 
-    @get("/api/payments/transactions", who=READ_MONEY, tags=TAGS, reply=Page[MovementOut], also_as=("text/csv",))
+    @get(
+        "/api/payments/transactions",
+        permission=READ_MONEY,
+        tags=TAGS,
+        response_model=Page[MovementOut],
+        other_types=("text/csv",),
+    )
     async def movements(self, call: Call, query: MovementQuery) -> Reply:
         """Every movement of money, the newest first, with the balances after it."""
-        size = ROWS if query.format == "csv" else query.page_size
-        found, total = await self._overview.movements(query.wanted(), page=query.page, page_size=size)
+        size = MAX_CSV_ROWS if query.format == "csv" else query.page_size
+        found, total = await self._overview.list_transactions(query.to_filter(), page=query.page, page_size=size)
         if query.format == "csv":
             headers = {"Content-Disposition": 'attachment; filename="transactions.csv"', "Cache-Control": "no-store"}
             return Reply(_csv(found), headers=headers, content_type="text/csv")
-        items = [MovementOut.of(one) for one in found]
+        items = [MovementOut.from_domain(one) for one in found]
         return Reply(Page[MovementOut](items=items, page=query.page, page_size=query.page_size, total=total))
 
-    @get("/api/payments/transactions/{transaction_id}", who=READ_MONEY, tags=TAGS)
+    @get("/api/payments/transactions/{transaction_id}", permission=READ_MONEY, tags=TAGS)
     async def movement(self, call: Call, transaction_id: UUID) -> MovementWhole:
         """One movement, with the history of its payment."""
-        found, changes = await self._overview.movement(transaction_id)
-        return MovementWhole(**MovementOut.of(found).model_dump(), changes=[ChangeOut.of(one) for one in changes])
+        found, changes = await self._overview.get_transaction(transaction_id)
+        return MovementWhole(
+            **MovementOut.from_domain(found).model_dump(), changes=[ChangeOut.from_domain(one) for one in changes]
+        )
 
-    @post("/api/payments/refund", status=201, who=MOVE_MONEY, idempotent=True, tags=TAGS)
+    @post("/api/payments/refund", status=201, permission=MOVE_MONEY, idempotent=True, tags=TAGS)
     async def refund(self, call: Call, body: RefundIn) -> RefundOut:
         """Give money back, all of it or a part; never more than was taken, whoever asks at the same time.
 
         Without an Idempotency-Key the same part within ten minutes is a 409 `refund_repeated` with a `confirmation`.
         """
-        payment = body.payment_id or (body.booking_id and await self._overview.payment_of(body.booking_id))
+        payment = body.payment_id or (body.booking_id and await self._overview.find_payment_id(body.booking_id))
         if payment is None:
-            raise Invalid(errors=(FieldError("/payment_id", "missing", "a payment_id or a booking_id"),))
+            raise InvalidRequest(errors=(FieldError("/payment_id", "missing", "a payment_id or a booking_id"),))
         if (body.amount is None) != (body.currency is None):
-            raise Invalid(errors=(FieldError("/currency", "missing", "amount and currency go together"),))
+            raise InvalidRequest(errors=(FieldError("/currency", "missing", "amount and currency go together"),))
         amount = Money(body.amount, body.currency) if body.amount is not None and body.currency else None
         keyed = call.idempotency_key is not None
-        refund = await self._refunds.ask(
-            payment, amount=amount, reason=body.reason, keyed=keyed, confirmation=body.confirmation
+        refund = await self._refunds.request_refund(
+            payment, amount=amount, reason=body.reason, has_idempotency_key=keyed, confirmation=body.confirmation
         )
-        return RefundOut.of(refund)
+        return RefundOut.from_domain(refund)
 
-    @get("/api/payments/refunds", who=READ_MONEY, tags=TAGS)
+    @get("/api/payments/refunds", permission=READ_MONEY, tags=TAGS)
     async def refunds(self, call: Call, query: RefundQuery) -> list[RefundOut]:
         """The refunds of a payment, also those made at the provider."""
-        return [RefundOut.of(one) for one in await self._overview.refunds(query.payment_id)]
+        return [RefundOut.from_domain(one) for one in await self._overview.list_refunds(query.payment_id)]
 
-    @get("/api/v1/attention", who=READ_MONEY, tags=TAGS)
+    @get("/api/v1/attention", permission=READ_MONEY, tags=TAGS)
     async def attention(self, call: Call, query: MatterQuery) -> Page[MatterOut]:
         """What waits for a person, the oldest first."""
-        found, total = await self._attention.page(open_only=query.open_only, page=query.page, page_size=query.page_size)
-        items = [MatterOut.of(one) for one in found]
+        found, total = await self._attention.list_items(
+            open_only=query.open_only, page=query.page, page_size=query.page_size
+        )
+        items = [MatterOut.from_domain(one) for one in found]
         return Page[MatterOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
-    @post("/api/v1/attention/{matter_id}/resolve", who=MANAGE_CUSTOMERS, tags=TAGS)
+    @post("/api/v1/attention/{matter_id}/resolve", permission=MANAGE_CUSTOMERS, tags=TAGS)
     async def resolve(self, call: Call, matter_id: UUID, body: Resolution) -> MatterOut:
         """Close a matter, with what was done about it."""
-        return MatterOut.of(await self._attention.resolve(matter_id, body.note))
+        return MatterOut.from_domain(await self._attention.resolve_item(matter_id, body.note))
 
 
-def _csv(found: list[Movement]) -> str:
+def _csv(found: list[LedgerTransaction]) -> str:
     out = io.StringIO()
     rows = csv.writer(out)
     names = "id at kind amount currency display booking_id reference payment_id customer_id provider provider_id actor"

@@ -6,23 +6,23 @@ from pydantic import Field, StringConstraints
 
 from hub.core.clock import Clock
 from hub.core.errors import NotFound
-from hub.sales.reconciliation import Break, Kind, LastRun, Reconciliation, Report
+from hub.sales.reconciliation import Break, BreakKind, LastRun, Reconciliation, ReconciliationReport
 from routes.web.endpoint_api import MOVE_MONEY, READ_MONEY, ApiModel, Call, get, post
 from routes.web.schemas import Page, PageQuery
 
 TAGS = ("reconciliation",)
-LONGEST_RUN = 300.0
+RUN_TIMEOUT = 300.0
 """Seconds."""
-Words = Annotated[str, StringConstraints(min_length=3, max_length=2000)]
+NoteText = Annotated[str, StringConstraints(min_length=3, max_length=2000)]
 
 
 class BreakQuery(PageQuery):
-    kind: Kind | None = None
+    kind: BreakKind | None = None
     closed: bool = Field(default=False, description="also those that are closed")
 
 
 class NoteIn(ApiModel):
-    note: Words = Field(description="why the difference is taken as it is")
+    note: NoteText = Field(description="why the difference is taken as it is")
 
 
 class RunIn(ApiModel):
@@ -32,7 +32,7 @@ class RunIn(ApiModel):
 
 class BreakOut(ApiModel):
     id: UUID
-    kind: Kind
+    kind: BreakKind
     subject: str = Field(description="what it is about: an id of ours, or of the provider's")
     booking_id: UUID | None
     payment_id: UUID | None
@@ -47,9 +47,9 @@ class BreakOut(ApiModel):
     note: str | None
 
     @classmethod
-    def of(cls, one: Break) -> Self:
+    def from_domain(cls, one: Break) -> Self:
         same = {name: getattr(one, name) for name in cls.model_fields if name != "kind"}
-        return cls(kind=Kind(one.kind), **same)
+        return cls(kind=BreakKind(one.kind), **same)
 
 
 class NoteOut(ApiModel):
@@ -77,8 +77,8 @@ class ReportOut(ApiModel):
     notes: list[NoteOut] = Field(description="what could not be looked at, and why")
 
     @classmethod
-    def of(cls, report: Report | LastRun) -> Self:
-        return cls.model_validate(report.report if isinstance(report, LastRun) else report.as_json(), strict=False)
+    def from_domain(cls, report: ReconciliationReport | LastRun) -> Self:
+        return cls.model_validate(report.report if isinstance(report, LastRun) else report.to_json(), strict=False)
 
 
 class ReconcileRoutes:
@@ -86,31 +86,31 @@ class ReconcileRoutes:
         self._reconciliation = reconciliation
         self._clock = clock
 
-    @get("/api/v1/reconcile/breaks", who=READ_MONEY, tags=TAGS)
+    @get("/api/v1/reconcile/breaks", permission=READ_MONEY, tags=TAGS)
     async def breaks(self, call: Call, query: BreakQuery) -> Page[BreakOut]:
         """What differs between the hub and its providers, with a proposal for each: open ones first."""
-        found, total = await self._reconciliation.breaks.page(
+        found, total = await self._reconciliation.breaks.list_breaks(
             open_only=not query.closed, kind=query.kind, page=query.page, page_size=query.page_size
         )
-        items = [BreakOut.of(one) for one in found]
+        items = [BreakOut.from_domain(one) for one in found]
         return Page[BreakOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
-    @post("/api/v1/reconcile/breaks/{break_id}/close", who=MOVE_MONEY, tags=TAGS)
+    @post("/api/v1/reconcile/breaks/{break_id}/close", permission=MOVE_MONEY, tags=TAGS)
     async def close(self, call: Call, break_id: UUID, body: NoteIn) -> BreakOut:
         """Take a difference as it is. It is told again only over other facts."""
-        return BreakOut.of(await self._reconciliation.breaks.close(break_id, body.note))
+        return BreakOut.from_domain(await self._reconciliation.breaks.close_break(break_id, body.note))
 
-    @post("/api/v1/reconcile/run", who=MOVE_MONEY, deadline=LONGEST_RUN, tags=TAGS)
+    @post("/api/v1/reconcile/run", permission=MOVE_MONEY, timeout=RUN_TIMEOUT, tags=TAGS)
     async def run(self, call: Call, body: RunIn | None) -> ReportOut:
         """Compare now. 409 `already_running` while another run is under way."""
         asked = body or RunIn()
         since = self._clock.now() - timedelta(hours=asked.hours)
-        return ReportOut.of(await self._reconciliation.run(since, mend=asked.fix))
+        return ReportOut.from_domain(await self._reconciliation.run(since, repair=asked.fix))
 
-    @get("/api/v1/reconcile/report", who=READ_MONEY, tags=TAGS)
+    @get("/api/v1/reconcile/report", permission=READ_MONEY, tags=TAGS)
     async def report(self, call: Call) -> ReportOut:
         """The report of the last run."""
-        last = await self._reconciliation.last()
+        last = await self._reconciliation.get_last_run()
         if last is None:
             raise NotFound("There has been no run yet.", code="no_report")
-        return ReportOut.of(last)
+        return ReportOut.from_domain(last)

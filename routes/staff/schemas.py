@@ -6,42 +6,41 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from hub.people.administration import Dossier, Listed
-from hub.people.identity import Role
-from hub.people.identity.staff import StaffMember, StaffSession
-from routes.traveler.identity import Code
+from hub.people.administration import CustomerDetail, CustomerSummary
+from hub.people.identity import Role, StaffMember, StaffSession
+from routes.traveler.identity import SecondFactorCode
 from routes.traveler.security import SecondFactorOut
 from routes.web.endpoint_api import ApiModel
 from routes.web.schemas import Email, MoneyOut, PageQuery, PersonName
 
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
+PasswordText = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
 
 
 class StaffCredentials(ApiModel):
     email: Email
-    password: Secret
-    code: Code | None = Field(default=None, description="of the second factor, or a recovery code")
+    password: PasswordText
+    code: SecondFactorCode | None = Field(default=None, description="of the second factor, or a recovery code")
 
 
 class StaffPassword(ApiModel):
     email: Email
-    password: Secret
+    password: PasswordText
 
 
 class StaffPasswordAndCode(StaffPassword):
-    code: Code = Field(description="of the authenticator app")
+    code: SecondFactorCode = Field(description="of the authenticator app")
 
 
 class OwnPasswordAndCode(ApiModel):
-    password: Secret
-    code: Code = Field(description="of the authenticator app, or a recovery code")
+    password: PasswordText
+    code: SecondFactorCode = Field(description="of the authenticator app, or a recovery code")
 
 
 class NewStaff(ApiModel):
     email: Email
     name: PersonName
     roles: set[Role] = Field(min_length=1, examples=[["staff"]])
-    password: Secret = Field(description="at least 12 characters, and not a common one")
+    password: PasswordText = Field(description="at least 12 characters, and not a common one")
 
 
 class StaffChange(ApiModel):
@@ -52,8 +51,8 @@ class StaffChange(ApiModel):
 
 
 class PasswordChangeIn(ApiModel):
-    password: Secret
-    new_password: Secret = Field(description="at least 12 characters, and not a common one")
+    password: PasswordText
+    new_password: PasswordText = Field(description="at least 12 characters, and not a common one")
 
 
 class StaffOut(ApiModel):
@@ -67,7 +66,7 @@ class StaffOut(ApiModel):
     disabled_at: datetime | None
 
     @classmethod
-    def of(cls, member: StaffMember) -> Self:
+    def from_domain(cls, member: StaffMember) -> Self:
         same = {name: getattr(member, name) for name in cls.model_fields if name != "roles"}
         return cls(**same, roles=sorted(member.roles))
 
@@ -88,9 +87,9 @@ class StaffSignedIn(ApiModel):
     member: StaffOut
 
     @classmethod
-    def of(cls, session: StaffSession, **more: Any) -> Self:
+    def from_domain(cls, session: StaffSession, **more: Any) -> Self:
         seconds = int((session.expires_at - session.started_at).total_seconds())
-        return cls(token=session.secret, expires_in=seconds, member=StaffOut.of(session.member), **more)
+        return cls(token=session.secret, expires_in=seconds, member=StaffOut.from_domain(session.member), **more)
 
 
 class StaffFactorSetUp(StaffSignedIn):
@@ -112,7 +111,7 @@ class CustomerListed(ApiModel):
     bookings: int
 
     @classmethod
-    def of(cls, one: Listed) -> Self:
+    def from_domain(cls, one: CustomerSummary) -> Self:
         return cls(**{name: getattr(one, name) for name in CustomerListed.model_fields})
 
 
@@ -128,15 +127,18 @@ class CustomerOut(CustomerListed):
     second_factor: bool
 
     @classmethod
-    def of_dossier(cls, found: Dossier) -> Self:
-        listed = {name: getattr(found.customer, name) for name in CustomerListed.model_fields}
-        spend = [SpendOut(paid=MoneyOut.of(one.paid), refunded=MoneyOut.of(one.refunded)) for one in found.spend]
+    def from_detail(cls, found: CustomerDetail) -> Self:
+        listed = {name: getattr(found.summary, name) for name in CustomerListed.model_fields}
+        spend = [
+            SpendOut(paid=MoneyOut.from_money(one.paid), refunded=MoneyOut.from_money(one.refunded))
+            for one in found.spend
+        ]
         return cls(
             **listed,
             bookings_by_status=found.bookings_by_status,
             spend=spend,
-            sessions=found.sessions,
-            second_factor=found.second_factor,
+            sessions=found.session_count,
+            second_factor=found.has_second_factor,
         )
 
 

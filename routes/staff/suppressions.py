@@ -29,7 +29,7 @@ class SuppressionOut(ApiModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, suppression: Suppression) -> "SuppressionOut":
+    def from_domain(cls, suppression: Suppression) -> "SuppressionOut":
         return cls(**{name: getattr(suppression, name) for name in cls.model_fields})
 
 
@@ -41,15 +41,15 @@ class SuppressionRoutes:
     def __init__(self, suppressions: Suppressions) -> None:
         self._suppressions = suppressions
 
-    @get("/api/v1/suppressions", who=READ_CUSTOMERS, tags=TAGS)
+    @get("/api/v1/suppressions", permission=READ_CUSTOMERS, tags=TAGS)
     async def list_suppressions(self, call: Call, query: SuppressionQuery) -> Page[SuppressionOut]:
         """Addresses that get no more messages, the newest first."""
         wanted = SuppressionFilter(query.channel, query.q)
-        found, total = await self._suppressions.list(wanted, page=query.page, page_size=query.page_size)
-        items = [SuppressionOut.of(suppression) for suppression in found]
+        found, total = await self._suppressions.list_suppressions(wanted, page=query.page, page_size=query.page_size)
+        items = [SuppressionOut.from_domain(suppression) for suppression in found]
         return Page[SuppressionOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
-    @delete("/api/v1/suppressions/{suppression_id}", status=204, who=MANAGE_CUSTOMERS, tags=TAGS)
+    @delete("/api/v1/suppressions/{suppression_id}", status=204, permission=MANAGE_CUSTOMERS, tags=TAGS)
     async def lift_suppression(self, call: Call, suppression_id: UUID, query: LiftQuery) -> None:
         """Let messages go to the address again."""
-        await self._suppressions.lift(suppression_id, consent=query.consent)
+        await self._suppressions.lift_suppression(suppression_id, consent=query.consent)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from hub.core.error_codes import CODES, FIELD_CODES
+from hub.core.error_codes import ERROR_CODES, FIELD_CODES
 from routes.web.endpoint_api import ANYONE, ApiModel, get
 
 
@@ -18,12 +18,12 @@ class ErrorCodesOut(ApiModel):
 
 
 class ErrorCodeRoutes:
-    @get("/api/errors", who=ANYONE, tags=("system",))
+    @get("/api/errors", permission=ANYONE, tags=("system",))
     async def list(self) -> ErrorCodesOut:
         """Every code of a problem, and of a field in its `errors`. Fields may also have an error type of pydantic."""
         problems = [
             ErrorCodeOut(code=code, status=entry.status, meaning=entry.meaning, of="problem")
-            for code, entry in sorted(CODES.items())
+            for code, entry in sorted(ERROR_CODES.items())
         ]
         fields = [
             ErrorCodeOut(code=code, status=None, meaning=meaning, of="field")

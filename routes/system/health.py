@@ -13,13 +13,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from hub.core.errors import HubError, NotFound
-from hub.core.metrics import exposition
+from hub.core.metrics import render_metrics
 from routes.web.endpoint_api import Call, Reply, get
-from routes.web.middleware import Drain
+from routes.web.middleware import RequestDrain
 
 log = structlog.get_logger(__name__)
 
-Check = Callable[[], Awaitable[object]]
+ReadinessCheck = Callable[[], Awaitable[object]]
 """Returns when all is well. A HubError's sentence is shown; any other exception only as its class."""
 
 _CHECK_TIMEOUT = 3.0
@@ -36,42 +36,42 @@ _DOCS_CSP = (
 
 
 class SystemRoutes:
-    """`checks` by name: database, migrations, worker. `openapi` gives the document as JSON.
+    """`readiness_checks` by name: database, migrations, worker. `openapi` gives the document as JSON.
 
     /metrics tells strangers how business goes, so here it is closed unless `metrics_token` opens it or the hub
-    listens on this machine only (`metrics_open`). Its proper place is the port of `metrics_app`.
+    listens on this machine only (`is_metrics_public`). Its proper place is the port of `build_metrics_app`.
     """
 
     def __init__(
         self,
         *,
         openapi: Callable[[], bytes],
-        checks: Mapping[str, Check],
+        readiness_checks: Mapping[str, ReadinessCheck],
         registry: CollectorRegistry,
-        drain: Drain,
+        drain: RequestDrain,
         metrics_token: str | None = None,
-        metrics_open: bool = False,
+        is_metrics_public: bool = False,
     ) -> None:
         self._openapi = openapi
-        self._checks = checks
+        self._checks = readiness_checks
         self._registry = registry
         self._drain = drain
         self._metrics_token = metrics_token
-        self._metrics_open = metrics_open
+        self._metrics_open = is_metrics_public
         self._failing: frozenset[str] = frozenset()
         self._static = Path(str(files("routes").joinpath("static", "swagger-ui")))
 
-    @get("/healthz", limit=None, hidden=True)
+    @get("/healthz", rate_limit=None, hidden=True)
     async def alive(self) -> Reply:
         """The process runs and answers; says nothing of what it needs."""
         return Reply(b'{"status":"ok"}', headers=_NO_STORE)
 
-    @get("/readyz", limit=None, hidden=True)
+    @get("/readyz", rate_limit=None, hidden=True)
     async def ready(self) -> Reply:
         """Whether requests should be sent here: 200, or 503 with the checks that fail."""
         said = await asyncio.gather(*(_outcome(check) for check in self._checks.values()))
         checks = dict(zip(self._checks, said, strict=True))
-        if self._drain.closing:
+        if self._drain.is_closing:
             checks["process"] = "shutting down"
         failing = frozenset(name for name, outcome in checks.items() if outcome != "ok")
         self._note(failing)
@@ -83,12 +83,12 @@ class SystemRoutes:
             log.warning("readiness.changed", failing=sorted(failing))
             self._failing = failing
 
-    @get("/metrics", limit=None, hidden=True)
+    @get("/metrics", rate_limit=None, hidden=True)
     async def metrics(self, call: Call) -> Reply:
         """Prometheus' text format. Without a right to it there is no such address."""
         if not self._metrics_open and not self._has_token(call.headers.get("Authorization", "")):
             raise NotFound
-        body, content_type = exposition(self._registry)
+        body, content_type = render_metrics(self._registry)
         return Reply(body, headers=_NO_STORE, content_type=content_type)
 
     def _has_token(self, authorization: str) -> bool:
@@ -116,11 +116,11 @@ class SystemRoutes:
         return Reply(body, headers={"Cache-Control": "public, max-age=86400"}, content_type=_DOCS[name])
 
 
-def metrics_app(registry: CollectorRegistry) -> web.Application:
+def build_metrics_app(registry: CollectorRegistry) -> web.Application:
     """An application that serves nothing but /metrics, for a port that the public does not reach."""
 
     async def metrics(_: web.Request) -> web.Response:
-        body, content_type = exposition(registry)
+        body, content_type = render_metrics(registry)
         return web.Response(body=body, headers={**_NO_STORE, "Content-Type": content_type})
 
     app = web.Application()
@@ -128,7 +128,7 @@ def metrics_app(registry: CollectorRegistry) -> web.Application:
     return app
 
 
-async def _outcome(check: Check) -> str:
+async def _outcome(check: ReadinessCheck) -> str:
     try:
         async with asyncio.timeout(_CHECK_TIMEOUT):
             await check()

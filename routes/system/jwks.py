@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hub.people.identity.signing_keys import Keyring
+from hub.people.identity import SigningKeyStore
 from routes.web.endpoint_api import ANYONE, ApiModel, Reply, get
 
 
@@ -11,12 +11,12 @@ class KeySetOut(ApiModel):
 
 
 class KeyRoutes:
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: SigningKeyStore) -> None:
         self._keyring = keyring
 
-    @get("/.well-known/jwks.json", who=ANYONE, tags=("auth",), reply=KeySetOut)
+    @get("/.well-known/jwks.json", permission=ANYONE, tags=("auth",), response_model=KeySetOut)
     async def jwks(self) -> Reply:
         """The key set. Keep it for five minutes: a new key signs only later than that."""
-        await self._keyring.signer()
-        keys = KeySetOut(keys=await self._keyring.jwks())
+        await self._keyring.get_signing_key()
+        keys = KeySetOut(keys=await self._keyring.list_public_jwks())
         return Reply(keys, headers={"Cache-Control": "public, max-age=300"})

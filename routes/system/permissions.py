@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from hub.people.identity.permissions import ANYONE, LINK, SIGNED, STAFF_COOKIE, Permission
+from hub.people.identity import ANYONE, LINK_HOLDER, PROVIDER_SIGNATURE, STAFF_COOKIE, Permission
 from routes.web.endpoint_api import Operation
-from routes.webhooks.receive import STRIPE_TOO
+from routes.webhooks.receiver import STRIPE_ALIASES
 
-OUTSIDE: tuple[tuple[str, Permission], ...] = (
-    ("/webhooks/", SIGNED),
-    *((alias, SIGNED) for alias in STRIPE_TOO),
-    ("/account/", LINK),
-    ("/booking/", LINK),
+SELF_GUARDED_PATHS: tuple[tuple[str, Permission], ...] = (
+    ("/webhooks/", PROVIDER_SIGNATURE),
+    *((alias, PROVIDER_SIGNATURE) for alias in STRIPE_ALIASES),
+    ("/account/", LINK_HOLDER),
+    ("/booking/", LINK_HOLDER),
     ("/auth/logout", STAFF_COOKIE),
     ("/reconcile/", STAFF_COOKIE),
     ("/static/", ANYONE),
@@ -21,20 +21,20 @@ OUTSIDE: tuple[tuple[str, Permission], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RoutePermission:
     method: str
     path: str
     permission: Permission
 
 
-class Unlisted(LookupError):
+class UnlistedRoute(LookupError):
     """A route that no line speaks of."""
 
 
-def permissions_of(app: web.Application) -> list[Line]:
-    """Every route, sorted by path; HEAD goes with its GET. Raises Unlisted."""
+def list_route_permissions(app: web.Application) -> list[RoutePermission]:
+    """Every route, sorted by path; HEAD goes with its GET. Raises UnlistedRoute."""
     lines = [
-        Line(route.method, route.resource.canonical, _permission(route, route.resource.canonical))
+        RoutePermission(route.method, route.resource.canonical, _permission(route, route.resource.canonical))
         for route in app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     ]
@@ -42,10 +42,10 @@ def permissions_of(app: web.Application) -> list[Line]:
 
 
 def _permission(route: web.AbstractRoute, path: str) -> Permission:
-    for beginning, permission in OUTSIDE:
+    for beginning, permission in SELF_GUARDED_PATHS:
         if path.startswith(beginning):
             return permission
     operation = getattr(route.handler, "__operation__", None)
     if not isinstance(operation, Operation):
-        raise Unlisted(f"{route.method} {path}")
-    return operation.who
+        raise UnlistedRoute(f"{route.method} {path}")
+    return operation.permission

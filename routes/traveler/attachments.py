@@ -12,13 +12,13 @@ from aiohttp.multipart import MultipartReader
 from pydantic import Field, WithJsonSchema
 
 from hub.core.errors import BadRequest, TooLarge
-from hub.planning.files.attachments import LARGEST, Attachment, Attachments
-from routes.web.endpoint_api import OPTIONAL, TRAVELLER, ApiModel, Call, Reply, delete, get, post
+from hub.planning.files import MAX_UPLOAD_BYTES, Attachment, Attachments
+from routes.web.endpoint_api import OPTIONAL, OWN_DATA, ApiModel, Call, Reply, delete, get, post
 
 TAGS = ("plans",)
-ENVELOPE = 64 * 1024
+MAX_FORM_OVERHEAD = 64 * 1024
 """Bytes that the form around a file may have."""
-UPLOAD = 120.0
+UPLOAD_TIMEOUT = 120.0
 """Seconds for a file to arrive and to be looked through."""
 _CHUNK = 64 * 1024
 _MOST_PARTS = 10
@@ -37,7 +37,7 @@ class AttachmentOut(ApiModel):
     url: str = Field(examples=["/api/plan/01934e1f-0000-7000-8000-000000000001/attachments/01934e1f-…"])
 
     @classmethod
-    def of(cls, one: Attachment) -> Self:
+    def from_domain(cls, one: Attachment) -> Self:
         same = "id name content_type size width height pages created_at".split()
         url = f"/api/plan/{one.plan_id}/attachments/{one.id}"
         return cls(url=url, **{name: getattr(one, name) for name in same})
@@ -61,7 +61,14 @@ class AttachmentRoutes:
     def __init__(self, attachments: Attachments) -> None:
         self._attachments = attachments
 
-    @post("/api/plan/{plan_id}/attachments", status=201, who=TRAVELLER, deadline=UPLOAD, sends=UploadIn, tags=TAGS)
+    @post(
+        "/api/plan/{plan_id}/attachments",
+        status=201,
+        permission=OWN_DATA,
+        timeout=UPLOAD_TIMEOUT,
+        request_model=UploadIn,
+        tags=TAGS,
+    )
     async def add(self, call: Call, plan_id: UUID) -> AttachmentOut:
         """Put a picture or a PDF beside your plan: `multipart/form-data` with one `file` of at most 10 MiB.
 
@@ -71,28 +78,28 @@ class AttachmentRoutes:
         """
         part = await _file_of(call.request)
         name = unquote(part.filename or "")  # as programs, and browsers in part, write it into a form
-        found = await self._attachments.add(call.who, plan_id, name, _chunks(part))
-        return AttachmentOut.of(found)
+        found = await self._attachments.add_attachment(call.signed_in_caller, plan_id, name, _chunks(part))
+        return AttachmentOut.from_domain(found)
 
-    @get("/api/plan/{plan_id}/attachments", who=OPTIONAL, tags=TAGS)
+    @get("/api/plan/{plan_id}/attachments", permission=OPTIONAL, tags=TAGS)
     async def list(self, call: Call, plan_id: UUID, query: AttachmentQuery) -> AttachmentsOut:
         """What is beside a plan of yours, or one that you have the link of, the oldest first."""
-        found = await self._attachments.list(call.caller, plan_id, token=query.t)
-        return AttachmentsOut(items=[AttachmentOut.of(one) for one in found])
+        found = await self._attachments.list_attachments(call.caller, plan_id, token=query.t)
+        return AttachmentsOut(items=[AttachmentOut.from_domain(one) for one in found])
 
     @get(
-        "/api/plan/{plan_id}/attachments/{attachment_id}", who=OPTIONAL, tags=TAGS,
-        reply_type="application/pdf", also_as=("image/jpeg", "image/png", "image/webp"),
+        "/api/plan/{plan_id}/attachments/{attachment_id}", permission=OPTIONAL, tags=TAGS,
+        response_type="application/pdf", other_types=("image/jpeg", "image/png", "image/webp"),
     )  # fmt: skip
     async def read(self, call: Call, plan_id: UUID, attachment_id: UUID, query: AttachmentQuery) -> Reply:
         """The file, to be saved."""
-        found, content = await self._attachments.read(call.caller, plan_id, attachment_id, token=query.t)
+        found, content = await self._attachments.read_attachment(call.caller, plan_id, attachment_id, token=query.t)
         return Reply(content, headers=_headers(found), content_type=found.content_type)
 
-    @delete("/api/plan/{plan_id}/attachments/{attachment_id}", who=TRAVELLER, tags=TAGS)
+    @delete("/api/plan/{plan_id}/attachments/{attachment_id}", permission=OWN_DATA, tags=TAGS)
     async def remove(self, call: Call, plan_id: UUID, attachment_id: UUID) -> None:
         """Take it away from your plan."""
-        await self._attachments.remove(call.who, plan_id, attachment_id)
+        await self._attachments.delete_attachment(call.signed_in_caller, plan_id, attachment_id)
 
 
 def _headers(found: Attachment) -> dict[str, str]:
@@ -112,8 +119,8 @@ async def _file_of(request: web.Request) -> BodyPartReader:
     """The part named `file`. Raises TooLarge, BadRequest for what is no form, or one without a file."""
     if request.content_type != "multipart/form-data":
         raise BadRequest("The body has to be multipart/form-data.", code="not_a_form")
-    if (request.content_length or 0) > LARGEST + ENVELOPE:
-        raise TooLarge(f"A file may have {LARGEST} bytes.")
+    if (request.content_length or 0) > MAX_UPLOAD_BYTES + MAX_FORM_OVERHEAD:
+        raise TooLarge(f"A file may have {MAX_UPLOAD_BYTES} bytes.")
     try:
         return await _named(await request.multipart(), "file")
     except _BROKEN as error:
@@ -131,7 +138,7 @@ async def _named(form: MultipartReader, name: str) -> BodyPartReader:
         size = 0
         while not part.at_eof():
             size += len(await part.read_chunk(_CHUNK))
-            if size > ENVELOPE:
+            if size > MAX_FORM_OVERHEAD:
                 raise TooLarge("The form is too large.")
     raise BadRequest("The form has no file named `file`.", code="file_missing")
 

@@ -9,20 +9,20 @@ from hub.core.errors import NotFound
 from hub.sales.bookings import (
     Booking,
     BookingLinks,
-    Bookings,
+    BookingService,
     BookingStatus,
     Contact,
-    Itineraries,
+    ItineraryBuilder,
     NewBooking,
     PaymentStatus,
+    build_calendar_file,
     describe_failure,
 )
-from hub.sales.bookings.calendar import itinerary_ics
-from hub.sales.timeline import Chapter, Stories
-from hub.supply.flights import Traveller
+from hub.sales.timeline import Timeline, TimelineEntry
+from hub.supply.flights import Traveler
 from routes.traveler.flights import OfferOut
-from routes.web.documented import Documented
-from routes.web.endpoint_api import OWN_MONEY, TRAVELLER, ApiModel, Call, Reply, delete, get, patch, post
+from routes.web.documented_fields import Documented
+from routes.web.endpoint_api import OWN_DATA, OWN_MONEY, ApiModel, Call, Reply, delete, get, patch, post
 from routes.web.schemas import Country, Email, LastFailureOut, MoneyOut, Page, PageQuery, PersonName, Phone
 
 TAGS = ("bookings",)
@@ -53,10 +53,10 @@ class TravelerIn(ApiModel):
     phone: Phone | None = None
     document: Document | None = None
 
-    def to_domain(self) -> Traveller:
+    def to_domain(self) -> Traveler:
         same = self.model_dump(exclude={"document", "given_name"})
         document = self.document
-        return Traveller(
+        return Traveler(
             **same,
             given_name=self.given_name or "",
             document_number=document.number.replace(" ", "").upper() if document else None,
@@ -148,21 +148,21 @@ class BookingOut(ApiModel):
     confirmed_at: datetime | None
 
     @classmethod
-    def of(cls, booking: Booking) -> Self:
+    def from_domain(cls, booking: Booking) -> Self:
         same = (
             "id reference status payment_status failure supplier_reference itinerary notes sandbox "
             "created_at updated_at expires_at confirmed_at"
         )
         shown = TravelerOut.model_fields
         return cls(
-            total=MoneyOut.of(booking.total),
-            new_total=MoneyOut.of(booking.new_total) if booking.new_total is not None else None,
+            total=MoneyOut.from_money(booking.total),
+            new_total=MoneyOut.from_money(booking.new_total) if booking.new_total is not None else None,
             travelers=[TravelerOut(**{name: getattr(one, name) for name in shown}) for one in booking.travelers],
             failure_message=describe_failure(booking),
-            airline_references=[AirlineReferenceOut(**one.as_json()) for one in booking.airline_references],
+            airline_references=[AirlineReferenceOut(**one.to_json()) for one in booking.airline_references],
             baggage=[BaggageOut(**asdict(bags)) for bags in booking.baggage],
             contact=ContactOut(email=booking.contact.email, phone=booking.contact.phone),
-            last_failure=LastFailureOut.of(booking.last_failure),
+            last_failure=LastFailureOut.from_decline(booking.last_failure),
             **{name: getattr(booking, name) for name in same.split()},
         )
 
@@ -173,17 +173,19 @@ class BookingQuery(PageQuery):
 
 class StoryOut(ApiModel):
     booking_id: UUID
-    chapters: list[Chapter]
+    chapters: list[TimelineEntry]
 
 
 class BookingRoutes:
-    def __init__(self, bookings: Bookings, stories: Stories, itineraries: Itineraries, links: BookingLinks) -> None:
+    def __init__(
+        self, bookings: BookingService, stories: Timeline, itineraries: ItineraryBuilder, links: BookingLinks
+    ) -> None:
         self._bookings = bookings
         self._itineraries = itineraries
         self._links = links
         self._stories = stories
 
-    @post("/api/bookings", status=201, who=OWN_MONEY, idempotent=True, tags=TAGS)
+    @post("/api/bookings", status=201, permission=OWN_MONEY, idempotent=True, tags=TAGS)
     async def create(self, call: Call, body: BookingIn) -> BookingOut:
         """Book an offer, at the hub's own price. It is kept until `expires_at` for the payment.
 
@@ -197,48 +199,53 @@ class BookingRoutes:
             idempotency_key=call.idempotency_key,
             allow_duplicate=body.allow_duplicate,
         )
-        return BookingOut.of(await self._bookings.create(call.who, wanted))
+        return BookingOut.from_domain(await self._bookings.create_booking(call.signed_in_caller, wanted))
 
-    @get("/api/bookings", who=TRAVELLER, tags=TAGS)
-    @get("/api/customers/{customer_id}/bookings", who=TRAVELLER, tags=TAGS)
+    @get("/api/bookings", permission=OWN_DATA, tags=TAGS)
+    @get("/api/customers/{customer_id}/bookings", permission=OWN_DATA, tags=TAGS)
     async def list(self, call: Call, query: BookingQuery, customer_id: UUID | None = None) -> Page[BookingOut]:
         """Your bookings, the newest first."""
-        if customer_id not in {None, call.who.id}:
+        if customer_id not in {None, call.signed_in_caller.id}:
             raise NotFound("There is no such customer.", code="customer_not_found")
-        found, total = await self._bookings.page(
-            call.who, status=query.status, page=query.page, page_size=query.page_size
+        found, total = await self._bookings.list_bookings(
+            call.signed_in_caller, status=query.status, page=query.page, page_size=query.page_size
         )
-        items = [BookingOut.of(one) for one in found]
+        items = [BookingOut.from_domain(one) for one in found]
         return Page[BookingOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
-    @get("/api/bookings/{booking_id}", who=TRAVELLER, tags=TAGS)
+    @get("/api/bookings/{booking_id}", permission=OWN_DATA, tags=TAGS)
     async def show(self, call: Call, booking_id: UUID) -> BookingOut:
         """One of your bookings."""
-        return BookingOut.of(await self._bookings.show(call.who, booking_id))
+        return BookingOut.from_domain(await self._bookings.get_booking(call.signed_in_caller, booking_id))
 
-    @patch("/api/bookings/{booking_id}", who=TRAVELLER, tags=TAGS)
+    @patch("/api/bookings/{booking_id}", permission=OWN_DATA, tags=TAGS)
     async def change(self, call: Call, booking_id: UUID, body: BookingPatch) -> BookingOut:
         """Change the contact or the notes. A telephone number has to be one that the flights' supplier accepts."""
         contact = body.contact or ContactPatch()
-        changed = await self._bookings.patch(
-            call.who, booking_id, email=contact.email, phone=contact.phone, notes=body.notes
+        changed = await self._bookings.update_booking(
+            call.signed_in_caller, booking_id, email=contact.email, phone=contact.phone, notes=body.notes
         )
-        return BookingOut.of(changed)
+        return BookingOut.from_domain(changed)
 
-    @delete("/api/bookings/{booking_id}", who=OWN_MONEY, tags=TAGS)
+    @delete("/api/bookings/{booking_id}", permission=OWN_MONEY, tags=TAGS)
     async def cancel(self, call: Call, booking_id: UUID) -> BookingOut:
         """Cancel. What has been held is released, what has been paid is refunded."""
-        return BookingOut.of(await self._bookings.cancel(call.who, booking_id))
+        return BookingOut.from_domain(await self._bookings.cancel_booking(call.signed_in_caller, booking_id))
 
-    @get("/api/bookings/{booking_id}/story", who=TRAVELLER, tags=TAGS)
+    @get("/api/bookings/{booking_id}/story", permission=OWN_DATA, tags=TAGS)
     async def story(self, call: Call, booking_id: UUID) -> StoryOut:
         """All that happened: calls, webhooks, changes of state, messages, staff acts, in causal order."""
-        return StoryOut(booking_id=booking_id, chapters=await self._stories.of(call.who, booking_id))
+        return StoryOut(
+            booking_id=booking_id,
+            chapters=await self._stories.list_entries_for_caller(call.signed_in_caller, booking_id),
+        )
 
-    @get("/api/bookings/{booking_id}/calendar.ics", who=TRAVELLER, reply_type="text/calendar", tags=TAGS)
+    @get("/api/bookings/{booking_id}/calendar.ics", permission=OWN_DATA, response_type="text/calendar", tags=TAGS)
     async def calendar(self, call: Call, booking_id: UUID) -> Reply:
         """The flights as a calendar file."""
-        booking = await self._bookings.show(call.who, booking_id)
+        booking = await self._bookings.get_booking(call.signed_in_caller, booking_id)
         headers = {"Content-Disposition": f'attachment; filename="{booking.reference}.ics"'}
-        ics = itinerary_ics(booking, self._itineraries.of(booking), self._links.link(booking.id))
+        ics = build_calendar_file(
+            booking, self._itineraries.build_itinerary(booking), self._links.build_link(booking.id)
+        )
         return Reply(ics, headers=headers, content_type="text/calendar; charset=utf-8")

@@ -7,11 +7,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringCo
 
 from hub.core.errors import NotFound
 from hub.core.money import CURRENCIES
-from hub.people.customers import Address, Customer, Customers, LoyaltyEntry, NewAddress, Preferences, Stats
+from hub.people.customers import Address, Customer, Customers, CustomerStats, LoyaltyEntry, NewAddress, Preferences
 from hub.people.identity import Caller
 from hub.supply.flights import Cabin
-from routes.web.endpoint_api import TRAVELLER, ApiModel, Call, delete, get, post, put
-from routes.web.schemas import Country, Currency, MoneyOut, Name, Page, PageQuery, PersonName, Phone
+from routes.web.endpoint_api import OWN_DATA, ApiModel, Call, delete, get, post, put
+from routes.web.schemas import Country, Currency, MoneyOut, Page, PageQuery, PersonName, Phone, PlainName
 
 TAGS = ("customers",)
 _EXTRA_LIMIT = 4096
@@ -34,11 +34,13 @@ def _small(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-Line = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+AddressLine = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Postcode = Annotated[str, StringConstraints(min_length=1, max_length=16)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$"), Field(examples=["en-GB"])]
-Airport = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["LHR"]), BeforeValidator(_upper)]
-Kind = Literal["home", "work", "billing", "other"]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$"), Field(examples=["en-GB"])]
+HomeAirportCode = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["LHR"]), BeforeValidator(_upper)
+]
+AddressKind = Literal["home", "work", "billing", "other"]
 
 
 class ProfileIn(ApiModel):
@@ -57,18 +59,18 @@ class ProfileOut(ApiModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, customer: Customer) -> Self:
+    def from_domain(cls, customer: Customer) -> Self:
         same = ("id", "email", "name", "phone", "created_at")
         return cls(verified=customer.verified_at is not None, **{name: getattr(customer, name) for name in same})
 
 
 class AddressIn(ApiModel):
-    kind: Kind = "home"
-    name: Name
-    line1: Line
-    line2: Line | None = None
-    city: Name
-    region: Name | None = None
+    kind: AddressKind = "home"
+    name: PlainName
+    line1: AddressLine
+    line2: AddressLine | None = None
+    city: PlainName
+    region: PlainName | None = None
     postcode: Postcode | None = None
     country: Country
     phone: Phone | None = None
@@ -80,7 +82,7 @@ class AddressIn(ApiModel):
 
 class AddressOut(ApiModel):
     id: UUID
-    kind: Kind
+    kind: AddressKind
     name: str
     line1: str
     line2: str | None
@@ -94,7 +96,7 @@ class AddressOut(ApiModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, address: Address) -> Self:
+    def from_domain(cls, address: Address) -> Self:
         return cls(**{name: getattr(address, name) for name in cls.model_fields})
 
 
@@ -105,10 +107,10 @@ class AddressesOut(ApiModel):
 class PreferencesIn(ApiModel):
     """What is left out stays as it is; null takes a choice back."""
 
-    language: Language | None = None
+    language: LanguageTag | None = None
     currency: Annotated[Currency, AfterValidator(_known_currency)] | None = None
     cabin: Cabin | None = None
-    home_airport: Airport | None = None
+    home_airport: HomeAirportCode | None = None
     seat: Literal["window", "middle", "aisle"] | None = None
     meal: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
     newsletter: bool = False
@@ -131,7 +133,7 @@ class PreferencesOut(ApiModel):
     updated_at: datetime | None
 
     @classmethod
-    def of(cls, preferences: Preferences) -> Self:
+    def from_domain(cls, preferences: Preferences) -> Self:
         return cls(**{name: getattr(preferences, name) for name in cls.model_fields})
 
 
@@ -147,7 +149,7 @@ class LoyaltyEntryOut(ApiModel):
     at: datetime
 
     @classmethod
-    def of(cls, entry: LoyaltyEntry) -> Self:
+    def from_domain(cls, entry: LoyaltyEntry) -> Self:
         return cls(**{name: getattr(entry, name) for name in cls.model_fields})
 
 
@@ -160,9 +162,12 @@ class LoyaltyOut(ApiModel):
     history: Page[LoyaltyEntryOut]
 
     @classmethod
-    def of(cls, stats: Stats, history: Page[LoyaltyEntryOut]) -> Self:
+    def from_domain(cls, stats: CustomerStats, history: Page[LoyaltyEntryOut]) -> Self:
         same = ("points", "bookings_paid", "bookings_refunded", "last_paid_at")
-        spend = [SpendOut(paid=MoneyOut.of(one.paid), refunded=MoneyOut.of(one.refunded)) for one in stats.spend]
+        spend = [
+            SpendOut(paid=MoneyOut.from_money(one.paid), refunded=MoneyOut.from_money(one.refunded))
+            for one in stats.spend
+        ]
         return cls(spend=spend, history=history, **{name: getattr(stats, name) for name in same})
 
 
@@ -172,83 +177,89 @@ class CustomerRoutes:
     def __init__(self, customers: Customers) -> None:
         self._customers = customers
 
-    @get("/api/user/profile", who=TRAVELLER, tags=TAGS)
-    @get("/api/customers/{customer_id}", who=TRAVELLER, tags=TAGS)
+    @get("/api/user/profile", permission=OWN_DATA, tags=TAGS)
+    @get("/api/customers/{customer_id}", permission=OWN_DATA, tags=TAGS)
     async def profile(self, call: Call, customer_id: UUID | None = None) -> ProfileOut:
         """Your profile."""
-        return ProfileOut.of(await self._customers.me(_own(call, customer_id)))
+        return ProfileOut.from_domain(await self._customers.get_profile(_own(call, customer_id)))
 
-    @put("/api/user/profile", who=TRAVELLER, tags=TAGS)
-    @put("/api/customers/{customer_id}", who=TRAVELLER, tags=TAGS)
+    @put("/api/user/profile", permission=OWN_DATA, tags=TAGS)
+    @put("/api/customers/{customer_id}", permission=OWN_DATA, tags=TAGS)
     async def change_profile(self, call: Call, body: ProfileIn, customer_id: UUID | None = None) -> ProfileOut:
         """Change your name or telephone number."""
         changes = body.model_dump(exclude_unset=True)
         if changes.get("name", "") is None:
             del changes["name"]
-        return ProfileOut.of(await self._customers.change_profile(_own(call, customer_id), **changes))
+        return ProfileOut.from_domain(await self._customers.change_profile(_own(call, customer_id), **changes))
 
-    @get("/api/user/addresses", who=TRAVELLER, tags=TAGS)
-    @get("/api/customers/{customer_id}/addresses", who=TRAVELLER, tags=TAGS)
+    @get("/api/user/addresses", permission=OWN_DATA, tags=TAGS)
+    @get("/api/customers/{customer_id}/addresses", permission=OWN_DATA, tags=TAGS)
     async def addresses(self, call: Call, customer_id: UUID | None = None) -> AddressesOut:
         """Your addresses, the default one first."""
-        found = await self._customers.addresses.list(_own(call, customer_id))
-        return AddressesOut(items=[AddressOut.of(one) for one in found])
+        found = await self._customers.address_book.list_addresses(_own(call, customer_id))
+        return AddressesOut(items=[AddressOut.from_domain(one) for one in found])
 
-    @post("/api/user/addresses", status=201, who=TRAVELLER, idempotent=True, tags=TAGS)
-    @post("/api/customers/{customer_id}/addresses", status=201, who=TRAVELLER, idempotent=True, tags=TAGS)
+    @post("/api/user/addresses", status=201, permission=OWN_DATA, idempotent=True, tags=TAGS)
+    @post("/api/customers/{customer_id}/addresses", status=201, permission=OWN_DATA, idempotent=True, tags=TAGS)
     async def add_address(self, call: Call, body: AddressIn, customer_id: UUID | None = None) -> AddressOut:
         """Add an address; there can be 20."""
-        return AddressOut.of(await self._customers.addresses.add(_own(call, customer_id), body.to_domain()))
+        return AddressOut.from_domain(
+            await self._customers.address_book.add_address(_own(call, customer_id), body.to_domain())
+        )
 
-    @put("/api/user/addresses/{address_id}", who=TRAVELLER, tags=TAGS)
-    @put("/api/customers/{customer_id}/addresses/{address_id}", who=TRAVELLER, tags=TAGS)
+    @put("/api/user/addresses/{address_id}", permission=OWN_DATA, tags=TAGS)
+    @put("/api/customers/{customer_id}/addresses/{address_id}", permission=OWN_DATA, tags=TAGS)
     async def change_address(
         self, call: Call, address_id: UUID, body: AddressIn, customer_id: UUID | None = None
     ) -> AddressOut:
         """Replace an address. The default one stays it until another is chosen."""
         who = _own(call, customer_id)
-        return AddressOut.of(await self._customers.addresses.change(who, address_id, body.to_domain()))
+        return AddressOut.from_domain(
+            await self._customers.address_book.change_address(who, address_id, body.to_domain())
+        )
 
-    @delete("/api/user/addresses/{address_id}", status=204, who=TRAVELLER, tags=TAGS)
-    @delete("/api/customers/{customer_id}/addresses/{address_id}", status=204, who=TRAVELLER, tags=TAGS)
+    @delete("/api/user/addresses/{address_id}", status=204, permission=OWN_DATA, tags=TAGS)
+    @delete("/api/customers/{customer_id}/addresses/{address_id}", status=204, permission=OWN_DATA, tags=TAGS)
     async def remove_address(self, call: Call, address_id: UUID, customer_id: UUID | None = None) -> None:
         """Remove an address. After the default one the newest of the others takes its place."""
-        await self._customers.addresses.remove(_own(call, customer_id), address_id)
+        await self._customers.address_book.remove_address(_own(call, customer_id), address_id)
 
-    @post("/api/user/addresses/{address_id}/default", who=TRAVELLER, tags=TAGS)
-    @post("/api/customers/{customer_id}/addresses/{address_id}/default", who=TRAVELLER, tags=TAGS)
+    @post("/api/user/addresses/{address_id}/default", permission=OWN_DATA, tags=TAGS)
+    @post("/api/customers/{customer_id}/addresses/{address_id}/default", permission=OWN_DATA, tags=TAGS)
     async def make_default(self, call: Call, address_id: UUID, customer_id: UUID | None = None) -> AddressOut:
         """Make an address the default one."""
-        return AddressOut.of(await self._customers.addresses.make_default(_own(call, customer_id), address_id))
+        return AddressOut.from_domain(
+            await self._customers.address_book.set_default_address(_own(call, customer_id), address_id)
+        )
 
-    @get("/api/user/preferences", who=TRAVELLER, tags=TAGS)
-    @get("/api/customers/{customer_id}/preferences", who=TRAVELLER, tags=TAGS)
+    @get("/api/user/preferences", permission=OWN_DATA, tags=TAGS)
+    @get("/api/customers/{customer_id}/preferences", permission=OWN_DATA, tags=TAGS)
     async def preferences(self, call: Call, customer_id: UUID | None = None) -> PreferencesOut:
         """What you prefer."""
-        return PreferencesOut.of(await self._customers.preferences(_own(call, customer_id)))
+        return PreferencesOut.from_domain(await self._customers.get_preferences(_own(call, customer_id)))
 
-    @put("/api/user/preferences", who=TRAVELLER, tags=TAGS)
-    @put("/api/customers/{customer_id}/preferences", who=TRAVELLER, tags=TAGS)
+    @put("/api/user/preferences", permission=OWN_DATA, tags=TAGS)
+    @put("/api/customers/{customer_id}/preferences", permission=OWN_DATA, tags=TAGS)
     async def change_preferences(
         self, call: Call, body: PreferencesIn, customer_id: UUID | None = None
     ) -> PreferencesOut:
         """Say what you prefer."""
         changes = body.model_dump(exclude_unset=True)
-        return PreferencesOut.of(await self._customers.change_preferences(_own(call, customer_id), **changes))
+        return PreferencesOut.from_domain(await self._customers.change_preferences(_own(call, customer_id), **changes))
 
-    @get("/api/user/loyalty", who=TRAVELLER, tags=TAGS)
-    @get("/api/customers/{customer_id}/loyalty", who=TRAVELLER, tags=TAGS)
+    @get("/api/user/loyalty", permission=OWN_DATA, tags=TAGS)
+    @get("/api/customers/{customer_id}/loyalty", permission=OWN_DATA, tags=TAGS)
     async def loyalty(self, call: Call, query: PageQuery, customer_id: UUID | None = None) -> LoyaltyOut:
         """Your points, how they came about, and what you have paid so far."""
         who = _own(call, customer_id)
-        entries, total = await self._customers.loyalty(who, page=query.page, page_size=query.page_size)
-        items = [LoyaltyEntryOut.of(one) for one in entries]
+        entries, total = await self._customers.list_loyalty_entries(who, page=query.page, page_size=query.page_size)
+        items = [LoyaltyEntryOut.from_domain(one) for one in entries]
         history = Page[LoyaltyEntryOut](items=items, page=query.page, page_size=query.page_size, total=total)
-        return LoyaltyOut.of(await self._customers.stats(who), history)
+        return LoyaltyOut.from_domain(await self._customers.get_stats(who), history)
 
 
 def _own(call: Call, customer_id: UUID | None) -> Caller:
     """The caller, if the address names nobody else. Raises NotFound."""
-    if customer_id not in (None, call.who.id):
+    if customer_id not in (None, call.signed_in_caller.id):
         raise NotFound(code="customer_not_found")
-    return call.who
+    return call.signed_in_caller

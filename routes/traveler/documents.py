@@ -4,14 +4,14 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from hub.sales.documents import Documents, Invoice, Paper
-from routes.web.endpoint_api import TRAVELLER, ApiModel, Call, Reply, get
+from hub.sales.documents import DocumentService, Invoice, PdfFile
+from routes.web.endpoint_api import OWN_DATA, ApiModel, Call, Reply, get
 from routes.web.schemas import MoneyOut, Page, PageQuery
 
 TAGS = ("documents",)
 PDF = "application/pdf"
 
-Number = Annotated[
+InvoiceNumber = Annotated[
     str, StringConstraints(pattern=r"^(TEST-)?(CN-|RV-)?\d{4}-\d{6,9}$"), Field(examples=["2027-000042"])
 ]
 
@@ -29,10 +29,10 @@ class InvoiceOut(ApiModel):
     pdf: str = Field(description="where the paper is", examples=["/api/payments/invoices/2027-000001.pdf"])
 
     @classmethod
-    def of(cls, one: Invoice) -> Self:
+    def from_domain(cls, one: Invoice) -> Self:
         same = "number kind booking_id payment_id issued_on sandbox".split()
         return cls(
-            total=MoneyOut.of(one.amount),
+            total=MoneyOut.from_money(one.amount),
             booking_reference=one.document["booking"]["reference"],
             for_invoice=one.document.get("refers_to", {}).get("number"),
             pdf=f"/api/payments/invoices/{one.number}.pdf",
@@ -41,27 +41,29 @@ class InvoiceOut(ApiModel):
 
 
 class DocumentRoutes:
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: DocumentService) -> None:
         self._documents = documents
 
-    @get("/api/bookings/{booking_id}/receipt.pdf", who=TRAVELLER, reply_type=PDF, tags=TAGS)
+    @get("/api/bookings/{booking_id}/receipt.pdf", permission=OWN_DATA, response_type=PDF, tags=TAGS)
     async def receipt(self, call: Call, booking_id: UUID) -> Reply:
         """What you have paid for a booking, as it stands now. 409 `nothing_paid` before that."""
-        return _download(await self._documents.receipt(call.who, booking_id))
+        return _download(await self._documents.print_receipt(call.signed_in_caller, booking_id))
 
-    @get("/api/payments/invoices", who=TRAVELLER, tags=TAGS)
+    @get("/api/payments/invoices", permission=OWN_DATA, tags=TAGS)
     async def list(self, call: Call, query: PageQuery) -> Page[InvoiceOut]:
         """Your invoices and credit notes, the newest first."""
-        found, total = await self._documents.page(call.who, page=query.page, page_size=query.page_size)
-        items = [InvoiceOut.of(one) for one in found]
+        found, total = await self._documents.list_invoices(
+            call.signed_in_caller, page=query.page, page_size=query.page_size
+        )
+        items = [InvoiceOut.from_domain(one) for one in found]
         return Page[InvoiceOut](items=items, page=query.page, page_size=query.page_size, total=total)
 
-    @get("/api/payments/invoices/{number}.pdf", who=TRAVELLER, reply_type=PDF, tags=TAGS)
-    async def invoice(self, call: Call, number: Number) -> Reply:
+    @get("/api/payments/invoices/{number}.pdf", permission=OWN_DATA, response_type=PDF, tags=TAGS)
+    async def invoice(self, call: Call, number: InvoiceNumber) -> Reply:
         """One of your invoices or credit notes."""
-        return _download(await self._documents.invoice(call.who, number))
+        return _download(await self._documents.print_invoice(call.signed_in_caller, number))
 
 
-def _download(paper: Paper) -> Reply:
+def _download(paper: PdfFile) -> Reply:
     headers = {"Content-Disposition": f'attachment; filename="{paper.filename}"', "Cache-Control": "private, no-store"}
     return Reply(paper.content, headers=headers, content_type=PDF)

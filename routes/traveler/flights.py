@@ -8,21 +8,29 @@ from pydantic import BeforeValidator, Field, RootModel, StringConstraints
 
 from hub.core.charge_limits import ChargeRefusal
 from hub.core.compression import choose_encoding
-from hub.supply.flights import Answer, Cabin, DocumentNeed, FlightOffer, FlightQuery, Flights, Requirements
-from hub.supply.flights.snapshot import money_json
-from routes.web.documented import Documented
+from hub.supply.flights import (
+    Cabin,
+    DocumentNeed,
+    FlightOffer,
+    FlightQuery,
+    Flights,
+    Requirements,
+    SearchResponse,
+    money_to_json,
+)
+from routes.web.documented_fields import Documented
 from routes.web.endpoint_api import ANYONE, ApiModel, Call, Reply, get, post
 from routes.web.schemas import Currency, MoneyOut
 
 TAGS = ("flights",)
-MOST_ADDRESSES, LONGEST_ADDRESS = 2000, 500
+MAX_CACHED_URLS, MAX_URL_LENGTH = 2000, 500
 
 
 def _code(value: Any) -> Any:
     return value.strip().upper() if isinstance(value, str) else value
 
 
-Code = Annotated[
+LocationCode = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z]{3}$"),
     Field(description="IATA code of an airport or city", examples=["LON"]),
@@ -31,8 +39,8 @@ Code = Annotated[
 
 
 class SearchIn(ApiModel):
-    origin: Code
-    destination: Code
+    origin: LocationCode
+    destination: LocationCode
     departure_date: date
     return_date: date | None = None
     adults: int = Field(default=1, ge=0, le=9)
@@ -204,8 +212,8 @@ class RequirementsOut(ApiModel):
     nationalities: list[str] = Field(description="ISO 3166-1 alpha-2, and XK")
 
     @classmethod
-    def of(cls, requirements: Requirements, offer: FlightOffer) -> Self:
-        last = offer.last_landing
+    def from_domain(cls, requirements: Requirements, offer: FlightOffer) -> Self:
+        last = offer.last_landing_date
         return cls(
             contact=ContactRulesOut(**asdict(requirements.contact)),
             names=NameRulesOut(**asdict(requirements.names)),
@@ -233,33 +241,33 @@ class FlightRoutes:
         self._count_search = count_search
         self._asked: OrderedDict[str, str] = OrderedDict()
 
-    def hot(self, address: str, encoding: str) -> Answer | None:
+    def find_cached_response(self, address: str, encoding: str) -> SearchResponse | None:
         """The answer to a GET of this very address (path and query, as sent), when it has been read and is fresh.
 
         So what is asked again and again need not be parsed again. The address alone decides: nobody signs in here.
         """
         key = self._asked.get(address)
-        return self._flights.hot(key, encoding) if key is not None else None
+        return self._flights.find_cached_response(key, encoding) if key is not None else None
 
-    @get("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
+    @get("/api/flights/search", permission=ANYONE, tags=TAGS, response_model=SearchOut)
     async def search(self, call: Call, query: SearchIn) -> Reply:
         """Flights of all suppliers. `sources` says who has answered, and how old each answer is."""
         wanted = query.to_domain()
         await self._count(call, wanted)
         encoding = choose_encoding(call.headers.get("Accept-Encoding", ""))
-        answer = await self._flights.find_answer(wanted, where="/query", encoding=encoding)
+        answer = await self._flights.find_response(wanted, pointer_prefix="/query", encoding=encoding)
         self._remember(call.request.raw_path, wanted)
         headers = {"ETag": answer.etag}
         return Reply(answer.body, headers=headers | ({"Content-Encoding": encoding} if answer.encoding else {}))
 
     def _remember(self, address: str, query: FlightQuery) -> None:
-        if len(address) > LONGEST_ADDRESS:
+        if len(address) > MAX_URL_LENGTH:
             return
-        self._asked[address] = self._flights.key(query)
-        if len(self._asked) > MOST_ADDRESSES:
+        self._asked[address] = self._flights.build_cache_key(query)
+        if len(self._asked) > MAX_CACHED_URLS:
             self._asked.popitem(last=False)
 
-    @post("/api/flights/search", who=ANYONE, tags=TAGS, reply=SearchOut)
+    @post("/api/flights/search", permission=ANYONE, tags=TAGS, response_model=SearchOut)
     async def search_by_post(self, call: Call, body: SearchIn) -> Reply:
         """The same, asked with a body."""
         query = body.to_domain()
@@ -267,22 +275,25 @@ class FlightRoutes:
         return Reply(await self._flights.search(query))
 
     async def _count(self, call: Call, query: FlightQuery) -> None:
-        if self._count_search is not None and self._flights.hot(self._flights.key(query)) is None:
+        if (
+            self._count_search is not None
+            and self._flights.find_cached_response(self._flights.build_cache_key(query)) is None
+        ):
             await self._count_search(call)
 
-    @get("/api/flights/offers/{offer_id}", who=ANYONE, tags=TAGS, reply=CheckOut)
+    @get("/api/flights/offers/{offer_id}", permission=ANYONE, tags=TAGS, response_model=CheckOut)
     async def check(self, call: Call, offer_id: str) -> Reply:
         """Ask the supplier whether an offer still stands, at what price, and what it requires of the travelers."""
-        found = await self._flights.check(offer_id)
+        found = await self._flights.check_offer(offer_id)
         offer, rules = found.stored.offer, found.requirements
         return Reply(
             {
-                "offer": found.stored.public,
+                "offer": found.stored.public_json,
                 "available": found.available,
                 "price_changed": found.price_changed,
-                "previous_total": money_json(offer.total),
-                "total": money_json(found.total) if found.total else None,
-                "requirements": RequirementsOut.of(rules, offer).model_dump(mode="json") if rules else None,
+                "previous_total": money_to_json(offer.total),
+                "total": money_to_json(found.total) if found.total else None,
+                "requirements": RequirementsOut.from_domain(rules, offer).model_dump(mode="json") if rules else None,
                 "checked_at": found.checked_at.isoformat(),
             }
         )

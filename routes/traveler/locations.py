@@ -2,7 +2,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from hub.supply.locations import Locations, Match, country_name
+from hub.supply.locations import LocationMatch, Locations, get_country_name
 from routes.web.endpoint_api import ANYONE, ApiModel, Call, Reply, get
 
 TAGS = ("flights",)
@@ -45,12 +45,12 @@ class LocationOut(ApiModel):
     matched: str = Field(description="the name that was results, without accents and in small letters")
 
     @classmethod
-    def of(cls, match: Match, language: str) -> Self:
+    def from_domain(cls, match: LocationMatch, language: str) -> Self:
         location = match.location
         names = "code name city region country type timezone lat lon".split()
         return cls(
             **{name: getattr(location, name) for name in names},
-            country_name=country_name(location.country, language),
+            country_name=get_country_name(location.country, language),
             airports=list(location.airports),
             nearby=[NearbyAirportOut.model_validate(airport, from_attributes=True) for airport in match.nearby],
             match=match.kind,
@@ -67,7 +67,7 @@ class LocationRoutes:
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
 
-    @get("/api/locations", who=ANYONE, tags=TAGS, reply=LocationsOut)
+    @get("/api/locations", permission=ANYONE, tags=TAGS, response_model=LocationsOut)
     async def search(self, call: Call, query: LocationQuery) -> Reply:
         """Airports, cities, islands, regions and countries, the best known first.
 
@@ -77,7 +77,7 @@ class LocationRoutes:
         language = _language(call.headers.get("Accept-Language", ""))
         shown = LocationsOut(
             ambiguous=self._locations.is_ambiguous(results),
-            locations=[LocationOut.of(match, language) for match in results],
+            locations=[LocationOut.from_domain(match, language) for match in results],
         )
         return Reply(shown, headers={"Cache-Control": f"public, max-age={_MAX_AGE}", "Vary": "Accept-Language"})
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hub.planning.plans.model import Budget, PlanDay
+from hub.planning.plans import Budget, PlanDay
 from routes.traveler.plan_schemas import PlanOut
 from routes.web.endpoint_api import ApiModel
 

@@ -7,17 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, JsonValue, StringConstraints, Tag
 
-from hub.core.errors import FieldError, Invalid
+from hub.core.errors import FieldError, InvalidRequest
 from hub.core.money import CURRENCIES, Money
-from hub.planning.plans.edits import DayEdit, Edit, ItemEdit
-from hub.planning.plans.model import Kind, PlanRequest
-from hub.planning.plans.records import Visibility
-from hub.planning.plans.service import Wanted
-from routes.traveler.flights import Code
+from hub.planning.plans import CreatePlan, DayEdit, ItemEdit, Kind, PlanChanges, PlanRequest, PlanVisibility
+from routes.traveler.flights import LocationCode
 from routes.web.endpoint_api import ApiModel
 from routes.web.schemas import Currency
 
-MAX_AGE = 6 * 3600
+DEFAULT_MAX_AGE = 6 * 3600
 """Seconds for which a plan may be used again, where the request does not say."""
 _LOCAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
@@ -30,27 +27,27 @@ def _local(text: str) -> str:
     return found[1]
 
 
-Local = Annotated[
+LocalTime = Annotated[
     str,
     Field(max_length=40, examples=["2026-12-01T09:30"], json_schema_extra={"pattern": f"^{_LOCAL.pattern}$"}),
     AfterValidator(_local),
 ]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=40)]
-Short = Annotated[str, StringConstraints(max_length=160)]
-Long = Annotated[str, StringConstraints(max_length=600)]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Major = Annotated[float, Field(ge=0, le=10**10)]
+InterestWord = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+ShortText = Annotated[str, StringConstraints(max_length=160)]
+LongText = Annotated[str, StringConstraints(max_length=600)]
+ItemId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+MajorAmount = Annotated[float, Field(ge=0, le=10**10)]
 """An amount in major units: 1500 and 1500.50 EUR."""
-Minor = Annotated[int, Field(ge=0, le=10**12)]
+MinorAmount = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class AmountIn(ApiModel):
-    amount: Minor = Field(description="minor units")
+    amount: MinorAmount = Field(description="minor units")
     currency: Currency
 
 
 BudgetIn = Annotated[
-    Annotated[AmountIn, Tag("amount")] | Annotated[Major, Tag("number")],
+    Annotated[AmountIn, Tag("amount")] | Annotated[MajorAmount, Tag("number")],
     Discriminator(lambda given: "amount" if isinstance(given, dict | AmountIn) else "number"),
 ]
 
@@ -70,12 +67,14 @@ class PlanIn(ApiModel):
     adults: int = Field(default=1, ge=1, le=9)
     children: int = Field(default=0, ge=0, le=8)
     infants: int = Field(default=0, ge=0, le=8)
-    origin: Code | None = Field(default=None, description="where the flights leave; without it none are looked for")
+    origin: LocationCode | None = Field(
+        default=None, description="where the flights leave; without it none are looked for"
+    )
     budget: BudgetIn | None = Field(
         default=None, description="for the whole party; a number is in major units of `currency`", examples=[1500]
     )
     currency: Currency | None = Field(default=None, description="of the plan; that of the budget, else EUR")
-    interests: list[Word] = Field(default=[], max_length=12)
+    interests: list[InterestWord] = Field(default=[], max_length=12)
     pace: Literal["calm", "normal", "full"] = "normal"
     notes: Annotated[str, StringConstraints(max_length=2000)] = ""
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")] = "en"
@@ -88,10 +87,10 @@ class PlanIn(ApiModel):
         "or kept as the language model has them, and marked",
     )
 
-    def wanted(self, key: str | None) -> Wanted:
+    def to_create_plan(self, key: str | None) -> CreatePlan:
         may_be_old = self.cache or self.max_age is not None
-        max_age = (MAX_AGE if self.max_age is None else self.max_age) if may_be_old else None
-        return Wanted(self._request(), max_age, self.notify, key)
+        max_age = (DEFAULT_MAX_AGE if self.max_age is None else self.max_age) if may_be_old else None
+        return CreatePlan(self._request(), max_age, self.notify, key)
 
     def _request(self) -> PlanRequest:
         same = "destination adults children infants origin pace notes language".split()
@@ -107,27 +106,30 @@ class PlanIn(ApiModel):
         )
 
     def _budget(self) -> Money | None:
-        """Raises Invalid for a currency or a fraction of it that there is not."""
+        """Raises InvalidRequest for a currency or a fraction of it that there is not."""
         if self.budget is None or isinstance(self.budget, AmountIn):
             return Money(self.budget.amount, self.budget.currency) if self.budget is not None else None
         currency = self.currency or "EUR"
         if currency not in CURRENCIES:
-            raise Invalid(errors=(FieldError("/currency", "unknown_currency", "is no currency of ISO 4217"),))
+            raise InvalidRequest(errors=(FieldError("/currency", "unknown_currency", "is no currency of ISO 4217"),))
         major = Decimal(str(self.budget))
-        budget = Money.of(major, currency)
-        if budget.major != major:
+        budget = Money.from_major(major, currency)
+        if budget.major_amount != major:
             said = f"has more decimals than {currency} has"
-            raise Invalid(errors=(FieldError("/budget", "too_many_decimals", said),))
+            raise InvalidRequest(errors=(FieldError("/budget", "too_many_decimals", said),))
         return budget
 
 
 def _either(given: date | None, short: date | None, name: str) -> date:
-    """The date by its full or its short name. Raises Invalid where it is missing, or given twice and not the same."""
+    """The date by its full or its short name.
+
+    Raises InvalidRequest where it is missing, or given twice and not the same.
+    """
     day = given if given is not None else short
     if day is None:
-        raise Invalid(errors=(FieldError(f"/{name}_date", "missing", "Field required"),))
+        raise InvalidRequest(errors=(FieldError(f"/{name}_date", "missing", "Field required"),))
     if short not in {None, day}:
-        raise Invalid(errors=(FieldError(f"/{name}", "contradiction", f"is another day than {name}_date"),))
+        raise InvalidRequest(errors=(FieldError(f"/{name}", "contradiction", f"is another day than {name}_date"),))
     return day
 
 
@@ -140,15 +142,15 @@ Marks = Annotated[
 class ItemPatch(ApiModel):
     """What changes of an item. What comes from an offer or an activity (times of flights, prices) stays the hub's."""
 
-    id: Id
-    start: Local | None = None
-    end: Local | None = None
+    id: ItemId
+    start: LocalTime | None = None
+    end: LocalTime | None = None
     kind: Kind | None = None
-    place: Short | None = None
-    note: Long | None = None
-    cost: AmountIn | Minor | None = Field(default=None, description="for the whole party; null: unknown")
+    place: ShortText | None = None
+    note: LongText | None = None
+    cost: AmountIn | MinorAmount | None = Field(default=None, description="for the whole party; null: unknown")
 
-    def edit(self) -> ItemEdit:
+    def to_item_edit(self) -> ItemEdit:
         given = {name: getattr(self, name) for name in self.model_fields_set - {"id"}}
         return ItemEdit(self.id, _fields({k: v for k, v in given.items() if k == "cost" or v is not None}))
 
@@ -156,19 +158,19 @@ class ItemPatch(ApiModel):
 class ItemIn(ApiModel):
     """An item of a whole day: with its `id` one that is there, without it a new one."""
 
-    id: Id | None = None
-    start: Local
-    end: Local
+    id: ItemId | None = None
+    start: LocalTime
+    end: LocalTime
     kind: Kind
     place: Annotated[str, StringConstraints(min_length=1, max_length=160)]
-    note: Long = ""
-    cost: AmountIn | Minor | None = None
-    offer_id: Id | None = None
-    activity_id: Id | None = None
+    note: LongText = ""
+    cost: AmountIn | MinorAmount | None = None
+    offer_id: ItemId | None = None
+    activity_id: ItemId | None = None
     flights: Marks
     marks: Marks
 
-    def edit(self) -> ItemEdit:
+    def to_item_edit(self) -> ItemEdit:
         names = [name for name in type(self).model_fields if name not in {"id", "flights", "marks"}]
         return ItemEdit(self.id, _fields({name: getattr(self, name) for name in names}))
 
@@ -182,9 +184,9 @@ class DayIn(ApiModel):
     """A whole day as it is to be."""
 
     date: date
-    title: Short | None = None
+    title: ShortText | None = None
     items: list[ItemIn] = Field(max_length=24)
-    planner: Short | None = Field(default=None, description="as the hub shows it; it changes nothing")
+    planner: ShortText | None = Field(default=None, description="as the hub shows it; it changes nothing")
     marks: Marks
 
 
@@ -193,21 +195,23 @@ class PlanEdit(ApiModel):
 
     version: int = Field(ge=1, description="the version that you have seen")
     title: Annotated[str, StringConstraints(min_length=1, max_length=160)] | None = None
-    summary: Long | None = None
-    packing: list[Short] | None = Field(default=None, max_length=20)
-    tips: list[Short] | None = Field(default=None, max_length=20)
+    summary: LongText | None = None
+    packing: list[ShortText] | None = Field(default=None, max_length=20)
+    tips: list[ShortText] | None = Field(default=None, max_length=20)
     days: list[DayIn] = Field(default=[], max_length=30)
     items: list[ItemPatch] = Field(default=[], max_length=200)
-    remove: list[Id] = Field(default=[], max_length=200, description="ids of items")
+    remove: list[ItemId] = Field(default=[], max_length=200, description="ids of items")
 
-    def edit(self) -> Edit:
+    def to_plan_changes(self) -> PlanChanges:
         head = {name: getattr(self, name) for name in ("title", "summary", "packing", "tips")}
-        days = tuple(DayEdit(one.date, one.title, tuple(item.edit() for item in one.items)) for one in self.days)
-        return Edit(
+        days = tuple(
+            DayEdit(one.date, one.title, tuple(item.to_item_edit() for item in one.items)) for one in self.days
+        )
+        return PlanChanges(
             self.version,
             {name: value for name, value in head.items() if value is not None},
             days,
-            tuple(one.edit() for one in self.items),
+            tuple(one.to_item_edit() for one in self.items),
             tuple(self.remove),
             frozenset(self._currencies()),
         )
@@ -222,4 +226,4 @@ class WishIn(ApiModel):
 
 
 class VisibilityIn(ApiModel):
-    visibility: Visibility
+    visibility: PlanVisibility

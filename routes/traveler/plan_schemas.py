@@ -1,6 +1,5 @@
 """What goes out about plans, and the queries that ask for it."""
 
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -8,16 +7,25 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from hub.core.money import Money
-from hub.planning.plans.flight_refresh import FlightsAgain
-from hub.planning.plans.model import Plan
-from hub.planning.plans.ports import Faces
-from hub.planning.plans.records import Kept, Shown, Stats, Status, Usage, Version, VersionLine, Visibility
+from hub.planning.plans import (
+    Plan,
+    PlanRecord,
+    PlanRenderer,
+    PlanStatistics,
+    PlanStatus,
+    PlanVersion,
+    PlanVersionSummary,
+    PlanView,
+    PlanVisibility,
+    RefreshedFlights,
+    VersionUsage,
+)
 from routes.traveler.flights import SearchOut
-from routes.web.documented import Documented
+from routes.web.documented_fields import Documented
 from routes.web.endpoint_api import ApiModel
 from routes.web.schemas import MoneyOut, PageQuery
 
-Query = Annotated[str, StringConstraints(max_length=100)]
+QueryText = Annotated[str, StringConstraints(max_length=100)]
 
 
 class AffiliateOut(ApiModel):
@@ -33,7 +41,7 @@ class PlanUsageOut(ApiModel):
     currency: str | None
 
     @classmethod
-    def of(cls, one: Usage) -> Self:
+    def from_domain(cls, one: VersionUsage) -> Self:
         return cls(**{name: getattr(one, name) for name in cls.model_fields})
 
 
@@ -46,9 +54,9 @@ class CachedOut(ApiModel):
 
 class PlanOut(ApiModel):
     id: UUID
-    status: Status
+    status: PlanStatus
     version: int
-    visibility: Visibility
+    visibility: PlanVisibility
     share: str | None = Field(description="the address of its page, as others may open it; for you alone")
     plan: Plan
     markdown: str
@@ -64,19 +72,19 @@ class PlanOut(ApiModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, shown: Shown, faces: Faces, now: datetime) -> Self:
-        kept, plan = shown.kept, shown.plan
-        links = [(one.label, one.url, one.disclosure) for one in faces.affiliates(plan, kept.request)]
+    def from_domain(cls, shown: PlanView, faces: PlanRenderer, now: datetime) -> Self:
+        kept, plan = shown.record, shown.plan
+        links = [(one.label, one.url, one.disclosure) for one in faces.list_affiliate_links(plan, kept.request)]
         cached = kept.cached_at if shown.own else None
         return cls(
-            share=share_path(kept) if shown.own else None,
+            share=build_share_path(kept) if shown.own else None,
             plan=plan,
-            markdown=faces.markdown(plan),
-            html=faces.html(plan),
+            markdown=faces.render_markdown(plan),
+            html=faces.render_html(plan),
             affiliates=[AffiliateOut(label=label, url=url, disclosure=said) for label, url, said in links],
             planner=plan.planner,
             sandbox=faces.sandbox,
-            usage=PlanUsageOut.of(shown.usage) if shown.own else None,
+            usage=PlanUsageOut.from_domain(shown.usage) if shown.own else None,
             cached=CachedOut(at=cached, age_s=max(0, int((now - cached).total_seconds()))) if cached else None,
             **_same(kept, "id status version visibility model failure created_at updated_at"),
         )
@@ -88,9 +96,9 @@ class PlanPageOut(ApiModel):
 
 class PlanLine(ApiModel):
     id: UUID
-    status: Status
+    status: PlanStatus
     version: int
-    visibility: Visibility
+    visibility: PlanVisibility
     share: str | None
     title: str
     destination: str
@@ -104,10 +112,10 @@ class PlanLine(ApiModel):
     ready_at: datetime | None
 
     @classmethod
-    def of(cls, kept: Kept) -> Self:
+    def from_domain(cls, kept: PlanRecord) -> Self:
         names = "id status version visibility title destination planner model failure created_at updated_at ready_at"
         days = {"start_date": kept.starts_on, "end_date": kept.ends_on}
-        return cls(share=share_path(kept), **days, **_same(kept, names))
+        return cls(share=build_share_path(kept), **days, **_same(kept, names))
 
 
 class PublicPlan(ApiModel):
@@ -124,7 +132,7 @@ class PublicPlan(ApiModel):
     ready_at: datetime | None
 
     @classmethod
-    def of(cls, kept: Kept) -> Self:
+    def from_domain(cls, kept: PlanRecord) -> Self:
         days = {"start_date": kept.starts_on, "end_date": kept.ends_on}
         return cls(page=f"/plan/{kept.id}", **days, **_same(kept, "id title destination version planner ready_at"))
 
@@ -137,7 +145,7 @@ class VersionOut(ApiModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, one: VersionLine) -> Self:
+    def from_domain(cls, one: PlanVersionSummary) -> Self:
         return cls(**{name: getattr(one, name) for name in cls.model_fields})
 
 
@@ -145,7 +153,7 @@ class VersionWhole(VersionOut):
     plan: Plan
 
     @classmethod
-    def whole(cls, one: Version) -> Self:
+    def from_version(cls, one: PlanVersion) -> Self:
         return cls(title=one.plan.title, plan=one.plan, **_same(one, "version reason by created_at"))
 
 
@@ -189,7 +197,7 @@ class StatsOut(ApiModel):
     destinations: list[DestinationOut]
 
     @classmethod
-    def of(cls, one: Stats) -> Self:
+    def from_domain(cls, one: PlanStatistics) -> Self:
         top = [DestinationOut(destination=name, plans=count) for name, count in one.destinations]
         return cls(destinations=top, **_same(one, "plans ready making failed public shared days last_ready_at"))
 
@@ -210,31 +218,38 @@ class PlanFlightsOut(ApiModel):
     )
 
     @classmethod
-    def of(cls, found: FlightsAgain) -> Self:
-        money: Callable[[Money | None], MoneyOut | None] = lambda one: MoneyOut.of(one) if one is not None else None  # noqa: E731
+    def from_domain(cls, flights: RefreshedFlights) -> Self:
+        def show(price: Money | None) -> MoneyOut | None:
+            return MoneyOut.from_money(price) if price is not None else None
+
         cited = [
-            CitedOut(offer_id=one.offer_id, status=one.status, was=money(one.was), now=money(one.now))
-            for one in found.cited
+            CitedOut(
+                offer_id=offer.offer_id,
+                status=offer.status,
+                was=show(offer.planned_price),
+                now=show(offer.current_price),
+            )
+            for offer in flights.cited_offers
         ]
-        return cls(cited=cited, search=found.search)
+        return cls(cited=cited, search=flights.search_result)
 
 
 class PlanQuery(PageQuery):
-    status: Status | None = None
-    visibility: Visibility | None = None
-    q: Query | None = Field(default=None, description="words of the title or the destination")
+    status: PlanStatus | None = None
+    visibility: PlanVisibility | None = None
+    q: QueryText | None = Field(default=None, description="words of the title or the destination")
 
 
 class PublicQuery(PageQuery):
-    q: Query | None = Field(default=None, description="words of the title or the destination")
-    destination: Query | None = None
+    q: QueryText | None = Field(default=None, description="words of the title or the destination")
+    destination: QueryText | None = None
 
 
 class TokenQuery(ApiModel):
     t: Annotated[str, StringConstraints(max_length=200)] | None = Field(default=None, description="of a shared link")
 
 
-def share_path(kept: Kept) -> str | None:
+def build_share_path(kept: PlanRecord) -> str | None:
     """Where others see it: None for nobody else."""
     if kept.visibility == "private":
         return None

@@ -22,76 +22,80 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from hub.core.errors import BadRequest, HubError, Unauthenticated
-from hub.core.idempotency import check_key
-from hub.core.stream_batching import pumped
-from hub.planning.plans.generation.recorder import problem
-from hub.planning.plans.records import Event, Kept
-from hub.planning.plans.service import Plans
+from hub.core.idempotency import validate_key
+from hub.core.stream_batching import batch_stream
+from hub.planning.plans import GenerationEvent, PlanRecord, Plans, error_to_problem
 from routes.traveler.plan_events import PlanEvent
 from routes.traveler.plan_requests import PlanIn
 from routes.traveler.plan_schemas import PlanOut
-from routes.traveler.plans import PlanRoutes, gone
-from routes.web.access import Authenticate
-from routes.web.endpoint_api import TRAVELLER, Call, get, post
+from routes.traveler.plans import PlanRoutes, is_disconnected
+from routes.web.access import AuthenticateToken
+from routes.web.endpoint_api import OWN_DATA, Call, get, post
 from routes.web.stream_limit import StreamLimit
 
 TAGS = ("plans",)
-EVENTS = "text/event-stream"
-LONGEST = 600.0
+EVENT_STREAM_TYPE = "text/event-stream"
+CONNECTION_TIMEOUT = 600.0
 """Seconds of one connection; who is cut off comes back."""
-HEARTBEAT = 10.0
-LOOK = 1.0
+HEARTBEAT_INTERVAL = 10.0
+DISCONNECT_POLL_INTERVAL = 1.0
 """Seconds between two looks whether anybody still reads."""
 RETRY_MS = 2000
-_HEADERS = {"Content-Type": EVENTS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_HEADERS = {"Content-Type": EVENT_STREAM_TYPE, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _ID = re.compile(r"([0-9a-fA-F-]{32,36})\.(\d{1,9})", re.ASCII)
 _OUT = TypeAdapter(PlanOut)
 _STREAM: dict[str, Any] = {
-    "deadline": LONGEST, "reply_type": EVENTS, "events": PlanEvent, "resumable": True, "tags": TAGS,
-}  # fmt: skip
+    "timeout": CONNECTION_TIMEOUT,
+    "response_type": EVENT_STREAM_TYPE,
+    "event_model": PlanEvent,
+    "resumable": True,
+    "tags": TAGS,
+}
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """Nobody reads any more."""
 
 
 class PlanStreamRoutes:
     """`authenticate` is asked again while a stream lasts: it ends with the session of whoever reads it."""
 
-    def __init__(self, plans: Plans, routes: PlanRoutes, limit: StreamLimit, authenticate: Authenticate) -> None:
+    def __init__(self, plans: Plans, routes: PlanRoutes, limit: StreamLimit, authenticate: AuthenticateToken) -> None:
         self._plans = plans
         self._limit = limit
         self._routes = routes
         self._authenticate = authenticate
 
-    @post("/api/plan/stream", who=TRAVELLER, **_STREAM)
+    @post("/api/plan/stream", permission=OWN_DATA, **_STREAM)
     async def stream(self, call: Call, body: PlanIn) -> web.StreamResponse:
         """Plan a trip, and watch it appear day by day. Events: status, day, budget, done | error.
 
         The same request under the same Idempotency-Key is the same plan: what was told is told again, after the
         Last-Event-ID where it comes along, and the days that are missing are made. Who leaves ends the work.
         """
-        with self._limit.hold(call):
+        with self._limit.hold_stream(call):
             resumed = await self._resumed(call)
             if resumed is not None:
                 return await self._send(call, *resumed)
             key = call.headers.get("Idempotency-Key")
-            kept = await self._plans.open(call.who, body.wanted(check_key(key) if key is not None else None))
+            kept = await self._plans.create_plan(
+                call.signed_in_caller, body.to_create_plan(validate_key(key) if key is not None else None)
+            )
             return await self._send(call, kept, 0)
 
-    @get("/api/plan/{plan_id}/stream", who=TRAVELLER, **_STREAM)
+    @get("/api/plan/{plan_id}/stream", permission=OWN_DATA, **_STREAM)
     async def again(self, call: Call, plan_id: UUID) -> web.StreamResponse:
         """The stream of a plan of yours, from its beginning or after the Last-Event-ID. 204 when there is no more."""
-        kept = await self._plans.find(call.who, plan_id)
+        kept = await self._plans.find_plan(call.signed_in_caller, plan_id)
         after = _last_event(call)
-        with self._limit.hold(call):
+        with self._limit.hold_stream(call):
             return await self._send(call, kept, after[1] if after is not None and after[0] == plan_id else 0)
 
-    async def _resumed(self, call: Call) -> tuple[Kept, int] | None:
+    async def _resumed(self, call: Call) -> tuple[PlanRecord, int] | None:
         last = _last_event(call)
-        return (await self._plans.find(call.who, last[0]), last[1]) if last is not None else None
+        return (await self._plans.find_plan(call.signed_in_caller, last[0]), last[1]) if last is not None else None
 
-    async def _send(self, call: Call, kept: Kept, after: int) -> web.StreamResponse:
+    async def _send(self, call: Call, kept: PlanRecord, after: int) -> web.StreamResponse:
         if after > 0 and await self._plans.has_ended(kept, after):
             return web.Response(status=204)  # to a browser: do not come back
         response = web.StreamResponse(headers=_HEADERS)
@@ -99,20 +103,22 @@ class PlanStreamRoutes:
             return response
         await response.prepare(call.request)
         telling = _Telling(call, response, kept.id, self._routes, self._authenticate)
-        with suppress(ConnectionResetError, ClientGone):
+        with suppress(ConnectionResetError, ClientDisconnected):
             await self._tell(call, telling, kept, after)
         return response
 
-    async def _tell(self, call: Call, telling: "_Telling", kept: Kept, after: int) -> None:
+    async def _tell(self, call: Call, telling: "_Telling", kept: PlanRecord, after: int) -> None:
         await telling.response.write(f"retry: {RETRY_MS}\n\n".encode())
-        events = self._plans.follow(kept, after, gone=partial(gone, call))
+        events = self._plans.follow_plan(kept, after, is_disconnected=partial(is_disconnected, call))
         try:
-            async with aclosing(pumped(events, silence=LOOK, meanwhile=telling.look)) as batches:
+            async with aclosing(
+                batch_stream(events, idle_timeout=DISCONNECT_POLL_INTERVAL, on_idle=telling.look)
+            ) as batches:
                 async for batch in batches:
                     await telling.check_session()
                     await telling.tell(batch)
         except HubError as error:  # the answer has begun: it can only be told
-            await telling.tell([Event(0, "error", problem(error))])
+            await telling.tell([GenerationEvent(0, "error", error_to_problem(error))])
 
 
 @dataclass(slots=True)
@@ -121,7 +127,7 @@ class _Telling:
     response: web.StreamResponse
     plan_id: UUID
     routes: PlanRoutes
-    authenticate: Authenticate
+    authenticate: AuthenticateToken
     silent: float = 0.0
 
     async def check_session(self) -> None:
@@ -132,24 +138,24 @@ class _Telling:
             if error.code == "session_ended":
                 raise
 
-    async def tell(self, batch: list[Event]) -> None:
+    async def tell(self, batch: list[GenerationEvent]) -> None:
         self.silent = 0.0
         await self.response.write(b"".join([await self._event(one) for one in batch]))
 
     async def look(self) -> None:
-        """After each second of silence. Raises ClientGone, at which the work ends, and Unauthenticated."""
-        if gone(self.call):
-            raise ClientGone
+        """After each second of silence. Raises ClientDisconnected, at which the work ends, and Unauthenticated."""
+        if is_disconnected(self.call):
+            raise ClientDisconnected
         await self.check_session()
-        self.silent += LOOK
-        if self.silent >= HEARTBEAT:
+        self.silent += DISCONNECT_POLL_INTERVAL
+        if self.silent >= HEARTBEAT_INTERVAL:
             self.silent = 0.0
             await self.response.write(b": still there\n\n")
 
-    async def _event(self, one: Event) -> bytes:
+    async def _event(self, one: GenerationEvent) -> bytes:
         data: Any = one.data
         if one.event == "done":
-            data = orjson.Fragment(_OUT.dump_json(await self.routes.whole(self.call, self.plan_id)))
+            data = orjson.Fragment(_OUT.dump_json(await self.routes.build_plan_response(self.call, self.plan_id)))
         name = f"id: {self.plan_id}.{one.seq}\n" if one.seq else ""
         return f"{name}event: {one.event}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
 

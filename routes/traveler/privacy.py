@@ -8,12 +8,12 @@ from pydantic import Field, StringConstraints
 
 from hub.core.errors import NotFound
 from hub.people.identity import Caller
-from hub.people.privacy import Act, Privacy
+from hub.people.privacy import ActivityEntry, PrivacyService
 from routes.web.endpoint_api import OWN_ACCOUNT, ApiModel, Call, Reply, delete, get
 from routes.web.schemas import Page, PageQuery
 
 TAGS = ("privacy",)
-ConfirmPassword = Callable[[Caller, str], Awaitable[None]]
+RequirePassword = Callable[[Caller, str], Awaitable[None]]
 """Given the caller and the password. Raises Forbidden `wrong_password`."""
 
 
@@ -43,42 +43,51 @@ class ActivityOut(ApiModel):
     data: dict[str, Any]
 
     @classmethod
-    def of(cls, act: Act) -> Self:
+    def from_domain(cls, act: ActivityEntry) -> Self:
         return cls(**{name: getattr(act, name) for name in cls.model_fields})
 
 
 class PrivacyRoutes:
-    def __init__(self, privacy: Privacy, confirm_password: ConfirmPassword) -> None:
+    def __init__(self, privacy: PrivacyService, confirm_password: RequirePassword) -> None:
         self._privacy = privacy
         self._confirm_password = confirm_password
 
-    @get("/api/user/export", who=OWN_ACCOUNT, limit="auth", reply=ExportOut, also_as=("application/zip",), tags=TAGS)
+    @get(
+        "/api/user/export",
+        permission=OWN_ACCOUNT,
+        rate_limit="auth",
+        response_model=ExportOut,
+        other_types=("application/zip",),
+        tags=TAGS,
+    )
     async def export(self, call: Call, query: ExportQuery) -> Reply:
         """All that is kept of you, as one JSON document or as a ZIP archive (`application/zip`)."""
-        export = await self._privacy.export(call.who)
+        export = await self._privacy.export_data(call.signed_in_caller)
         if query.format == "zip":
-            body, kind = await asyncio.to_thread(export.as_zip), "application/zip"
+            body, kind = await asyncio.to_thread(export.to_zip), "application/zip"
         else:
-            body, kind = export.as_json(), "application/json"
-        name = f"export-{export.made_at:%Y-%m-%d}.{query.format}"
+            body, kind = export.to_json(), "application/json"
+        name = f"export-{export.exported_at:%Y-%m-%d}.{query.format}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return Reply(body, headers=headers, content_type=kind)
 
-    @delete("/api/user", status=204, who=OWN_ACCOUNT, limit="auth", tags=TAGS)
-    @delete("/api/customers/{customer_id}", status=204, who=OWN_ACCOUNT, limit="auth", tags=TAGS)
+    @delete("/api/user", status=204, permission=OWN_ACCOUNT, rate_limit="auth", tags=TAGS)
+    @delete("/api/customers/{customer_id}", status=204, permission=OWN_ACCOUNT, rate_limit="auth", tags=TAGS)
     async def erase(self, call: Call, body: Erasure, customer_id: UUID | None = None) -> None:
         """End your account. Bookings stay in the books, without you in them; it cannot be taken back.
 
         409 `open_bookings` while a journey or its money is open.
         """
-        if customer_id not in {None, call.who.id}:
+        if customer_id not in {None, call.signed_in_caller.id}:
             raise NotFound("There is no such customer.", code="customer_not_found")
-        await self._confirm_password(call.who, body.password)
-        await self._privacy.erase(call.who)
+        await self._confirm_password(call.signed_in_caller, body.password)
+        await self._privacy.erase_account(call.signed_in_caller)
 
-    @get("/api/user/activity", who=OWN_ACCOUNT, tags=TAGS)
+    @get("/api/user/activity", permission=OWN_ACCOUNT, tags=TAGS)
     async def activity(self, call: Call, query: PageQuery) -> Page[ActivityOut]:
         """What has happened around your account, the newest first."""
-        acts, total = await self._privacy.activity(call.who, page=query.page, page_size=query.page_size)
-        items = [ActivityOut.of(one) for one in acts]
+        acts, total = await self._privacy.list_activity(
+            call.signed_in_caller, page=query.page, page_size=query.page_size
+        )
+        items = [ActivityOut.from_domain(one) for one in acts]
         return Page[ActivityOut](items=items, page=query.page, page_size=query.page_size, total=total)

@@ -6,10 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from hub.people.identity import Session
-from hub.people.identity.account_security import Security
-from routes.traveler.identity import Code, Password
-from routes.web.endpoint_api import OWN_ACCOUNT, TRAVELLER, ApiModel, Call, delete, get, post
+from hub.people.identity import AccountSecurity, Session
+from routes.traveler.identity import PasswordText, SecondFactorCode
+from routes.web.endpoint_api import OWN_ACCOUNT, OWN_DATA, ApiModel, Call, delete, get, post
 
 TAGS = ("account",)
 
@@ -24,7 +23,7 @@ class SessionOut(ApiModel):
     current: bool
 
     @classmethod
-    def of(cls, session: Session) -> "SessionOut":
+    def from_domain(cls, session: Session) -> "SessionOut":
         return cls(**{name: getattr(session, name) for name in cls.model_fields})
 
 
@@ -51,61 +50,63 @@ class RecoveryCodes(ApiModel):
 
 
 class PasswordOnly(ApiModel):
-    password: Password
+    password: PasswordText
 
 
 class CodeOnly(ApiModel):
-    code: Code
+    code: SecondFactorCode
 
 
 class PasswordAndCode(ApiModel):
-    password: Password
-    code: Code
+    password: PasswordText
+    code: SecondFactorCode
 
 
 class SecurityRoutes:
-    def __init__(self, security: Security) -> None:
+    def __init__(self, security: AccountSecurity) -> None:
         self._security = security
 
-    @get("/api/user/sessions", who=TRAVELLER, tags=TAGS)
+    @get("/api/user/sessions", permission=OWN_DATA, tags=TAGS)
     async def sessions(self, call: Call) -> list[SessionOut]:
         """Where you are signed in."""
-        return [SessionOut.of(one) for one in await self._security.sessions(call.who)]
+        return [SessionOut.from_domain(one) for one in await self._security.list_sessions(call.signed_in_caller)]
 
-    @delete("/api/user/sessions/{session_id}", who=OWN_ACCOUNT, tags=TAGS)
+    @delete("/api/user/sessions/{session_id}", permission=OWN_ACCOUNT, tags=TAGS)
     async def end_session(self, call: Call, session_id: UUID) -> None:
         """Sign one device out."""
-        await self._security.end_session(call.who, call.token, session_id)
+        await self._security.end_session(call.signed_in_caller, call.token, session_id)
 
-    @delete("/api/user/sessions", who=OWN_ACCOUNT, tags=TAGS)
+    @delete("/api/user/sessions", permission=OWN_ACCOUNT, tags=TAGS)
     async def end_all(self, call: Call) -> Ended:
         """Sign every device out, this one too."""
-        return Ended(ended=await self._security.end_all(call.who, call.token))
+        return Ended(ended=await self._security.end_all_sessions(call.signed_in_caller, call.token))
 
-    @get("/api/user/second-factor", who=TRAVELLER, tags=TAGS)
+    @get("/api/user/second-factor", permission=OWN_DATA, tags=TAGS)
     async def second_factor(self, call: Call) -> SecondFactorOut:
         """Whether a second factor is on."""
-        status = await self._security.second_factor(call.who)
+        status = await self._security.get_second_factor_status(call.signed_in_caller)
         return SecondFactorOut(enabled=status.on, since=status.since, recovery_codes_left=status.recovery_codes_left)
 
-    @post("/api/user/second-factor", status=201, who=OWN_ACCOUNT, limit="auth", tags=TAGS)
+    @post("/api/user/second-factor", status=201, permission=OWN_ACCOUNT, rate_limit="auth", tags=TAGS)
     async def begin(self, call: Call, body: PasswordOnly) -> Enrolled:
         """Begin with a second factor. It is on when a first code has been confirmed."""
-        made: Any = await self._security.begin_second_factor(call.who, body.password)
+        made: Any = await self._security.begin_second_factor(call.signed_in_caller, body.password)
         return Enrolled(secret=made.secret, uri=made.uri, qr_svg=made.qr_svg)
 
-    @post("/api/user/second-factor/confirm", who=OWN_ACCOUNT, limit="auth", tags=TAGS)
+    @post("/api/user/second-factor/confirm", permission=OWN_ACCOUNT, rate_limit="auth", tags=TAGS)
     async def confirm(self, call: Call, body: CodeOnly) -> RecoveryCodes:
         """Turn the second factor on with a first code."""
-        return RecoveryCodes(recovery_codes=await self._security.confirm_second_factor(call.who, body.code))
+        return RecoveryCodes(
+            recovery_codes=await self._security.confirm_second_factor(call.signed_in_caller, body.code)
+        )
 
-    @post("/api/user/second-factor/recovery-codes", who=OWN_ACCOUNT, limit="auth", tags=TAGS)
+    @post("/api/user/second-factor/recovery-codes", permission=OWN_ACCOUNT, rate_limit="auth", tags=TAGS)
     async def renew(self, call: Call, body: PasswordAndCode) -> RecoveryCodes:
         """New recovery codes; the old ones are void."""
-        codes = await self._security.renew_recovery_codes(call.who, body.password, body.code)
+        codes = await self._security.renew_recovery_codes(call.signed_in_caller, body.password, body.code)
         return RecoveryCodes(recovery_codes=codes)
 
-    @post("/api/user/second-factor/disable", status=204, who=OWN_ACCOUNT, limit="auth", tags=TAGS)
+    @post("/api/user/second-factor/disable", status=204, permission=OWN_ACCOUNT, rate_limit="auth", tags=TAGS)
     async def turn_off(self, call: Call, body: PasswordAndCode) -> None:
         """Turn the second factor off."""
-        await self._security.turn_second_factor_off(call.who, body.password, body.code)
+        await self._security.turn_off_second_factor(call.signed_in_caller, body.password, body.code)

@@ -6,19 +6,19 @@ from typing import Any, Protocol
 import orjson
 from aiohttp import web
 
-from routes.web.access import Gate
-from routes.web.endpoint import Endpoint, endpoints_of
+from routes.web.access import AccessGate
+from routes.web.endpoint import Endpoint, list_endpoints
 from routes.web.endpoint_api import ANYONE
-from routes.web.http_caching import revalidate
-from routes.web.openapi import document
+from routes.web.http_caching import revalidate_response
+from routes.web.openapi import build_document
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Serves(Protocol):
+class EndpointServer(Protocol):
     """A gate (see routes/web/access.py)."""
 
-    async def serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse: ...
+    async def serve_endpoint(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse: ...
 
 
 _ABOUT = """Search, book and pay for journeys.
@@ -46,8 +46,8 @@ _TAGS: Mapping[str, str] = {
 }
 
 
-class Api:
-    """`add` the objects whose methods are endpoints, then `install` once."""
+class ApiRouter:
+    """`add_endpoints` the objects whose methods are endpoints, then `install_routes` once."""
 
     def __init__(self, *, title: str = "travel-hub", version: str = "0", description: str = _ABOUT) -> None:
         self._title = title
@@ -56,14 +56,17 @@ class Api:
         self._endpoints: list[Endpoint] = []
         self._openapi: bytes | None = None
 
-    def add(self, *groups: object) -> None:
+    def add_endpoints(self, *groups: object) -> None:
         """Reads the signatures; raises TypeError for one that does not fit its path."""
         for group in groups:
-            self._endpoints += endpoints_of(group)
+            self._endpoints += list_endpoints(group)
         self._openapi = None
 
-    def install(self, app: web.Application, gate: Gate, *, for_openai: Serves | None = None) -> None:
-        """Adds a route for each endpoint; a GET answers HEAD too. Needs `Edge` (routes/web/middleware.py) around it.
+    def install_routes(
+        self, app: web.Application, gate: AccessGate, *, for_openai: EndpointServer | None = None
+    ) -> None:
+        """Adds a route for each endpoint; a GET answers HEAD too. Needs `EdgeMiddleware` (routes/web/middleware.py)
+        around it.
 
         `for_openai` is the gate of those that speak OpenAI's wire.
         """
@@ -72,27 +75,27 @@ class Api:
             foreign = endpoint.operation.wire == "openai"
             handler = _handler(for_openai if foreign and for_openai is not None else gate, endpoint)
             for method in methods:
-                app.router.add_route(method, endpoint.route, handler)
+                app.router.add_route(method, endpoint.route_pattern, handler)
 
-    def openapi(self) -> dict[str, Any]:
+    def build_openapi_document(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of what has been added so far."""
-        shown = [one.described() for one in self._endpoints if not one.operation.hidden]
-        return document(
+        shown = [one.to_openapi() for one in self._endpoints if not one.operation.hidden]
+        return build_document(
             title=self._title, version=self._version, description=self._description, endpoints=shown, tags=_TAGS
         )
 
-    def openapi_json(self) -> bytes:
+    def render_openapi_json(self) -> bytes:
         """The document as JSON, made once."""
         if self._openapi is None:
-            self._openapi = orjson.dumps(self.openapi())
+            self._openapi = orjson.dumps(self.build_openapi_document())
         return self._openapi
 
 
-def _handler(gate: Serves, endpoint: Endpoint) -> Handler:
+def _handler(gate: EndpointServer, endpoint: Endpoint) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
-        response = await gate.serve(endpoint, request)
-        return revalidate(request, response, public=public) if wire == "hub" else response
+        response = await gate.serve_endpoint(endpoint, request)
+        return revalidate_response(request, response, public=public) if wire == "hub" else response
 
-    public, wire = endpoint.operation.who is ANYONE, endpoint.operation.wire
+    public, wire = endpoint.operation.permission is ANYONE, endpoint.operation.wire
     serve.__operation__ = endpoint.operation  # type: ignore[attr-defined]
     return serve

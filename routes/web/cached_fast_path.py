@@ -14,17 +14,17 @@ from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.web_request import BaseRequest
 
 from hub.core.compression import choose_encoding
-from hub.core.context import about
-from hub.core.rate_limit import MemoryLimiter, Verdict
-from routes.web.access import Gate, limit_headers, limit_key
-from routes.web.middleware import Edge, client_ip, level
+from hub.core.context import bind_context
+from hub.core.rate_limit import MemoryRateLimiter, RateDecision
+from routes.web.access import AccessGate, build_limit_headers, build_limit_key
+from routes.web.middleware import EdgeMiddleware, access_logger, find_client_ip
 
 Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
-Find = Callable[[str, str], "Found | None"]
+FindResponse = Callable[[str, str], "CachedResponse | None"]
 """By the address (path and query, as sent) and an encoding, empty for none."""
 
 
-class Found(Protocol):
+class CachedResponse(Protocol):
     """A stored answer. `encoding` is that of the body, empty for none."""
 
     @property
@@ -38,7 +38,7 @@ class Found(Protocol):
 _ENCODED: Mapping[str, str] = {"": "", **{name: f"Content-Encoding: {name}\r\n" for name in ("gzip", "zstd")}}
 
 
-class Ready(web.StreamResponse):
+class PreparedResponse(web.StreamResponse):
     """An answer whose head and body are bytes already. Nothing is prepared, and no signal is sent."""
 
     def __init__(self, whole: bytes) -> None:
@@ -56,32 +56,32 @@ class Ready(web.StreamResponse):
         """All has been written."""
 
 
-class HotPath:
+class CachedFastPath:
     """Answers a GET of `route` with the JSON that `find` has for its very address (path and query, as sent).
 
     Whoever asks is anonymous, and counted by address under the limit "default" like at the gate.
     """
 
-    def __init__(self, edge: Edge, gate: Gate, route: str, find: Find) -> None:
+    def __init__(self, edge: EdgeMiddleware, gate: AccessGate, route: str, find: FindResponse) -> None:
         self._edge = edge
         self._clock = edge.clock
         self._route = route
         self._find = find
-        self._limiter = gate.limiter
-        self._rate = gate.rates.get("default")
-        fixed = {"Content-Type": "application/json", "Cache-Control": "no-cache", **edge.fixed(page=False)}
+        self._limiter = gate.rate_limiter
+        self._rate = gate.rate_limits.get("default")
+        fixed = {"Content-Type": "application/json", "Cache-Control": "no-cache", **edge.get_fixed_headers(page=False)}
         fixed["Vary"] = "Accept-Encoding, Origin" if edge.origins else "Accept-Encoding"
         self._head = "HTTP/1.1 200 OK\r\n" + _lines(fixed)
         self._date = (-1, "")
 
-    def install(self, runner: web.AppRunner) -> None:
+    def install_handler(self, runner: web.AppRunner) -> None:
         """After `runner.setup()` and before the first site, for connections take the handler as they open."""
         server = runner.server
         if server is None:
             raise RuntimeError("the runner is not set up")
-        server.request_handler = self.before(server.request_handler)
+        server.request_handler = self.wrap_handler(server.request_handler)
 
-    def before(self, handler: Handler) -> Handler:
+    def wrap_handler(self, handler: Handler) -> Handler:
         """That handler, for what is not answered here."""
 
         async def serve(request: BaseRequest) -> web.StreamResponse:
@@ -102,7 +102,7 @@ class HotPath:
             request.version == HttpVersion11
             and request.keep_alive
             and not request.body_exists
-            and not self._edge.drain.closing
+            and not self._edge.drain.is_closing
             and hdrs.ORIGIN not in headers
             and hdrs.RANGE not in headers
             and hdrs.EXPECT not in headers
@@ -110,38 +110,38 @@ class HotPath:
             and hdrs.IF_NONE_MATCH not in headers
         )
 
-    async def _answer(self, request: BaseRequest, found: Found, started: float) -> Ready | None:
+    async def _answer(self, request: BaseRequest, found: CachedResponse, started: float) -> PreparedResponse | None:
         """None when the limit is reached: the gate says so, and a refusal counts nothing."""
-        ip = client_ip(request, self._edge.trusted_proxies)
+        ip = find_client_ip(request, self._edge.trusted_proxies)
         verdict = await self._verdict(ip)
         if verdict is not None and not verdict.allowed:
             return None
-        request_id = self._edge.request_id(request)
-        limits = _lines(limit_headers(verdict)) if verdict is not None else ""
+        request_id = self._edge.choose_request_id(request)
+        limits = _lines(build_limit_headers(verdict)) if verdict is not None else ""
         seconds = self._clock.monotonic() - started
         head = (
             f"{self._head}{limits}{_ENCODED[found.encoding]}ETag: {found.etag}\r\n"
             f"Content-Length: {len(found.body)}\r\nDate: {self._today(started)}\r\n"
             f"X-Request-Id: {request_id}\r\nServer-Timing: total;dur={seconds * 1000:.1f}\r\n\r\n"
         )
-        self._edge.metrics.at_once("GET", self._route, 200, seconds)
-        if level.isEnabledFor(logging.INFO):
-            with about(request_id=request_id):
-                self._edge.log("GET", self._route, 200, seconds)
-        return Ready(head.encode("latin-1") + found.body)
+        self._edge.metrics.record_immediate("GET", self._route, 200, seconds)
+        if access_logger.isEnabledFor(logging.INFO):
+            with bind_context(request_id=request_id):
+                self._edge.log_response("GET", self._route, 200, seconds)
+        return PreparedResponse(head.encode("latin-1") + found.body)
 
-    async def _verdict(self, ip: str) -> Verdict | None:
+    async def _verdict(self, ip: str) -> RateDecision | None:
         """Only a limiter outside the process has to be waited for; meanwhile the request is in flight."""
         if self._limiter is None or self._rate is None:
             return None
-        key = limit_key("default", None, ip)
-        if isinstance(self._limiter, MemoryLimiter):
-            return self._limiter.take(key, self._rate)
-        self._edge.drain.entered()
+        key = build_limit_key("default", None, ip)
+        if isinstance(self._limiter, MemoryRateLimiter):
+            return self._limiter.check_now(key, self._rate)
+        self._edge.drain.record_start()
         try:
             return await self._limiter.check(key, self._rate)
         finally:
-            self._edge.drain.left()
+            self._edge.drain.record_end()
 
     def _today(self, started: float) -> str:
         """The Date header, made once a second."""
@@ -151,7 +151,7 @@ class HotPath:
         return self._date[1]
 
 
-HOT = web.AppKey("hot", HotPath)
+CACHED_FAST_PATH = web.AppKey("hot", CachedFastPath)
 
 
 def _lines(headers: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 from routes.openai.completion_schemas import OpenAIError
 from routes.web import openapi
 from routes.web.endpoint_api import ANYONE, OPTIONAL, Call, Operation, Reply
-from routes.web.parsing import QueryParser, check_json, parse_body, parse_path, read_body, refuse_query
+from routes.web.parsing import QueryParser, parse_body, parse_path, read_body, reject_query, require_json
 
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 _UUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
@@ -35,7 +35,7 @@ class Endpoint:
         self.name = name
         self._handler = handler
         hints = get_type_hints(handler, include_extras=True)
-        self.returns = hints.pop("return", None)
+        self.return_type = hints.pop("return", None)
         self._takes_call = hints.pop("call", None) is not None
         self._read_body(hints)
         query = hints.pop("query", None)
@@ -44,7 +44,7 @@ class Endpoint:
         self._check()
         self._lenient = operation.hidden or operation.wire != "hub"
         self._query = QueryParser(query, lenient=self._lenient) if query is not None else None
-        self._writer = TypeAdapter(self.returns) if _is_data(self.returns) else None
+        self._writer = TypeAdapter(self.return_type) if _is_data(self.return_type) else None
 
     def bound(self, handler: Callable[..., Awaitable[Any]]) -> "Endpoint":
         """The same endpoint, served by the method of an instance."""
@@ -76,7 +76,7 @@ class Endpoint:
             raise TypeError(f"{self.name}: a GET is idempotent by itself")
 
     @property
-    def route(self) -> str:
+    def route_pattern(self) -> str:
         """The path as aiohttp routes it. An id matches only where an id can stand.
 
         So `/plan/stream` is not taken for a plan named `stream`, and `Allow` names no method that could not succeed.
@@ -88,16 +88,16 @@ class Endpoint:
         known = _PATTERNS.get(self._types.get(name))
         return f"{{{name}:{known}}}" if known is not None and not pattern else found[0]
 
-    async def read(self, call: Call, max_body: int) -> tuple[dict[str, Any], bytes]:
+    async def read_arguments(self, call: Call, max_body: int) -> tuple[dict[str, Any], bytes]:
         """The arguments of the handler, and the raw body. Raises HubErrors of the 400 family."""
         arguments: dict[str, Any] = {"call": call} if self._takes_call else {}
         request = call.request
         for name, adapter in self._path.items():
             arguments[name] = parse_path(adapter, request.match_info[name])
         if self._query is not None:
-            arguments["query"] = self._query.parse(request.query)
+            arguments["query"] = self._query.parse_query(request.query)
         elif not self._lenient:
-            refuse_query(request.query)
+            reject_query(request.query)
         raw = b""
         if self._wants_body or self.operation.idempotent:
             raw = await read_body(request, self.operation.max_body or max_body)
@@ -110,10 +110,10 @@ class Endpoint:
             return raw
         if not raw and self._body_optional:
             return None
-        check_json(request, raw)
+        require_json(request, raw)
         return parse_body(self._body, raw)
 
-    async def run(self, arguments: dict[str, Any]) -> web.StreamResponse:
+    async def call_handler(self, arguments: dict[str, Any]) -> web.StreamResponse:
         """Calls the handler and writes its answer, in one step from the model to bytes."""
         result = await self._handler(**arguments)
         if isinstance(result, web.StreamResponse):
@@ -136,38 +136,38 @@ class Endpoint:
         headers = {"Content-Type": reply.content_type, **reply.headers} if body is not None else reply.headers
         return web.Response(body=body, status=reply.status or self.operation.status, headers=headers)
 
-    def described(self) -> openapi.Endpoint:
+    def to_openapi(self) -> openapi.OpenApiOperation:
         """For the OpenAPI document."""
         operation = self.operation
-        answer = operation.reply or (self.returns if _is_data(self.returns) else None)
-        empty = self.returns in (None, type(None)) or operation.status == 204  # noqa: PLR2004
-        body = TypeAdapter(operation.sends) if operation.sends is not None else self._body
-        unknown = answer is None and operation.reply_type == "application/json"
-        return openapi.Endpoint(
+        answer = operation.response_model or (self.return_type if _is_data(self.return_type) else None)
+        empty = self.return_type in (None, type(None)) or operation.status == 204  # noqa: PLR2004
+        body = TypeAdapter(operation.request_model) if operation.request_model is not None else self._body
+        unknown = answer is None and operation.response_type == "application/json"
+        return openapi.OpenApiOperation(
             method=operation.method,
             path=_PARAMETER.sub(r"{\1}", operation.path),
-            name=self.name,
-            doc=self._handler.__doc__ or "",
+            operation_id=self.name,
+            docstring=self._handler.__doc__ or "",
             status=204 if empty and operation.status == 200 else operation.status,  # noqa: PLR2004
-            access=_ACCESS.get(operation.who.name, "signed_in"),
-            idempotent=operation.idempotent,
+            access=_ACCESS.get(operation.permission.name, "signed_in"),
+            is_idempotent=operation.idempotent,
             tags=operation.tags,
             body=body,
-            body_type="application/json" if operation.sends is None else operation.sends_type,
+            body_type="application/json" if operation.request_model is None else operation.request_type,
             body_required=not self._body_optional,
             query=TypeAdapter(self._query_model) if self._query_model is not None else None,
             path_parameters=self._path,
-            reply=TypeAdapter(answer) if answer is not None else None,
-            reply_type=None if empty else ("*/*" if unknown else operation.reply_type),
-            also_as=operation.also_as,
-            failure=TypeAdapter(OpenAIError) if operation.wire == "openai" else None,
-            resumable=operation.resumable,
-            cacheable=operation.method == "GET" and operation.wire == "hub" and operation.events is None,
-            events=TypeAdapter(operation.events) if operation.events is not None else None,
+            response=TypeAdapter(answer) if answer is not None else None,
+            response_type=None if empty else ("*/*" if unknown else operation.response_type),
+            other_types=operation.other_types,
+            error=TypeAdapter(OpenAIError) if operation.wire == "openai" else None,
+            is_resumable=operation.resumable,
+            is_cacheable=operation.method == "GET" and operation.wire == "hub" and operation.event_model is None,
+            events=TypeAdapter(operation.event_model) if operation.event_model is not None else None,
         )
 
 
-def endpoints_of(group: object) -> list[Endpoint]:
+def list_endpoints(group: object) -> list[Endpoint]:
     """The decorated methods of an object, in the order of the class body, named `bookings_create`.
 
     Of several decorators the topmost gives its endpoint that name, the others end it with their own path.

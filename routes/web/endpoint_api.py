@@ -23,8 +23,7 @@ from pydantic import AliasGenerator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from hub.core.errors import Unauthenticated
-from hub.people.identity import Caller, Permission
-from hub.people.identity.permissions import (
+from hub.people.identity import (
     ADD_STAFF,
     ANYONE,
     ASK_MODELS,
@@ -33,16 +32,18 @@ from hub.people.identity.permissions import (
     MOVE_MONEY,
     OPTIONAL,
     OWN_ACCOUNT,
+    OWN_DATA,
     OWN_MONEY,
     READ_AUDIT,
     READ_BOOKINGS,
     READ_CUSTOMERS,
     READ_MONEY,
     READ_STAFF,
-    STAFF,
-    TRAVELLER,
+    STAFF_SELF,
+    Caller,
+    Permission,
 )
-from routes.web.openapi_parts import LONGEST_TEXT
+from routes.web.openapi_parts import MAX_TEXT_LENGTH
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +63,7 @@ class ApiModel(BaseModel):
         extra="forbid",
         loc_by_alias=False,
         str_strip_whitespace=True,
-        str_max_length=LONGEST_TEXT,
+        str_max_length=MAX_TEXT_LENGTH,
         allow_inf_nan=False,
         hide_input_in_errors=True,
     )
@@ -70,25 +71,25 @@ class ApiModel(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What the decorator says of a handler. `deadline` and `max_body` (seconds, bytes) replace the hub's defaults."""
+    """What the decorator says of a handler. `timeout` and `max_body` (seconds, bytes) replace the hub's defaults."""
 
     method: str
     path: str
     status: int = 200
-    who: Permission = ANYONE
+    permission: Permission = ANYONE
     idempotent: bool = False
     tags: tuple[str, ...] = ()
-    limit: str | None = "default"
-    deadline: float | None = None
+    rate_limit: str | None = "default"
+    timeout: float | None = None
     max_body: int | None = None
-    reply: Any = None
-    reply_type: str = "application/json"
-    also_as: tuple[str, ...] = ()
+    response_model: Any = None
+    response_type: str = "application/json"
+    other_types: tuple[str, ...] = ()
     hidden: bool = False
     wire: Literal["hub", "openai"] = "hub"
-    sends: Any = None
-    sends_type: str = "multipart/form-data"
-    events: Any = None
+    request_model: Any = None
+    request_type: str = "multipart/form-data"
+    event_model: Any = None
     resumable: bool = False
 
 
@@ -97,37 +98,53 @@ def endpoint(
     path: str,
     *,
     status: int = 200,
-    who: Permission = ANYONE,
+    permission: Permission = ANYONE,
     idempotent: bool = False,
     tags: tuple[str, ...] = (),
-    limit: str | None = "default",
-    deadline: float | None = None,
+    rate_limit: str | None = "default",
+    timeout: float | None = None,
     max_body: int | None = None,
-    reply: Any = None,
-    reply_type: str = "application/json",
-    also_as: tuple[str, ...] = (),
+    response_model: Any = None,
+    response_type: str = "application/json",
+    other_types: tuple[str, ...] = (),
     hidden: bool = False,
     wire: Literal["hub", "openai"] = "hub",
-    sends: Any = None,
-    sends_type: str = "multipart/form-data",
-    events: Any = None,
+    request_model: Any = None,
+    request_type: str = "multipart/form-data",
+    event_model: Any = None,
     resumable: bool = False,
 ) -> Callable[[F], F]:
     """Marks a method as the handler of `method` on `path`. Above another decorator of this kind, of both.
 
-    `idempotent`: takes an Idempotency-Key. `limit`: the name of the rate that bounds it, None for no bound.
-    `reply`: the model that documents an answer given as bytes, `reply_type` its content type,
-    `also_as` others in which it may be asked for.
+    `idempotent`: takes an Idempotency-Key. `rate_limit`: the name of the rate that bounds it, None for no bound.
+    `response_model`: the model that documents an answer given as bytes, `response_type` its content type,
+    `other_types` others in which it may be asked for.
     `hidden`: not in the OpenAPI document.
     `wire`: whose errors it has, those of the hub or those of OpenAI.
-    `sends`: the model that documents a body which the handler reads itself, `sends_type` its content type.
-    `events`: the type that documents the events of a `text/event-stream`.
+    `request_model`: the model that documents a body which the handler reads itself, `request_type` its content type.
+    `event_model`: the type that documents the events of a `text/event-stream`.
     `resumable`: the stream goes on after a Last-Event-ID, and is a 204 where nothing follows it.
     """
     operation = Operation(
-        method, path, status, who, idempotent, tags, limit, deadline, max_body, reply, reply_type, also_as, hidden,
-        wire, sends, sends_type, events, resumable,
-    )  # fmt: skip
+        method,
+        path,
+        status,
+        permission,
+        idempotent,
+        tags,
+        rate_limit,
+        timeout,
+        max_body,
+        response_model,
+        response_type,
+        other_types,
+        hidden,
+        wire,
+        request_model,
+        request_type,
+        event_model,
+        resumable,
+    )
 
     def mark(handler: F) -> F:
         below: tuple[Operation, ...] = getattr(handler, "__operations__", ())
@@ -173,23 +190,23 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestContext:
     """What the edge knows of a request before any endpoint does."""
 
     request_id: str
     ip: str
     user_agent: str
-    started: float
+    started_monotonic: float
     """On clock.monotonic()."""
     timings: list[tuple[str, float]] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
+    response_headers: dict[str, str] = field(default_factory=dict)
 
 
 DEVICE_COOKIE = "hub_device"
 REGISTRATION_COOKIE = "hub_registration"
 PLANS_COOKIE = "hub_plans"
 """A traveler's access token, for the pages of plans alone."""
-VISIT = web.RequestKey("visit", Visit)
+REQUEST_CONTEXT = web.RequestKey("visit", RequestContext)
 
 
 @dataclass(slots=True)
@@ -197,14 +214,14 @@ class Call:
     """One call of an endpoint."""
 
     request: web.Request
-    visit: Visit
+    context: RequestContext
     caller: Caller | None = None
     token: str = field(default="", repr=False)
     """The caller's access token; empty for a staff member with a cookie."""
     idempotency_key: str | None = None
 
     @property
-    def who(self) -> Caller:
+    def signed_in_caller(self) -> Caller:
         """The caller. Raises Unauthenticated where the endpoint let somebody unknown in."""
         if self.caller is None:
             raise Unauthenticated
@@ -212,23 +229,23 @@ class Call:
 
     @property
     def request_id(self) -> str:
-        return self.visit.request_id
+        return self.context.request_id
 
     @property
     def ip(self) -> str:
-        return self.visit.ip
+        return self.context.ip
 
     @property
     def user_agent(self) -> str:
-        return self.visit.user_agent
+        return self.context.user_agent
 
     @property
-    def device(self) -> str | None:
+    def device_token(self) -> str | None:
         """The secret by which the caller's device was made known at an earlier sign-in: a header, or a cookie."""
         return self.request.headers.get("X-Device-Token") or self.request.cookies.get(DEVICE_COOKIE)
 
     @property
-    def registration(self) -> str | None:
+    def registration_token(self) -> str | None:
         """The secret of a registration that was made with this browser."""
         return self.request.cookies.get(REGISTRATION_COOKIE)
 
@@ -236,9 +253,9 @@ class Call:
     def headers(self) -> CIMultiDictProxy[str]:
         return self.request.headers
 
-    def timing(self, name: str, seconds: float) -> None:
+    def add_timing(self, name: str, seconds: float) -> None:
         """Adds a line to the answer's Server-Timing. `name` is a token such as `db` or `kiwi`."""
-        self.visit.timings.append((name, seconds))
+        self.context.timings.append((name, seconds))
 
 
 __all__ = [
@@ -251,6 +268,7 @@ __all__ = [
     "MOVE_MONEY",
     "OPTIONAL",
     "OWN_ACCOUNT",
+    "OWN_DATA",
     "OWN_MONEY",
     "PLANS_COOKIE",
     "READ_AUDIT",
@@ -259,14 +277,13 @@ __all__ = [
     "READ_MONEY",
     "READ_STAFF",
     "REGISTRATION_COOKIE",
-    "STAFF",
-    "TRAVELLER",
-    "VISIT",
+    "REQUEST_CONTEXT",
+    "STAFF_SELF",
     "ApiModel",
     "Call",
     "Operation",
     "Reply",
-    "Visit",
+    "RequestContext",
     "delete",
     "endpoint",
     "get",

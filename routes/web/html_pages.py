@@ -7,14 +7,14 @@ from pathlib import Path
 import jinja2
 from aiohttp import web
 
-from routes.web.access import Gate
-from routes.web.endpoint import Endpoint, endpoints_of
+from routes.web.access import AccessGate
+from routes.web.endpoint import Endpoint, list_endpoints
 
-Trouble = Callable[[web.Request, Exception], web.Response]
+RenderError = Callable[[web.Request, Exception], web.Response]
 """What is shown instead of the page."""
 
 
-def templates() -> jinja2.Environment:
+def create_template_environment() -> jinja2.Environment:
     """Those of `templates/pages`; a fact that is missing is an error, and what people write stays text."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(files("templates").joinpath("pages"))),
@@ -25,16 +25,16 @@ def templates() -> jinja2.Environment:
     )
 
 
-def static_file(name: str) -> Path:
+def get_static_path(name: str) -> Path:
     """Where it is."""
     return Path(str(files("routes").joinpath("static", name)))
 
 
-def styled(sheet: Path) -> web.FileResponse:
+def serve_stylesheet(sheet: Path) -> web.FileResponse:
     return _cached(sheet, "text/css")
 
 
-def scripted(script: Path) -> web.FileResponse:
+def serve_script(script: Path) -> web.FileResponse:
     return _cached(script, "text/javascript")
 
 
@@ -43,7 +43,7 @@ def _cached(file: Path, media_type: str) -> web.FileResponse:
     return web.FileResponse(file, headers=headers)
 
 
-def path_to_root(request: web.Request) -> str:
+def build_path_to_root(request: web.Request) -> str:
     """From the address of the request to the hub's own root, relative: a proxy may put the hub under a path.
 
     `../` for `/plan/7`, `../../` for `/booking/7/calendar.ics`. Error pages have as many depths as there are routes.
@@ -51,15 +51,15 @@ def path_to_root(request: web.Request) -> str:
     return "../" * (request.rel_url.raw_path.count("/") - 1)
 
 
-def keep_retry_after(problem: web.Response, page: web.Response) -> None:
+def copy_retry_after(problem: web.Response, page: web.Response) -> None:
     """Puts onto the page of an error when to come back, as its problem document says."""
     if "Retry-After" in problem.headers:
         page.headers["Retry-After"] = problem.headers["Retry-After"]
 
 
-def install(app: web.Application, gate: Gate, pages: object, trouble: Trouble) -> None:
+def install_pages(app: web.Application, gate: AccessGate, pages: object, trouble: RenderError) -> None:
     """Instead of `Api.add`: what goes wrong here is told to people."""
-    for endpoint in endpoints_of(pages):
+    for endpoint in list_endpoints(pages):
         method = endpoint.operation.method
         for one in ("GET", "HEAD") if method == "GET" else (method,):
             # Not `endpoint.route`: an address with a malformed id is told as a page too.
@@ -67,11 +67,11 @@ def install(app: web.Application, gate: Gate, pages: object, trouble: Trouble) -
 
 
 def _in_words(
-    gate: Gate, endpoint: Endpoint, trouble: Trouble
+    gate: AccessGate, endpoint: Endpoint, trouble: RenderError
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         try:
-            return await gate.serve(endpoint, request)
+            return await gate.serve_endpoint(endpoint, request)
         except (web.HTTPException, ConnectionResetError):
             raise
         except Exception as error:  # noqa: BLE001 (logged by from_exception where nobody foresaw it)

@@ -4,7 +4,14 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from hub.core.compression import IDENTITY, SMALLEST, CompressedBodies, choose_encoding, compress, weak_etag
+from hub.core.compression import (
+    IDENTITY,
+    MIN_SIZE,
+    CompressedBodyCache,
+    choose_encoding,
+    compress_body,
+    compute_weak_etag,
+)
 
 _OK, _NOT_MODIFIED = 200, 304
 _APART = 256 * 1024
@@ -13,7 +20,7 @@ _COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "appli
 _OF_A_BODY = frozenset({hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH, hdrs.CONTENT_ENCODING})
 
 
-def revalidate(request: web.Request, response: web.StreamResponse, *, public: bool) -> web.StreamResponse:
+def revalidate_response(request: web.Request, response: web.StreamResponse, *, public: bool) -> web.StreamResponse:
     """The answer to a GET with its ETag, or 304 when the client has it already. `no-store` answers stay as they are."""
     body = _body(response)
     if request.method not in {"GET", "HEAD"} or response.status != _OK or body is None:
@@ -23,7 +30,7 @@ def revalidate(request: web.Request, response: web.StreamResponse, *, public: bo
         return response
     headers.setdefault(hdrs.CACHE_CONTROL, "no-cache" if public else "private, no-cache")
     if hdrs.ETAG not in headers:
-        headers[hdrs.ETAG] = weak_etag(body)
+        headers[hdrs.ETAG] = compute_weak_etag(body)
     if not _has(request, headers[hdrs.ETAG]):
         return response
     kept = {name: value for name, value in headers.items() if name not in _OF_A_BODY}
@@ -39,7 +46,7 @@ def _has(request: web.Request, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-async def pack(request: web.Request, response: web.StreamResponse, bodies: CompressedBodies) -> None:
+async def compress_response(request: web.Request, response: web.StreamResponse, bodies: CompressedBodyCache) -> None:
     """Compresses the body where the client takes it. What has an ETag is sent again, so its packed form is kept.
 
     Pages are left alone for who has a cookie: compression would show an eavesdropper what a page repeats of a
@@ -51,14 +58,18 @@ async def pack(request: web.Request, response: web.StreamResponse, bodies: Compr
     vary = headers.get(hdrs.VARY)
     headers[hdrs.VARY] = f"{hdrs.ACCEPT_ENCODING}, {vary}" if vary else hdrs.ACCEPT_ENCODING
     encoding = choose_encoding(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
-    if hdrs.CONTENT_ENCODING in headers or encoding == IDENTITY or len(body) < SMALLEST:
+    if hdrs.CONTENT_ENCODING in headers or encoding == IDENTITY or len(body) < MIN_SIZE:
         return
     if hdrs.ETAG in headers and len(body) < _APART:
         packed = bodies.get(body, encoding)
     elif hdrs.ETAG in headers:
         packed = await asyncio.to_thread(bodies.get, body, encoding)
     else:
-        packed = await asyncio.to_thread(compress, body, encoding) if len(body) >= _APART else compress(body, encoding)
+        packed = (
+            await asyncio.to_thread(compress_body, body, encoding)
+            if len(body) >= _APART
+            else compress_body(body, encoding)
+        )
     if isinstance(response, web.Response):
         response.body = packed
         headers[hdrs.CONTENT_ENCODING] = encoding

@@ -11,17 +11,17 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.web_request import BaseRequest
 
-from hub.core.clock import Clock, Ids
-from hub.core.compression import CompressedBodies
-from hub.core.context import about
+from hub.core.clock import Clock, IdGenerator
+from hub.core.compression import CompressedBodyCache
+from hub.core.context import bind_context
 from hub.core.metrics import HttpMetrics
-from hub.core.proxy_detection import ProxyWatch
-from routes.web.endpoint_api import VISIT, Visit
-from routes.web.http_caching import pack
-from routes.web.problems import allowed_methods, from_exception, from_http
+from hub.core.proxy_detection import ProxyDetector
+from routes.web.endpoint_api import REQUEST_CONTEXT, RequestContext
+from routes.web.http_caching import compress_response
+from routes.web.problems import exception_to_response, format_allowed_methods, http_error_to_response
 
 log = structlog.get_logger("access")
-level = logging.getLogger("access")
+access_logger = logging.getLogger("access")
 """Follows the level of all logs (see hub.core.logging); to ask it costs a fortieth of a line that is not written."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -69,18 +69,21 @@ _FIXED: Mapping[tuple[bool, bool], Mapping[str, str]] = {
 
 
 @dataclass(slots=True)
-class Drain:
-    """Counts what is in flight. After `begin` connections are closed once answered, and /readyz says not ready."""
+class RequestDrain:
+    """Counts what is in flight.
 
-    closing: bool = False
-    in_flight: int = 0
+    After `start_draining` connections are closed once answered, and /readyz says not ready.
+    """
+
+    is_closing: bool = False
+    in_flight_count: int = 0
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def begin(self) -> None:
-        self.closing = True
+    def start_draining(self) -> None:
+        self.is_closing = True
         self._signal()
 
-    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 (a limit, not a failure)
+    async def wait_until_idle(self, timeout: float) -> bool:  # noqa: ASYNC109 (a limit, not a failure)
         """Until nothing is in flight, at most `timeout` seconds; says whether that was reached."""
         self._signal()
         try:
@@ -89,66 +92,66 @@ class Drain:
             return False
         return True
 
-    def entered(self) -> None:
-        self.in_flight += 1
+    def record_start(self) -> None:
+        self.in_flight_count += 1
         self._idle.clear()
 
-    def left(self) -> None:
-        self.in_flight -= 1
+    def record_end(self) -> None:
+        self.in_flight_count -= 1
         self._signal()
 
     def _signal(self) -> None:
-        if self.in_flight == 0:
+        if self.in_flight_count == 0:
             self._idle.set()
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class EdgeMiddleware:
     """`trusted_proxies`: how many hops of X-Forwarded-For are ours. `origins`: who may call from a browser.
 
     In development every origin on this machine may call too, whatever its port: a frontend is served where it likes.
     """
 
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
     metrics: HttpMetrics
-    drain: Drain
+    drain: RequestDrain
     origins: tuple[str, ...] = ()
     trusted_proxies: int = 0
     production: bool = False
     own_origin: str = ""
-    proxy_watch: ProxyWatch | None = None
-    foreign: Mapping[str, Callable[[web.Request, int], web.Response]] = field(default_factory=dict)
+    proxy_detector: ProxyDetector | None = None
+    routing_error_writers: Mapping[str, Callable[[web.Request, int], web.Response]] = field(default_factory=dict)
     """By the beginning of the path, who tells an error of routing where another API's wire is spoken."""
-    bodies: CompressedBodies = field(default_factory=CompressedBodies, compare=False)
+    compressed_bodies: CompressedBodyCache = field(default_factory=CompressedBodyCache, compare=False)
     _refused_origins: set[str] = field(default_factory=set, compare=False)
 
-    def install(self, app: web.Application) -> None:
+    def install_middleware(self, app: web.Application) -> None:
         """One middleware around everything. What must be on every answer is put there as it starts, streams too."""
 
         @web.middleware
         async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self.observe(request, handler)
+            return await self.observe_request(request, handler)
 
         app.middlewares.append(edge)
-        app.on_response_prepare.append(self.dress)
+        app.on_response_prepare.append(self.add_response_headers)
         app.on_shutdown.append(self._on_shutdown)
 
     async def _on_shutdown(self, _: web.Application) -> None:
-        self.drain.begin()
+        self.drain.start_draining()
 
-    async def observe(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def observe_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Around everything: who asked, how long it took, what came of it."""
-        visit = self.visit(request)
-        request[VISIT] = visit
+        visit = self.build_request_context(request)
+        request[REQUEST_CONTEXT] = visit
         status = _CLIENT_GONE
-        self.drain.entered()
-        self.metrics.started()
+        self.drain.record_start()
+        self.metrics.record_start()
         proxied = self._undeclared_proxy(request)
-        with about(request_id=visit.request_id, ip=visit.ip, user_agent=visit.user_agent, behind_proxy=proxied):
+        with bind_context(request_id=visit.request_id, ip=visit.ip, user_agent=visit.user_agent, behind_proxy=proxied):
             try:
-                response = await self.translated(request, handler)
-                await pack(request, response, self.bodies)
+                response = await self.translate_errors(request, handler)
+                await compress_response(request, response, self.compressed_bodies)
             except web.HTTPException as answer:  # a redirect
                 status = answer.status
                 raise
@@ -156,40 +159,40 @@ class Edge:
                 status = response.status
                 return response
             finally:
-                self.drain.left()
-                self._record(request, status, self.clock.monotonic() - visit.started)
+                self.drain.record_end()
+                self._record(request, status, self.clock.monotonic() - visit.started_monotonic)
 
-    async def translated(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def translate_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Every error as a problem. Redirects are answers, not errors."""
-        request_id = request[VISIT].request_id
+        request_id = request[REQUEST_CONTEXT].request_id
         try:
-            return await (self.options(request) if request.method == "OPTIONS" else handler(request))
+            return await (self.answer_options(request) if request.method == "OPTIONS" else handler(request))
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004
                 raise
-            return self._unrouted(request, error) or from_http(error, request_id)
+            return self._unrouted(request, error) or http_error_to_response(error, request_id)
         except ConnectionResetError as error:
             if not _has_left(request):
-                return from_exception(error, request_id)
+                return exception_to_response(error, request_id)
             return web.Response(status=_CLIENT_GONE)  # nobody reads it; raised, aiohttp would log it as a failure
         except Exception as error:  # noqa: BLE001 (the last place where it can become an answer)
-            return from_exception(error, request_id)
+            return exception_to_response(error, request_id)
 
     def _unrouted(self, request: web.Request, error: web.HTTPException) -> web.Response | None:
         """An address that does not exist, told on the wire that the addresses beside it speak."""
-        for prefix, describe in self.foreign.items():
+        for prefix, describe in self.routing_error_writers.items():
             if request.path.startswith(prefix):
                 response = describe(request, error.status)
                 response.headers.update({name: error.headers[name] for name in ("Allow",) if name in error.headers})
                 return response
         return None
 
-    def visit(self, request: web.Request) -> Visit:
-        return Visit(
-            request_id=self.request_id(request),
-            ip=client_ip(request, self.trusted_proxies),
+    def build_request_context(self, request: web.Request) -> RequestContext:
+        return RequestContext(
+            request_id=self.choose_request_id(request),
+            ip=find_client_ip(request, self.trusted_proxies),
             user_agent=request.headers.get("User-Agent", "")[:_LONGEST_AGENT],
-            started=self.clock.monotonic(),
+            started_monotonic=self.clock.monotonic(),
         )
 
     def _undeclared_proxy(self, request: web.Request) -> bool:
@@ -200,36 +203,36 @@ class Edge:
         """
         if self.trusted_proxies > 0 or not any(name in request.headers for name in _FORWARDED):
             return False
-        if self.proxy_watch is not None:
-            self.proxy_watch.note()
+        if self.proxy_detector is not None:
+            self.proxy_detector.report_forwarded_request()
         try:
             return ipaddress.ip_address(request.remote or "").is_private
         except ValueError:  # a Unix socket: only a proxy on this machine has it
             return True
 
-    def request_id(self, request: BaseRequest) -> str:
+    def choose_request_id(self, request: BaseRequest) -> str:
         """The client's own, when it is sane."""
         given = request.headers.get("X-Request-Id")
-        return given if given is not None and _GOOD_ID.fullmatch(given) else self.ids.token(12)
+        return given if given is not None and _GOOD_ID.fullmatch(given) else self.ids.new_token(12)
 
     def _record(self, request: web.Request, status: int, seconds: float) -> None:
         method = request.method if request.method in hdrs.METH_ALL else "OTHER"
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "(no route)"
-        self.metrics.ended(method, route, status, seconds)
-        if level.isEnabledFor(logging.INFO):
-            self.log(method, route, status, seconds)
+        self.metrics.record_end(method, route, status, seconds)
+        if access_logger.isEnabledFor(logging.INFO):
+            self.log_response(method, route, status, seconds)
 
-    def log(self, method: str, route: str, status: int, seconds: float) -> None:
+    def log_response(self, method: str, route: str, status: int, seconds: float) -> None:
         """The line of every answer."""
         log.info("request.answered", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
 
-    async def options(self, request: web.Request) -> web.StreamResponse:
+    async def answer_options(self, request: web.Request) -> web.StreamResponse:
         """Which methods an address takes; to a browser that asks before it calls, whether it may."""
         refused = request.match_info.http_exception
         if not isinstance(refused, web.HTTPMethodNotAllowed):
             raise refused or web.HTTPNotFound
-        allowed = allowed_methods(refused)
+        allowed = format_allowed_methods(refused)
         headers = {"Allow": allowed}
         if "Access-Control-Request-Method" in request.headers:
             headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
@@ -239,22 +242,22 @@ class Edge:
                 headers["Access-Control-Max-Age"] = _PREFLIGHT_LIFE
         return web.Response(status=204, headers=headers)
 
-    async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def add_response_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         """The headers of every answer, set as it starts. What the handler has set itself stays."""
-        visit, headers = request.get(VISIT), response.headers
+        visit, headers = request.get(REQUEST_CONTEXT), response.headers
         headers.popall("Server", None)
-        for name, value in self.fixed(page=_is_page(response)).items():
+        for name, value in self.get_fixed_headers(page=_is_page(response)).items():
             headers.setdefault(name, value)
         self._allow_origin(request, response)
         if visit is not None:
             headers["X-Request-Id"] = visit.request_id
-            headers.update(visit.headers)
+            headers.update(visit.response_headers)
             headers["Server-Timing"] = _timing(visit, self.clock.monotonic())
-        if self.drain.closing:
+        if self.drain.is_closing:
             response.force_close()
             headers["Connection"] = "close"
 
-    def fixed(self, *, page: bool) -> Mapping[str, str]:
+    def get_fixed_headers(self, *, page: bool) -> Mapping[str, str]:
         """What is the same on every answer, pages and data apart."""
         return _FIXED[self.production, page]
 
@@ -283,7 +286,7 @@ class Edge:
         return False
 
 
-def client_ip(request: BaseRequest, trusted_proxies: int) -> str:
+def find_client_ip(request: BaseRequest, trusted_proxies: int) -> str:
     """The address of the client: each trusted proxy adds one hop on the right, the rest is what a client claims."""
     peer = request.remote or "unknown"
     if trusted_proxies == 0:
@@ -306,6 +309,6 @@ def _is_page(response: web.StreamResponse) -> bool:
     return response.headers.get("Content-Type", "").startswith("text/html")
 
 
-def _timing(visit: Visit, now: float) -> str:
+def _timing(visit: RequestContext, now: float) -> str:
     lines = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in visit.timings]
-    return ", ".join([f"total;dur={(now - visit.started) * 1000:.1f}", *lines])
+    return ", ".join([f"total;dur={(now - visit.started_monotonic) * 1000:.1f}", *lines])

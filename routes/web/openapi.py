@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from routes.web.openapi_examples import Examples
-from routes.web.openapi_parts import REF, components, problem
-from routes.web.openapi_schemas import reachable, tidy
+from routes.web.openapi_examples import ExampleBuilder
+from routes.web.openapi_parts import SCHEMA_REF, build_components, build_problem_response
+from routes.web.openapi_schemas import find_reachable_schemas, tidy_schemas
 
 _BINARY = {"type": "string", "format": "binary"}
 _EVENTS = "text/event-stream"
@@ -18,41 +18,41 @@ _ANSWERED = frozenset({"reply", "events", "failure"})
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What the document says of one endpoint. `reply_type` None is an answer without a body."""
+class OpenApiOperation:
+    """What the document says of one endpoint. `response_type` None is an answer without a body."""
 
     method: str
     path: str
-    name: str
-    doc: str = ""
+    operation_id: str
+    docstring: str = ""
     status: int = 200
     access: Literal["open", "optional", "signed_in"] = "open"
-    idempotent: bool = False
+    is_idempotent: bool = False
     tags: tuple[str, ...] = ()
     body: TypeAdapter[Any] | None = None
     body_required: bool = True
     query: TypeAdapter[Any] | None = None
     path_parameters: dict[str, TypeAdapter[Any]] = field(default_factory=dict)
-    reply: TypeAdapter[Any] | None = None
-    reply_type: str | None = "application/json"
-    also_as: tuple[str, ...] = ()
+    response: TypeAdapter[Any] | None = None
+    response_type: str | None = "application/json"
+    other_types: tuple[str, ...] = ()
     """Other content types that the same answer comes in."""
-    failure: TypeAdapter[Any] | None = None
+    error: TypeAdapter[Any] | None = None
     """What its errors are, unless they are problems; those of the edge, such as a body too large, always are."""
     body_type: str = "application/json"
     events: TypeAdapter[Any] | None = None
     """What the events of a text/event-stream are."""
-    resumable: bool = False
+    is_resumable: bool = False
     """The stream can be resumed by Last-Event-ID; 204 says that nothing follows."""
-    cacheable: bool = False
+    is_cacheable: bool = False
     """The answer has an ETag, and an unchanged one is a 304."""
 
 
-def document(
+def build_document(
     *,
     title: str,
     version: str,
-    endpoints: Iterable[Endpoint],
+    endpoints: Iterable[OpenApiOperation],
     description: str = "",
     tags: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def document(
     `tags` describes the groups of endpoints.
     """
     listed = sorted(endpoints, key=lambda endpoint: endpoint.path)
-    names = [endpoint.name for endpoint in listed]
+    names = [endpoint.operation_id for endpoint in listed]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"two endpoints of one name: {', '.join(sorted(twice))}")
     writer = _Writer(listed)
@@ -69,7 +69,7 @@ def document(
     for endpoint in listed:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = writer.operation(endpoint)
     described = tags or {}
-    used = reachable([paths], writer.schemas)  # what only a query refers to has become parameters
+    used = find_reachable_schemas([paths], writer.schemas)  # what only a query refers to has become parameters
     schemas = {name: schema for name, schema in writer.schemas.items() if name in used}
     return {
         "openapi": "3.1.0",
@@ -85,33 +85,33 @@ def document(
             for tag in sorted({tag for endpoint in listed for tag in endpoint.tags})
         ],
         "paths": paths,
-        "components": components(schemas),
+        "components": build_components(schemas),
     }
 
 
 class _Writer:
     """Writes operations. All models of a document are named together, because their names must not collide."""
 
-    def __init__(self, endpoints: list[Endpoint]) -> None:
+    def __init__(self, endpoints: list[OpenApiOperation]) -> None:
         self._roots, shared = _schemas(endpoints)
         sent = [schema for (_, role), schema in self._roots.items() if role not in _ANSWERED]
-        self.schemas = tidy(shared, list(self._roots.values()), sent)
-        self._examples = Examples(self.schemas)
+        self.schemas = tidy_schemas(shared, list(self._roots.values()), sent)
+        self._examples = ExampleBuilder(self.schemas)
 
-    def operation(self, endpoint: Endpoint) -> dict[str, Any]:
-        summary, _, rest = inspect.cleandoc(endpoint.doc).partition("\n")
-        shown: dict[str, Any] = {"operationId": endpoint.name, "summary": summary.strip()}
+    def operation(self, endpoint: OpenApiOperation) -> dict[str, Any]:
+        summary, _, rest = inspect.cleandoc(endpoint.docstring).partition("\n")
+        shown: dict[str, Any] = {"operationId": endpoint.operation_id, "summary": summary.strip()}
         if rest.strip():
             shown["description"] = rest.strip()
         shown["tags"] = list(endpoint.tags)
         shown["parameters"] = self._parameters(endpoint)
         if endpoint.body is not None:
-            content = {endpoint.body_type: self._media(endpoint.body_type, self._roots[endpoint.name, "body"])}
+            content = {endpoint.body_type: self._media(endpoint.body_type, self._roots[endpoint.operation_id, "body"])}
             shown["requestBody"] = {"required": endpoint.body_required, "content": content}
         shown["responses"] = {str(endpoint.status): self._success(endpoint)}
-        if endpoint.resumable:
+        if endpoint.is_resumable:
             shown["responses"]["204"] = _no_more_events()
-        if endpoint.cacheable:
+        if endpoint.is_cacheable:
             shown["responses"]["304"] = _not_modified()
         shown["responses"] |= {str(status): self._failure(endpoint, status) for status in _may_fail_with(endpoint)}
         shown["security"] = _SECURITY[endpoint.access]
@@ -120,26 +120,26 @@ class _Writer:
     def _media(self, kind: str, schema: dict[str, Any]) -> dict[str, Any]:
         media: dict[str, Any] = {"schema": schema}
         if kind == "application/json" and schema:
-            media["example"] = self._examples.of(schema)
+            media["example"] = self._examples.build_example(schema)
         return media
 
-    def _parameters(self, endpoint: Endpoint) -> list[dict[str, Any]]:
+    def _parameters(self, endpoint: OpenApiOperation) -> list[dict[str, Any]]:
         listed = [
             {"name": name, "in": "path", "required": True, **self._example(name, schema)}
             for name in endpoint.path_parameters
-            for schema in [self._roots[endpoint.name, f"path:{name}"]]
+            for schema in [self._roots[endpoint.operation_id, f"path:{name}"]]
         ]
         if endpoint.query is not None:
-            schema = self._roots[endpoint.name, "query"]
+            schema = self._roots[endpoint.operation_id, "query"]
             model = self.schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
             required = model.get("required", ())
             listed += [
                 self._query(name, inner, required=name in required)
                 for name, inner in model.get("properties", {}).items()
             ]
-        if endpoint.idempotent:
+        if endpoint.is_idempotent:
             listed.append({"$ref": "#/components/parameters/IdempotencyKey"})
-        if endpoint.resumable:
+        if endpoint.is_resumable:
             listed.append({"$ref": "#/components/parameters/LastEventId"})
         return [*listed, {"$ref": "#/components/parameters/RequestId"}]
 
@@ -155,58 +155,58 @@ class _Writer:
         return {"name": name, "in": "query", "required": required, **about, **self._example(name, inner)}
 
     def _example(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
-        example = self._examples.of(schema, name)
+        example = self._examples.build_example(schema, name)
         return {"schema": schema} if example is None else {"schema": schema, "example": example}
 
-    def _success(self, endpoint: Endpoint) -> dict[str, Any]:
+    def _success(self, endpoint: OpenApiOperation) -> dict[str, Any]:
         headers = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
-        if endpoint.idempotent:
+        if endpoint.is_idempotent:
             headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
-        if endpoint.cacheable:
+        if endpoint.is_cacheable:
             headers["ETag"] = {"$ref": "#/components/headers/ETag"}
         answer: dict[str, Any] = {"description": "Done.", "headers": headers}
-        if endpoint.reply_type is not None:
-            kinds = (endpoint.reply_type, *endpoint.also_as)
+        if endpoint.response_type is not None:
+            kinds = (endpoint.response_type, *endpoint.other_types)
             answer["content"] = {kind: self._media(kind, self._reply_schema(endpoint, kind)) for kind in kinds}
         return answer
 
-    def _reply_schema(self, endpoint: Endpoint, kind: str) -> dict[str, Any]:
+    def _reply_schema(self, endpoint: OpenApiOperation, kind: str) -> dict[str, Any]:
         """JSON has the schema of its model, events are text made of models, the rest is text or bytes."""
         if kind == "application/json":
-            return self._roots.get((endpoint.name, "reply"), {})
+            return self._roots.get((endpoint.operation_id, "reply"), {})
         if kind == _EVENTS and endpoint.events is not None:
-            events = self._roots[endpoint.name, "events"]
+            events = self._roots[endpoint.operation_id, "events"]
             return {"type": "string", "contentMediaType": _EVENTS, "contentSchema": events}
         if kind == "*/*":
             return {}
         return {"type": "string"} if kind.startswith("text/") else dict(_BINARY)
 
-    def _failure(self, endpoint: Endpoint, status: int) -> dict[str, Any]:
-        if endpoint.failure is None:
+    def _failure(self, endpoint: OpenApiOperation, status: int) -> dict[str, Any]:
+        if endpoint.error is None:
             return {"$ref": f"#/components/responses/Problem{status}"}
-        failure = problem(status)
-        failure["content"]["application/json"] = {"schema": self._roots[endpoint.name, "failure"]}
+        failure = build_problem_response(status)
+        failure["content"]["application/json"] = {"schema": self._roots[endpoint.operation_id, "failure"]}
         return failure
 
 
-Roots = dict[tuple[str, str], dict[str, Any]]
+SchemaRoots = dict[tuple[str, str], dict[str, Any]]
 """Schemas by the endpoint's name and their role in it."""
 
 
-def _schemas(endpoints: list[Endpoint]) -> tuple[Roots, dict[str, Any]]:
+def _schemas(endpoints: list[OpenApiOperation]) -> tuple[SchemaRoots, dict[str, Any]]:
     """One naming for all models: a model that reads otherwise than it writes gets two names."""
     wanted: list[tuple[tuple[str, str], Literal["validation", "serialization"], TypeAdapter[Any]]] = []
     for endpoint in endpoints:
-        roles = {"body": endpoint.body, "query": endpoint.query, "reply": endpoint.reply, "events": endpoint.events}
-        roles["failure"] = endpoint.failure
+        roles = {"body": endpoint.body, "query": endpoint.query, "reply": endpoint.response, "events": endpoint.events}
+        roles["failure"] = endpoint.error
         roles |= {f"path:{name}": adapter for name, adapter in endpoint.path_parameters.items()}
         for role, adapter in roles.items():
             if adapter is not None:
                 mode: Literal["validation", "serialization"] = "serialization" if role in _ANSWERED else "validation"
-                wanted.append(((endpoint.name, role), mode, adapter))
+                wanted.append(((endpoint.operation_id, role), mode, adapter))
     by_key = {f"{name}.{role}": (name, role) for (name, role), _, _ in wanted}
     inputs = [(f"{name}.{role}", mode, adapter) for (name, role), mode, adapter in wanted]
-    made, shared = TypeAdapter.json_schemas(inputs, by_alias=False, ref_template=REF)
+    made, shared = TypeAdapter.json_schemas(inputs, by_alias=False, ref_template=SCHEMA_REF)
     roots = {by_key[key]: dict(schema) for (key, _), schema in made.items()}
     return roots, shared.get("$defs", {})
 
@@ -228,7 +228,7 @@ def _no_more_events() -> dict[str, Any]:
     return {"description": "The stream has ended, and nothing follows the Last-Event-ID.", "headers": headers}
 
 
-def _may_fail_with(endpoint: Endpoint) -> list[int]:
+def _may_fail_with(endpoint: OpenApiOperation) -> list[int]:
     statuses = {400, 404, 410, 422, 429, 500, 502, 503, 504}
     if endpoint.access == "signed_in":
         statuses |= {401, 403}

@@ -44,13 +44,13 @@ _NAMES: Mapping[str, str] = {
 _UNKNOWN = object()
 
 
-class Examples:
+class ExampleBuilder:
     """Makes examples for schemas that refer to `schemas`."""
 
     def __init__(self, schemas: Mapping[str, Any]) -> None:
         self._schemas = schemas
 
-    def of(self, schema: Mapping[str, Any], name: str = "") -> Any:
+    def build_example(self, schema: Mapping[str, Any], name: str = "") -> Any:
         """A value that the schema allows; None where there is no way to one."""
         value = self._value(schema, name, ())
         return None if value is _UNKNOWN else value

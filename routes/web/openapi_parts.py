@@ -3,13 +3,13 @@
 from copy import deepcopy
 from typing import Any
 
-from hub.core.error_codes import CODES
+from hub.core.error_codes import ERROR_CODES
 
-REF = "#/components/schemas/{model}"
-LONGEST_TEXT = 50_000
+SCHEMA_REF = "#/components/schemas/{model}"
+MAX_TEXT_LENGTH = 50_000
 """Characters of any text that has no narrower limit. Said once in the description, not at every field."""
 
-PROBLEMS: dict[int, str] = {
+PROBLEM_DESCRIPTIONS: dict[int, str] = {
     400: "The request could not be read.",
     401: "Sign in first.",
     403: "You may not do this.",
@@ -43,10 +43,10 @@ _PROBLEM: dict[str, Any] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "code": {"$ref": REF.format(model="ErrorCode")},
+        "code": {"$ref": SCHEMA_REF.format(model="ErrorCode")},
         "request_id": {"type": "string"},
         "provider": {"type": "string", "description": "which provider was in trouble"},
-        "errors": {"type": "array", "items": {"$ref": REF.format(model="FieldError")}},
+        "errors": {"type": "array", "items": {"$ref": SCHEMA_REF.format(model="FieldError")}},
         "booking_id": {"type": "string", "description": "with `duplicate_booking`: the booking that stands already"},
         "booking_reference": {"type": "string", "description": "with `duplicate_booking`: its reference"},
         "confirmation": {
@@ -123,12 +123,12 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 
-def components(schemas: dict[str, Any]) -> dict[str, Any]:
+def build_components(schemas: dict[str, Any]) -> dict[str, Any]:
     """Everything that operations refer to."""
-    shared = {**deepcopy(_SHARED), "ErrorCode": error_code()}
+    shared = {**deepcopy(_SHARED), "ErrorCode": build_error_code_schema()}
     return {
         "schemas": dict(sorted({**schemas, **shared}.items())),
-        "responses": {f"Problem{status}": problem(status) for status in PROBLEMS},
+        "responses": {f"Problem{status}": build_problem_response(status) for status in PROBLEM_DESCRIPTIONS},
         "headers": deepcopy(_HEADERS),
         "parameters": deepcopy(_PARAMETERS),
         "securitySchemes": {
@@ -137,18 +137,18 @@ def components(schemas: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def error_code() -> dict[str, Any]:
+def build_error_code_schema() -> dict[str, Any]:
     """The schema of `code`: the catalog as documentation, and no enum, so that a new code breaks no client."""
-    table = "\n".join(f"| `{code}` | {entry.status} | {entry.meaning} |" for code, entry in sorted(CODES.items()))
+    table = "\n".join(f"| `{code}` | {entry.status} | {entry.meaning} |" for code, entry in sorted(ERROR_CODES.items()))
     text = f"{_ERROR_CODE['description']}\n\n| code | status | meaning |\n| --- | --- | --- |\n{table}"
     return {**_ERROR_CODE, "description": text}
 
 
-def problem(status: int) -> dict[str, Any]:
+def build_problem_response(status: int) -> dict[str, Any]:
     """The response of an error status."""
     headers = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
     if status in {409, 429, 503}:
         headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
-    schema = {"$ref": REF.format(model="Problem")}
+    schema = {"$ref": SCHEMA_REF.format(model="Problem")}
     content = {"application/problem+json": {"schema": schema}}
-    return {"description": PROBLEMS[status], "headers": headers, "content": content}
+    return {"description": PROBLEM_DESCRIPTIONS[status], "headers": headers, "content": content}

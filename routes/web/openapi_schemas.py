@@ -4,24 +4,26 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from routes.web.openapi_parts import LONGEST_TEXT, REF
+from routes.web.openapi_parts import MAX_TEXT_LENGTH, SCHEMA_REF
 
-_PREFIX = REF.format(model="")
+_PREFIX = SCHEMA_REF.format(model="")
 _GENERIC = re.compile(r"([A-Za-z0-9]+)_([A-Za-z0-9]+)_")
 """pydantic's name of `Page[BookingOut]`, which becomes `BookingPage`."""
 
 
-def tidy(schemas: dict[str, Any], roots: list[dict[str, Any]], requests: list[dict[str, Any]]) -> dict[str, Any]:
+def tidy_schemas(
+    schemas: dict[str, Any], roots: list[dict[str, Any]], requests: list[dict[str, Any]]
+) -> dict[str, Any]:
     """The shared schemas under their public names, changed in place like `roots`, the schemas that refer to them.
 
     `requests` are those of the roots that clients send: only there an unknown property is an error, while an answer
     may gain properties. Raises ValueError for two schemas of one name.
     """
-    names = public_names(schemas)
+    names = build_public_names(schemas)
     for root in (*roots, *schemas.values()):
         _rename(root, names)
     named = {names[name]: schema for name, schema in schemas.items()}
-    sent = reachable(requests, named)
+    sent = find_reachable_schemas(requests, named)
     for name, schema in named.items():
         schema["title"] = name
         _clean(schema, sent=name in sent)
@@ -31,7 +33,7 @@ def tidy(schemas: dict[str, Any], roots: list[dict[str, Any]], requests: list[di
     return named
 
 
-def public_names(schemas: Iterable[str]) -> dict[str, str]:
+def build_public_names(schemas: Iterable[str]) -> dict[str, str]:
     """Pydantic's names without module paths: of two `Kind` one is `PlanKind`, after the noun that it belongs to."""
     names = {name: _public_name(name) for name in schemas}
     taken = list(names.values())
@@ -62,7 +64,7 @@ def _rename(node: Any, names: dict[str, str]) -> None:
                 _rename(inner, names)
 
 
-def reachable(roots: Iterable[Any], schemas: Mapping[str, Any]) -> set[str]:
+def find_reachable_schemas(roots: Iterable[Any], schemas: Mapping[str, Any]) -> set[str]:
     """The names of the schemas that `roots` refer to, directly or through others."""
     found: set[str] = set()
     stack: list[Any] = list(roots)
@@ -91,9 +93,9 @@ def _clean(node: Any, *, sent: bool) -> None:
 
 
 def _clean_schema(schema: dict[str, Any], *, sent: bool) -> None:
-    if schema.get("maxLength") == LONGEST_TEXT:
+    if schema.get("maxLength") == MAX_TEXT_LENGTH:
         del schema["maxLength"]
-    if schema.get("propertyNames") in ({}, {"maxLength": LONGEST_TEXT}):
+    if schema.get("propertyNames") in ({}, {"maxLength": MAX_TEXT_LENGTH}):
         del schema["propertyNames"]
     if not sent and schema.get("additionalProperties") is False:
         del schema["additionalProperties"]

@@ -16,8 +16,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from hub.core.errors import BadRequest, FieldError, HubError, Invalid, NotFound, TooLarge
-from routes.web.pointers import locate, suggest, wire_name
+from hub.core.errors import BadRequest, FieldError, HubError, InvalidRequest, NotFound, TooLarge
+from routes.web.error_pointers import locate_error, suggest_name, to_wire_name
 
 BODY_TIMEOUT = 20.0
 """Seconds for the whole body to arrive."""
@@ -47,7 +47,7 @@ _OPAQUE = {  # pydantic's words for these quote the input
 }
 
 
-class UnsupportedType(HubError):
+class UnsupportedMediaType(HubError):
     """The body has to be application/json."""
 
     status = 415
@@ -84,18 +84,18 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def check_json(request: web.Request, raw: bytes) -> None:
-    """Raises BadRequest without a body, UnsupportedType unless it is declared as JSON in UTF-8."""
+def require_json(request: web.Request, raw: bytes) -> None:
+    """Raises BadRequest without a body, UnsupportedMediaType unless it is declared as JSON in UTF-8."""
     if not raw.strip():
         raise BadRequest("The body is empty.", code="empty_body")
     kind, charset = request.content_type, (request.charset or "utf-8").lower()
     named = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
     if "Content-Type" not in request.headers or not named or charset not in {"utf-8", "utf8", "us-ascii"}:
-        raise UnsupportedType
+        raise UnsupportedMediaType
 
 
 def parse_body(adapter: TypeAdapter[Any], raw: bytes) -> Any:
-    """Raises BadRequest for what is not JSON, and Invalid with a pointer to each wrong field."""
+    """Raises BadRequest for what is not JSON, and InvalidRequest with a pointer to each wrong field."""
     suspicious = _SUSPICIOUS.search(raw) is not None
     if suspicious:
         _refuse_surrogates(raw)
@@ -111,7 +111,7 @@ def parse_body(adapter: TypeAdapter[Any], raw: bytes) -> Any:
         return parse_body(adapter, whole)
     if found[0]["type"] == "json_invalid":
         raise BadRequest("The body is not JSON.", code="malformed_json")
-    raise Invalid(errors=_field_errors(adapter, found, ""))
+    raise InvalidRequest(errors=_field_errors(adapter, found, ""))
 
 
 def _is_whole(one: Any) -> bool:
@@ -139,12 +139,12 @@ class QueryParser:
         self._names: dict[str, tuple[str, bool]] = {}
         for name, info in model.model_fields.items():
             alias = info.validation_alias or info.alias
-            for known in {wire_name(name), alias if isinstance(alias, str) else name}:
-                self._names[known] = (name, is_list(info.annotation))
-        self._known = tuple(map(wire_name, model.model_fields))
+            for known in {to_wire_name(name), alias if isinstance(alias, str) else name}:
+                self._names[known] = (name, is_list_type(info.annotation))
+        self._known = tuple(map(to_wire_name, model.model_fields))
 
-    def parse(self, query: Mapping[str, str]) -> Any:
-        """`query` is the request's multi-dict. Raises Invalid."""
+    def parse_query(self, query: Mapping[str, str]) -> Any:
+        """`query` is the request's multi-dict. Raises InvalidRequest."""
         values: dict[str, Any] = {}
         errors: tuple[FieldError, ...] = ()
         for key, text in query.items():
@@ -153,11 +153,11 @@ class QueryParser:
                 continue
             name, many = self._names[key]
             if _BAD_TEXT.search(text):
-                raise _wrong(f"/query/{wire_name(name)}", *_BAD_CHARACTER)
+                raise _wrong(f"/query/{to_wire_name(name)}", *_BAD_CHARACTER)
             if many:
                 values.setdefault(name, []).extend(part for one in text.split(",") if (part := one.strip()))
             elif name in values:
-                raise _wrong(f"/query/{wire_name(name)}", "repeated", "may be given once")
+                raise _wrong(f"/query/{to_wire_name(name)}", "repeated", "may be given once")
             else:
                 values[name] = text
         return self._validate(values, errors[:_MOST_ERRORS])
@@ -167,17 +167,17 @@ class QueryParser:
             value = self._adapter.validate_python(values)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
-            raise Invalid(errors=(*errors, *_field_errors(self._adapter, found, "/query"))) from None
+            raise InvalidRequest(errors=(*errors, *_field_errors(self._adapter, found, "/query"))) from None
         if errors:
-            raise Invalid(errors=errors)
+            raise InvalidRequest(errors=errors)
         _refuse(_wrong_leaves(vars(value), _hostile, "/query"))
         return value
 
 
-def refuse_query(query: Mapping[str, str]) -> None:
-    """Raises Invalid when there are parameters, for an endpoint that takes none."""
+def reject_query(query: Mapping[str, str]) -> None:
+    """Raises InvalidRequest when there are parameters, for an endpoint that takes none."""
     if query:
-        raise Invalid(errors=tuple(_unknown_parameter(key, ()) for key in islice(query, _MOST_ERRORS)))
+        raise InvalidRequest(errors=tuple(_unknown_parameter(key, ()) for key in islice(query, _MOST_ERRORS)))
 
 
 def _unknown_parameter(name: str, known: tuple[str, ...]) -> FieldError:
@@ -185,7 +185,7 @@ def _unknown_parameter(name: str, known: tuple[str, ...]) -> FieldError:
 
 
 def _unknown(pointer: str, code: str, name: str, known: tuple[str, ...]) -> FieldError:
-    suggestion = suggest(name, known)
+    suggestion = suggest_name(name, known)
     text = f"is not known here; did you mean `{suggestion}`?" if suggestion else "is not known here"
     return FieldError(pointer, code, text, suggestion)
 
@@ -203,18 +203,18 @@ def parse_path(adapter: TypeAdapter[Any], text: str) -> Any:
     return value
 
 
-def is_list(annotation: Any) -> bool:
+def is_list_type(annotation: Any) -> bool:
     """Whether a field takes several values: tuple, list or set, also optional."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return is_list(get_args(annotation)[0])
+        return is_list_type(get_args(annotation)[0])
     if origin in (Union, types.UnionType):
-        return any(is_list(one) for one in get_args(annotation))
+        return any(is_list_type(one) for one in get_args(annotation))
     return (origin or annotation) in (tuple, list, set, frozenset)
 
 
 def _refuse_surrogates(raw: bytes) -> None:
-    """Raises BadRequest for what is not JSON, Invalid for half a surrogate: what validates cannot even read those."""
+    """Raises BadRequest for what is not JSON, InvalidRequest for half a surrogate, which no validator can read."""
     try:
         document = json.loads(raw, parse_constant=_not_json)
     except (ValueError, RecursionError):
@@ -223,13 +223,13 @@ def _refuse_surrogates(raw: bytes) -> None:
 
 
 def _refuse_hostile(value: Any) -> None:
-    """Raises Invalid for text and numbers that no database keeps, in what was read; the rest is ignored anyway."""
+    """Raises InvalidRequest for text and numbers that no database keeps, in what was read."""
     _refuse(_wrong_leaves(value, _hostile))
 
 
 def _refuse(errors: Iterator[FieldError]) -> None:
     if found := tuple(islice(errors, _MOST_ERRORS)):
-        raise Invalid(errors=found)
+        raise InvalidRequest(errors=found)
 
 
 def _not_json(_: str) -> Any:
@@ -277,8 +277,8 @@ def _token(part: Any) -> str:
     return text.replace("~", "~0").replace("/", "~1")
 
 
-def _wrong(pointer: str, code: str, message: str) -> Invalid:
-    return Invalid(errors=(FieldError(pointer, code, message),))
+def _wrong(pointer: str, code: str, message: str) -> InvalidRequest:
+    return InvalidRequest(errors=(FieldError(pointer, code, message),))
 
 
 def _field_errors(adapter: TypeAdapter[Any], found: list[Any], prefix: str) -> tuple[FieldError, ...]:
@@ -288,10 +288,10 @@ def _field_errors(adapter: TypeAdapter[Any], found: list[Any], prefix: str) -> t
 
 
 def _field_error(adapter: TypeAdapter[Any], error: Any, prefix: str) -> FieldError:
-    place = locate(adapter.core_schema, error["loc"])
+    place = locate_error(adapter.core_schema, error["loc"])
     pointer = prefix + "".join(f"/{_token(part)}" for part in place.parts)
     if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return _unknown(pointer, "unknown_field", str(place.parts[-1]), place.names)
+        return _unknown(pointer, "unknown_field", str(place.parts[-1]), place.field_names)
     return FieldError(pointer, error["type"], _message(error))
 
 

@@ -8,7 +8,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from hub.core.money import Money
-from hub.core.names import check_person_name, normalize_person_name
+from hub.core.person_names import check_person_name, normalize_person_name
 from hub.core.phone_numbers import normalize_phone
 from hub.sales.bookings import Decline
 from routes.web.endpoint_api import ApiModel
@@ -61,7 +61,7 @@ PersonName = Annotated[
     AfterValidator(check_person_name),
     Field(description="one line of letters, spaces, hyphens and apostrophes", examples=["Ada"]),
 ]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_check_line)]
+PlainName = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_check_line)]
 """Of a person or a company on an address, or of a place."""
 # The constraints come first: behind a BeforeValidator they would hold, and be missing from the OpenAPI document.
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["EUR"]), BeforeValidator(_upper)]
@@ -76,7 +76,7 @@ class MoneyOut(ApiModel):
     display: str = Field(examples=["299.99 USD"])
 
     @classmethod
-    def of(cls, money: Money) -> Self:
+    def from_money(cls, money: Money) -> Self:
         return cls(amount=money.amount, currency=money.currency, display=money.display)
 
 
@@ -92,7 +92,7 @@ class LastFailureOut(ApiModel):
     at: datetime
 
     @classmethod
-    def of(cls, decline: Decline | None) -> Self | None:
+    def from_decline(cls, decline: Decline | None) -> Self | None:
         if decline is None or decline.at is None:
             return None
         return cls(code=decline.code, decline_code=decline.decline_code, message=decline.message, at=decline.at)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hub.core.errors import TooManyRequests
-from routes.web.access import limit_key
+from routes.web.access import build_limit_key
 from routes.web.endpoint_api import Call
 
-RETRY_AFTER = 5.0
+RETRY_AFTER_SECONDS = 5.0
 """Seconds."""
 
 
@@ -20,12 +20,12 @@ class StreamLimit:
         self._open: Counter[str] = Counter()
 
     @contextmanager
-    def hold(self, call: Call) -> Iterator[None]:
+    def hold_stream(self, call: Call) -> Iterator[None]:
         """Counts a stream for the block. Raises TooManyRequests when the caller has as many as allowed."""
-        key = limit_key("streams", call.caller, call.visit.ip)
+        key = build_limit_key("streams", call.caller, call.context.ip)
         if self._open[key] >= self._most:
             message = f"At most {self._most} streams may be open at once; close one first."
-            raise TooManyRequests(message, code="too_many_streams", retry_after=RETRY_AFTER)
+            raise TooManyRequests(message, code="too_many_streams", retry_after=RETRY_AFTER_SECONDS)
         self._open[key] += 1
         try:
             yield

@@ -41,28 +41,35 @@ GET /_/kiwi/next lists what is left, GET /_/kiwi/bookings the bookings, and POST
 
 from aiohttp import web
 
-from sandbox.kiwi.booking import Bookings
-from sandbox.kiwi.check import Checks
-from sandbox.kiwi.control import Control
+from sandbox.kiwi.booking import BookingHandlers
+from sandbox.kiwi.control import ControlHandlers
 from sandbox.kiwi.fares import Fare, Party
-from sandbox.kiwi.locations import Locations
-from sandbox.kiwi.manage import Manage
-from sandbox.kiwi.search import Search
-from sandbox.kiwi.state import NAME, Booking, Check, Kiwi, Scripted
-from sandbox.kiwi.ticketing import settle
-from sandbox.kiwi.tokens import Offered, Stretch
-from sandbox.world import Emulator, World
+from sandbox.kiwi.locations import LocationHandlers
+from sandbox.kiwi.manage_api import ManageHandlers
+from sandbox.kiwi.price_check import PriceCheckHandlers
+from sandbox.kiwi.search import SearchHandlers
+from sandbox.kiwi.state import EMULATOR_NAME, CheckSession, KiwiBooking, KiwiState, ScriptedOutcome
+from sandbox.kiwi.ticketing import settle_ticketing
+from sandbox.kiwi.tokens import OfferedItinerary, OfferedLeg
+from sandbox.state import Emulator, SandboxState
 
 _EMULATOR = Emulator(
-    name=NAME,
-    create=lambda _: Kiwi(),
-    types=(Booking, Check, Fare, Offered, Party, Scripted, Stretch),
-    actions={"settle": settle},
+    name=EMULATOR_NAME,
+    create_state=lambda _: KiwiState(),
+    stored_types=(KiwiBooking, CheckSession, Fare, OfferedItinerary, Party, ScriptedOutcome, OfferedLeg),
+    actions={"settle": settle_ticketing},
 )
 
 
-def setup(app: web.Application, world: World) -> None:
+def setup(app: web.Application, world: SandboxState) -> None:
     """Adds the routes under /kiwi and /_/kiwi. State lives in `world.providers["kiwi"]`."""
-    world.register(_EMULATOR)
-    for part in (Search(world), Locations(world), Checks(world), Bookings(world), Manage(world), Control(world)):
-        app.add_routes(part.routes())
+    world.register_emulator(_EMULATOR)
+    for part in (
+        SearchHandlers(world),
+        LocationHandlers(world),
+        PriceCheckHandlers(world),
+        BookingHandlers(world),
+        ManageHandlers(world),
+        ControlHandlers(world),
+    ):
+        app.add_routes(part.list_routes())

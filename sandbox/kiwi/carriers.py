@@ -144,12 +144,12 @@ class Carrier:
     code: str
     name: str
     country: str
-    low_cost: bool
+    is_low_cost: bool
     hubs: tuple[str, ...]
 
 
 @cache
-def carriers() -> dict[str, Carrier]:
+def list_carriers() -> dict[str, Carrier]:
     found = {}
     for line in _TABLE.strip().splitlines():
         head, country, kind, hubs = line.split("|")
@@ -159,16 +159,16 @@ def carriers() -> dict[str, Carrier]:
 
 
 @cache
-def of_country(country: str) -> tuple[Carrier, ...]:
-    return tuple(carrier for carrier in carriers().values() if carrier.country == country)
+def list_country_carriers(country: str) -> tuple[Carrier, ...]:
+    return tuple(carrier for carrier in list_carriers().values() if carrier.country == country)
 
 
 @cache
-def of_hub(airport: str) -> tuple[Carrier, ...]:
+def list_hub_carriers(airport: str) -> tuple[Carrier, ...]:
     """Those that connect passengers there, the largest first."""
-    return tuple(carrier for carrier in carriers().values() if airport in carrier.hubs and not carrier.low_cost)
+    return tuple(carrier for carrier in list_carriers().values() if airport in carrier.hubs and not carrier.is_low_cost)
 
 
 @cache
-def of_region(region: str) -> tuple[Carrier, ...]:
-    return tuple(carriers()[code] for code in _REGIONAL.get(region, "ET QR TK").split())
+def list_region_carriers(region: str) -> tuple[Carrier, ...]:
+    return tuple(list_carriers()[code] for code in _REGIONAL.get(region, "ET QR TK").split())

@@ -4,11 +4,11 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kiwi.fares import euros
-from sandbox.kiwi.state import Booking, Scripted, state
-from sandbox.kiwi.ticketing import CALLBACK_STATUSES, move, status_of
-from sandbox.kiwi.wire import Handler, Refusal, json_object, reply
-from sandbox.world import World
+from sandbox.kiwi.fares import to_euros
+from sandbox.kiwi.state import KiwiBooking, ScriptedOutcome, get_kiwi_state
+from sandbox.kiwi.ticketing import CALLBACK_STATUSES, change_status, get_status
+from sandbox.kiwi.wire import Handler, KiwiApiError, json_response, read_json_object
+from sandbox.state import SandboxState
 
 _ENDS = frozenset({"technical_issue", "sold_out", "security_issue", "never"})
 _OUTCOMES = {
@@ -19,56 +19,59 @@ _OUTCOMES = {
 _CHECKS = frozenset({"price_change", "flights_invalid", "not_ready_polls", "document_need", "adult_threshold"})
 
 
-class Control:
-    def __init__(self, world: World) -> None:
+class ControlHandlers:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
-    def routes(self) -> list[web.RouteDef]:
+    def list_routes(self) -> list[web.RouteDef]:
         return [
-            web.post("/_/kiwi/next", _answered(self.script)),
-            web.get("/_/kiwi/next", _answered(self.scripted)),
-            web.get("/_/kiwi/bookings", _answered(self.bookings)),
-            web.post("/_/kiwi/bookings/{booking_id}/status", _answered(self.act)),
+            web.post("/_/kiwi/next", _answered(self.add_script)),
+            web.get("/_/kiwi/next", _answered(self.list_script)),
+            web.get("/_/kiwi/bookings", _answered(self.list_bookings)),
+            web.post("/_/kiwi/bookings/{booking_id}/status", _answered(self.change_booking)),
         ]
 
-    async def script(self, request: web.Request) -> web.StreamResponse:
+    async def add_script(self, request: web.Request) -> web.StreamResponse:
         """Adds outcomes for coming sessions (check), saves, confirmations and tickets; 201, or 422 with the field."""
-        body = await json_object(request)
+        body = await read_json_object(request)
         entries = read_script(body)
-        state(self._world).script.extend(entries)
-        return reply([_shown(entry) for entry in entries], 201)
+        get_kiwi_state(self._world).scripted_outcomes.extend(entries)
+        return json_response([_shown(entry) for entry in entries], 201)
 
-    async def scripted(self, _request: web.Request) -> web.StreamResponse:
-        return reply([_shown(entry) for entry in state(self._world).script])
+    async def list_script(self, _request: web.Request) -> web.StreamResponse:
+        return json_response([_shown(entry) for entry in get_kiwi_state(self._world).scripted_outcomes])
 
-    async def bookings(self, _request: web.Request) -> web.StreamResponse:
-        return reply([_listed(self._world, one) for one in state(self._world).bookings.values()])
+    async def list_bookings(self, _request: web.Request) -> web.StreamResponse:
+        return json_response([_listed(self._world, one) for one in get_kiwi_state(self._world).bookings.values()])
 
-    async def act(self, request: web.Request) -> web.StreamResponse:
+    async def change_booking(self, request: web.Request) -> web.StreamResponse:
         """The airline cancels, delays, refunds: {"status"}; the hub is told as usual."""
-        body, ident = await json_object(request), request.match_info["booking_id"]
-        booking = state(self._world).bookings.get(int(ident)) if ident.isascii() and ident.isdigit() else None
+        body, ident = await read_json_object(request), request.match_info["booking_id"]
+        booking = get_kiwi_state(self._world).bookings.get(int(ident)) if ident.isascii() and ident.isdigit() else None
         if booking is None:
-            raise Refusal(404, {"error": "booking not found"})
+            raise KiwiApiError(404, {"error": "booking not found"})
         status = body.get("status")
         if not isinstance(status, str) or status not in CALLBACK_STATUSES:
             raise _wrong("status", f"one of {', '.join(sorted(CALLBACK_STATUSES))}")
-        move(self._world, booking, status)
-        return reply(_listed(self._world, booking))
+        change_status(self._world, booking, status)
+        return json_response(_listed(self._world, booking))
 
 
 def _answered(handler: Handler) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except Refusal as refusal:
-            return reply(refusal.body, refusal.status)
+        except KiwiApiError as refusal:
+            return json_response(refusal.body, refusal.status)
 
     return answer
 
 
-def read_script(body: dict[str, Any]) -> list[Scripted]:
-    """One entry for what is said of the check, and one each for save, confirm and ticketing. Raises Refusal 422."""
+def read_script(body: dict[str, Any]) -> list[ScriptedOutcome]:
+    """One entry for what is said of the check, and one each for save, confirm and ticketing.
+
+    Raises KiwiApiError 422.
+    """
     known = _CHECKS | _OUTCOMES.keys() | {"times", "refusal"}
     for name in body:
         if name not in known:
@@ -76,13 +79,13 @@ def read_script(body: dict[str, Any]) -> list[Scripted]:
     times = body.get("times", 1)
     if not _whole(times) or times < 1:
         raise _wrong("times", "a whole number from 1")
-    found = [Scripted(name, _outcome(name, body[name]), times) for name in _OUTCOMES if name in body]
+    found = [ScriptedOutcome(name, _outcome(name, body[name]), times) for name in _OUTCOMES if name in body]
     if "refusal" in body:
-        found.append(Scripted("refusal", _refusal(body["refusal"]), times))
+        found.append(ScriptedOutcome("refusal", _refusal(body["refusal"]), times))
     told = {name: body[name] for name in _CHECKS if name in body}
     if told:
         _validate_check(told)
-        found.append(Scripted("check", told, times))
+        found.append(ScriptedOutcome("check", told, times))
     if not found:
         raise _wrong("", "says nothing")
     return found
@@ -121,21 +124,21 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _wrong(field: str, why: str) -> Refusal:
-    return Refusal(422, {"error": "invalid", "field": field, "detail": why})
+def _wrong(field: str, why: str) -> KiwiApiError:
+    return KiwiApiError(422, {"error": "invalid", "field": field, "detail": why})
 
 
-def _shown(entry: Scripted) -> dict[str, Any]:
+def _shown(entry: ScriptedOutcome) -> dict[str, Any]:
     return {"outcome": entry.outcome, "value": entry.value, "times": entry.times}
 
 
-def _listed(world: World, booking: Booking) -> dict[str, Any]:
+def _listed(world: SandboxState, booking: KiwiBooking) -> dict[str, Any]:
     return {
         "id": booking.id,
-        "status": status_of(world, booking),
-        "confirmed": booking.confirms_done,
-        "confirms_asked": booking.confirms_asked,
-        "total": euros(booking.cents),
+        "status": get_status(world, booking),
+        "confirmed": booking.confirmations,
+        "confirms_asked": booking.confirm_requests,
+        "total": to_euros(booking.cents),
         "currency": "EUR",
         "passengers": len(booking.passengers),
         "hold_bags": [one.get("hold_bags", 0) for one in booking.passengers],

@@ -33,10 +33,10 @@ Virgin Islands (UK); VN Vietnam; VU Vanuatu; WF Wallis & Futuna; WS Samoa (weste
 Mayotte; ZA South Africa; ZM Zambia; ZW Zimbabwe
 """
 
-NAMES: dict[str, str] = {}
+COUNTRY_NAMES: dict[str, str] = {}
 for _entry in " ".join(_TABLE.split()).split("; "):
-    NAMES[_entry[:2]] = _entry[3:]
+    COUNTRY_NAMES[_entry[:2]] = _entry[3:]
 
 _WITHOUT_AIRPORT = "AD AX BV GS HM IO LI MC PN PR PS SJ SM TF TK VA VI".split()
-NATIONALITIES = frozenset({*NAMES, *_WITHOUT_AIRPORT})
+NATIONALITIES = frozenset({*COUNTRY_NAMES, *_WITHOUT_AIRPORT})
 """XK (Kosovo) is among them, though ISO 3166 does not list it."""

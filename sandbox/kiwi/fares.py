@@ -5,14 +5,14 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from sandbox.kiwi.dice import dice, number
 from sandbox.kiwi.journeys import Hop, Journey
+from sandbox.kiwi.seeded_random import draw_number, seeded_random
 
-CABINS = {"M": 1.0, "W": 1.7, "C": 3.3, "F": 5.6}
+CABIN_FACTORS = {"M": 1.0, "W": 1.7, "C": 3.3, "F": 5.6}
 _FIRST_FROM_KM = 3000
 
 # Units for one euro: fixed, so that a price can be looked up again.
-RATES = {
+EXCHANGE_RATES = {
     code: Decimal(rate)
     for code, rate in (
         entry.split(":")
@@ -39,7 +39,7 @@ class Party:
     infants: int
 
     @property
-    def total(self) -> int:
+    def traveler_count(self) -> int:
         return self.adults + self.children + self.infants
 
 
@@ -53,35 +53,37 @@ class Fare:
     bags: tuple[int, ...]
     family: str
 
-    def total(self, party: Party) -> int:
+    def total_for(self, party: Party) -> int:
         return self.adult * party.adults + self.child * party.children + self.infant * party.infants
 
 
-def convert(cents: int, currency: str) -> int | float:
+def convert_cents(cents: int, currency: str) -> int | float:
     """Euro cents as that currency's major units, rounded to what the currency has; whole numbers as int."""
     decimals = 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
-    amount = (Decimal(cents) * RATES[currency]).scaleb(-2).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    amount = (
+        (Decimal(cents) * EXCHANGE_RATES[currency]).scaleb(-2).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    )
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-def euros(cents: int) -> int | float:
-    return convert(cents, "EUR")
+def to_euros(cents: int) -> int | float:
+    return convert_cents(cents, "EUR")
 
 
-def sold_in(journey: Journey, cabin: str) -> bool:
+def choose_cabin(journey: Journey, cabin: str) -> bool:
     """Low-cost airlines have one cabin, and first class is for long flights."""
     if cabin == "M":
         return True
-    if any(carrier.low_cost for carrier in journey.carriers):
+    if any(carrier.is_low_cost for carrier in journey.carriers):
         return False
     return cabin != "F" or max(hop.flight.km for hop in journey.hops) >= _FIRST_FROM_KM
 
 
-def price(seed: int, ways: list[Journey], cabin: str, today: date, party: Party) -> Fare:
+def price_itinerary(seed: int, ways: list[Journey], cabin: str, today: date, party: Party) -> Fare:
     """For the whole itinerary. The same on the same day, whoever asks."""
-    adult = round(sum(_way(seed, way, today) for way in ways) * CABINS[cabin])
+    adult = round(sum(_way(seed, way, today) for way in ways) * CABIN_FACTORS[cabin])
     hops = [hop for way in ways for hop in way.hops]
-    low_cost = any(hop.flight.carrier.low_cost for hop in hops)
+    low_cost = any(hop.flight.carrier.is_low_cost for hop in hops)
     if len(ways) == 2 and ways[0].carriers == ways[1].carriers and not low_cost:
         adult = round(adult * 0.9)
     child = adult if low_cost else round(adult * 0.82)
@@ -93,21 +95,21 @@ def _way(seed: int, way: Journey, today: date) -> float:
     cents = sum(_hop(seed, hop, today) for hop in way.hops)
     if way.stopovers == 0:
         return cents * 1.12
-    return cents * (0.74 if way.self_transfer else 0.8)
+    return cents * (0.74 if way.has_self_transfer else 0.8)
 
 
 def _hop(seed: int, hop: Hop, today: date) -> float:
     flight = hop.flight
     leg = flight.legs[0]
-    day = leg.departs.astimezone(leg.origin.zone).date()
+    day = leg.departs_at.astimezone(leg.origin.zone).date()
     base = 2200 + min(flight.km, 1500) * 7.5 + max(0.0, flight.km - 1500) * 4.2
     chance = _chance(seed, flight.carrier.code, flight.number, leg.origin.code, day)
-    return base * chance * (0.62 if flight.carrier.low_cost else 1.0) * _season(day) * _notice((day - today).days)
+    return base * chance * (0.62 if flight.carrier.is_low_cost else 1.0) * _season(day) * _notice((day - today).days)
 
 
 @lru_cache(maxsize=8192)
 def _chance(seed: int, carrier: str, number_: int, origin: str, day: date) -> float:
-    return dice(seed, "fare", carrier, number_, origin, day).uniform(0.86, 1.18)
+    return seeded_random(seed, "fare", carrier, number_, origin, day).uniform(0.86, 1.18)
 
 
 def _season(day: date) -> float:
@@ -126,8 +128,8 @@ def _bags(seed: int, hops: list[Hop], cabin: str, party: Party) -> tuple[tuple[i
     """A bag flies free in the better cabins, and on most long flights of full-service airlines."""
     first = hops[0].flight
     one = round((2300 + min(first.km, 6000) * 0.45) * len(hops) * max(1, party.adults + party.children) / 2)
-    low_cost = any(hop.flight.carrier.low_cost for hop in hops)
-    lot = number(seed, "bags", first.carrier.code, first.number, len(hops)) % 4
+    low_cost = any(hop.flight.carrier.is_low_cost for hop in hops)
+    lot = draw_number(seed, "bags", first.carrier.code, first.number, len(hops)) % 4
     if not low_cost and (cabin != "M" or (first.km > 4000 and lot)):
         return (0, one), "CLASSIC"
     if lot == 3:

@@ -6,49 +6,49 @@ from typing import Any
 from aiohttp import web
 from multidict import MultiMapping
 
-from sandbox.kiwi.dice import number
-from sandbox.kiwi.places import Airport, City, country, directory, plain
-from sandbox.kiwi.query import whole
-from sandbox.kiwi.wire import invalid, reply, spoken
-from sandbox.world import World
+from sandbox.kiwi.places import Airport, City, country_name, load_directory, normalize_name
+from sandbox.kiwi.search_query import read_whole_number
+from sandbox.kiwi.seeded_random import draw_number
+from sandbox.kiwi.wire import api_handler, json_response, make_invalid_param
+from sandbox.state import SandboxState
 
 _TYPES = frozenset({"airport", "city"})
 _UNRANKED = 10_000
 Place = Airport | City
 
 
-class Locations:
-    def __init__(self, world: World) -> None:
+class LocationHandlers:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
-    def routes(self) -> list[web.RouteDef]:
+    def list_routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/kiwi/locations/query", spoken(self.query)),
-            web.get("/kiwi/locations/id", spoken(self.by_id)),
+            web.get("/kiwi/locations/query", api_handler(self.search_locations)),
+            web.get("/kiwi/locations/id", api_handler(self.show_location)),
         ]
 
-    async def query(self, request: web.Request) -> web.StreamResponse:
+    async def search_locations(self, request: web.Request) -> web.StreamResponse:
         """By code or by the beginning of a name or of one of its words, the largest first."""
-        term = plain(request.query.get("term", "").strip())
+        term = normalize_name(request.query.get("term", "").strip())
         if not term:
-            raise invalid("term", "Missing data for required field.")
-        limit = whole(request.query, "limit", 10)
+            raise make_invalid_param("term", "Missing data for required field.")
+        limit = read_whole_number(request.query, "limit", 10)
         found = sorted(filter(None, (_match(entry, term) for entry in _index())), key=lambda hit: hit[0])
         wanted = _wanted(request.query)
         return self._reply([place for _, place in found if _type(place) in wanted][:limit], request)
 
-    async def by_id(self, request: web.Request) -> web.StreamResponse:
+    async def show_location(self, request: web.Request) -> web.StreamResponse:
         """`id` is an airport's code or a city's slug (`london_gb`) or code; nothing known is an empty list."""
         ident = request.query.get("id", "")
         if not ident:
-            raise invalid("id", "Missing data for required field.")
-        known = directory()
+            raise make_invalid_param("id", "Missing data for required field.")
+        known = load_directory()
         place = known.airports.get(ident) or known.by_slug.get(ident) or known.cities.get(ident)
         return self._reply([place] if place else [], request)
 
     def _reply(self, places: list[Place], request: web.Request) -> web.Response:
         locale = request.query.get("locale", "en-US")
-        return reply(
+        return json_response(
             {
                 "locations": [_described(place) for place in places],
                 "meta": {"locale": {"code": locale, "status": "00"}},
@@ -65,13 +65,18 @@ def _wanted(params: MultiMapping[str]) -> frozenset[str]:
 @cache
 def _index() -> list[tuple[str, str, int, Place]]:
     """Code, plain name with a space before each word, size, place."""
-    known = directory()
+    known = load_directory()
     entries: list[tuple[str, str, int, Place]] = [
-        (one.code.lower(), f" {plain(one.name)} {plain(one.city)}", 2 * (one.rank or _UNRANKED) + 1, one)
+        (
+            one.code.lower(),
+            f" {normalize_name(one.name)} {normalize_name(one.city)}",
+            2 * (one.rank or _UNRANKED) + 1,
+            one,
+        )
         for one in known.airports.values()
     ]
     entries += [
-        (one.code.lower(), f" {plain(one.name)}", 2 * (one.airports[0].rank or _UNRANKED), one)
+        (one.code.lower(), f" {normalize_name(one.name)}", 2 * (one.airports[0].rank or _UNRANKED), one)
         for one in known.cities.values()
     ]
     return entries
@@ -97,26 +102,26 @@ def _described(place: Place) -> dict[str, Any]:
 def _airport(one: Airport) -> dict[str, Any]:
     return {
         "id": one.code,
-        "int_id": number("location", one.code) % 10**6,
+        "int_id": draw_number("location", one.code) % 10**6,
         "code": one.code,
         "icao": one.icao,
         "name": one.name,
-        "slug": f"{plain(one.name).replace(' ', '-')}-{one.code.lower()}",
+        "slug": f"{normalize_name(one.name).replace(' ', '-')}-{one.code.lower()}",
         "active": True,
         "timezone": one.zone.key,
         "rank": one.rank,
-        "city": _city(directory().cities[one.city_code]),
+        "city": _city(load_directory().cities[one.city_code]),
         "location": {"lat": one.lat, "lon": one.lon},
         "type": "airport",
     }
 
 
 def _city(one: City) -> dict[str, Any]:
-    named = country(one.country)
+    named = country_name(one.country)
     centre = one.airports[0]
     return {
         "id": one.slug,
-        "int_id": number("location", one.slug) % 10**6,
+        "int_id": draw_number("location", one.slug) % 10**6,
         "code": one.code,
         "name": one.name,
         "slug": one.slug.replace("_", "-"),

@@ -5,13 +5,13 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sandbox.kiwi.dice import dice, digest
-from sandbox.kiwi.fares import Fare, Party, convert, euros
+from sandbox.kiwi.fares import Fare, Party, convert_cents, to_euros
 from sandbox.kiwi.journeys import Hop, Journey
-from sandbox.kiwi.places import Airport, country, distance_km
+from sandbox.kiwi.places import Airport, country_name, distance_km
+from sandbox.kiwi.seeded_random import hash_parts, seeded_random
 from sandbox.kiwi.timetable import Leg
-from sandbox.kiwi.tokens import Offered, Stretch, seal
-from sandbox.kiwi.wire import stamp
+from sandbox.kiwi.tokens import OfferedItinerary, OfferedLeg, encode_token
+from sandbox.kiwi.wire import format_time
 
 _BAG = {"hold_width": 52, "hold_height": 78, "hold_length": 28, "hold_dimensions_sum": 158, "hold_weight": 23}
 _WITHOUT_THE_FLAG = 0.2
@@ -20,7 +20,7 @@ _HAND = {"hand_width": 40, "hand_height": 55, "hand_length": 23, "hand_weight": 
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Itinerary:
     """There, and back where asked; `tickets[w][h]` numbers the ticket of hop h of way w."""
 
     ways: tuple[Journey, ...]
@@ -38,12 +38,12 @@ class Found:
         return round(self.cents / 100 + self.seconds / 3600 * 7 + sum(way.stopovers for way in self.ways) * 12, 6)
 
     @property
-    def departs(self) -> datetime:
-        return self.ways[0].departs
+    def departs_at(self) -> datetime:
+        return self.ways[0].departs_at
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OfferContext:
     """What the offer depends on beside its flights."""
 
     seed: int
@@ -57,25 +57,25 @@ class Asked:
         return self.now.date()
 
 
-def _tickets(found: Found) -> list[list[Hop]]:
+def _tickets(found: Itinerary) -> list[list[Hop]]:
     """Hops by ticket: a self-transfer begins a new one, and so does the way back with other airlines."""
     tickets: list[list[Hop]] = [[]]
     for nth, way in enumerate(found.ways):
         if nth and way.carriers != found.ways[0].carriers:
             tickets.append([])
         for hop in way.hops:
-            if hop.self_transfer:
+            if hop.is_self_transfer:
                 tickets.append([])
             tickets[-1].append(hop)
     return tickets
 
 
-def _combination(asked: Asked, hops: list[Hop], family: str) -> str:
-    names = [f"{hop.flight.carrier.code}{hop.flight.number}@{hop.flight.departs:%Y%m%d%H%M}" for hop in hops]
-    return digest(asked.seed, "combination", asked.cabin, family, *names)[:24]
+def _combination(asked: OfferContext, hops: list[Hop], family: str) -> str:
+    names = [f"{hop.flight.carrier.code}{hop.flight.number}@{hop.flight.departs_at:%Y%m%d%H%M}" for hop in hops]
+    return hash_parts(asked.seed, "combination", asked.cabin, family, *names)[:24]
 
 
-def _route(asked: Asked, found: Found) -> list[dict[str, Any]]:
+def _route(asked: OfferContext, found: Itinerary) -> list[dict[str, Any]]:
     """The flat list of both directions. A technical stop makes two entries of one flight."""
     combination_of = {}
     for hops in _tickets(found):
@@ -90,11 +90,11 @@ def _route(asked: Asked, found: Found) -> list[dict[str, Any]]:
                 ident = f"{combination}_{counts.get(combination, 0)}"
                 counts[combination] = counts.get(combination, 0) + 1
                 following = nth + 1 < len(hop.flight.legs)
-                recheck = hop.self_transfer and nth == 0
+                recheck = hop.is_self_transfer and nth == 0
                 route.append(
                     {"id": ident, "combination_id": combination}
-                    | places(leg.origin, leg.destination)
-                    | times(leg)
+                    | describe_places(leg.origin, leg.destination)
+                    | format_times(leg)
                     | _flight(asked, hop, found.fare)
                     | {"return": returning, "bags_recheck_required": recheck, "vi_connection": recheck}
                     | {"guarantee": recheck, "following_technical_stop": following}
@@ -102,7 +102,7 @@ def _route(asked: Asked, found: Found) -> list[dict[str, Any]]:
     return route
 
 
-def places(origin: Airport, destination: Airport) -> dict[str, str]:
+def describe_places(origin: Airport, destination: Airport) -> dict[str, str]:
     return {
         "flyFrom": origin.code,
         "flyTo": destination.code,
@@ -113,16 +113,16 @@ def places(origin: Airport, destination: Airport) -> dict[str, str]:
     }
 
 
-def times(leg: Leg) -> dict[str, str]:
+def format_times(leg: Leg) -> dict[str, str]:
     return {
-        "local_departure": stamp(leg.departs.astimezone(leg.origin.zone)),
-        "utc_departure": stamp(leg.departs),
-        "local_arrival": stamp(leg.arrives.astimezone(leg.destination.zone)),
-        "utc_arrival": stamp(leg.arrives),
+        "local_departure": format_time(leg.departs_at.astimezone(leg.origin.zone)),
+        "utc_departure": format_time(leg.departs_at),
+        "local_arrival": format_time(leg.arrives_at.astimezone(leg.destination.zone)),
+        "utc_arrival": format_time(leg.arrives_at),
     }
 
 
-def _flight(asked: Asked, hop: Hop, fare: Fare) -> dict[str, Any]:
+def _flight(asked: OfferContext, hop: Hop, fare: Fare) -> dict[str, Any]:
     flight = hop.flight
     booking_class, basis = _class(asked.seed, flight.carrier.code, flight.number, asked.cabin)
     return {
@@ -130,7 +130,7 @@ def _flight(asked: Asked, hop: Hop, fare: Fare) -> dict[str, Any]:
         "flight_no": flight.number,
         "operating_carrier": flight.operated_by,
         "operating_flight_no": str(flight.number) if flight.operated_by else "",
-        "fare_basis": "" if flight.carrier.low_cost else basis,
+        "fare_basis": "" if flight.carrier.is_low_cost else basis,
         "fare_category": asked.cabin,
         "fare_classes": booking_class,
         "fare_family": fare.family,
@@ -142,51 +142,51 @@ def _flight(asked: Asked, hop: Hop, fare: Fare) -> dict[str, Any]:
 @lru_cache(maxsize=8192)
 def _class(seed: int, carrier: str, number: int, cabin: str) -> tuple[str, str]:
     """The booking class and the fare basis."""
-    roll = dice(seed, "class", carrier, number)
+    roll = seeded_random(seed, "class", carrier, number)
     letter = roll.choice({"M": "QVTLK", "W": "WPE", "C": "CDJ", "F": "FA"}[cabin])
     return letter, f"{letter}{roll.randint(10, 99)}NR{roll.randint(1, 9)}"
 
 
-def _nights(found: Found) -> int | None:
+def _nights(found: Itinerary) -> int | None:
     """Local date of the departure home less local date of the arrival there."""
     if len(found.ways) == 1:
         return None
     out, back = found.ways
-    there, home = out.arrives.astimezone(out.destination.zone), back.departs.astimezone(back.origin.zone)
+    there, home = out.arrives_at.astimezone(out.destination.zone), back.departs_at.astimezone(back.origin.zone)
     return (home.date() - there.date()).days
 
 
-def _token(asked: Asked, found: Found, route: list[dict[str, Any]]) -> str:
+def _token(asked: OfferContext, found: Itinerary, route: list[dict[str, Any]]) -> str:
     legs = [leg for way in found.ways for leg in way.legs]
     stretches = tuple(
-        Stretch(
+        OfferedLeg(
             id=row["id"],
             origin=row["flyFrom"],
             destination=row["flyTo"],
             airline=row["airline"],
             number=row["flight_no"],
-            departs=int(leg.departs.timestamp()),
-            arrives=int(leg.arrives.timestamp()),
-            returning=row["return"],
-            recheck=row["bags_recheck_required"],
+            departure_timestamp=int(leg.departs_at.timestamp()),
+            arrival_timestamp=int(leg.arrives_at.timestamp()),
+            is_return=row["return"],
+            needs_recheck=row["bags_recheck_required"],
         )
         for row, leg in zip(route, legs, strict=True)
     )
     tickets = len(_tickets(found))
     issued = int(asked.now.timestamp())
-    return seal(asked.seed, Offered(issued, asked.party, found.fare, asked.cabin, tickets, stretches))
+    return encode_token(asked.seed, OfferedItinerary(issued, asked.party, found.fare, asked.cabin, tickets, stretches))
 
 
-def offer(asked: Asked, found: Found) -> dict[str, Any]:
+def build_offer(asked: OfferContext, found: Itinerary) -> dict[str, Any]:
     """One element of `data`."""
     route = _route(asked, found)
     out = found.ways[0]
     ident = "|".join(row["id"] for row in route)
-    roll = dice(asked.seed, "offer", ident)
+    roll = seeded_random(asked.seed, "offer", ident)
     token = _token(asked, found, route)
-    whole: dict[str, Any] = {"id": ident} | places(out.origin, out.destination)
-    whole |= {"countryFrom": country(out.origin.country), "countryTo": country(out.destination.country)}
-    whole |= times(Leg(out.origin, out.destination, out.departs, out.arrives))
+    whole: dict[str, Any] = {"id": ident} | describe_places(out.origin, out.destination)
+    whole |= {"countryFrom": country_name(out.origin.country), "countryTo": country_name(out.destination.country)}
+    whole |= format_times(Leg(out.origin, out.destination, out.departs_at, out.arrives_at))
     whole |= {"nightsInDest": _nights(found), "quality": found.quality}
     whole |= {"distance": round(distance_km(out.origin, out.destination), 2), "duration": _duration(found)}
     whole |= _money(asked, found)
@@ -211,38 +211,38 @@ def _seats_for_all(whole: dict[str, Any], party: Party) -> dict[str, Any]:
     return whole
 
 
-def _duration(found: Found) -> dict[str, int]:
+def _duration(found: Itinerary) -> dict[str, int]:
     there, back = found.ways[0].seconds, found.ways[1].seconds if len(found.ways) > 1 else 0
     return {"departure": there, "return": back, "total": there + back}
 
 
-def _money(asked: Asked, found: Found) -> dict[str, Any]:
+def _money(asked: OfferContext, found: Itinerary) -> dict[str, Any]:
     """The price is for all; the fares are for one each and rounded to whole units, so they do not quite add up."""
-    fare, total = found.fare, convert(found.cents, asked.currency)
+    fare, total = found.fare, convert_cents(found.cents, asked.currency)
     base = round(found.cents * 0.91)
     return {
         "price": total,
-        "conversion": {"EUR": euros(found.cents)} | {asked.currency: total},
+        "conversion": {"EUR": to_euros(found.cents)} | {asked.currency: total},
         "fare": {
-            "adults": round(convert(fare.adult, asked.currency)),
-            "children": round(convert(fare.child, asked.currency)),
-            "infants": round(convert(fare.infant, asked.currency)),
+            "adults": round(convert_cents(fare.adult, asked.currency)),
+            "children": round(convert_cents(fare.child, asked.currency)),
+            "infants": round(convert_cents(fare.infant, asked.currency)),
         },
         "price_dropdown": {
-            "base_fare": convert(base, asked.currency),
-            "fees": convert(found.cents - base, asked.currency),
+            "base_fare": convert_cents(base, asked.currency),
+            "fees": convert_cents(found.cents - base, asked.currency),
         },
-        "bags_price": {str(nth): euros(cents) for nth, cents in enumerate(found.fare.bags, start=1)},
+        "bags_price": {str(nth): to_euros(cents) for nth, cents in enumerate(found.fare.bags, start=1)},
     }
 
 
-def _flags(found: Found, route: list[dict[str, Any]], chance: float) -> dict[str, Any]:
-    connecting = len(found.ways) == 1 and found.ways[0].stopovers == 1 and not found.ways[0].self_transfer
+def _flags(found: Itinerary, route: list[dict[str, Any]], chance: float) -> dict[str, Any]:
+    connecting = len(found.ways) == 1 and found.ways[0].stopovers == 1 and not found.ways[0].has_self_transfer
     return {
         "pnr_count": len(_tickets(found)),
-        "has_airport_change": any(way.airport_change for way in found.ways),
+        "has_airport_change": any(way.has_airport_change for way in found.ways),
         "technical_stops": sum(row["following_technical_stop"] for row in route),
         "throw_away_ticketing": connecting and chance > 0.97,
         "hidden_city_ticketing": connecting and chance < 0.03,
-        "virtual_interlining": any(way.self_transfer for way in found.ways),
+        "virtual_interlining": any(way.has_self_transfer for way in found.ways),
     }

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sandbox.kiwi.check import ADULT_FROM, CHILD_FROM
 from sandbox.kiwi.countries import NATIONALITIES
-from sandbox.kiwi.places import directory
-from sandbox.kiwi.tokens import Offered, Stretch
-from sandbox.kiwi.wire import Refusal, invalid
+from sandbox.kiwi.places import load_directory
+from sandbox.kiwi.price_check import ADULT_FROM, CHILD_FROM
+from sandbox.kiwi.tokens import OfferedItinerary, OfferedLeg
+from sandbox.kiwi.wire import KiwiApiError, make_invalid_param
 
 _ANY_NAME = re.compile(r"[^\W\d_][^\d_<>@]{0,59}")
 _LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
@@ -23,80 +23,82 @@ _NO_DOCUMENT, _DOCUMENT_NEEDED = 0, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PassengerRules:
     """What is insisted on for one booking. `today` is the emulator's day."""
 
-    latin_names: bool
+    requires_latin_names: bool
     document_need: int
     adult_threshold: int
     contact_email: str | None
     today: date
 
 
-def validate(passengers: Any, offered: Offered, rules: Rules) -> list[dict[str, Any]]:
-    """Raises Refusal 422 with an entry for every field that will not do.
+def validate_passengers(passengers: Any, offered: OfferedItinerary, rules: PassengerRules) -> list[dict[str, Any]]:
+    """Raises KiwiApiError 422 with an entry for every field that will not do.
 
     A travel document (cardno, expiration) may be left out or null unless `document_need` is 2. At least one adult has
     an e-mail address and a telephone number, and somebody is old enough to travel alone.
     """
     if not isinstance(passengers, list) or not all(isinstance(one, dict) for one in passengers):
-        raise invalid("passengers", "Not a valid list.")
+        raise make_invalid_param("passengers", "Not a valid list.")
     wrong = [
         {"param": f"passengers.{nth}.{name}", "errors": [error]}
         for nth, one in enumerate(passengers)
         for name, error in _faults(one, offered, rules)
     ]
     if wrong:
-        raise Refusal(422, {"message": wrong})
+        raise KiwiApiError(422, {"message": wrong})
     _count(passengers, offered)
     _contact(passengers, rules)
     _company(passengers, offered, rules)
     return passengers
 
 
-def landing_days(offered: Offered) -> list[date]:
+def list_landing_days(offered: OfferedItinerary) -> list[date]:
     """The local day of each landing."""
-    airports = directory().airports
-    return [one.lands.astimezone(airports[one.destination].zone).date() for one in offered.stretches]
+    airports = load_directory().airports
+    return [one.arrives_at.astimezone(airports[one.destination].zone).date() for one in offered.legs]
 
 
-def _first_day(stretch: Stretch) -> date:
-    return stretch.takes_off.astimezone(directory().airports[stretch.origin].zone).date()
+def _first_day(stretch: OfferedLeg) -> date:
+    return stretch.departs_at.astimezone(load_directory().airports[stretch.origin].zone).date()
 
 
-def _count(passengers: list[dict[str, Any]], offered: Offered) -> None:
+def _count(passengers: list[dict[str, Any]], offered: OfferedItinerary) -> None:
     for category, plural in _CATEGORIES.items():
         if sum(one["category"] == category for one in passengers) != getattr(offered.party, plural):
-            raise invalid("passengers", f"The number of {plural} does not match the booking token.")
+            raise make_invalid_param("passengers", f"The number of {plural} does not match the booking token.")
 
 
-def _contact(passengers: list[dict[str, Any]], rules: Rules) -> None:
+def _contact(passengers: list[dict[str, Any]], rules: PassengerRules) -> None:
     reachable = [one for one in passengers if one["category"] == "adult" and one.get("email") and one.get("phone")]
     if not reachable:
-        raise invalid("passengers", "At least one adult needs email and phone.")
+        raise make_invalid_param("passengers", "At least one adult needs email and phone.")
     if rules.contact_email is not None and all(one["email"] != rules.contact_email for one in reachable):
-        raise invalid(f"passengers.{passengers.index(reachable[0])}.email", "Not the email of the deposit account.")
+        raise make_invalid_param(
+            f"passengers.{passengers.index(reachable[0])}.email", "Not the email of the deposit account."
+        )
 
 
-def _company(passengers: list[dict[str, Any]], offered: Offered, rules: Rules) -> None:
+def _company(passengers: list[dict[str, Any]], offered: OfferedItinerary, rules: PassengerRules) -> None:
     """The oldest must be of the age from which somebody may travel alone, on the day of departure."""
-    day = _first_day(offered.stretches[0])
+    day = _first_day(offered.legs[0])
     births = [_day(one.get("birthday")) for one in passengers]
-    if all(born is not None and years_between(born, day) < rules.adult_threshold for born in births):
-        raise invalid("passengers", f"Nobody is {rules.adult_threshold} or older.")
+    if all(born is not None and count_years(born, day) < rules.adult_threshold for born in births):
+        raise make_invalid_param("passengers", f"Nobody is {rules.adult_threshold} or older.")
 
 
-def _faults(one: dict[str, Any], offered: Offered, rules: Rules) -> list[tuple[str, str]]:
-    names = _LATIN_NAME if rules.latin_names else _ANY_NAME
+def _faults(one: dict[str, Any], offered: OfferedItinerary, rules: PassengerRules) -> list[tuple[str, str]]:
+    names = _LATIN_NAME if rules.requires_latin_names else _ANY_NAME
     tests = [
         ("name", _matches(names, required=True), _NAME_ERROR),
         ("surname", _matches(names, required=True), _NAME_ERROR),
     ]
     found = [(name, error) for name, holds, error in (*tests, *_RULES) if not holds(one.get(name))]
-    born, last_day = _day(one.get("birthday")), max(landing_days(offered))
+    born, last_day = _day(one.get("birthday")), max(list_landing_days(offered))
     if born is None or born > rules.today:
         found.append(("birthday", "Not a valid date of birth, the format is YYYY-MM-DD."))
-    elif one.get("category") in _CATEGORIES and category_of(born, last_day) != one["category"]:
+    elif one.get("category") in _CATEGORIES and classify_age(born, last_day) != one["category"]:
         found.append(("category", "Does not match the age on the day of the last landing."))
     return found + _document_faults(one, last_day, rules.document_need)
 
@@ -115,13 +117,13 @@ def _document_faults(one: dict[str, Any], last_day: date, need: int) -> list[tup
     return found
 
 
-def years_between(born: date, day: date) -> int:
+def count_years(born: date, day: date) -> int:
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
-def category_of(born: date, day: date) -> str:
+def classify_age(born: date, day: date) -> str:
     """By age in whole years: below 2 an infant, below 12 a child."""
-    years = years_between(born, day)
+    years = count_years(born, day)
     if years < CHILD_FROM:
         return "infant"
     return "child" if years < ADULT_FROM else "adult"

@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 
 import airportsdata
 
-from sandbox.kiwi.countries import NAMES
+from sandbox.kiwi.countries import COUNTRY_NAMES
 
-EARTH_KM = 6371.0
+EARTH_RADIUS_KM = 6371.0
 _NEARBY = 5  # airports taken for a country or a circle
 _CIRCLE = re.compile(r"(-?\d{1,2}(?:\.\d+)?)-(-?\d{1,3}(?:\.\d+)?)-(\d{1,4})km")
 
 # The airports that others connect at, by size: a stand-in for the rank that Kiwi keeps.
-MAJOR = """
+MAJOR_AIRPORTS = """
 ATL DXB LHR HND DFW IST DEN CDG ORD LAX DEL AMS FRA JFK SIN ICN MAD CAN PVG BKK PEK BCN HKG KUL DOH MCO MIA SEA SFO LAS
 FCO MUC CLT LGW MEX CGK BOM GRU SYD EWR YYZ IAH MNL SGN ZRH VIE LIS CPH DUB MAN ATH OSL ARN BRU HEL WAW TPE NRT KIX JED
 RUH AUH CAI TLV ADD JNB NBO LOS CMN CPT BOS DTW MSP PHL IAD YVR YUL YYC BOG LIM SCL EZE PTY GIG CUN MEL BNE AKL PER HNL
@@ -62,14 +62,14 @@ class City:
 
     @property
     def slug(self) -> str:
-        return f"{plain(self.name).replace(' ', '-')}_{self.country.lower()}"
+        return f"{normalize_name(self.name).replace(' ', '-')}_{self.country.lower()}"
 
 
 class UnknownPlace(ValueError):
     """No airport, city or country goes by that name."""
 
 
-def plain(text: str) -> str:
+def normalize_name(text: str) -> str:
     """Lower case without accents, for comparison."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in folded if not unicodedata.combining(letter))
@@ -79,14 +79,14 @@ def distance_km(one: Airport, other: Airport) -> float:
     """Along the great circle."""
     a, b = one.at, other.at
     dot = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-    return EARTH_KM * math.acos(max(-1.0, min(1.0, dot)))
+    return EARTH_RADIUS_KM * math.acos(max(-1.0, min(1.0, dot)))
 
 
-class Directory:
+class PlaceDirectory:
     """Everything that airportsdata knows and has an IATA code."""
 
     def __init__(self, rows: dict[str, Any], metros: dict[str, Any]) -> None:
-        ranks = {code: rank for rank, code in enumerate(dict.fromkeys(MAJOR.split()), start=1)}
+        ranks = {code: rank for rank, code in enumerate(dict.fromkeys(MAJOR_AIRPORTS.split()), start=1)}
         metro_of = {airport: code for code, metro in metros.items() for airport in metro["airports"]} | _ALSO_SERVE
         self._metro_names = {code: metro["name"] for code, metro in metros.items()}
         self.airports = {
@@ -119,7 +119,7 @@ class Directory:
             groups.setdefault(airport.country, []).append(airport)
         return groups
 
-    def resolve(self, terms: str) -> list[Airport]:
+    def resolve_airports(self, terms: str) -> list[Airport]:
         """The airports that a comma list of places names, without repeats. Raises UnknownPlace with the term."""
         found: dict[str, Airport] = {}
         for term in terms.split(","):
@@ -140,7 +140,7 @@ class Directory:
         raise UnknownPlace(term)
 
     def _circle(self, lat: float, lon: float, radius_km: float) -> list[Airport]:
-        at, dots = _on_sphere(lat, lon), math.cos(min(radius_km / EARTH_KM, math.pi))
+        at, dots = _on_sphere(lat, lon), math.cos(min(radius_km / EARTH_RADIUS_KM, math.pi))
         inside = [one for one in self.airports.values() if sum(map(float.__mul__, at, one.at)) >= dots]
         return sorted(inside, key=_size)[:_NEARBY]
 
@@ -171,14 +171,14 @@ def _airport(row: dict[str, Any], city_code: str, rank: int | None, metro_names:
 
 
 @cache
-def directory() -> Directory:
+def load_directory() -> PlaceDirectory:
     """Read on first use, once (about a fifth of a second)."""
     metros = {
         code: {"name": metro["name"], "airports": list(metro["airports"])}
         for code, metro in airportsdata.load_iata_macs().items()
     }
-    return Directory(airportsdata.load("IATA"), metros)
+    return PlaceDirectory(airportsdata.load("IATA"), metros)
 
 
-def country(code: str) -> dict[str, str]:
-    return {"code": code, "name": NAMES.get(code, code)}
+def country_name(code: str) -> dict[str, str]:
+    return {"code": code, "name": COUNTRY_NAMES.get(code, code)}

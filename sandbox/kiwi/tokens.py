@@ -12,14 +12,14 @@ from typing import Any
 import orjson
 
 from sandbox.kiwi.fares import Fare, Party
-from sandbox.kiwi.wire import bad_request
+from sandbox.kiwi.wire import make_bad_request
 
-LIFE = timedelta(minutes=30)
+TOKEN_LIFE = timedelta(minutes=30)
 _MARK = 8  # bytes of signature
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class OfferedLeg:
     """One leg as it was offered; times in seconds since 1970, UTC."""
 
     id: str
@@ -27,67 +27,67 @@ class Stretch:
     destination: str
     airline: str
     number: int
-    departs: int
-    arrives: int
-    returning: int
-    recheck: bool
+    departure_timestamp: int
+    arrival_timestamp: int
+    is_return: int
+    needs_recheck: bool
 
     @property
-    def ticket(self) -> str:
+    def ticket_id(self) -> str:
         """What the flights of one ticket have in common: the combination that their ids begin with."""
         return self.id.rpartition("_")[0]
 
     @property
-    def takes_off(self) -> datetime:
-        return datetime.fromtimestamp(self.departs, UTC)
+    def departs_at(self) -> datetime:
+        return datetime.fromtimestamp(self.departure_timestamp, UTC)
 
     @property
-    def lands(self) -> datetime:
-        return datetime.fromtimestamp(self.arrives, UTC)
+    def arrives_at(self) -> datetime:
+        return datetime.fromtimestamp(self.arrival_timestamp, UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    issued: int
+class OfferedItinerary:
+    issued_at: int
     party: Party
     fare: Fare
     cabin: str
-    tickets: int
-    stretches: tuple[Stretch, ...]
+    ticket_count: int
+    legs: tuple[OfferedLeg, ...]
 
 
-def seal(seed: int, offered: Offered) -> str:
+def encode_token(seed: int, offered: OfferedItinerary) -> str:
     fare, party = offered.fare, offered.party
     plain = [
-        offered.issued,
+        offered.issued_at,
         [party.adults, party.children, party.infants],
         [fare.adult, fare.child, fare.infant, fare.bags, fare.family],
         offered.cabin,
-        offered.tickets,
-        [[getattr(one, name) for name in Stretch.__slots__] for one in offered.stretches],
+        offered.ticket_count,
+        [[getattr(one, name) for name in OfferedLeg.__slots__] for one in offered.legs],
     ]
     packed = zlib.compress(orjson.dumps(plain), 1)
     return base64.urlsafe_b64encode(_mark(seed, packed) + packed).decode()
 
 
-def unseal(seed: int, token: str, now: datetime) -> Offered:
-    """Raises Refusal 400 for what is not ours, and `Expired booking token` half an hour after the search."""
+def decode_token(seed: int, token: str, now: datetime) -> OfferedItinerary:
+    """Raises KiwiApiError 400 for what is not ours, and `Expired booking token` half an hour after the search."""
     try:
         raw = base64.b64decode(token, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) <= _MARK or not hmac.compare_digest(raw[:_MARK], _mark(seed, raw[_MARK:])):
-        raise bad_request("Invalid booking token")
+        raise make_bad_request("Invalid booking token")
     offered = _read(orjson.loads(zlib.decompress(raw[_MARK:])))
-    if now.timestamp() - offered.issued > LIFE.total_seconds():
-        raise bad_request("Expired booking token")
+    if now.timestamp() - offered.issued_at > TOKEN_LIFE.total_seconds():
+        raise make_bad_request("Expired booking token")
     return offered
 
 
-def _read(plain: list[Any]) -> Offered:
+def _read(plain: list[Any]) -> OfferedItinerary:
     issued, party, (adult, child, infant, bags, family), cabin, tickets, stretches = plain
     fare = Fare(adult, child, infant, tuple(bags), family)
-    return Offered(issued, Party(*party), fare, cabin, tickets, tuple(Stretch(*one) for one in stretches))
+    return OfferedItinerary(issued, Party(*party), fare, cabin, tickets, tuple(OfferedLeg(*one) for one in stretches))
 
 
 def _mark(seed: int, packed: bytes) -> bytes:

@@ -12,7 +12,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _COMPRESS_FROM = 4096
 
 
-class Refusal(Exception):
+class KiwiApiError(Exception):
     """An answer other than 200."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
@@ -21,31 +21,31 @@ class Refusal(Exception):
         self.body = body
 
 
-def bad_request(error: str) -> Refusal:
-    return Refusal(400, {"status": "Bad Request", "error": error})
+def make_bad_request(error: str) -> KiwiApiError:
+    return KiwiApiError(400, {"status": "Bad Request", "error": error})
 
 
-def invalid(param: str, error: str) -> Refusal:
+def make_invalid_param(param: str, error: str) -> KiwiApiError:
     """422 in the legacy shape, one entry per parameter."""
-    return Refusal(422, {"message": [{"param": param, "errors": [error]}]})
+    return KiwiApiError(422, {"message": [{"param": param, "errors": [error]}]})
 
 
-def reply(body: Any, status: int = 200) -> web.Response:
+def json_response(body: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
 
 
-def spoken(handler: Handler) -> Handler:
+def api_handler(handler: Handler) -> Handler:
     """Wraps a handler of the provider's API: checks the key, and turns a Refusal into its answer.
 
-    Any key will do but none, and but one that begins with `invalid` (answered 403, assumed).
+    Any key will do but none, and but one that begins with `make_invalid_param` (answered 403, assumed).
     """
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             _check_key(request.headers.get("apikey", ""))
             response = await handler(request)
-        except Refusal as refusal:
-            return reply(refusal.body, refusal.status)
+        except KiwiApiError as refusal:
+            return json_response(refusal.body, refusal.status)
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             _compress(response)
         return response
@@ -62,22 +62,22 @@ def _compress(response: web.StreamResponse) -> None:
 
 def _check_key(key: str) -> None:
     if not key:
-        raise bad_request("unknown partner provided, check your apikey")
+        raise make_bad_request("unknown partner provided, check your apikey")
     if key.startswith("invalid"):
-        raise Refusal(403, {"status": "Forbidden", "error": "apikey is not valid"})
+        raise KiwiApiError(403, {"status": "Forbidden", "error": "apikey is not valid"})
 
 
-async def json_object(request: web.Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises Refusal 400."""
+async def read_json_object(request: web.Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises KiwiApiError 400."""
     try:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError:
-        raise bad_request("the body is not JSON") from None
+        raise make_bad_request("the body is not JSON") from None
     if not isinstance(body, dict):
-        raise bad_request("the body is not an object")
+        raise make_bad_request("the body is not an object")
     return body
 
 
-def stamp(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Wall clock of whatever zone the moment is in, followed by a Z that says nothing."""
     return moment.replace(tzinfo=None, microsecond=0).isoformat() + ".000Z"

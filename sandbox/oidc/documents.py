@@ -4,20 +4,20 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.oidc.state import ALGORITHMS, API, issuer_of, new_key, read, state_of
-from sandbox.wire import Wrong, read_input
-from sandbox.world import World
+from sandbox.control_input import InvalidControlInput, read_input
+from sandbox.oidc.state import ALGORITHMS, API_AUDIENCE, create_key, get_issuer, get_oidc_state, read_token
+from sandbox.state import SandboxState
 
 _CACHED = {"Cache-Control": "public, max-age=600"}
 _PRIVATE = frozenset({"iss", "iat", "exp", "azp", "sid", "aud", "client_id", "scope", "jti"})
 
 
-class Documents:
-    def __init__(self, world: World) -> None:
+class DocumentEndpoints:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
-    async def discovery(self, request: web.Request) -> web.Response:
-        issuer = issuer_of(self._world)
+    async def show_discovery(self, request: web.Request) -> web.Response:
+        issuer = get_issuer(self._world)
         paths = {
             "authorization_endpoint": "authorize",
             "token_endpoint": "token",
@@ -44,10 +44,12 @@ class Documents:
         }
         return web.json_response(body, headers=_CACHED)
 
-    async def jwks(self, request: web.Request) -> web.Response:
-        return web.json_response({"keys": [key.public for key in state_of(self._world).keys]}, headers=_CACHED)
+    async def show_jwks(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            {"keys": [key.public_jwk for key in get_oidc_state(self._world).keys]}, headers=_CACHED
+        )
 
-    async def userinfo(self, request: web.Request) -> web.Response:
+    async def show_userinfo(self, request: web.Request) -> web.Response:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
@@ -60,28 +62,28 @@ class Documents:
 
     def _good(self, token: str) -> dict[str, Any] | None:
         """The claims of an access token that is in force."""
-        state = state_of(self._world)
-        claims = read(state, token)
-        if claims is None or claims["aud"] != API or claims["exp"] <= self._world.now().timestamp():
+        state = get_oidc_state(self._world)
+        claims = read_token(state, token)
+        if claims is None or claims["aud"] != API_AUDIENCE or claims["exp"] <= self._world.now().timestamp():
             return None
         session = state.sessions.get(claims["sid"])
-        return None if session is None or session.ended else claims
+        return None if session is None or session.has_ended else claims
 
-    async def rotate(self, request: web.Request) -> web.Response:
+    async def rotate_keys(self, request: web.Request) -> web.Response:
         """Control: a new key signs from now on. `{"algorithm"}` is its kind; `drop_old` takes back the old ones."""
         try:
             algorithm, drop = _rotation(await read_input(request))
-        except Wrong as error:
-            return error.answer()
-        state = state_of(self._world)
-        state.keys[:] = [*([] if drop else state.keys), new_key(algorithm)]
+        except InvalidControlInput as error:
+            return error.to_response()
+        state = get_oidc_state(self._world)
+        state.keys[:] = [*([] if drop else state.keys), create_key(algorithm)]
         return web.json_response({"kids": [key.kid for key in state.keys], "signs": state.keys[-1].kid})
 
 
 def _rotation(given: dict[str, Any]) -> tuple[str, bool]:
     algorithm, drop = given.get("algorithm", "ES256"), given.get("drop_old", False)
     if algorithm not in ALGORITHMS:
-        raise Wrong("algorithm", f"must be one of {', '.join(ALGORITHMS)}")
+        raise InvalidControlInput("algorithm", f"must be one of {', '.join(ALGORITHMS)}")
     if not isinstance(drop, bool):
-        raise Wrong("drop_old", "must be true or false")
+        raise InvalidControlInput("drop_old", "must be true or false")
     return algorithm, drop

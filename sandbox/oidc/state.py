@@ -14,15 +14,15 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from sandbox.tables import Table
-from sandbox.world import World
+from sandbox.state import SandboxState
+from sandbox.tables import TrackedTable
 
 CODE_LIFE = timedelta(seconds=60)
 TOKEN_LIFE = timedelta(minutes=5)
 REFRESH_LIFE = timedelta(hours=8)
-API = "travel-hub-api"
+API_AUDIENCE = "travel-hub-api"
 """The audience of access tokens."""
-ROLES = "https://travel-hub.example/roles"
+ROLES_CLAIM = "https://travel-hub.example/roles"
 """The claim in which Auth0's customers put roles; Keycloak's is realm_access.roles."""
 
 
@@ -50,7 +50,7 @@ class Person:
             "email": f"{self.username}@travel-hub.example",
             "email_verified": True,
             "realm_access": {"roles": ["offline_access", *roles]},
-            ROLES: roles,
+            ROLES_CLAIM: roles,
         }
 
 
@@ -67,30 +67,30 @@ PEOPLE = {
 
 
 @dataclass(slots=True)
-class Session:
-    """One sign-in. `refresh` is the only refresh token that is still good."""
+class OidcSession:
+    """One sign-in. `refresh_token` is the only refresh token that is still good."""
 
     sid: str
     person: Person
     client_id: str
     scope: str
     auth_time: int
-    refresh: str = ""
-    ended: bool = False
+    refresh_token: str = ""
+    has_ended: bool = False
 
 
 @dataclass(slots=True)
-class Code:
+class AuthorizationCode:
     sid: str
     redirect_uri: str
-    challenge: str
+    code_challenge: str
     nonce: str | None
     expires_at: datetime
-    used: bool = False
+    is_used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Refresh:
+class IssuedRefreshToken:
     """A refresh token that was given, of the session `sid`."""
 
     sid: str
@@ -98,32 +98,32 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class SigningKey:
     kid: str
     algorithm: str
-    private: Any = field(repr=False)
-    public: dict[str, Any]
+    private_key: Any = field(repr=False)
+    public_jwk: dict[str, Any]
 
 
 @dataclass(slots=True)
-class State:
+class OidcState:
     """The last of `keys` signs; all of them are published."""
 
-    keys: list[Key]
-    codes: Table[str, Code] = field(default_factory=Table)
-    sessions: Table[str, Session] = field(default_factory=Table)
-    refreshes: Table[str, Refresh] = field(default_factory=Table)
+    keys: list[SigningKey]
+    codes: TrackedTable[str, AuthorizationCode] = field(default_factory=TrackedTable)
+    sessions: TrackedTable[str, OidcSession] = field(default_factory=TrackedTable)
+    refresh_tokens: TrackedTable[str, IssuedRefreshToken] = field(default_factory=TrackedTable)
 
 
-def state_of(world: World) -> State:
-    return world.state("oidc", State)
+def get_oidc_state(world: SandboxState) -> OidcState:
+    return world.get_state("oidc", OidcState)
 
 
-def issuer_of(world: World) -> str:
+def get_issuer(world: SandboxState) -> str:
     return f"{world.config.public_base.rstrip('/')}/oidc"
 
 
-def clients_of(world: World) -> dict[str, str | None]:
+def get_clients(world: SandboxState) -> dict[str, str | None]:
     """Client ids and their secrets: one for a server, one without a secret as a program on somebody's desk has it."""
     config = world.config
     return {config.oidc_client_id: config.oidc_client_secret, f"{config.oidc_client_id}-public": None}
@@ -142,37 +142,39 @@ _WRITERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def new_key(algorithm: str) -> Key:
+def create_key(algorithm: str) -> SigningKey:
     """Named after what it is, so that no other key ever has its name."""
     private = _MAKERS[algorithm]()
     document = json.loads(_WRITERS[algorithm](private.public_key()))
     document.pop("key_ops", None)
-    kid = b64(hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()[:16])
-    return Key(kid, algorithm, private, {**document, "kid": kid, "use": "sig", "alg": algorithm})
+    kid = encode_base64url(hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()[:16])
+    return SigningKey(kid, algorithm, private, {**document, "kid": kid, "use": "sig", "alg": algorithm})
 
 
-def sign(state: State, claims: dict[str, Any], kind: str = "JWT") -> str:
+def sign_token(state: OidcState, claims: dict[str, Any], kind: str = "JWT") -> str:
     key = state.keys[-1]
-    return jwt.encode(claims, key.private, algorithm=key.algorithm, headers={"kid": key.kid, "typ": kind})
+    return jwt.encode(claims, key.private_key, algorithm=key.algorithm, headers={"kid": key.kid, "typ": kind})
 
 
-def read(state: State, token: str) -> dict[str, Any] | None:
+def read_token(state: OidcState, token: str) -> dict[str, Any] | None:
     """The claims of a token of ours, whatever their time; None for any other."""
     try:
         header = jwt.get_unverified_header(token)
         key = next(one for one in state.keys if one.kid == header.get("kid"))
         options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
-        found: dict[str, Any] = jwt.decode(token, jwt.PyJWK(key.public), algorithms=[key.algorithm], options=options)
+        found: dict[str, Any] = jwt.decode(
+            token, jwt.PyJWK(key.public_jwk), algorithms=[key.algorithm], options=options
+        )
     except (jwt.PyJWTError, StopIteration, UnicodeError):
         return None
     return found
 
 
-def b64(raw: bytes) -> str:
+def encode_base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def is_registered(world: World, url: str, path: str) -> bool:
+def is_registered(world: SandboxState, url: str, path: str) -> bool:
     """Whether the client may be sent back there: below the hub's `path`, or anywhere on this machine over HTTP."""
     try:
         parts = urlsplit(url)

@@ -5,40 +5,40 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.openai import chat, control, responses
-from sandbox.openai.asks import Message
-from sandbox.openai.models import all_models, one_model
-from sandbox.openai.state import Account
-from sandbox.openai.wire import Call, Endpoint, handler, unknown
-from sandbox.world import Emulator, World
+from sandbox.openai.model_request import Message
+from sandbox.openai.models import list_models, show_model
+from sandbox.openai.state import OpenAIAccount
+from sandbox.openai.wire import Endpoint, OpenAICall, api_handler, make_unknown_url
+from sandbox.state import Emulator, SandboxState
 
 
-async def _models(_: Call) -> dict[str, Any]:
-    return {"object": "list", "data": all_models()}
+async def _models(_: OpenAICall) -> dict[str, Any]:
+    return {"object": "list", "data": list_models()}
 
 
-async def _model(call: Call) -> dict[str, Any]:
-    return one_model(call.account, call.id)
+async def _model(call: OpenAICall) -> dict[str, Any]:
+    return show_model(call.account, call.id)
 
 
-async def _unknown(call: Call) -> dict[str, Any]:
-    raise unknown(call)
+async def _unknown(call: OpenAICall) -> dict[str, Any]:
+    raise make_unknown_url(call)
 
 
 _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
-    ("POST", "responses", responses.create),
-    ("GET", "responses/{id}", responses.show),
-    ("DELETE", "responses/{id}", responses.delete),
-    ("POST", "responses/{id}/cancel", responses.cancel),
-    ("POST", "chat/completions", chat.create),
+    ("POST", "responses", responses.create_response),
+    ("GET", "responses/{id}", responses.show_response),
+    ("DELETE", "responses/{id}", responses.delete_response),
+    ("POST", "responses/{id}/cancel", responses.cancel_response),
+    ("POST", "chat/completions", chat.create_completion),
     ("GET", "models", _models),
     ("GET", "models/{id}", _model),
 )
 
 
-def setup(app: web.Application, world: World) -> None:
+def setup(app: web.Application, world: SandboxState) -> None:
     """Adds the API under /openai/v1/ and the controls under /_/openai/."""
-    world.register(Emulator("openai", Account, (Message,)))
+    world.register_emulator(Emulator("openai", OpenAIAccount, (Message,)))
     for method, path, endpoint in _ENDPOINTS:
-        app.router.add_route(method, f"/openai/v1/{path}", handler(world, endpoint))
-    app.router.add_route("*", "/openai/v1/{path:.*}", handler(world, _unknown))
+        app.router.add_route(method, f"/openai/v1/{path}", api_handler(world, endpoint))
+    app.router.add_route("*", "/openai/v1/{path:.*}", api_handler(world, _unknown))
     control.setup(app, world)

@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class Refused(Exception):
+class OpenAIApiError(Exception):
     """Ends a request with `{"error": {"message", "type", "param", "code"}}`. `headers` go with the answer."""
 
     def __init__(
@@ -22,58 +22,58 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def invalid(message: str, param: str | None, code: str | None = None) -> Refused:
-    return Refused(400, message, param=param, code=code)
+def make_invalid_request(message: str, param: str | None, code: str | None = None) -> OpenAIApiError:
+    return OpenAIApiError(400, message, param=param, code=code)
 
 
-def missing(param: str) -> Refused:
-    return invalid(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
+def make_missing_param(param: str) -> OpenAIApiError:
+    return make_invalid_request(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
 
 
-def wrong_type(param: str, wanted: str, found: Any) -> Refused:
+def make_wrong_type(param: str, wanted: str, found: Any) -> OpenAIApiError:
     message = f"Invalid type for '{param}': expected {wanted}, but got {_kind(found)} instead."
-    return invalid(message, param, "invalid_type")
+    return make_invalid_request(message, param, "invalid_type")
 
 
-def wrong_value(param: str, found: str, options: tuple[str, ...]) -> Refused:
+def make_wrong_value(param: str, found: str, options: tuple[str, ...]) -> OpenAIApiError:
     supported = ", ".join(f"'{one}'" for one in options)
-    return invalid(
+    return make_invalid_request(
         f"Invalid value: '{found[:100]}'. Supported values are: {supported}.", param, "invalid_value"
     )  # fmt: skip
 
 
-def no_key() -> Refused:
-    return Refused(
+def make_missing_key() -> OpenAIApiError:
+    return OpenAIApiError(
         401,
         "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "
         "(i.e. Authorization: Bearer YOUR_KEY).",
     )
 
 
-def bad_key(key: str) -> Refused:
+def make_invalid_key(key: str) -> OpenAIApiError:
     shown = f"{key[:8]}{'*' * max(0, len(key) - 12)}{key[-4:]}" if len(key) > 12 else "*" * len(key)
-    return Refused(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
+    return OpenAIApiError(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
 
 
-def no_credit() -> Refused:
+def make_no_credit() -> OpenAIApiError:
     message = "You exceeded your current quota, please check your plan and billing details."
-    return Refused(429, message, kind="insufficient_quota", code="insufficient_quota")
+    return OpenAIApiError(429, message, kind="insufficient_quota", code="insufficient_quota")
 
 
-def no_model(name: str, status: int) -> Refused:
+def make_unknown_model(name: str, status: int) -> OpenAIApiError:
     """404 of chat completions and the list of models, 400 of responses."""
     words = f"The model '{name[:100]}' does not exist or you do not have access to it."
     if status == 400:
         words = f"The requested model '{name[:100]}' does not exist."
-    return Refused(status, words, param="model" if status == 400 else None, code="model_not_found")
+    return OpenAIApiError(status, words, param="model" if status == 400 else None, code="model_not_found")
 
 
-def server_error(status: int = 500) -> Refused:
+def make_server_error(status: int = 500) -> OpenAIApiError:
     words = {
         500: "The server had an error while processing your request. Sorry about that!",
         503: "The engine is currently overloaded, please try again later",
     }
-    return Refused(status, words[status], kind="server_error")
+    return OpenAIApiError(status, words[status], kind="server_error")
 
 
 def _kind(value: Any) -> str:

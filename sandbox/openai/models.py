@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.openai.errors import no_model
-from sandbox.openai.state import Account, Record
-from sandbox.openai.troubles import DEFAULTS
+from sandbox.openai.errors import make_unknown_model
+from sandbox.openai.model_faults import FAULT_DEFAULTS
+from sandbox.openai.state import OpenAIAccount, Record
 
-WINDOWS = {
+CONTEXT_WINDOWS = {
     "gpt-sandbox": 128_000,
     "gpt-sandbox-mini": 128_000,
     "obedient": 128_000,
@@ -15,43 +15,43 @@ WINDOWS = {
     "hopeless": 128_000,
 }
 """Tokens that input and output may have together."""
-FAULTY = "fault-"
+FAULT_PREFIX = "fault-"
 _MADE = 1_763_683_200
 """When all of them were created, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """`full` is the name with its key, `fault` the trouble that the name asks for."""
+class SandboxModel:
+    """`full_name` is the name with its key, `fault_name` the trouble that the name asks for."""
 
-    full: str
+    full_name: str
     name: str
-    fault: str | None
-    window: int
+    fault_name: str | None
+    context_window: int
 
     @property
-    def brain(self) -> str:
+    def behavior(self) -> str:
         """Who answers: a model with a fault is a good one on a bad day."""
-        return self.name if self.name in WINDOWS else "gpt-sandbox"
+        return self.name if self.name in CONTEXT_WINDOWS else "gpt-sandbox"
 
 
-def find(account: Account, full: str, status: int) -> Model:
+def find_model(account: OpenAIAccount, full: str, status: int) -> SandboxModel:
     """One of the list, or one that a control call names. Raises Refused with `status`."""
     name = full.partition(":")[0]
-    fault = name.removeprefix(FAULTY) if name.startswith(FAULTY) else None
-    named = any(rule["model"] in {full, name} for rule in account.rules)
-    if name not in WINDOWS and fault not in DEFAULTS and not named:
-        raise no_model(full, status)
-    return Model(full, name, fault if fault in DEFAULTS else None, WINDOWS.get(name, 128_000))
+    fault = name.removeprefix(FAULT_PREFIX) if name.startswith(FAULT_PREFIX) else None
+    named = any(rule["model"] in {full, name} for rule in account.fault_rules)
+    if name not in CONTEXT_WINDOWS and fault not in FAULT_DEFAULTS and not named:
+        raise make_unknown_model(full, status)
+    return SandboxModel(full, name, fault if fault in FAULT_DEFAULTS else None, CONTEXT_WINDOWS.get(name, 128_000))
 
 
-def all_models() -> list[Record]:
-    return [_shown(name) for name in (*WINDOWS, *(FAULTY + one for one in DEFAULTS))]
+def list_models() -> list[Record]:
+    return [_shown(name) for name in (*CONTEXT_WINDOWS, *(FAULT_PREFIX + one for one in FAULT_DEFAULTS))]
 
 
-def one_model(account: Account, name: str) -> Record:
+def show_model(account: OpenAIAccount, name: str) -> Record:
     """Raises Refused."""
-    return _shown(find(account, name, 404).full)
+    return _shown(find_model(account, name, 404).full_name)
 
 
 def _shown(name: str) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-LENGTH = 4
+CHARACTERS_PER_TOKEN = 4
 """Characters of a token."""
-PER_MESSAGE = 3
+TOKENS_PER_MESSAGE = 3
 """Tokens that a message costs beside its text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class TokenUsage:
     """Tokens. `output` has `reasoning` within it, as `input` has `cached`."""
 
     input: int
@@ -24,7 +24,7 @@ class Usage:
     def total(self) -> int:
         return self.input + self.output
 
-    def of_response(self) -> dict[str, Any]:
+    def to_response_usage(self) -> dict[str, Any]:
         return {
             "input_tokens": self.input,
             "input_tokens_details": {"cached_tokens": self.cached, "cache_write_tokens": 0},
@@ -33,7 +33,7 @@ class Usage:
             "total_tokens": self.total,
         }
 
-    def of_chat(self) -> dict[str, Any]:
+    def to_chat_usage(self) -> dict[str, Any]:
         return {
             "prompt_tokens": self.input,
             "completion_tokens": self.output,
@@ -48,22 +48,22 @@ class Usage:
         }
 
 
-def count(text: str) -> int:
-    return -(-len(text) // LENGTH)
+def count_tokens(text: str) -> int:
+    return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
-def count_input(texts: Iterable[str], schema: Any) -> int:
+def count_input_tokens(texts: Iterable[str], schema: Any) -> int:
     """Messages, and the schema that the model is held to."""
-    counted = sum(count(one) + PER_MESSAGE for one in texts)
-    return counted + (count(json.dumps(schema, separators=(",", ":"))) if schema is not None else 0)
+    counted = sum(count_tokens(one) + TOKENS_PER_MESSAGE for one in texts)
+    return counted + (count_tokens(json.dumps(schema, separators=(",", ":"))) if schema is not None else 0)
 
 
-def cut(text: str, most: int) -> str:
+def cut_text(text: str, most: int) -> str:
     """The first `most` tokens."""
-    return text[: most * LENGTH]
+    return text[: most * CHARACTERS_PER_TOKEN]
 
 
-def pieces(text: str, size: int) -> Iterator[str]:
+def split_text(text: str, size: int) -> Iterator[str]:
     """`size` tokens each, as a stream carries them."""
-    step = size * LENGTH
+    step = size * CHARACTERS_PER_TOKEN
     return (text[at : at + step] for at in range(0, len(text), step))

@@ -6,52 +6,52 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from sandbox.openai.errors import Refused, bad_key, no_credit, no_key
-from sandbox.openai.params import Params, decode
-from sandbox.openai.state import Account, Record, account_of
-from sandbox.world import World
+from sandbox.openai.errors import OpenAIApiError, make_invalid_key, make_missing_key, make_no_credit
+from sandbox.openai.params import RequestParams, parse_json
+from sandbox.openai.state import OpenAIAccount, Record, get_openai_account
+from sandbox.state import SandboxState
 
-GOOD_KEYS = "sk-sandbox"
+VALID_KEY_PREFIXES = "sk-sandbox"
 """The beginning of the keys that there are; every other key is refused."""
-BAD_KEYS = ("sk-sandbox-bad",)
+INVALID_KEY_PREFIXES = ("sk-sandbox-bad",)
 """Beginnings of keys that were revoked."""
-EMPTY_KEYS = ("sk-sandbox-empty",)
+EMPTY_ACCOUNT_KEY_PREFIXES = ("sk-sandbox-empty",)
 """Beginnings of keys without credit."""
 
 
 @dataclass(slots=True)
-class Call:
-    account: Account
+class OpenAICall:
+    account: OpenAIAccount
     request: web.Request
     headers: dict[str, str] = field(default_factory=dict)
     """Of the answer."""
-    note: Record | None = None
+    record: Record | None = None
     """The line in the list of calls, once a model is asked."""
 
     @property
     def id(self) -> str:
         return self.request.match_info.get("id", "")
 
-    async def params(self) -> Params:
-        return Params(decode(await self.request.read()))
+    async def read_params(self) -> RequestParams:
+        return RequestParams(parse_json(await self.request.read()))
 
 
-Endpoint = Callable[[Call], Awaitable[Record | web.StreamResponse]]
+Endpoint = Callable[[OpenAICall], Awaitable[Record | web.StreamResponse]]
 
 
-def handler(world: World, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def api_handler(world: SandboxState, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
-        account = account_of(world)
-        call = Call(account, request, _headers(account))
+        account = get_openai_account(world)
+        call = OpenAICall(account, request, _headers(account))
         try:
             _check_key(request)
             found = await endpoint(call)
-        except Refused as error:
+        except OpenAIApiError as error:
             found = web.json_response({"error": error.error}, status=error.status)
             call.headers |= error.headers
-            if call.note is not None:
-                call.note |= {"status": error.status}
+            if call.record is not None:
+                call.record |= {"status": error.status}
         if isinstance(found, dict):
             found = web.json_response(found)
         if not found.prepared:
@@ -62,7 +62,7 @@ def handler(world: World, endpoint: Endpoint) -> Callable[[web.Request], Awaitab
     return handle
 
 
-def _headers(account: Account) -> dict[str, str]:
+def _headers(account: OpenAIAccount) -> dict[str, str]:
     return {
         "x-request-id": account.new_id("req_")[:36],
         "openai-version": "2020-10-01",
@@ -80,13 +80,13 @@ def _check_key(request: web.Request) -> None:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
-        raise no_key()
-    if not key.startswith(GOOD_KEYS) or key.startswith(BAD_KEYS):
-        raise bad_key(key)
-    if key.startswith(EMPTY_KEYS) and request.method == "POST":
-        raise no_credit()
+        raise make_missing_key()
+    if not key.startswith(VALID_KEY_PREFIXES) or key.startswith(INVALID_KEY_PREFIXES):
+        raise make_invalid_key(key)
+    if key.startswith(EMPTY_ACCOUNT_KEY_PREFIXES) and request.method == "POST":
+        raise make_no_credit()
 
 
-def unknown(call: Call) -> Refused:
+def make_unknown_url(call: OpenAICall) -> OpenAIApiError:
     path = call.request.path.removeprefix("/openai")
-    return Refused(404, f"Invalid URL ({call.request.method} {path[:200]})")
+    return OpenAIApiError(404, f"Invalid URL ({call.request.method} {path[:200]})")

@@ -9,10 +9,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from sandbox.paypal import refunds
-from sandbox.paypal.errors import malformed, unprocessable
-from sandbox.paypal.money import value
-from sandbox.paypal.state import PAYEE, Account, Object, link, stamp
-from sandbox.paypal.wire import Call
+from sandbox.paypal.errors import make_malformed, make_unprocessable
+from sandbox.paypal.money import read_value
+from sandbox.paypal.state import PAYEE, Object, PayPalAccount, build_link, format_time
+from sandbox.paypal.wire import PayPalCall
 
 OUTCOMES = ("RESOLVED_BUYER_FAVOUR", "RESOLVED_SELLER_FAVOUR", "CANCELED_BY_BUYER", "RESOLVED_WITH_PAYOUT")
 _DAYS = timedelta(days=10)
@@ -22,38 +22,38 @@ _LISTED = (
 ).split()
 
 
-def retrieve(call: Call) -> Object:
-    return call.account.find("dispute", call.id)
+def retrieve_dispute(call: PayPalCall) -> Object:
+    return call.account.find_object("dispute", call.id)
 
 
-def listed(call: Call) -> Object:
+def list_disputes(call: PayPalCall) -> Object:
     wanted = call.query.get("disputed_transaction_id")
     rows = [
         {name: one[name] for name in _LISTED if name in one}
         for one in call.account.tables["dispute"].values()
         if wanted in {None, one["disputed_transactions"][0]["seller_transaction_id"]}
     ]
-    url = f"{call.account.base}/v1/customer/disputes"
-    return {"items": rows[::-1], "links": [link(url, "self"), link(url, "first")]}
+    url = f"{call.account.base_url}/v1/customer/disputes"
+    return {"items": rows[::-1], "links": [build_link(url, "self"), build_link(url, "first")]}
 
 
-def open_for(
-    account: Account, taken: Object, reason: str, *, stage: str = "CHARGEBACK", amount: Object | None = None
+def open_dispute(
+    account: PayPalAccount, taken: Object, reason: str, *, stage: str = "CHARGEBACK", amount: Object | None = None
 ) -> Object:
     """`amount` as the buyer counts it, by default what is left. Raises Refused when there is nothing to dispute, or an
     open dispute already.
     """
-    left = value(taken["amount"]) - refunds.refunded(account, taken)
+    left = read_value(taken["amount"]) - refunds.sum_refunds(account, taken)
     is_open = any(other["status"] != "RESOLVED" for other in _of(account, taken))
     if taken["status"] not in {"COMPLETED", "PARTIALLY_REFUNDED"} or left <= 0 or is_open:
-        raise unprocessable("TRANSACTION_DISPUTED")
+        raise make_unprocessable("TRANSACTION_DISPUTED")
     ident, now = f"PP-R-{account.new_id(3)}-{account.world.random.randrange(10**7, 10**8)}", account.world.now()
-    url = f"{account.base}/v1/customer/disputes/{ident}"
+    url = f"{account.base_url}/v1/customer/disputes/{ident}"
     made: Object = {
         "id": ident,
         "dispute_id": ident,
-        "create_time": stamp(now),
-        "update_time": stamp(now),
+        "create_time": format_time(now),
+        "update_time": format_time(now),
         "disputed_transactions": [{"seller_transaction_id": taken["id"], "seller": dict(PAYEE)}],
         "reason": reason,
         "status": "WAITING_FOR_SELLER_RESPONSE",
@@ -61,68 +61,74 @@ def open_for(
         "dispute_amount": amount or dict(taken["amount"]) | {"value": _left(taken, left)},
         "dispute_life_cycle_stage": stage,
         "dispute_channel": "INTERNAL",
-        "seller_response_due_date": stamp(now + _DAYS),
-        "links": [link(url, "self"), link(f"{url}/accept-claim", "accept_claim", "POST")],
+        "seller_response_due_date": format_time(now + _DAYS),
+        "links": [build_link(url, "self"), build_link(f"{url}/accept-claim", "accept_claim", "POST")],
     }
-    account.save("dispute", made)
-    account.emit("CUSTOMER.DISPUTE.CREATED", "dispute", made, f"A new dispute opened with Case # {ident}")
+    account.save_object("dispute", made)
+    account.emit_event("CUSTOMER.DISPUTE.CREATED", "dispute", made, f"A new dispute opened with Case # {ident}")
     return made
 
 
-def escalate(account: Account, dispute: Object) -> Object:
+def escalate_dispute(account: PayPalAccount, dispute: Object) -> Object:
     """The buyer makes a claim of an inquiry. Raises Refused for what is none."""
     if dispute["status"] == "RESOLVED" or dispute["dispute_life_cycle_stage"] != "INQUIRY":
-        raise unprocessable("DISPUTE_ALREADY_ESCALATED")
-    dispute |= {"dispute_life_cycle_stage": "CHARGEBACK", "update_time": account.now()}
-    account.emit("CUSTOMER.DISPUTE.UPDATED", "dispute", dispute, f"A dispute was updated with Case # {dispute['id']}")
+        raise make_unprocessable("DISPUTE_ALREADY_ESCALATED")
+    dispute |= {"dispute_life_cycle_stage": "CHARGEBACK", "update_time": account.timestamp()}
+    account.emit_event(
+        "CUSTOMER.DISPUTE.UPDATED", "dispute", dispute, f"A dispute was updated with Case # {dispute['id']}"
+    )
     return dispute
 
 
-def appeal(account: Account, dispute: Object) -> Object:
+def appeal_dispute(account: PayPalAccount, dispute: Object) -> Object:
     """A second round: what was decided is under review. Raises Refused for one that is not decided.
 
     The money of a dispute that was lost stays with the buyer meanwhile; of one that was won it is kept anew.
     """
     if dispute["status"] != "RESOLVED":
-        raise unprocessable("DISPUTE_NOT_RESOLVED")
-    dispute |= {"status": "UNDER_REVIEW", "dispute_state": "UNDER_PAYPAL_REVIEW", "update_time": account.now()}
+        raise make_unprocessable("DISPUTE_NOT_RESOLVED")
+    dispute |= {"status": "UNDER_REVIEW", "dispute_state": "UNDER_PAYPAL_REVIEW", "update_time": account.timestamp()}
     dispute["dispute_life_cycle_stage"] = "PRE_ARBITRATION"
     outcome = dispute.pop("dispute_outcome")["outcome_code"]
     if outcome == "RESOLVED_BUYER_FAVOUR":
         refunds.cancel_reversal(account, _taken(account, dispute))
-    account.emit("CUSTOMER.DISPUTE.UPDATED", "dispute", dispute, f"A dispute was updated with Case # {dispute['id']}")
+    account.emit_event(
+        "CUSTOMER.DISPUTE.UPDATED", "dispute", dispute, f"A dispute was updated with Case # {dispute['id']}"
+    )
     return dispute
 
 
-def resolve(account: Account, dispute: Object, outcome: str) -> Object:
+def resolve_dispute(account: PayPalAccount, dispute: Object, outcome: str) -> Object:
     """In the buyer's favour the money goes back. Raises Refused."""
     if outcome not in OUTCOMES:
-        raise malformed("INVALID_PARAMETER_VALUE", "outcome", outcome)
+        raise make_malformed("INVALID_PARAMETER_VALUE", "outcome", outcome)
     if dispute["status"] == "RESOLVED":
-        raise unprocessable("DISPUTE_ALREADY_RESOLVED")
-    dispute |= {"status": "RESOLVED", "dispute_state": "RESOLVED", "update_time": account.now()}
+        raise make_unprocessable("DISPUTE_ALREADY_RESOLVED")
+    dispute |= {"status": "RESOLVED", "dispute_state": "RESOLVED", "update_time": account.timestamp()}
     dispute["dispute_outcome"] = {"outcome_code": outcome}
     dispute.pop("seller_response_due_date", None)
     if outcome == "RESOLVED_BUYER_FAVOUR":
         dispute["dispute_outcome"]["amount_refunded"] = dict(dispute["dispute_amount"])
         taken = _taken(account, dispute)
-        refunds.reverse(account, taken, _reversed(account, taken, dispute))
-    account.emit("CUSTOMER.DISPUTE.RESOLVED", "dispute", dispute, f"A dispute was resolved with Case # {dispute['id']}")
+        refunds.reverse_capture(account, taken, _reversed(account, taken, dispute))
+    account.emit_event(
+        "CUSTOMER.DISPUTE.RESOLVED", "dispute", dispute, f"A dispute was resolved with Case # {dispute['id']}"
+    )
     return dispute
 
 
-def _taken(account: Account, dispute: Object) -> Object:
-    return account.find("capture", dispute["disputed_transactions"][0]["seller_transaction_id"])
+def _taken(account: PayPalAccount, dispute: Object) -> Object:
+    return account.find_object("capture", dispute["disputed_transactions"][0]["seller_transaction_id"])
 
 
-def _reversed(account: Account, taken: Object, dispute: Object) -> Decimal:
+def _reversed(account: PayPalAccount, taken: Object, dispute: Object) -> Decimal:
     """In the currency of the capture: all that is left of it, where the buyer counts in another one."""
     if dispute["dispute_amount"]["currency_code"] == taken["amount"]["currency_code"]:
-        return value(dispute["dispute_amount"])
-    return value(taken["amount"]) - refunds.refunded(account, taken)
+        return read_value(dispute["dispute_amount"])
+    return read_value(taken["amount"]) - refunds.sum_refunds(account, taken)
 
 
-def _of(account: Account, taken: Object) -> list[Object]:
+def _of(account: PayPalAccount, taken: Object) -> list[Object]:
     every = account.tables["dispute"].values()
     return [one for one in every if one["disputed_transactions"][0]["seller_transaction_id"] == taken["id"]]
 

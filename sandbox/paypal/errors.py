@@ -79,7 +79,7 @@ _TEXTS = {
 }
 
 
-class Refused(Exception):
+class PayPalApiError(Exception):
     """An answer that is an error; nothing has been done. `redirect` is where the payer can mend it."""
 
     def __init__(self, status: int, issue: str, field: str = "", value: str = "", redirect: str = "") -> None:
@@ -94,7 +94,7 @@ class Refused(Exception):
         if value:
             self.detail["value"] = value
 
-    def body(self, debug_id: str) -> dict[str, Any]:
+    def build_body(self, debug_id: str) -> dict[str, Any]:
         name, message = _MESSAGES[self.status]
         links = [
             {
@@ -108,26 +108,26 @@ class Refused(Exception):
         return {"name": name, "message": message, "debug_id": debug_id, "details": [self.detail], "links": links}
 
 
-def malformed(issue: str, field: str = "", value: str = "") -> Refused:
-    return Refused(400, issue, field, value)
+def make_malformed(issue: str, field: str = "", value: str = "") -> PayPalApiError:
+    return PayPalApiError(400, issue, field, value)
 
 
-def unprocessable(issue: str, field: str = "", redirect: str = "") -> Refused:
-    return Refused(422, issue, field, redirect=redirect)
+def make_unprocessable(issue: str, field: str = "", redirect: str = "") -> PayPalApiError:
+    return PayPalApiError(422, issue, field, redirect=redirect)
 
 
-def not_found() -> Refused:
-    return Refused(404, "INVALID_RESOURCE_ID")
+def make_not_found() -> PayPalApiError:
+    return PayPalApiError(404, "INVALID_RESOURCE_ID")
 
 
-class Unauthorised(Exception):
+class PayPalUnauthorized(Exception):
     """401, in the two manners of PayPal: no token at all, and one that is not good any more."""
 
     def __init__(self, given: bool) -> None:
         super().__init__("unauthorised")
         self.given = given
 
-    def body(self, debug_id: str) -> dict[str, Any]:
+    def build_body(self, debug_id: str) -> dict[str, Any]:
         if self.given:
             return {"error": "invalid_token", "error_description": "Token signature verification failed"}
         text = "Authentication failed due to missing authorization header, or invalid authentication credentials."

@@ -11,9 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.s3.signature import Denied, check
-from sandbox.tables import Table
-from sandbox.world import Emulator, World
+from sandbox.s3.signature import S3ApiError, check_signature
+from sandbox.state import Emulator, SandboxState
+from sandbox.tables import TrackedTable
 
 ACCESS_KEY_ID = "sandbox-access-key"
 SECRET_ACCESS_KEY = "sandbox-secret-key"  # noqa: S105 (nobody's)
@@ -23,7 +23,7 @@ PREFIX = "/storage"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredObject:
     content: bytes
     content_type: str
 
@@ -33,35 +33,35 @@ class Held:
 
 
 @dataclass(slots=True)
-class State:
-    objects: Table[str, Held] = field(default_factory=Table)
+class S3State:
+    objects: TrackedTable[str, StoredObject] = field(default_factory=TrackedTable)
 
 
-def setup(app: web.Application, world: World) -> None:
+def setup(app: web.Application, world: SandboxState) -> None:
     """Under /storage, and what is held under /_/storage."""
-    world.register(Emulator("s3", lambda _: State(), (Held,)))
-    s3 = S3(world)
-    app.router.add_route("*", f"{PREFIX}/{{bucket}}", s3.bucket)
-    app.router.add_route("*", f"{PREFIX}/{{bucket}}/{{key:.+}}", s3.object)
-    app.router.add_get("/_/storage", s3.listed)
+    world.register_emulator(Emulator("s3", lambda _: S3State(), (StoredObject,)))
+    s3 = S3Handlers(world)
+    app.router.add_route("*", f"{PREFIX}/{{bucket}}", s3.handle_bucket)
+    app.router.add_route("*", f"{PREFIX}/{{bucket}}/{{key:.+}}", s3.handle_object)
+    app.router.add_get("/_/storage", s3.list_objects)
 
 
-class S3:
-    def __init__(self, world: World) -> None:
+class S3Handlers:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
     @property
-    def _state(self) -> State:
-        return self._world.state("s3", State)
+    def _state(self) -> S3State:
+        return self._world.get_state("s3", S3State)
 
-    async def listed(self, request: web.Request) -> web.Response:
+    async def list_objects(self, request: web.Request) -> web.Response:
         found = [
             {"key": key, "size": len(one.content), "content_type": one.content_type}
             for key, one in sorted(self._state.objects.items())
         ]
         return web.json_response(found)
 
-    async def bucket(self, request: web.Request) -> web.Response:
+    async def handle_bucket(self, request: web.Request) -> web.Response:
         refused = await self._refused(request)
         if refused is not None:
             return refused
@@ -69,7 +69,7 @@ class S3:
             return _error(request, 501, "NotImplemented", "The sandbox knows HEAD of a bucket alone.")
         return web.Response()
 
-    async def object(self, request: web.Request) -> web.Response:
+    async def handle_object(self, request: web.Request) -> web.Response:
         refused = await self._refused(request)
         if refused is not None:
             return refused
@@ -87,8 +87,10 @@ class S3:
     async def _refused(self, request: web.Request) -> web.Response | None:
         """What S3 says before it looks at the question: who are you, and is there such a bucket?"""
         try:
-            check(request, await request.read(), (ACCESS_KEY_ID, SECRET_ACCESS_KEY, REGION), self._world.now())
-        except Denied as denied:
+            check_signature(
+                request, await request.read(), (ACCESS_KEY_ID, SECRET_ACCESS_KEY, REGION), self._world.now()
+            )
+        except S3ApiError as denied:
             return _error(request, denied.status, denied.code, denied.message)
         if request.match_info["bucket"] != BUCKET:
             return _error(request, 404, "NoSuchBucket", "The specified bucket does not exist")
@@ -96,7 +98,7 @@ class S3:
 
     async def _put(self, request: web.Request, key: str) -> web.Response:
         content_type = request.headers.get("Content-Type", "binary/octet-stream")
-        held = self._state.objects[key] = Held(await request.read(), content_type)
+        held = self._state.objects[key] = StoredObject(await request.read(), content_type)
         return web.Response(headers={"ETag": held.etag})
 
     def _get(self, request: web.Request, key: str) -> web.Response:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-SKEW = timedelta(minutes=15)
+MAX_CLOCK_SKEW = timedelta(minutes=15)
 _HEADER = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/,]+)/(\d{8})/([^/,]+)/([^/,]+)/aws4_request, ?"
     r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
 )
 
 
-class Denied(Exception):
+class S3ApiError(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         self.status = status
         self.code = code
@@ -22,24 +22,24 @@ class Denied(Exception):
         super().__init__(code)
 
 
-def check(request: web.Request, body: bytes, credentials: tuple[str, str, str], now: datetime) -> None:
-    """`credentials`: key id, secret, region. Raises Denied in S3's words."""
+def check_signature(request: web.Request, body: bytes, credentials: tuple[str, str, str], now: datetime) -> None:
+    """`credentials`: key id, secret, region. Raises S3ApiError in S3's words."""
     key_id, secret, region = credentials
     found = _HEADER.fullmatch(request.headers.get("Authorization", ""))
     if found is None:
-        raise Denied(403, "AccessDenied", "Access Denied")
+        raise S3ApiError(403, "AccessDenied", "Access Denied")
     given_id, day, given_region, service, names, proof = found.groups()
     if given_id != key_id:
-        raise Denied(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+        raise S3ApiError(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
     if (given_region, service) != (region, "s3"):
-        raise Denied(
+        raise S3ApiError(
             400, "AuthorizationHeaderMalformed", f"The authorization header is malformed; expecting '{region}'"
         )
     stamp = _checked_date(request, day, now)
     digest = _checked_digest(request, body)
     text = _string_to_sign(request, names.split(";"), (stamp, f"{day}/{region}/s3/aws4_request"), digest)
     if not hmac.compare_digest(_sign(secret, (day, region), text), proof):
-        raise Denied(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
+        raise S3ApiError(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
 
 
 def _checked_date(request: web.Request, day: str, now: datetime) -> str:
@@ -47,18 +47,18 @@ def _checked_date(request: web.Request, day: str, now: datetime) -> str:
     try:
         at = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise Denied(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
-    if abs(now - at) > SKEW or stamp[:8] != day:
-        raise Denied(403, "RequestTimeTooSkewed", "The difference between the request time and ours is too large.")
+        raise S3ApiError(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
+    if abs(now - at) > MAX_CLOCK_SKEW or stamp[:8] != day:
+        raise S3ApiError(403, "RequestTimeTooSkewed", "The difference between the request time and ours is too large.")
     return stamp
 
 
 def _checked_digest(request: web.Request, body: bytes) -> str:
     digest = request.headers.get("X-Amz-Content-Sha256", "")
     if not digest:
-        raise Denied(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+        raise S3ApiError(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
     if digest != hashlib.sha256(body).hexdigest():
-        raise Denied(400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match.")
+        raise S3ApiError(400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match.")
     return digest
 
 
@@ -66,7 +66,7 @@ def _string_to_sign(request: web.Request, names: list[str], when: tuple[str, str
     """Every x-amz header and the host have to be signed: an unsigned one could have been added on the way."""
     must = {"host"} | {name.lower() for name in request.headers if name.lower().startswith("x-amz-")}
     if not must <= set(names) or names != sorted(names):
-        raise Denied(403, "AccessDenied", "There were headers present in the request which were not signed")
+        raise S3ApiError(403, "AccessDenied", "There were headers present in the request which were not signed")
     path, _, query = request.raw_path.partition("?")
     pairs = sorted(one if "=" in one else f"{one}=" for one in query.split("&") if one)
     lines = [f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in names]

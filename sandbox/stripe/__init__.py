@@ -2,127 +2,131 @@
 
 from aiohttp import web
 
+from sandbox.state import Emulator, SandboxState
 from sandbox.stripe import (
     account,
     charges,
     checkout,
-    confirming,
+    confirmation,
     control,
     customers,
     disputes,
     events,
-    intents,
-    links,
-    methods,
+    payment_intents,
+    payment_links,
+    payment_methods,
     refunds,
-    settling,
+    settlement,
 )
-from sandbox.stripe.cards import Card, Decline
-from sandbox.stripe.errors import Refused
-from sandbox.stripe.pages import Pages
-from sandbox.stripe.state import Remembered, Stripe, sign, stripe_of
-from sandbox.stripe.wire import CORS, Call, Endpoint, handler
-from sandbox.world import Emulator, World
+from sandbox.stripe.cards import Decline, TestCard
+from sandbox.stripe.errors import StripeApiError
+from sandbox.stripe.html_pages import PageHandlers
+from sandbox.stripe.state import RememberedResponse, StripeAccount, get_stripe_account, sign_callback
+from sandbox.stripe.wire import CORS_HEADERS, Endpoint, StripeCall, api_handler
 
 _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "account", account.retrieve),
-    ("POST", "customers", customers.create),
-    ("GET", "customers", customers.listed),
-    ("GET", "customers/{id}", customers.retrieve),
-    ("POST", "customers/{id}", customers.update),
-    ("DELETE", "customers/{id}", customers.delete),
-    ("POST", "payment_methods", methods.create),
-    ("GET", "payment_methods", methods.listed),
-    ("GET", "payment_methods/{id}", methods.retrieve),
-    ("POST", "payment_methods/{id}/attach", methods.attach),
-    ("POST", "payment_methods/{id}/detach", methods.detach),
-    ("POST", "payment_intents", intents.create),
-    ("GET", "payment_intents", intents.listed),
-    ("GET", "payment_intents/{id}", intents.retrieve),
-    ("POST", "payment_intents/{id}", intents.update),
-    ("POST", "payment_intents/{id}/confirm", intents.confirm),
-    ("POST", "payment_intents/{id}/capture", settling.capture),
-    ("POST", "payment_intents/{id}/cancel", settling.cancel),
-    ("GET", "charges", charges.listed),
-    ("GET", "charges/{id}", charges.retrieve),
-    ("POST", "charges/{id}", charges.update),
-    ("GET", "balance_transactions", charges.transactions),
-    ("GET", "balance_transactions/{id}", charges.transaction),
-    ("POST", "refunds", refunds.create),
-    ("GET", "refunds", refunds.listed),
-    ("GET", "refunds/{id}", refunds.retrieve),
-    ("POST", "refunds/{id}", refunds.update),
-    ("POST", "refunds/{id}/cancel", refunds.cancel),
-    ("GET", "disputes", disputes.listed),
-    ("GET", "disputes/{id}", disputes.retrieve),
-    ("POST", "disputes/{id}", disputes.update),
-    ("POST", "disputes/{id}/close", disputes.accept),
-    ("POST", "checkout/sessions", checkout.create),
-    ("GET", "checkout/sessions", checkout.listed),
-    ("GET", "checkout/sessions/{id}", checkout.retrieve),
-    ("GET", "checkout/sessions/{id}/line_items", checkout.line_items),
-    ("POST", "checkout/sessions/{id}/expire", checkout.expired),
-    ("POST", "payment_links", links.create),
-    ("GET", "payment_links", links.listed),
-    ("GET", "payment_links/{id}", links.retrieve),
-    ("POST", "payment_links/{id}", links.update),
-    ("GET", "payment_links/{id}/line_items", links.line_items),
-    ("GET", "events", events.listed),
-    ("GET", "events/{id}", events.retrieve),
+    ("GET", "account", account.retrieve_account),
+    ("POST", "customers", customers.create_customer),
+    ("GET", "customers", customers.list_customers),
+    ("GET", "customers/{id}", customers.retrieve_customer),
+    ("POST", "customers/{id}", customers.update_customer),
+    ("DELETE", "customers/{id}", customers.delete_customer),
+    ("POST", "payment_methods", payment_methods.create_method),
+    ("GET", "payment_methods", payment_methods.list_methods),
+    ("GET", "payment_methods/{id}", payment_methods.retrieve_method),
+    ("POST", "payment_methods/{id}/attach", payment_methods.attach_method),
+    ("POST", "payment_methods/{id}/detach", payment_methods.detach_method),
+    ("POST", "payment_intents", payment_intents.create_intent),
+    ("GET", "payment_intents", payment_intents.list_intents),
+    ("GET", "payment_intents/{id}", payment_intents.retrieve_intent),
+    ("POST", "payment_intents/{id}", payment_intents.update_intent),
+    ("POST", "payment_intents/{id}/confirm", payment_intents.confirm_intent),
+    ("POST", "payment_intents/{id}/capture", settlement.capture_intent),
+    ("POST", "payment_intents/{id}/cancel", settlement.cancel_intent),
+    ("GET", "charges", charges.list_charges),
+    ("GET", "charges/{id}", charges.retrieve_charge),
+    ("POST", "charges/{id}", charges.update_charge),
+    ("GET", "balance_transactions", charges.list_transactions),
+    ("GET", "balance_transactions/{id}", charges.retrieve_transaction),
+    ("POST", "refunds", refunds.create_refund),
+    ("GET", "refunds", refunds.list_refunds),
+    ("GET", "refunds/{id}", refunds.retrieve_refund),
+    ("POST", "refunds/{id}", refunds.update_refund),
+    ("POST", "refunds/{id}/cancel", refunds.cancel_refund),
+    ("GET", "disputes", disputes.list_disputes),
+    ("GET", "disputes/{id}", disputes.retrieve_dispute),
+    ("POST", "disputes/{id}", disputes.update_dispute),
+    ("POST", "disputes/{id}/close", disputes.accept_dispute),
+    ("POST", "checkout/sessions", checkout.create_session),
+    ("GET", "checkout/sessions", checkout.list_sessions),
+    ("GET", "checkout/sessions/{id}", checkout.retrieve_session),
+    ("GET", "checkout/sessions/{id}/line_items", checkout.list_line_items),
+    ("POST", "checkout/sessions/{id}/expire", checkout.expire_open_session),
+    ("POST", "payment_links", payment_links.create_link),
+    ("GET", "payment_links", payment_links.list_links),
+    ("GET", "payment_links/{id}", payment_links.retrieve_link),
+    ("POST", "payment_links/{id}", payment_links.update_link),
+    ("GET", "payment_links/{id}/line_items", payment_links.list_line_items),
+    ("GET", "events", events.list_events),
+    ("GET", "events/{id}", events.retrieve_event),
 )
 _SEARCHED = ("charges", "customers", "payment_intents")
 """What Stripe searches and the sandbox does not."""
-_PUBLISHABLE: tuple[Endpoint, ...] = (intents.retrieve, intents.confirm, methods.create)
+_PUBLISHABLE: tuple[Endpoint, ...] = (
+    payment_intents.retrieve_intent,
+    payment_intents.confirm_intent,
+    payment_methods.create_method,
+)
 _EMULATOR = Emulator(
     name="stripe",
-    create=Stripe,
-    types=(Card, Decline, Remembered),
+    create_state=StripeAccount,
+    stored_types=(TestCard, Decline, RememberedResponse),
     actions={
-        "arrived": checkout.arrived,
-        "book_late": confirming.book_late,
-        "decide_dispute": disputes.decide,
-        "debited": confirming.debited,
-        "dispute_late": confirming.dispute_late,
-        "expire": checkout.expire_late,
-        "refund_done": refunds.come_through,
-        "refund_failed": refunds.fail,
+        "arrived": checkout.settle_debit,
+        "book_late": confirmation.book_charge_later,
+        "decide_dispute": disputes.decide_dispute,
+        "debited": confirmation.settle_debit,
+        "dispute_late": confirmation.open_dispute_later,
+        "expire": checkout.expire_session_later,
+        "refund_done": refunds.complete_refund,
+        "refund_failed": refunds.fail_refund,
     },
-    sign=sign,
-    acknowledge=lambda world, callback: stripe_of(world).delivered(callback.ident),
+    sign_callback=sign_callback,
+    acknowledge_callback=lambda world, callback: get_stripe_account(world).mark_delivered(callback.message_id),
 )
 
 
-def setup(app: web.Application, world: World) -> None:
+def setup(app: web.Application, world: SandboxState) -> None:
     """Adds the API under /stripe/v1/, Stripe's pages under /stripe/, and the controls under /_/stripe/."""
-    world.register(_EMULATOR)
+    world.register_emulator(_EMULATOR)
     for kind in _SEARCHED:
-        app.router.add_get(f"/stripe/v1/{kind}/search", handler(world, _unsearched))
+        app.router.add_get(f"/stripe/v1/{kind}/search", api_handler(world, _unsearched))
     for method, path, endpoint in _ENDPOINTS:
-        handle = handler(world, endpoint, publishable=endpoint in _PUBLISHABLE)
+        handle = api_handler(world, endpoint, publishable=endpoint in _PUBLISHABLE)
         app.router.add_route(method, f"/stripe/v1/{path}", handle)
-    pages = Pages(world)
-    app.router.add_get("/stripe/3ds/{id}", pages.challenge)
-    app.router.add_post("/stripe/3ds/{id}", pages.answered)
-    app.router.add_get("/stripe/checkout/{id}", pages.checkout)
-    app.router.add_post("/stripe/checkout/{id}", pages.pay)
-    app.router.add_get("/stripe/checkout/{id}/return", pages.returned)
-    app.router.add_get("/stripe/link/{id}", pages.link)
-    app.router.add_get("/stripe/receipts/{id}", pages.receipt)
-    app.router.add_get("/stripe.js", pages.script)
+    pages = PageHandlers(world)
+    app.router.add_get("/stripe/3ds/{id}", pages.show_challenge)
+    app.router.add_post("/stripe/3ds/{id}", pages.handle_challenge)
+    app.router.add_get("/stripe/checkout/{id}", pages.show_checkout)
+    app.router.add_post("/stripe/checkout/{id}", pages.handle_payment)
+    app.router.add_get("/stripe/checkout/{id}/return", pages.handle_return)
+    app.router.add_get("/stripe/link/{id}", pages.open_link)
+    app.router.add_get("/stripe/receipts/{id}", pages.show_receipt)
+    app.router.add_get("/stripe.js", pages.serve_script)
     control.setup(app, world)
     app.router.add_route("OPTIONS", "/stripe/v1/{path:.*}", _preflight)
-    app.router.add_route("*", "/stripe/v1/{id:.*}", handler(world, _unknown, publishable=True))
+    app.router.add_route("*", "/stripe/v1/{id:.*}", api_handler(world, _unknown, publishable=True))
 
 
 async def _preflight(_: web.Request) -> web.Response:
-    return web.Response(headers=CORS)
+    return web.Response(headers=CORS_HEADERS)
 
 
-def _unsearched(_: Call) -> dict[str, object]:
+def _unsearched(_: StripeCall) -> dict[str, object]:
     message = "The sandbox does not play Stripe's search. List the objects and filter them."
-    raise Refused(400, "invalid_request_error", message, param="query", executed=False)
+    raise StripeApiError(400, "invalid_request_error", message, param="query", was_executed=False)
 
 
-def _unknown(call: Call) -> dict[str, object]:
+def _unknown(call: StripeCall) -> dict[str, object]:
     message = f"Unrecognized request URL (/v1/{call.id}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
-    raise Refused(404, "invalid_request_error", message, executed=False)
+    raise StripeApiError(404, "invalid_request_error", message, was_executed=False)

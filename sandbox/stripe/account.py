@@ -1,13 +1,13 @@
 """The account that the secret key belongs to."""
 
 from sandbox.stripe.state import Object
-from sandbox.stripe.wire import Call
+from sandbox.stripe.wire import StripeCall
 
 ACCOUNT = "acct_1SandboxHub00001"
 
 
-def retrieve(call: Call) -> Object:
-    call.params.finish()
+def retrieve_account(call: StripeCall) -> Object:
+    call.params.reject_unread()
     return {
         "id": ACCOUNT,
         "object": "account",

@@ -1,40 +1,42 @@
 """Charges and the balance: what an attempt to pay leaves behind."""
 
-from sandbox.stripe.cards import Card, Decline
-from sandbox.stripe.listing import page
-from sandbox.stripe.state import Object, Stripe
-from sandbox.stripe.wire import Call
+from sandbox.stripe.cards import Decline, TestCard
+from sandbox.stripe.pagination import build_page
+from sandbox.stripe.state import Object, StripeAccount
+from sandbox.stripe.wire import StripeCall
 
 _WEEK = 7 * 24 * 3600
 
 
-def retrieve(call: Call) -> Object:
-    return call.stripe.find("charge", call.id)
+def retrieve_charge(call: StripeCall) -> Object:
+    return call.account.find_object("charge", call.id)
 
 
-def listed(call: Call) -> Object:
-    return page(call, "charge", "/v1/charges", ("customer", "payment_intent"))
+def list_charges(call: StripeCall) -> Object:
+    return build_page(call, "charge", "/v1/charges", ("customer", "payment_intent"))
 
 
-def update(call: Call) -> Object:
-    charge = call.stripe.find("charge", call.id)
-    changes: Object = {"metadata": call.params.metadata(charge["metadata"])}
-    changes |= {name: call.params.text(name) for name in ("description", "receipt_email") if name in call.params}
-    call.params.finish()
+def update_charge(call: StripeCall) -> Object:
+    charge = call.account.find_object("charge", call.id)
+    changes: Object = {"metadata": call.params.read_metadata(charge["metadata"])}
+    changes |= {name: call.params.read_text(name) for name in ("description", "receipt_email") if name in call.params}
+    call.params.reject_unread()
     charge.update(changes)
-    call.stripe.emit("charge.updated", charge)
+    call.account.emit_event("charge.updated", charge)
     return charge
 
 
-def transaction(call: Call) -> Object:
-    return call.stripe.find("balance_transaction", call.id)
+def retrieve_transaction(call: StripeCall) -> Object:
+    return call.account.find_object("balance_transaction", call.id)
 
 
-def transactions(call: Call) -> Object:
-    return page(call, "balance_transaction", "/v1/balance_transactions", ("source", "type", "currency"))
+def list_transactions(call: StripeCall) -> Object:
+    return build_page(call, "balance_transaction", "/v1/balance_transactions", ("source", "type", "currency"))
 
 
-def attempt(stripe: Stripe, intent: Object, method: Object, decline: Decline | None, *, captured: bool) -> Object:
+def create_charge(
+    stripe: StripeAccount, intent: Object, method: Object, decline: Decline | None, *, captured: bool
+) -> Object:
     """A charge for the intent's amount, saved; `decline` makes it a failed one. No event yet."""
     card = stripe.cards[method["id"]]
     failed = decline is not None
@@ -48,10 +50,10 @@ def attempt(stripe: Stripe, intent: Object, method: Object, decline: Decline | N
         "payment_method_details": _details(stripe, intent, method, card, captured=captured),
         "status": "failed" if failed else "succeeded",
     }
-    return stripe.save(charge)
+    return stripe.save_object(charge)
 
 
-def _blank(stripe: Stripe, intent: Object, method: Object) -> Object:
+def _blank(stripe: StripeAccount, intent: Object, method: Object) -> Object:
     name = stripe.new_id("ch" if method["type"] == "card" else "py")
     return {
         "id": name,
@@ -66,7 +68,7 @@ def _blank(stripe: Stripe, intent: Object, method: Object) -> Object:
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": "SANDBOX" if method["type"] == "card" else None,
         "captured": False,
-        "created": stripe.now(),
+        "created": stripe.timestamp(),
         "currency": intent["currency"],
         "customer": intent["customer"],
         "description": intent["description"],
@@ -95,7 +97,7 @@ def _blank(stripe: Stripe, intent: Object, method: Object) -> Object:
     }
 
 
-def _outcome(card: Card, decline: Decline | None) -> Object:
+def _outcome(card: TestCard, decline: Decline | None) -> Object:
     blocked = card.name == "pm_card_radarBlock"
     return {
         "advice_code": ("do_not_try_again" if blocked else "try_again_later") if decline else None,
@@ -105,7 +107,7 @@ def _outcome(card: Card, decline: Decline | None) -> Object:
         if decline
         else "approved_by_network",
         "reason": ("highest_risk_level" if blocked else decline.decline_code or decline.code) if decline else None,
-        "risk_level": card.risk,
+        "risk_level": card.risk_level,
         "seller_message": "The bank did not return any further details with this decline."
         if decline
         else "Payment complete.",
@@ -113,7 +115,7 @@ def _outcome(card: Card, decline: Decline | None) -> Object:
     }
 
 
-def _details(stripe: Stripe, intent: Object, method: Object, card: Card, *, captured: bool) -> Object:
+def _details(stripe: StripeAccount, intent: Object, method: Object, card: TestCard, *, captured: bool) -> Object:
     if card.kind == "sepa_debit":
         facts = {name: method["sepa_debit"][name] for name in ("bank_code", "branch_code", "country", "last4")}
         mandate = {"fingerprint": method["sepa_debit"]["fingerprint"], "mandate": None, "expected_debit_date": None}
@@ -124,7 +126,7 @@ def _details(stripe: Stripe, intent: Object, method: Object, card: Card, *, capt
             **{name: method["card"][name] for name in shown},
             "amount_authorized": intent["amount"],
             "authorization_code": f"{sum(map(ord, intent['id'])) % 1_000_000:06}",
-            **({} if captured else {"capture_before": stripe.now() + _WEEK}),
+            **({} if captured else {"capture_before": stripe.timestamp() + _WEEK}),
             "extended_authorization": {"status": "disabled"},
             "incremental_authorization": {"status": "unavailable"},
             "installments": None,
@@ -135,7 +137,7 @@ def _details(stripe: Stripe, intent: Object, method: Object, card: Card, *, capt
             "network_transaction_id": f"{sum(map(ord, intent['id'])):015}",
             "overcapture": {"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
             "regulated_status": "unregulated",
-            "three_d_secure": _secured() if (intent["id"], method["id"]) in stripe.authenticated else None,
+            "three_d_secure": _secured() if (intent["id"], method["id"]) in stripe.authenticated_intents else None,
             "transaction_link_id": None,
         },
         "type": "card",
@@ -154,23 +156,23 @@ def _secured() -> Object:
     }
 
 
-def book(stripe: Stripe, charge: Object) -> None:
+def book_charge(stripe: StripeAccount, charge: Object) -> None:
     """The money reaches the balance, less 2.9 % and 30."""
     fee = round(charge["amount_captured"] * 0.029) + 30
-    charge["balance_transaction"] = entry(stripe, charge, "charge", charge["amount_captured"], fee)["id"]
+    charge["balance_transaction"] = create_transaction(stripe, charge, "charge", charge["amount_captured"], fee)["id"]
 
 
-def entry(stripe: Stripe, source: Object, kind: str, amount: int, fee: int = 0) -> Object:
+def create_transaction(stripe: StripeAccount, source: Object, kind: str, amount: int, fee: int = 0) -> Object:
     """A balance transaction; `amount` and `fee` in the minor unit of the source's currency, signed."""
     detail: Object = {"amount": fee, "application": None, "currency": source["currency"], "type": "stripe_fee"}
-    return stripe.save(
+    return stripe.save_object(
         {
             "id": stripe.new_id("txn"),
             "object": "balance_transaction",
             "amount": amount,
-            "available_on": stripe.now() + _WEEK,
+            "available_on": stripe.timestamp() + _WEEK,
             "balance_type": "payments",
-            "created": stripe.now(),
+            "created": stripe.timestamp(),
             "currency": source["currency"],
             "description": source.get("description"),
             "exchange_rate": None,

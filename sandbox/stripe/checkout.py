@@ -1,15 +1,15 @@
 """Checkout sessions: Stripe's own payment page, from making one to its end."""
 
-from sandbox.stripe import confirming, intents, methods, settling
-from sandbox.stripe.cards import IBANS, Card, by_name
-from sandbox.stripe.customers import living
-from sandbox.stripe.errors import invalid, missing_param, no_such
-from sandbox.stripe.items import read_items, total_of
-from sandbox.stripe.listing import line_page, page
-from sandbox.stripe.params import Params
-from sandbox.stripe.state import Object, Stripe, stripe_of
-from sandbox.stripe.wire import Call
-from sandbox.world import World
+from sandbox.state import SandboxState
+from sandbox.stripe import confirmation, payment_intents, payment_methods, settlement
+from sandbox.stripe.cards import IBANS, TestCard, find_by_name
+from sandbox.stripe.customers import find_live_customer
+from sandbox.stripe.errors import make_invalid, make_missing_param, make_no_such
+from sandbox.stripe.line_items import read_items, sum_items
+from sandbox.stripe.pagination import build_page, cut_line_page
+from sandbox.stripe.params import RequestParams
+from sandbox.stripe.state import Object, StripeAccount, get_stripe_account
+from sandbox.stripe.wire import StripeCall
 
 _DAY = 24 * 3600
 _TAKEN = (
@@ -19,118 +19,118 @@ _TAKEN = (
 ).split()
 
 
-def create(call: Call) -> Object:
-    params, stripe = call.params, call.stripe
-    if (mode := params.need("mode")) != "payment":
-        raise invalid(f"This sandbox knows sessions in payment mode only, not {mode}.", "mode")
-    params.accept(*_TAKEN)
-    params.refuse("automatic_tax")
+def create_session(call: StripeCall) -> Object:
+    params, stripe = call.params, call.account
+    if (mode := params.require_text("mode")) != "payment":
+        raise make_invalid(f"This sandbox knows sessions in payment mode only, not {mode}.", "mode")
+    params.ignore_params(*_TAKEN)
+    params.refuse_params("automatic_tax")
     items = read_items(stripe, params)
-    total, currency = total_of(items)
+    total, currency = sum_items(items)
     facts = _facts(call) | {"amount_subtotal": total, "amount_total": total, "currency": currency}
-    wanted = intent_facts(params.group("payment_intent_data")) | intents.card_options(params)
-    facts["payment_method_types"] = kinds_of(facts["payment_method_types"], currency, wanted)
-    params.finish()
+    wanted = read_intent_fields(params.read_group("payment_intent_data")) | payment_intents.read_card_options(params)
+    facts["payment_method_types"] = choose_kinds(facts["payment_method_types"], currency, wanted)
+    params.reject_unread()
     facts["payment_method_options"] = wanted.get("payment_method_options", _ASKED)
-    return opened(stripe, facts, items, wanted)
+    return open_session(stripe, facts, items, wanted)
 
 
-def opened(stripe: Stripe, facts: Object, items: list[Object], wanted: Object) -> Object:
+def open_session(stripe: StripeAccount, facts: Object, items: list[Object], wanted: Object) -> Object:
     """A session for these items. `wanted`: what its intent will be made with."""
-    session = stripe.save(_blank(stripe, facts))
+    session = stripe.save_object(_blank(stripe, facts))
     stripe.line_items[session["id"]] = items
     stripe.wanted[session["id"]] = wanted
-    stripe.later("expire", session["id"], seconds=session["expires_at"] - stripe.now())
+    stripe.schedule_action("expire", session["id"], seconds=session["expires_at"] - stripe.timestamp())
     return session
 
 
-def kinds_of(named: list[str], currency: str, wanted: Object) -> list[str]:
+def choose_kinds(named: list[str], currency: str, wanted: Object) -> list[str]:
     """Those that are named, else those that Stripe chooses."""
     debit = currency == "eur" and wanted["capture_method"] != "manual"
     return named or ["card", *(["sepa_debit"] if debit else [])]
 
 
-def retrieve(call: Call) -> Object:
-    return call.stripe.find("checkout.session", call.id)
+def retrieve_session(call: StripeCall) -> Object:
+    return call.account.find_object("checkout.session", call.id)
 
 
-def listed(call: Call) -> Object:
+def list_sessions(call: StripeCall) -> Object:
     equal = ("customer", "payment_intent", "payment_link", "status")
-    return page(call, "checkout.session", "/v1/checkout/sessions", equal)
+    return build_page(call, "checkout.session", "/v1/checkout/sessions", equal)
 
 
-def line_items(call: Call) -> Object:
-    session = call.stripe.find("checkout.session", call.id)
+def list_line_items(call: StripeCall) -> Object:
+    session = call.account.find_object("checkout.session", call.id)
     url = f"/v1/checkout/sessions/{session['id']}/line_items"
-    return line_page(call, url, call.stripe.line_items[session["id"]])
+    return cut_line_page(call, url, call.account.line_items[session["id"]])
 
 
-def expired(call: Call) -> Object:
-    session = call.stripe.find("checkout.session", call.id)
-    call.params.finish()
-    settle(call.stripe, session)
+def expire_open_session(call: StripeCall) -> Object:
+    session = call.account.find_object("checkout.session", call.id)
+    call.params.reject_unread()
+    settle_session(call.account, session)
     if session["status"] != "open":
-        raise invalid(
+        raise make_invalid(
             f'Only Checkout Sessions with a status in ["open"] can be expired. This Session has a status of '
             f"`{session['status']}`.",
             "session",
         )
-    expire(call.stripe, session)
+    expire_session(call.account, session)
     return session
 
 
-def expire(stripe: Stripe, session: Object) -> None:
+def expire_session(stripe: StripeAccount, session: Object) -> None:
     """Its intent goes with it, so that a bank's page left open pays for nothing."""
-    settle(stripe, session)
+    settle_session(stripe, session)
     if session["status"] != "open":
         return
     session |= {"status": "expired", "url": None}
     intent = stripe.tables["payment_intent"].get(session["payment_intent"] or "")
     if intent is not None:
-        settling.end(stripe, intent, "automatic")
-    stripe.emit("checkout.session.expired", session)
+        settlement.end_intent(stripe, intent, "automatic")
+    stripe.emit_event("checkout.session.expired", session)
 
 
-def expire_late(world: World, session_id: str) -> None:
-    stripe = stripe_of(world)
-    expire(stripe, stripe.find("checkout.session", session_id))
+def expire_session_later(world: SandboxState, session_id: str) -> None:
+    stripe = get_stripe_account(world)
+    expire_session(stripe, stripe.find_object("checkout.session", session_id))
 
 
-def pay(stripe: Stripe, session: Object, name: str, back: str) -> Object:
+def pay_session(stripe: StripeAccount, session: Object, name: str, back: str) -> Object:
     """Pays an open session with a test card, or an IBAN; returns the intent, which may yet require action.
 
     `back` is where 3-D Secure sends the customer. Raises Refused for a declined card; the session stays open.
     """
     card = _card(session, name)
-    if is_spent(stripe, session["payment_link"]):
-        raise invalid("This payment link has been paid.", "payment_link")
+    if is_link_used_up(stripe, session["payment_link"]):
+        raise make_invalid("This payment link has been paid.", "payment_link")
     intent = _intent(stripe, session)
-    settle(stripe, session)
+    settle_session(stripe, session)
     if session["status"] != "open":
         return intent
     stripe.return_urls[intent["id"]] = back
-    method = methods.make(stripe, card, (8, stripe.world.now().year + 3), None)
-    confirming.pay(stripe, intent, method, off_session=False, redirect=True)
-    settle(stripe, session)
+    method = payment_methods.save_method(stripe, card, (8, stripe.world.now().year + 3), None)
+    confirmation.confirm_payment(stripe, intent, method, off_session=False, redirect=True)
+    settle_session(stripe, session)
     return intent
 
 
-def settle_of(stripe: Stripe, intent: Object) -> None:
+def settle_session_of_intent(stripe: StripeAccount, intent: Object) -> None:
     """Completes the session that the intent belongs to, if there is one; its customer may never come back."""
     for session in stripe.tables["checkout.session"].values():
         if session["payment_intent"] == intent["id"]:
-            settle(stripe, session)
+            settle_session(stripe, session)
 
 
-def _card(session: Object, name: str) -> Card:
+def _card(session: Object, name: str) -> TestCard:
     """Raises Refused for one that the session does not take."""
-    card = by_name(name) or IBANS.get(name)
+    card = find_by_name(name) or IBANS.get(name)
     if card is None or card.kind not in session["payment_method_types"]:
-        raise no_such("PaymentMethod", name, "payment_method", 400)
+        raise make_no_such("PaymentMethod", name, "payment_method", 400)
     return card
 
 
-def is_spent(stripe: Stripe, link_id: str | None) -> bool:
+def is_link_used_up(stripe: StripeAccount, link_id: str | None) -> bool:
     """Whether as many sessions of the link are complete as there may be."""
     link = stripe.tables["payment_link"].get(link_id or "")
     if link is None or not link["restrictions"]:
@@ -139,13 +139,13 @@ def is_spent(stripe: Stripe, link_id: str | None) -> bool:
     return bool(most["count"] >= most["limit"])
 
 
-def _count(stripe: Stripe, link_id: str | None) -> None:
+def _count(stripe: StripeAccount, link_id: str | None) -> None:
     link = stripe.tables["payment_link"].get(link_id or "")
     if link is not None and link["restrictions"]:
         link["restrictions"]["completed_sessions"]["count"] += 1
 
 
-def settle(stripe: Stripe, session: Object) -> None:
+def settle_session(stripe: StripeAccount, session: Object) -> None:
     """Completes the session once its intent is paid, the money is held, or the bank has it in hand."""
     intent = stripe.tables["payment_intent"].get(session["payment_intent"] or "")
     if session["status"] != "open" or intent is None or intent["status"] not in _GONE_THROUGH:
@@ -153,22 +153,22 @@ def settle(stripe: Stripe, session: Object) -> None:
     paid = intent["status"] == "succeeded"
     _count(stripe, session["payment_link"])
     if intent["status"] == "processing":
-        stripe.awaiting[intent["id"]] = session["id"]
+        stripe.awaiting_sessions[intent["id"]] = session["id"]
     session |= {"status": "complete", "payment_status": "paid" if paid else "unpaid", "url": None}
     email = session["customer_email"]
     session["customer_details"] = dict.fromkeys(_DETAILS) | {"email": email, "tax_exempt": "none", "tax_ids": []}
-    stripe.emit("checkout.session.completed", session)
+    stripe.emit_event("checkout.session.completed", session)
 
 
-def arrived(world: World, session_id: str) -> None:
+def settle_debit(world: SandboxState, session_id: str) -> None:
     """The bank has answered about a debit."""
-    stripe = stripe_of(world)
-    session = stripe.find("checkout.session", session_id)
-    intent = stripe.find("payment_intent", session["payment_intent"])
+    stripe = get_stripe_account(world)
+    session = stripe.find_object("checkout.session", session_id)
+    intent = stripe.find_object("payment_intent", session["payment_intent"])
     if intent["status"] == "succeeded":
         session["payment_status"] = "paid"
     how = "succeeded" if intent["status"] == "succeeded" else "failed"
-    stripe.emit(f"checkout.session.async_payment_{how}", session)
+    stripe.emit_event(f"checkout.session.async_payment_{how}", session)
 
 
 _GONE_THROUGH = frozenset({"succeeded", "requires_capture", "processing"})
@@ -176,10 +176,10 @@ _ASKED: Object = {"card": {"request_three_d_secure": "automatic"}}
 _DETAILS = ("address", "business_name", "email", "individual_name", "name", "phone")
 
 
-def _intent(stripe: Stripe, session: Object) -> Object:
+def _intent(stripe: StripeAccount, session: Object) -> Object:
     """The session's intent, made when somebody pays."""
     if session["payment_intent"]:
-        return stripe.find("payment_intent", session["payment_intent"])
+        return stripe.find_object("payment_intent", session["payment_intent"])
     facts: Object = {
         "amount": session["amount_total"],
         "currency": session["currency"],
@@ -188,51 +188,51 @@ def _intent(stripe: Stripe, session: Object) -> Object:
         "payment_method_types": session["payment_method_types"],
         "confirmation_method": "automatic",
     }
-    intent = stripe.save(intents.blank(stripe, facts | stripe.wanted[session["id"]]))
+    intent = stripe.save_object(payment_intents.build_intent(stripe, facts | stripe.wanted[session["id"]]))
     session["payment_intent"] = intent["id"]
-    stripe.emit("payment_intent.created", intent)
+    stripe.emit_event("payment_intent.created", intent)
     return intent
 
 
-def intent_facts(group: Params | None) -> Object:
-    group = group or Params({}, "payment_intent_data")
-    usage = group.choice("setup_future_usage", ("on_session", "off_session"))
+def read_intent_fields(group: RequestParams | None) -> Object:
+    group = group or RequestParams({}, "payment_intent_data")
+    usage = group.read_choice("setup_future_usage", ("on_session", "off_session"))
     return {
-        **intents.capture_method(group),
-        "metadata": group.metadata(),
-        "description": group.text("description"),
-        "receipt_email": group.text("receipt_email"),
+        **payment_intents.read_capture_method(group),
+        "metadata": group.read_metadata(),
+        "description": group.read_text("description"),
+        "receipt_email": group.read_text("receipt_email"),
         "setup_future_usage": usage,
     }
 
 
-def _facts(call: Call) -> Object:
+def _facts(call: StripeCall) -> Object:
     params = call.params
-    customer = params.text("customer")
-    params.choice("ui_mode", ("hosted", "hosted_page"))
-    kinds = params.texts("payment_method_types")
+    customer = params.read_text("customer")
+    params.read_choice("ui_mode", ("hosted", "hosted_page"))
+    kinds = params.read_texts("payment_method_types")
     if unknown := sorted(set(kinds) - {"card", "sepa_debit"}):
-        raise invalid(f"This sandbox's payment page does not know {unknown[0]}.", "payment_method_types")
-    expires = params.integer("expires_at")
-    now = call.stripe.now()
+        raise make_invalid(f"This sandbox's payment page does not know {unknown[0]}.", "payment_method_types")
+    expires = params.read_integer("expires_at")
+    now = call.account.timestamp()
     if expires is not None and not now + 1800 <= expires <= now + _DAY + 60:
         message = "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation."
-        raise invalid(message, "expires_at")
+        raise make_invalid(message, "expires_at")
     return {
-        "success_url": params.url("success_url") or _missing("success_url"),
-        "cancel_url": params.url("cancel_url"),
-        "client_reference_id": params.text("client_reference_id", 200),
-        "customer": living(call, customer)["id"] if customer else None,
-        "customer_email": params.text("customer_email"),
+        "success_url": params.read_url("success_url") or _missing("success_url"),
+        "cancel_url": params.read_url("cancel_url"),
+        "client_reference_id": params.read_text("client_reference_id", 200),
+        "customer": find_live_customer(call, customer)["id"] if customer else None,
+        "customer_email": params.read_text("customer_email"),
         "expires_at": expires or now + _DAY,
-        "locale": params.text("locale"),
-        "metadata": params.metadata(),
+        "locale": params.read_text("locale"),
+        "metadata": params.read_metadata(),
         "payment_method_types": kinds,
     }
 
 
 def _missing(name: str) -> str:
-    raise missing_param(name)
+    raise make_missing_param(name)
 
 
 _NOTHING = (
@@ -244,7 +244,7 @@ _NOTHING = (
 ).split()
 
 
-def _blank(stripe: Stripe, facts: Object) -> Object:
+def _blank(stripe: StripeAccount, facts: Object) -> Object:
     name = stripe.new_id("cs_test", 58)
     settings: Object = {
         "adaptive_pricing": {"enabled": False},
@@ -265,7 +265,7 @@ def _blank(stripe: Stripe, facts: Object) -> Object:
         "object": "checkout.session",
         **dict.fromkeys(_NOTHING),
         **settings,
-        "created": stripe.now(),
+        "created": stripe.timestamp(),
         "livemode": False,
         "mode": "payment",
         "payment_status": "unpaid",

@@ -7,15 +7,15 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.stripe import disputes, refunds, settling
-from sandbox.stripe.errors import Refused, invalid
-from sandbox.stripe.state import Object, Stripe, stripe_of
-from sandbox.world import World
+from sandbox.state import SandboxState
+from sandbox.stripe import disputes, refunds, settlement
+from sandbox.stripe.errors import StripeApiError, make_invalid
+from sandbox.stripe.state import Object, StripeAccount, get_stripe_account
 
-Act = Callable[[Stripe, Object], Any]
+ControlAction = Callable[[StripeAccount, Object], Any]
 
 
-def setup(app: web.Application, world: World) -> None:
+def setup(app: web.Application, world: SandboxState) -> None:
     app.router.add_get("/_/stripe/intents", _look(world, "payment_intent"))
     app.router.add_get("/_/stripe/events", _look(world, "event"))
     app.router.add_post("/_/stripe/disputes", _act(world, _dispute))
@@ -30,19 +30,19 @@ def setup(app: web.Application, world: World) -> None:
     app.router.add_post("/_/stripe/pace", _act(world, _pace))
 
 
-def _look(world: World, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _look(world: SandboxState, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def look(_: web.Request) -> web.Response:
-        return web.json_response(list(stripe_of(world).tables[kind].values()))
+        return web.json_response(list(get_stripe_account(world).tables[kind].values()))
 
     return look
 
 
-def _act(world: World, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _act(world: SandboxState, act: ControlAction) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
             wish = await _input(request)
-            return web.json_response(act(stripe_of(world), wish | dict(request.match_info)))
-        except Refused as error:
+            return web.json_response(act(get_stripe_account(world), wish | dict(request.match_info)))
+        except StripeApiError as error:
             return web.json_response({"error": error.error}, status=error.status)
 
     return handle
@@ -55,30 +55,30 @@ async def _input(request: web.Request) -> Object:
     try:
         found = await request.json()
     except json.JSONDecodeError as error:
-        raise invalid("The body is not JSON.") from error
+        raise make_invalid("The body is not JSON.") from error
     if not isinstance(found, dict):
-        raise invalid("The body must be a JSON object.")
+        raise make_invalid("The body must be a JSON object.")
     return found
 
 
-def _intent(stripe: Stripe, wish: Object) -> Object:
-    return stripe.find("payment_intent", str(wish.get("payment_intent")), "payment_intent")
+def _intent(stripe: StripeAccount, wish: Object) -> Object:
+    return stripe.find_object("payment_intent", str(wish.get("payment_intent")), "payment_intent")
 
 
 def _number(wish: Object, name: str, kind: type[int | float]) -> Any:
     try:
         number = kind(wish[name])
     except (TypeError, ValueError, OverflowError) as error:
-        raise invalid(f"{name} must be a number.", name) from error
+        raise make_invalid(f"{name} must be a number.", name) from error
     if not math.isfinite(number):
-        raise invalid(f"{name} must be finite.", name)
+        raise make_invalid(f"{name} must be finite.", name)
     return number
 
 
-def _dispute(stripe: Stripe, wish: Object) -> Object:
+def _dispute(stripe: StripeAccount, wish: Object) -> Object:
     """`inquiry` for a bank that only asks; `amount` and `currency` as the bank counts them."""
-    charge = refunds.charge_of(stripe, _intent(stripe, wish))
-    return disputes.open_for(
+    charge = refunds.find_captured_charge(stripe, _intent(stripe, wish))
+    return disputes.open_dispute(
         stripe,
         charge,
         str(wish.get("reason") or "fraudulent"),
@@ -88,39 +88,39 @@ def _dispute(stripe: Stripe, wish: Object) -> Object:
     )
 
 
-def _escalate(stripe: Stripe, wish: Object) -> Object:
-    dispute = stripe.find("dispute", wish["id"], "dispute")
-    disputes.escalate(stripe, dispute)
+def _escalate(stripe: StripeAccount, wish: Object) -> Object:
+    dispute = stripe.find_object("dispute", wish["id"], "dispute")
+    disputes.escalate_dispute(stripe, dispute)
     return dispute
 
 
-def _reopen(stripe: Stripe, wish: Object) -> Object:
-    dispute = stripe.find("dispute", wish["id"], "dispute")
-    disputes.reopen(stripe, dispute)
+def _reopen(stripe: StripeAccount, wish: Object) -> Object:
+    dispute = stripe.find_object("dispute", wish["id"], "dispute")
+    disputes.reopen_dispute(stripe, dispute)
     return dispute
 
 
-def _capture(stripe: Stripe, wish: Object) -> Object:
+def _capture(stripe: StripeAccount, wish: Object) -> Object:
     """As if somebody pressed the button in the dashboard: all that is held, or `amount` of it."""
     intent = _intent(stripe, wish)
     _check_held(intent)
     amount = _amount(wish)
-    settling.check_amount(intent, amount)
-    settling.take(stripe, intent, amount)
+    settlement.check_capture_amount(intent, amount)
+    settlement.capture_amount(stripe, intent, amount)
     return intent
 
 
-def _cancel(stripe: Stripe, wish: Object) -> Object:
+def _cancel(stripe: StripeAccount, wish: Object) -> Object:
     """As if somebody pressed the button in the dashboard."""
     intent = _intent(stripe, wish)
-    settling.check_cancelable(intent)
-    settling.end(stripe, intent, "requested_by_customer")
+    settlement.check_cancelable(intent)
+    settlement.end_intent(stripe, intent, "requested_by_customer")
     return intent
 
 
 def _check_held(intent: Object) -> None:
     if intent["status"] != "requires_capture":
-        raise invalid(f"There is no hold: the intent's status is {intent['status']}.", "payment_intent")
+        raise make_invalid(f"There is no hold: the intent's status is {intent['status']}.", "payment_intent")
 
 
 def _amount(wish: Object) -> int | None:
@@ -129,41 +129,41 @@ def _amount(wish: Object) -> int | None:
         return None
     amount: int = _number(wish, "amount", int)
     if amount < 1:
-        raise invalid("amount must be above 0.", "amount")
+        raise make_invalid("amount must be above 0.", "amount")
     return amount
 
 
-def _close(stripe: Stripe, wish: Object) -> Object:
-    dispute = stripe.find("dispute", wish["id"], "dispute")
+def _close(stripe: StripeAccount, wish: Object) -> Object:
+    dispute = stripe.find_object("dispute", wish["id"], "dispute")
     status = wish.get("status") or "lost"
     if status not in {"won", "lost"}:
-        raise invalid("status must be won or lost.", "status")
-    disputes.close(stripe, dispute, status)
+        raise make_invalid("status must be won or lost.", "status")
+    disputes.close_dispute(stripe, dispute, status)
     return dispute
 
 
-def _refund(stripe: Stripe, wish: Object) -> Object:
+def _refund(stripe: StripeAccount, wish: Object) -> Object:
     """As if somebody pressed the button in the dashboard."""
-    charge = refunds.charge_of(stripe, _intent(stripe, wish))
-    return refunds.make(stripe, charge, _amount(wish), "requested_by_customer", {})
+    charge = refunds.find_captured_charge(stripe, _intent(stripe, wish))
+    return refunds.refund_charge(stripe, charge, _amount(wish), "requested_by_customer", {})
 
 
-def _expire(stripe: Stripe, wish: Object) -> Object:
+def _expire(stripe: StripeAccount, wish: Object) -> Object:
     """The hold runs out, as it does after a week."""
     intent = _intent(stripe, wish)
     _check_held(intent)
-    settling.end(stripe, intent, "automatic")
+    settlement.end_intent(stripe, intent, "automatic")
     return intent
 
 
-def _resend(stripe: Stripe, wish: Object) -> Object:
+def _resend(stripe: StripeAccount, wish: Object) -> Object:
     """That very event, signed anew."""
-    event = stripe.find("event", wish["id"])
-    stripe.send(event["id"])
+    event = stripe.find_object("event", wish["id"])
+    stripe.send_event(event["id"])
     return event
 
 
-def _pace(stripe: Stripe, wish: Object) -> Object:
+def _pace(stripe: StripeAccount, wish: Object) -> Object:
     """`thinking` and `settling`, in seconds (see Stripe)."""
     for name in ("thinking", "settling"):
         if name in wish:

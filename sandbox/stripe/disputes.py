@@ -7,15 +7,15 @@
 An inquiry (`warning_*`) moves no money. docs.stripe.com/disputes/how-disputes-work
 """
 
+from sandbox.state import SandboxState
 from sandbox.stripe import charges
-from sandbox.stripe.errors import Refused, invalid
-from sandbox.stripe.listing import page
+from sandbox.stripe.errors import StripeApiError, make_invalid
 from sandbox.stripe.money import read_currency_code
-from sandbox.stripe.state import Object, Stripe, stripe_of
-from sandbox.stripe.wire import Call
-from sandbox.world import World
+from sandbox.stripe.pagination import build_page
+from sandbox.stripe.state import Object, StripeAccount, get_stripe_account
+from sandbox.stripe.wire import StripeCall
 
-FEE = 1500
+DISPUTE_FEE = 1500
 _DAYS = 7 * 24 * 3600
 _EVIDENCE = (
     "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure cancellation_rebuttal "
@@ -27,25 +27,25 @@ _EVIDENCE = (
 ).split()
 
 
-def retrieve(call: Call) -> Object:
-    return call.stripe.find("dispute", call.id, "dispute")
+def retrieve_dispute(call: StripeCall) -> Object:
+    return call.account.find_object("dispute", call.id, "dispute")
 
 
-def listed(call: Call) -> Object:
-    return page(call, "dispute", "/v1/disputes", ("charge", "payment_intent"))
+def list_disputes(call: StripeCall) -> Object:
+    return build_page(call, "dispute", "/v1/disputes", ("charge", "payment_intent"))
 
 
-def update(call: Call) -> Object:
+def update_dispute(call: StripeCall) -> Object:
     """`winning_evidence`, `losing_evidence` and `escalate_inquiry_evidence` as the uncategorized text decide it.
 
     As in Stripe's test mode (docs.stripe.com/testing#evidence).
     """
-    dispute = call.stripe.find("dispute", call.id, "dispute")
-    group = call.params.group("evidence")
-    evidence = {name: group.text(name) for name in _EVIDENCE if name in group} if group else {}
-    metadata = call.params.metadata(dispute["metadata"])
-    submit = call.params.boolean("submit") or "submit" not in call.params
-    call.params.finish()
+    dispute = call.account.find_object("dispute", call.id, "dispute")
+    group = call.params.read_group("evidence")
+    evidence = {name: group.read_text(name) for name in _EVIDENCE if name in group} if group else {}
+    metadata = call.params.read_metadata(dispute["metadata"])
+    submit = call.params.read_boolean("submit") or "submit" not in call.params
+    call.params.reject_unread()
     _check_open(dispute)
     dispute["metadata"] = metadata
     dispute["evidence"] |= evidence
@@ -55,25 +55,25 @@ def update(call: Call) -> Object:
         dispute["status"] = "warning_under_review" if is_inquiry(dispute) else "under_review"
         dispute["evidence_details"]["submission_count"] += 1
         dispute["evidence_details"]["submission_method"] = "manual"
-    call.stripe.emit("charge.dispute.updated", dispute)
+    call.account.emit_event("charge.dispute.updated", dispute)
     outcome = _DECIDED_BY.get(evidence.get("uncategorized_text") or "")
     if outcome and submit:
-        call.stripe.later("decide_dispute", dispute["id"], outcome)
+        call.account.schedule_action("decide_dispute", dispute["id"], outcome)
     return dispute
 
 
-def accept(call: Call) -> Object:
+def accept_dispute(call: StripeCall) -> Object:
     """The account gives in."""
-    dispute = call.stripe.find("dispute", call.id, "dispute")
-    call.params.finish()
+    dispute = call.account.find_object("dispute", call.id, "dispute")
+    call.params.reject_unread()
     _check_open(dispute)
-    close(call.stripe, dispute, "lost")
+    close_dispute(call.account, dispute, "lost")
     return dispute
 
 
 def _check_open(dispute: Object) -> None:
     if is_closed(dispute):
-        raise invalid("This dispute is already closed.", "dispute")
+        raise make_invalid("This dispute is already closed.", "dispute")
 
 
 def is_inquiry(dispute: Object) -> bool:
@@ -84,12 +84,12 @@ def is_closed(dispute: Object) -> bool:
     return dispute["status"] in {"won", "lost", "warning_closed"}
 
 
-def of_charge(stripe: Stripe, charge: Object) -> list[Object]:
+def list_charge_disputes(stripe: StripeAccount, charge: Object) -> list[Object]:
     return [dispute for dispute in stripe.tables["dispute"].values() if dispute["charge"] == charge["id"]]
 
 
-def open_for(
-    stripe: Stripe,
+def open_dispute(
+    stripe: StripeAccount,
     charge: Object,
     reason: str,
     *,
@@ -102,80 +102,80 @@ def open_for(
     Raises Refused when the charge took no money, has an open dispute, or has lost one.
     """
     harmless = {"won", "warning_closed"}
-    if not charge["captured"] or any(other["status"] not in harmless for other in of_charge(stripe, charge)):
-        raise Refused(400, "invalid_request_error", f"Charge {charge['id']} cannot be disputed.", param="charge")
+    if not charge["captured"] or any(other["status"] not in harmless for other in list_charge_disputes(stripe, charge)):
+        raise StripeApiError(400, "invalid_request_error", f"Charge {charge['id']} cannot be disputed.", param="charge")
     dispute = _blank(stripe, charge, reason, inquiry=inquiry)
     if currency is not None:
         dispute["currency"] = read_currency_code(currency)
     dispute["amount"] = dispute["amount"] if amount is None else amount
-    stripe.save(dispute)
+    stripe.save_object(dispute)
     charge["disputed"] = True
     if not inquiry:
         _withdraw(stripe, dispute)
-    stripe.emit("charge.dispute.created", dispute)
+    stripe.emit_event("charge.dispute.created", dispute)
     if not inquiry:
-        stripe.emit("charge.dispute.funds_withdrawn", dispute)
+        stripe.emit_event("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 
-def escalate(stripe: Stripe, dispute: Object) -> None:
+def escalate_dispute(stripe: StripeAccount, dispute: Object) -> None:
     """An inquiry becomes a chargeback, under the same id. Raises Refused for what is no open inquiry."""
     if not is_inquiry(dispute) or is_closed(dispute):
-        raise invalid("Only an open inquiry can be escalated.", "dispute")
+        raise make_invalid("Only an open inquiry can be escalated.", "dispute")
     dispute |= {"status": "needs_response", "is_charge_refundable": False}
     dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
     _withdraw(stripe, dispute)
-    stripe.emit("charge.dispute.updated", dispute)
-    stripe.emit("charge.dispute.funds_withdrawn", dispute)
+    stripe.emit_event("charge.dispute.updated", dispute)
+    stripe.emit_event("charge.dispute.funds_withdrawn", dispute)
 
 
-def reopen(stripe: Stripe, dispute: Object) -> None:
+def reopen_dispute(stripe: StripeAccount, dispute: Object) -> None:
     """A decided dispute goes into a second round (pre-arbitration). Raises Refused for one that is not decided."""
     if dispute["status"] not in {"won", "lost"}:
-        raise invalid("Only a decided dispute can be reopened.", "dispute")
+        raise make_invalid("Only a decided dispute can be reopened.", "dispute")
     was_won = dispute["status"] == "won"
     dispute["status"] = "under_review"
     if was_won:
         _withdraw(stripe, dispute, fee=0)
-    stripe.emit("charge.dispute.updated", dispute)
+    stripe.emit_event("charge.dispute.updated", dispute)
     if was_won:
-        stripe.emit("charge.dispute.funds_withdrawn", dispute)
+        stripe.emit_event("charge.dispute.funds_withdrawn", dispute)
 
 
-def decide(world: World, dispute_id: str, outcome: str) -> None:
+def decide_dispute(world: SandboxState, dispute_id: str, outcome: str) -> None:
     """`won`, `lost`, or `escalated` from an inquiry to a chargeback."""
-    stripe = stripe_of(world)
-    dispute = stripe.find("dispute", dispute_id)
+    stripe = get_stripe_account(world)
+    dispute = stripe.find_object("dispute", dispute_id)
     if outcome == "escalated":
-        escalate(stripe, dispute)
+        escalate_dispute(stripe, dispute)
     else:
-        close(stripe, dispute, outcome)
+        close_dispute(stripe, dispute, outcome)
 
 
-def close(stripe: Stripe, dispute: Object, outcome: str) -> None:
+def close_dispute(stripe: StripeAccount, dispute: Object, outcome: str) -> None:
     """`won` brings the money back, `lost` leaves it with the customer; an inquiry is only closed.
 
-    A closed dispute stays as it is: `reopen` comes first.
+    A closed dispute stays as it is: `reopen_dispute` comes first.
     """
     if is_closed(dispute):
         return
     if is_inquiry(dispute):
         dispute["status"] = "warning_closed"
-        stripe.emit("charge.dispute.closed", dispute)
+        stripe.emit_event("charge.dispute.closed", dispute)
         return
     dispute["status"] = outcome
-    stripe.emit("charge.dispute.closed", dispute)
+    stripe.emit_event("charge.dispute.closed", dispute)
     if outcome == "won":
         _move(stripe, dispute, -_balance(dispute), 0)
-        stripe.emit("charge.dispute.funds_reinstated", dispute)
+        stripe.emit_event("charge.dispute.funds_reinstated", dispute)
 
 
 _DECIDED_BY = {"winning_evidence": "won", "losing_evidence": "lost", "escalate_inquiry_evidence": "escalated"}
 
 
-def _withdraw(stripe: Stripe, dispute: Object, fee: int = FEE) -> None:
+def _withdraw(stripe: StripeAccount, dispute: Object, fee: int = DISPUTE_FEE) -> None:
     """In the currency in which the charge has settled; a dispute in another currency takes what the charge kept."""
-    charge = stripe.find("charge", dispute["charge"])
+    charge = stripe.find_object("charge", dispute["charge"])
     amount = dispute["amount"] if dispute["currency"] == charge["currency"] else _kept(charge)
     _move(stripe, dispute, -amount, fee)
 
@@ -184,10 +184,10 @@ def _balance(dispute: Object) -> int:
     return sum(line["amount"] for line in dispute["balance_transactions"])
 
 
-def _move(stripe: Stripe, dispute: Object, amount: int, fee: int) -> None:
-    charge = stripe.find("charge", dispute["charge"])
+def _move(stripe: StripeAccount, dispute: Object, amount: int, fee: int) -> None:
+    charge = stripe.find_object("charge", dispute["charge"])
     source = dispute | {"currency": charge["currency"]}
-    dispute["balance_transactions"].append(charges.entry(stripe, source, "adjustment", amount, fee))
+    dispute["balance_transactions"].append(charges.create_transaction(stripe, source, "adjustment", amount, fee))
 
 
 def _kept(charge: Object) -> int:
@@ -195,19 +195,19 @@ def _kept(charge: Object) -> int:
     return int(charge["amount_captured"] - max(0, charge["amount_refunded"] - _released(charge)))
 
 
-def _blank(stripe: Stripe, charge: Object, reason: str, *, inquiry: bool) -> Object:
+def _blank(stripe: StripeAccount, charge: Object, reason: str, *, inquiry: bool) -> Object:
     return {
         "id": stripe.new_id("du"),
         "object": "dispute",
         "amount": _kept(charge),
         "balance_transactions": [],
         "charge": charge["id"],
-        "created": stripe.now(),
+        "created": stripe.timestamp(),
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
         "evidence": dict.fromkeys(_EVIDENCE) | {"enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": stripe.now() + _DAYS,
+            "due_by": stripe.timestamp() + _DAYS,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,

@@ -1,7 +1,7 @@
 """The currencies of Stripe, their least amounts, and how its messages write money."""
 
-from sandbox.stripe.errors import invalid
-from sandbox.stripe.params import Params
+from sandbox.stripe.errors import make_invalid
+from sandbox.stripe.params import RequestParams
 
 CURRENCIES = frozenset(
     "usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd cad cdf "
@@ -25,29 +25,29 @@ _MOST_OF = {
 _STEP = {"isk": 100, "ugx": 100} | dict.fromkeys(_THOUSANDTHS, 10)
 
 
-def exponent(currency: str) -> int:
+def get_exponent(currency: str) -> int:
     return 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
 
 
-def least(currency: str) -> int:
-    return _LEAST.get(currency, {0: 50, 3: 200}.get(exponent(currency), 50))
+def get_minimum(currency: str) -> int:
+    return _LEAST.get(currency, {0: 50, 3: 200}.get(get_exponent(currency), 50))
 
 
-def most(currency: str) -> int:
+def get_maximum(currency: str) -> int:
     return _MOST_OF.get(currency, _MOST)
 
 
-def written(amount: int, currency: str) -> str:
+def format_amount(amount: int, currency: str) -> str:
     """`$10.00` and `€10.00`, else `10.00 CZK`."""
-    digits = exponent(currency)
+    digits = get_exponent(currency)
     number = f"{amount / 10**digits:,.{digits}f}"
     sign = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}.get(currency)
     return f"{sign}{number}" if sign else f"{number} {currency.upper()}"
 
 
-def read_currency(params: Params) -> str:
+def read_currency(params: RequestParams) -> str:
     """Raises Refused."""
-    return read_currency_code(params.need("currency"), params.path("currency"))
+    return read_currency_code(params.require_text("currency"), params.param_path("currency"))
 
 
 def read_currency_code(text: str, param: str = "currency") -> str:
@@ -56,26 +56,26 @@ def read_currency_code(text: str, param: str = "currency") -> str:
     if currency not in CURRENCIES:
         known = ", ".join(sorted(CURRENCIES))
         message = f"Invalid currency: {currency[:20]}. Stripe currently supports these currencies: {known}"
-        raise invalid(message, param)
+        raise make_invalid(message, param)
     return currency
 
 
-def read_amount(params: Params, currency: str) -> int:
+def read_amount(params: RequestParams, currency: str) -> int:
     """Between the currency's least and greatest amount. Raises Refused."""
-    params.need("amount")
-    amount = params.integer("amount", 1) or 0
-    if amount < least(currency):
-        message = f"Amount must be at least {written(least(currency), currency)} {currency}"
-        raise invalid(message, params.path("amount"), "amount_too_small")
-    if amount > most(currency):
-        message = f"Amount must be no more than {written(most(currency), currency)} {currency}"
-        raise invalid(message, params.path("amount"), "amount_too_large")
-    check_step(amount, currency, params.path("amount"))
+    params.require_text("amount")
+    amount = params.read_integer("amount", 1) or 0
+    if amount < get_minimum(currency):
+        message = f"Amount must be at least {format_amount(get_minimum(currency), currency)} {currency}"
+        raise make_invalid(message, params.param_path("amount"), "amount_too_small")
+    if amount > get_maximum(currency):
+        message = f"Amount must be no more than {format_amount(get_maximum(currency), currency)} {currency}"
+        raise make_invalid(message, params.param_path("amount"), "amount_too_large")
+    check_step(amount, currency, params.param_path("amount"))
     return amount
 
 
 def check_step(amount: int, currency: str, param: str) -> None:
-    """Raises Refused for an amount finer than Stripe's partners count the currency."""
+    """Raises Refused for an amount finer than StripeAccount's partners count the currency."""
     step = _STEP.get(currency, 1)
     if amount % step:
-        raise invalid(f"Invalid amount: {currency} amounts must be divisible by {step}.", param)
+        raise make_invalid(f"Invalid amount: {currency} amounts must be divisible by {step}.", param)

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 
 from sandbox.codec import TRANSIENT
-from sandbox.stripe import signature
-from sandbox.stripe.cards import Card
-from sandbox.stripe.errors import no_such
-from sandbox.tables import Table, Tables
-from sandbox.world import Callback, World
+from sandbox.state import Callback, SandboxState
+from sandbox.stripe import webhook_signature
+from sandbox.stripe.cards import TestCard
+from sandbox.stripe.errors import make_no_such
+from sandbox.tables import TablesByKind, TrackedTable
 
 API_VERSION = "2026-10-28.endive"
 Object = dict[str, Any]
@@ -44,68 +44,68 @@ _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(slots=True)
-class Remembered:
+class RememberedResponse:
     """An answer kept under an idempotency key."""
 
     fingerprint: tuple[str, str, str]
     status: int
     body: bytes
-    at: float
+    remembered_at: float
 
 
 @dataclass(slots=True)
-class Stripe:
+class StripeAccount:
     """`thinking` is how long a write is in flight, `settling` how long what comes by itself takes; both seconds."""
 
-    world: World = field(metadata=TRANSIENT)
+    world: SandboxState = field(metadata=TRANSIENT)
     thinking: float = 0.005
     settling: float = 0.3
-    tables: Tables[Object] = field(default_factory=Tables)
-    cards: Table[str, Card] = field(default_factory=Table)
+    tables: TablesByKind[Object] = field(default_factory=TablesByKind)
+    cards: TrackedTable[str, TestCard] = field(default_factory=TrackedTable)
     """How each payment method behaves, by its id."""
-    line_items: Table[str, list[Object]] = field(default_factory=Table)
-    wanted: Table[str, Object] = field(default_factory=Table)
+    line_items: TrackedTable[str, list[Object]] = field(default_factory=TrackedTable)
+    wanted: TrackedTable[str, Object] = field(default_factory=TrackedTable)
     """What the intent of a checkout session will be made with, by the session's id."""
-    authenticated: set[tuple[str, str]] = field(default_factory=set)
+    authenticated_intents: set[tuple[str, str]] = field(default_factory=set)
     """Intents whose customer has passed 3-D Secure, with the payment method that it was passed for."""
-    return_urls: Table[str, str] = field(default_factory=Table)
+    return_urls: TrackedTable[str, str] = field(default_factory=TrackedTable)
     """Where an intent's customer comes back to, by the intent's id."""
-    awaiting: Table[str, str] = field(default_factory=Table)
+    awaiting_sessions: TrackedTable[str, str] = field(default_factory=TrackedTable)
     """Sessions that wait for the bank's answer about an intent in hand, by the intent's id."""
-    answers: Table[str, Remembered] = field(default_factory=Table)
+    remembered_responses: TrackedTable[str, RememberedResponse] = field(default_factory=TrackedTable)
     in_flight: set[str] = field(default_factory=set, metadata=TRANSIENT)
-    bodies: Table[str, bytes] = field(default_factory=Table)
-    undelivered: set[str] = field(default_factory=set)
-    request: Object = field(default_factory=lambda: {"id": None, "idempotency_key": None}, metadata=TRANSIENT)
+    event_bodies: TrackedTable[str, bytes] = field(default_factory=TrackedTable)
+    undelivered_events: set[str] = field(default_factory=set)
+    current_request: Object = field(default_factory=lambda: {"id": None, "idempotency_key": None}, metadata=TRANSIENT)
     """The request being executed (executing never awaits), as events name their cause."""
 
-    def now(self) -> int:
+    def timestamp(self) -> int:
         return int(self.world.now().timestamp())
 
     def new_id(self, prefix: str, length: int = 24) -> str:
         return f"{prefix}_{''.join(self.world.random.choices(_LETTERS, k=length))}"
 
-    def save(self, thing: Object) -> Object:
+    def save_object(self, thing: Object) -> Object:
         self.tables[thing["object"]][thing["id"]] = thing
         return thing
 
-    def find(self, kind: str, name: str, param: str = "id", status: int = 404) -> Object:
+    def find_object(self, kind: str, name: str, param: str = "id", status: int = 404) -> Object:
         """Raises Refused with resource_missing."""
         found = self.tables[kind].get(name)
         if found is None:
-            raise no_such(kind, name, param, status)
+            raise make_no_such(kind, name, param, status)
         return found
 
-    def lookup(self, name: str) -> Object | None:
+    def find_by_id(self, name: str) -> Object | None:
         """Whatever the id names, by its prefix."""
         kind = _PREFIX.get(name.split("_", 1)[0])
         return self.tables[kind].get(name) if kind else None
 
-    def later(self, action: str, *arguments: str, seconds: float | None = None) -> None:
+    def schedule_action(self, action: str, *arguments: str, seconds: float | None = None) -> None:
         """Calls an action (see __init__.py) with ids when its time has come."""
-        self.world.schedule(self.settling if seconds is None else seconds, "stripe", action, *arguments)
+        self.world.schedule_action(self.settling if seconds is None else seconds, "stripe", action, *arguments)
 
-    def emit(self, kind: str, thing: Object, previous: Object | None = None) -> None:
+    def emit_event(self, kind: str, thing: Object, previous: Object | None = None) -> None:
         """Notes an event with the object as it is now, and sends it."""
         data: Object = {"object": json.loads(json.dumps(thing))}
         if previous is not None:
@@ -114,38 +114,38 @@ class Stripe:
             "id": self.new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
-            "created": self.now(),
+            "created": self.timestamp(),
             "data": data,
             "livemode": False,
             "pending_webhooks": 1,
-            "request": dict(self.request),
+            "request": dict(self.current_request),
             "type": kind,
         }
-        self.save(event)
-        self.bodies[event["id"]] = dump(event)
-        self.undelivered.add(event["id"])
-        self.send(event["id"])
+        self.save_object(event)
+        self.event_bodies[event["id"]] = dump(event)
+        self.undelivered_events.add(event["id"])
+        self.send_event(event["id"])
 
-    def send(self, event_id: str) -> None:
+    def send_event(self, event_id: str) -> None:
         """Hands the event's very bytes to the deliverer, to be signed anew for each attempt."""
         url = f"{self.world.config.callback_base}/webhooks/stripe"
         headers = {"User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)"}
-        self.world.send(Callback("stripe", url, self.bodies[event_id], event_id, event_id, headers))
+        self.world.send_callback(Callback("stripe", url, self.event_bodies[event_id], event_id, event_id, headers))
 
-    def delivered(self, event_id: str) -> None:
-        self.undelivered.discard(event_id)
+    def mark_delivered(self, event_id: str) -> None:
+        self.undelivered_events.discard(event_id)
         event = self.tables["event"].get(event_id)
         if event is not None:
             event["pending_webhooks"] = 0
 
-    def day_ago(self) -> float:
+    def timestamp_day_ago(self) -> float:
         return (self.world.now() - timedelta(hours=24)).timestamp()
 
 
-def stripe_of(world: World) -> Stripe:
+def get_stripe_account(world: SandboxState) -> StripeAccount:
     """The account's state; made anew after a reset."""
-    return world.state("stripe", Stripe)
+    return world.get_state("stripe", StripeAccount)
 
 
-def sign(world: World, callback: Callback, at: datetime) -> dict[str, str]:
-    return {"Stripe-Signature": signature.header(callback.body, world.config.stripe_webhook_secret, at)}
+def sign_callback(world: SandboxState, callback: Callback, at: datetime) -> dict[str, str]:
+    return {"Stripe-Signature": webhook_signature.build_header(callback.body, world.config.stripe_webhook_secret, at)}

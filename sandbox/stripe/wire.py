@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from aiohttp import BasicAuth, web
 
-from sandbox.stripe.errors import Refused, invalid, unauthorised
-from sandbox.stripe.expand import check_paths, expand
-from sandbox.stripe.params import Params, decode
-from sandbox.stripe.state import API_VERSION, Object, Remembered, Stripe, dump, stripe_of
-from sandbox.wire import IGNORED
-from sandbox.world import SandboxConfig, World
+from sandbox.control_input import IGNORED_HEADER
+from sandbox.state import SandboxConfig, SandboxState
+from sandbox.stripe.errors import StripeApiError, make_invalid, make_unauthorized
+from sandbox.stripe.expansion import check_paths, expand_object
+from sandbox.stripe.params import RequestParams, parse_form
+from sandbox.stripe.state import API_VERSION, Object, RememberedResponse, StripeAccount, dump, get_stripe_account
 
 _NO_REQUEST: Object = {"id": None, "idempotency_key": None}
-CORS = {
+CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Stripe-Version",
@@ -26,60 +26,62 @@ CORS = {
 
 
 @dataclass(slots=True)
-class Call:
+class StripeCall:
     """One request as an endpoint sees it. An endpoint calls `params.finish()` before it changes anything."""
 
-    stripe: Stripe
-    params: Params
+    account: StripeAccount
+    params: RequestParams
     id: str
-    publishable: bool
+    is_publishable: bool
 
 
 @dataclass(slots=True)
-class Reply:
+class StripeReply:
     status: int
     body: bytes
     headers: dict[str, str]
-    remember: bool = False
+    is_remembered: bool = False
 
 
-Endpoint = Callable[[Call], Object]
+Endpoint = Callable[[StripeCall], Object]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def handler(world: World, endpoint: Endpoint, *, publishable: bool = False) -> Handler:
-    """`publishable` endpoints may be called with a pk_ key as well."""
+def api_handler(world: SandboxState, endpoint: Endpoint, *, publishable: bool = False) -> Handler:
+    """`is_publishable` endpoints may be called with a pk_ key as well."""
 
     async def handle(request: web.Request) -> web.Response:
-        stripe = stripe_of(world)
+        stripe = get_stripe_account(world)
         request_id = stripe.new_id("req", 14)
         try:
-            public = authenticate(request, world.config, publishable=publishable)
-            call = Call(stripe, Params(decode(await _form(request))), request.match_info.get("id", ""), public)
+            public = is_publishable_key(request, world.config, publishable=publishable)
+            call = StripeCall(
+                stripe, RequestParams(parse_form(await _form(request))), request.match_info.get("id", ""), public
+            )
             reply = await _reply(request, endpoint, call, request_id)
-        except Refused as error:
-            reply = refusal(stripe, error, request_id)
+        except StripeApiError as error:
+            reply = build_error_reply(stripe, error, request_id)
         return _response(request, reply, request_id)
 
     return handle
 
 
-def authenticate(request: web.Request, config: SandboxConfig, *, publishable: bool) -> bool:
+def is_publishable_key(request: web.Request, config: SandboxConfig, *, publishable: bool) -> bool:
     """Whether the key is the publishable one. Raises Refused with 401 for every key but the account's own two."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "basic":
         key = _basic(request)
     key = key.strip()
     if not key:
-        raise unauthorised(
+        raise make_unauthorized(
             "You did not provide an API key. You need to provide your API key in the Authorization header, using "
             "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See "
             "https://stripe.com/docs/api#authentication for details."
         )
     if key not in {config.stripe_secret_key, config.stripe_publishable_key}:
-        raise unauthorised(f"Invalid API Key provided: {key[:7]}{'*' * 8}{key[-4:] if len(key) > 16 else ''}")
+        raise make_unauthorized(f"Invalid API Key provided: {key[:7]}{'*' * 8}{key[-4:] if len(key) > 16 else ''}")
     if key == config.stripe_publishable_key and not publishable:
-        raise unauthorised(
+        raise make_unauthorized(
             "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list "
             "of your API keys at https://dashboard.stripe.com/account/apikeys.",
             "secret_key_required",
@@ -99,18 +101,18 @@ async def _form(request: web.Request) -> str:
         return request.query_string
     body = await request.read()
     if body and request.content_type not in {"application/x-www-form-urlencoded", "application/octet-stream"}:
-        raise invalid(
+        raise make_invalid(
             "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any "
             "questions, we can help at https://support.stripe.com/."
         )
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise invalid("Invalid request: the body is not UTF-8.") from error
+        raise make_invalid("Invalid request: the body is not UTF-8.") from error
 
 
-async def _reply(request: web.Request, endpoint: Endpoint, call: Call, request_id: str) -> Reply:
-    stripe = call.stripe
+async def _reply(request: web.Request, endpoint: Endpoint, call: StripeCall, request_id: str) -> StripeReply:
+    stripe = call.account
     key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
     print_of = (request.method, request.path, json.dumps(call.params.raw, sort_keys=True))
     if key is not None and (replayed := _remembered(stripe, key, print_of)):
@@ -118,24 +120,26 @@ async def _reply(request: web.Request, endpoint: Endpoint, call: Call, request_i
     if request.method == "POST":
         await _think(stripe, key)
     reply = _execute(stripe, endpoint, call, {"id": request_id, "idempotency_key": key})
-    if key is not None and reply.remember:
-        stripe.answers[key] = Remembered(print_of, reply.status, reply.body, stripe.world.now().timestamp())
+    if key is not None and reply.is_remembered:
+        stripe.remembered_responses[key] = RememberedResponse(
+            print_of, reply.status, reply.body, stripe.world.now().timestamp()
+        )
         reply.headers["Original-Request"] = request_id
     return reply
 
 
-def _remembered(stripe: Stripe, key: str, fingerprint: tuple[str, str, str]) -> Reply | None:
+def _remembered(stripe: StripeAccount, key: str, fingerprint: tuple[str, str, str]) -> StripeReply | None:
     """The first answer under this key, for 24 hours. Raises Refused when the key is busy, or was for something else."""
     if not key or len(key) > 255:
-        raise invalid("Idempotency keys are from 1 to 255 characters long.")
+        raise make_invalid("Idempotency keys are from 1 to 255 characters long.")
     if key in stripe.in_flight:
         message = (
             "There is currently another in-progress request using this Idempotent Key (that probably means you "
             f"submitted twice, and the other request is still going through): {key}. Please try again later."
         )
-        raise Refused(409, "invalid_request_error", message, code="idempotency_key_in_use", executed=False)
-    found = stripe.answers.get(key)
-    if found is None or found.at < stripe.day_ago():
+        raise StripeApiError(409, "invalid_request_error", message, code="idempotency_key_in_use", was_executed=False)
+    found = stripe.remembered_responses.get(key)
+    if found is None or found.remembered_at < stripe.timestamp_day_ago():
         return None
     if found.fingerprint != fingerprint:
         what = "request parameters" if found.fingerprint[1] == fingerprint[1] else "endpoint"
@@ -143,12 +147,12 @@ def _remembered(stripe: Stripe, key: str, fingerprint: tuple[str, str, str]) -> 
             f"Keys for idempotent requests can only be used with the same {what} they were first used with. Try using "
             f"a key other than '{key}' if you meant to execute a different request."
         )
-        raise Refused(400, "idempotency_error", message, executed=False)
+        raise StripeApiError(400, "idempotency_error", message, was_executed=False)
     retry = {"Stripe-Should-Retry": "false"} if found.status >= 400 else {}
-    return Reply(found.status, found.body, {"Idempotent-Replayed": "true", **retry})
+    return StripeReply(found.status, found.body, {"Idempotent-Replayed": "true", **retry})
 
 
-async def _think(stripe: Stripe, key: str | None) -> None:
+async def _think(stripe: StripeAccount, key: str | None) -> None:
     """The time a write takes, while its key is in flight."""
     if key is None:
         await asyncio.sleep(stripe.thinking)
@@ -160,35 +164,35 @@ async def _think(stripe: Stripe, key: str | None) -> None:
         stripe.in_flight.discard(key)
 
 
-def _execute(stripe: Stripe, endpoint: Endpoint, call: Call, request: Object) -> Reply:
+def _execute(stripe: StripeAccount, endpoint: Endpoint, call: StripeCall, request: Object) -> StripeReply:
     """Never awaits, so that every write is whole."""
-    stripe.request = request
+    stripe.current_request = request
     try:
-        paths = call.params.texts("expand")
+        paths = call.params.read_texts("expand")
         check_paths(paths)
         result = endpoint(call)
-        call.params.finish()
-        headers = {IGNORED: ", ".join(ignored)} if (ignored := call.params.ignored()) else {}
-        return Reply(200, dump(expand(stripe, result, paths)), headers, remember=True)
-    except Refused as error:
-        return refusal(stripe, error, request["id"])
+        call.params.reject_unread()
+        headers = {IGNORED_HEADER: ", ".join(ignored)} if (ignored := call.params.list_ignored_params()) else {}
+        return StripeReply(200, dump(expand_object(stripe, result, paths)), headers, is_remembered=True)
+    except StripeApiError as error:
+        return build_error_reply(stripe, error, request["id"])
     finally:
-        stripe.request = _NO_REQUEST
+        stripe.current_request = _NO_REQUEST
 
 
-def refusal(stripe: Stripe, refused: Refused, request_id: str) -> Reply:
-    log = f"https://dashboard.stripe.com/test/logs/{request_id}?t={stripe.now()}"
+def build_error_reply(stripe: StripeAccount, refused: StripeApiError, request_id: str) -> StripeReply:
+    log = f"https://dashboard.stripe.com/test/logs/{request_id}?t={stripe.timestamp()}"
     body = dump({"error": {**refused.error, "request_log_url": log}})
     retry = {402: "false", 409: "true"}.get(refused.status)
-    return Reply(refused.status, body, {"Stripe-Should-Retry": retry} if retry else {}, refused.executed)
+    return StripeReply(refused.status, body, {"Stripe-Should-Retry": retry} if retry else {}, refused.was_executed)
 
 
-def _response(request: web.Request, reply: Reply, request_id: str) -> web.Response:
+def _response(request: web.Request, reply: StripeReply, request_id: str) -> web.Response:
     echoed = {"Idempotency-Key": key} if (key := request.headers.get("Idempotency-Key")) else {}
     version = request.headers.get("Stripe-Version", API_VERSION)
-    headers = {"Request-Id": request_id, "Stripe-Version": version, **echoed, **reply.headers, **CORS}
+    headers = {"Request-Id": request_id, "Stripe-Version": version, **echoed, **reply.headers, **CORS_HEADERS}
     return web.Response(status=reply.status, body=reply.body, content_type="application/json", headers=headers)
 
 
-def same_secret(given: str | None, kept: str) -> bool:
+def is_same_secret(given: str | None, kept: str) -> bool:
     return given is not None and hmac.compare_digest(given.encode(), kept.encode())

@@ -13,7 +13,7 @@ _CHECK, _MARK = 4, 16
 
 
 @dataclass(slots=True)
-class Session:
+class AuthSession:
     id: str
     user_id: str
     key: bytes
@@ -33,12 +33,12 @@ class Session:
     def amr(self) -> list[dict[str, Any]]:
         return [{"method": self.method, "timestamp": int(self.created_at.timestamp())}]
 
-    def reusable(self, counter: int, now: datetime, interval: timedelta) -> bool:
+    def is_reusable(self, counter: int, now: datetime, interval: timedelta) -> bool:
         """A spent token gets the current one when it is the last (its answer was lost), or the refresh is fresh."""
         since = now - (self.refreshed_at or self.created_at)
         return self.counter - counter == 1 or since < interval
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "user_id": self.user_id,
@@ -56,14 +56,14 @@ class Session:
 class RefreshToken:
     session_id: str
     counter: int
-    signed: bytes
-    mark: bytes
+    signed_bytes: bytes
+    signature: bytes
 
-    def is_of(self, session: Session) -> bool:
-        return hmac.compare_digest(_sign(self.signed, session.key), self.mark)
+    def is_signed_for(self, session: AuthSession) -> bool:
+        return hmac.compare_digest(_sign(self.signed_bytes, session.key), self.signature)
 
 
-def parse(token: str) -> RefreshToken | None:
+def parse_refresh_token(token: str) -> RefreshToken | None:
     """None for what no GoTrue can have written."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)

@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sandbox.codec import TRANSIENT
-from sandbox.supabase import signature
-from sandbox.supabase.errors import unexpected
-from sandbox.supabase.sessions import Session
-from sandbox.supabase.signing import Keyring
-from sandbox.supabase.users import AUDIENCE, Record, User
-from sandbox.tables import Table
-from sandbox.world import Callback, World
+from sandbox.state import Callback, SandboxState
+from sandbox.supabase import webhook_signature
+from sandbox.supabase.access_tokens import SigningKeys
+from sandbox.supabase.errors import make_unexpected
+from sandbox.supabase.sessions import AuthSession
+from sandbox.supabase.users import TOKEN_AUDIENCE, AuthUser, Record
+from sandbox.tables import TrackedTable
 
 TOKEN_LIFE = 3600
 """Seconds that an access token is good for."""
 
 
 @dataclass(slots=True)
-class Settings:
+class ProjectSettings:
     """What a project's owner sets in the dashboard; lives and waits in seconds."""
 
     autoconfirm: bool = False
@@ -40,42 +40,42 @@ class Settings:
     hook_timeout: float = 5.0
     hook_backoff: float = 2.0
 
-    def as_json(self) -> Record:
+    def to_json(self) -> Record:
         return asdict(self)
 
 
 @dataclass(slots=True)
-class Project:
-    world: World = field(metadata=TRANSIENT)
-    keys: Keyring
-    settings: Settings = field(default_factory=Settings)
-    users: Table[str, User] = field(default_factory=Table)
-    sessions: Table[str, Session] = field(default_factory=Table)
-    arriving: set[str] = field(default_factory=set, metadata=TRANSIENT)
+class SupabaseProject:
+    world: SandboxState = field(metadata=TRANSIENT)
+    keys: SigningKeys
+    settings: ProjectSettings = field(default_factory=ProjectSettings)
+    users: TrackedTable[str, AuthUser] = field(default_factory=TrackedTable)
+    sessions: TrackedTable[str, AuthSession] = field(default_factory=TrackedTable)
+    pending_user_ids: set[str] = field(default_factory=set, metadata=TRANSIENT)
     """Addresses that are being signed up."""
-    mailed: list[datetime] = field(default_factory=list)
-    touched: dict[str, None] = field(default_factory=dict)
+    sent_mail_times: list[datetime] = field(default_factory=list)
+    touched_user_ids: dict[str, None] = field(default_factory=dict)
     """Ids of users whose rows have changed and were not told yet, in order."""
-    told: Table[str, Record] = field(default_factory=Table)
+    reported_rows: TrackedTable[str, Record] = field(default_factory=TrackedTable)
     """Each user's row as it was told last."""
 
     @property
     def url(self) -> str:
         return f"{self.world.config.public_base}/supabase/auth/v1"
 
-    def now(self) -> datetime:
+    def current_time(self) -> datetime:
         return self.world.now()
 
     def new_id(self) -> str:
         return str(UUID(int=self.world.random.getrandbits(128), version=4))
 
-    def new_otp(self) -> str:
+    def new_one_time_password(self) -> str:
         return f"{self.world.random.randrange(10**6):06}"
 
-    def by_email(self, address: str) -> User | None:
+    def find_by_email(self, address: str) -> AuthUser | None:
         return next((one for one in self.users.values() if one.email == address.lower()), None)
 
-    def by_token(self, kind: str, mark: str) -> User | None:
+    def find_by_token(self, kind: str, mark: str) -> AuthUser | None:
         """`kind` is confirmation, recovery or email_change; `mark` is the hash that was sent."""
         names = [f"{kind}_token"]
         if kind == "email_change":
@@ -84,46 +84,46 @@ class Project:
             (user for user in self.users.values() if mark and mark in [getattr(user, name) for name in names]), None
         )
 
-    def add(self, user: User) -> None:
-        if self.by_email(user.email) is not None:
-            raise unexpected("Database error saving new user")
+    def add_user(self, user: AuthUser) -> None:
+        if self.find_by_email(user.email) is not None:
+            raise make_unexpected("Database error saving new user")
         self.users[user.id] = user
-        self.touched[user.id] = None
+        self.touched_user_ids[user.id] = None
 
-    def touch(self, user: User) -> None:
+    def touch_user(self, user: AuthUser) -> None:
         """A change of the row. One that is not in the table yet is told when it comes in."""
-        user.updated_at = self.now()
+        user.updated_at = self.current_time()
         if self.users.get(user.id) is not None:
-            self.touched[user.id] = None
+            self.touched_user_ids[user.id] = None
 
-    def remove(self, user: User) -> None:
+    def remove_user(self, user: AuthUser) -> None:
         del self.users[user.id]
-        self.touched[user.id] = None
+        self.touched_user_ids[user.id] = None
         self.end_sessions(user)
 
-    def end_sessions(self, user: User, but: Session | None = None) -> None:
+    def end_sessions(self, user: AuthUser, but: AuthSession | None = None) -> None:
         gone = [one.id for one in self.sessions.values() if one.user_id == user.id and one is not but]
         for ident in gone:
             del self.sessions[ident]
 
-    def open_session(self, user: User, method: str, user_agent: str, ip: str) -> Session:
-        now = self.now()
-        session = Session(
+    def open_session(self, user: AuthUser, method: str, user_agent: str, ip: str) -> AuthSession:
+        now = self.current_time()
+        session = AuthSession(
             self.new_id(), user.id, self.world.random.randbytes(32), now, method, user_agent, ip
         )  # fmt: skip
         self.sessions[session.id] = session
         user.last_sign_in_at = now
-        self.touch(user)
+        self.touch_user(user)
         return session
 
-    def grant(self, user: User, session: Session) -> Record:
+    def grant_tokens(self, user: AuthUser, session: AuthSession) -> Record:
         """An access token, the session's refresh token and the user."""
-        now = self.now()
+        now = self.current_time()
         issued = int(now.timestamp())
         claims = {
             "iss": self.url,
             "sub": user.id,
-            "aud": AUDIENCE,
+            "aud": TOKEN_AUDIENCE,
             "exp": issued + TOKEN_LIFE,
             "iat": issued,
             "email": user.email,
@@ -137,31 +137,31 @@ class Project:
             "is_anonymous": False,
         }
         return {
-            "access_token": self.keys.sign(claims),
+            "access_token": self.keys.sign_token(claims),
             "token_type": "bearer",
             "expires_in": TOKEN_LIFE,
             "expires_at": issued + TOKEN_LIFE,
             "refresh_token": session.refresh_token,
-            "user": user.as_json(),
+            "user": user.to_json(),
         }
 
-    def expired(self, sent_at: datetime | None) -> bool:
+    def is_expired(self, sent_at: datetime | None) -> bool:
         """Of what was sent in a mail."""
-        return sent_at is None or self.now() > sent_at + timedelta(seconds=self.settings.otp_life)
+        return sent_at is None or self.current_time() > sent_at + timedelta(seconds=self.settings.otp_life)
 
 
-def token_hash(address: str, otp: str) -> str:
+def hash_token(address: str, otp: str) -> str:
     return hashlib.sha224((address + otp).encode()).hexdigest()
 
 
-def project_of(world: World) -> Project:
-    return world.state("supabase", Project)
+def get_supabase_project(world: SandboxState) -> SupabaseProject:
+    return world.get_state("supabase", SupabaseProject)
 
 
-def new_project(world: World) -> Project:
-    keys = Keyring(world.config.seed, world.config.supabase_jwt_secret)
-    return Project(world, keys, Settings(hub_templates=world.config.supabase_hub_templates))
+def create_project(world: SandboxState) -> SupabaseProject:
+    keys = SigningKeys(world.config.seed, world.config.supabase_jwt_secret)
+    return SupabaseProject(world, keys, ProjectSettings(hub_templates=world.config.supabase_hub_templates))
 
 
-def sign(world: World, callback: Callback, at: datetime) -> dict[str, str]:
-    return signature.headers(callback.ident, callback.body, world.config.supabase_webhook_secret, at)
+def sign_callback(world: SandboxState, callback: Callback, at: datetime) -> dict[str, str]:
+    return webhook_signature.build_headers(callback.message_id, callback.body, world.config.supabase_webhook_secret, at)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.supabase.errors import Refused, invalid
+from sandbox.supabase.errors import SupabaseApiError, make_validation_error
 
-AUDIENCE = "authenticated"
-LONGEST = 72
+TOKEN_AUDIENCE = "authenticated"  # noqa: S105
+MAX_PASSWORD_BYTES = 72
 """Bytes of a password: bcrypt reads no more."""
-SHORTEST = 6
+MIN_PASSWORD_LENGTH = 6
 
 _ADDRESS = re.compile(r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*")  # fmt: skip  # noqa: E501
 _HASH = re.compile(r"\$2a\$10\$([./A-Za-z0-9]{22})([./A-Za-z0-9]{31})")
@@ -22,14 +22,14 @@ Record = dict[str, Any]
 
 
 @dataclass(slots=True)
-class User:
-    """`password` looks like bcrypt's hash (see `hashed`); the tokens are hashes of what was sent, "" for none."""
+class AuthUser:
+    """`password` looks like bcrypt's hash (see `hash_password`); tokens are hashes of what was sent, "" for none."""
 
     id: str
     email: str
     created_at: datetime
     updated_at: datetime
-    role: str = AUDIENCE
+    role: str = TOKEN_AUDIENCE
     password: str = ""
     email_confirmed_at: datetime | None = None
     confirmation_token: str = ""
@@ -50,11 +50,11 @@ class User:
     user_metadata: Record = field(default_factory=dict)
     identities: list[Record] = field(default_factory=list)
 
-    def as_json(self) -> Record:
+    def to_json(self) -> Record:
         """What the API answers; times that are not there are left out."""
         found: Record = {
             "id": self.id,
-            "aud": AUDIENCE,
+            "aud": TOKEN_AUDIENCE,
             "role": self.role,
             "email": self.email,
             "email_confirmed_at": _stamp(self.email_confirmed_at),
@@ -76,12 +76,12 @@ class User:
         }
         return {name: value for name, value in found.items() if value is not None}
 
-    def as_record(self) -> Record:
+    def to_record(self) -> Record:
         """The row, every column of it: what a database webhook carries, the password's hash and tokens included."""
         return {
             "instance_id": "00000000-0000-0000-0000-000000000000",
             "id": self.id,
-            "aud": AUDIENCE,
+            "aud": TOKEN_AUDIENCE,
             "role": self.role,
             "email": self.email,
             "encrypted_password": self.password or None,
@@ -116,10 +116,10 @@ class User:
             "is_anonymous": False,
         }
 
-    def banned(self, now: datetime) -> bool:
+    def is_banned(self, now: datetime) -> bool:
         return self.banned_until is not None and now < self.banned_until
 
-    def confirm(self, now: datetime) -> None:
+    def confirm_email(self, now: datetime) -> None:
         self.email_confirmed_at = now
         self.user_metadata["email_verified"] = True
         for one in self.identities:
@@ -132,14 +132,14 @@ class User:
         for one in self.identities:
             one["email"] = one["identity_data"]["email"] = self.email
         self.user_metadata |= {"email": self.email} if "email" in self.user_metadata else {}
-        self.confirm(now)
+        self.confirm_email(now)
 
     def spend_tokens(self) -> None:
         self.confirmation_token = self.recovery_token = ""
         self.email_change_token_current = self.email_change_token_new = ""
 
 
-def identity_of(user: User, ident: str, data: Record, now: datetime) -> Record:
+def build_identity(user: AuthUser, ident: str, data: Record, now: datetime) -> Record:
     told = {"sub": user.id, "email": user.email, "email_verified": False, "phone_verified": False}
     return {
         "identity_id": ident,
@@ -154,7 +154,7 @@ def identity_of(user: User, ident: str, data: Record, now: datetime) -> Record:
     }
 
 
-def merge(kept: Record, given: Record) -> None:
+def merge_metadata(kept: Record, given: Record) -> None:
     """As GoTrue updates metadata: null removes a name."""
     for name, value in given.items():
         if value is None:
@@ -163,44 +163,44 @@ def merge(kept: Record, given: Record) -> None:
             kept[name] = value
 
 
-def hashed(password: str, salt: bytes) -> str:
+def hash_password(password: str, salt: bytes) -> str:
     """In bcrypt's form, so that whoever keeps what he must not is found out; scrypt inside, at low cost."""
     mark = hashlib.scrypt(password.encode(), salt=salt, n=1 << 10, r=8, p=1, dklen=23)
     return "$2a$10$" + _base64(salt)[:22] + _base64(mark)[:31]
 
 
-def matches(password: str, kept: str) -> bool:
+def matches_password(password: str, kept: str) -> bool:
     found = _HASH.fullmatch(kept)
     if found is None:
         return False
     salt = base64.b64decode(found[1].replace(".", "+") + "==")
-    return hmac.compare_digest(hashed(password, salt), kept)
+    return hmac.compare_digest(hash_password(password, salt), kept)
 
 
-def weakness(password: str) -> dict[str, Any] | None:
+def find_weakness(password: str) -> dict[str, Any] | None:
     """What is wrong with a password: `message` and `reasons`. Raises Refused for one that is too long to read."""
-    if len(password.encode()) > LONGEST:
-        raise invalid(f"Password cannot be longer than {LONGEST} characters")
-    if len(password.encode()) < SHORTEST:
-        return {"message": f"Password should be at least {SHORTEST} characters.", "reasons": ["length"]}
+    if len(password.encode()) > MAX_PASSWORD_BYTES:
+        raise make_validation_error(f"Password cannot be longer than {MAX_PASSWORD_BYTES} characters")
+    if len(password.encode()) < MIN_PASSWORD_LENGTH:
+        return {"message": f"Password should be at least {MIN_PASSWORD_LENGTH} characters.", "reasons": ["length"]}
     return None
 
 
 def check_strength(password: str) -> None:
     """Raises Refused with weak_password and its reasons."""
-    weak = weakness(password)
+    weak = find_weakness(password)
     if weak is not None:
-        raise Refused(422, "weak_password", weak["message"], weak_password={"reasons": weak["reasons"]})
+        raise SupabaseApiError(422, "weak_password", weak["message"], weak_password={"reasons": weak["reasons"]})
 
 
 def check_address(text: str) -> str:
     """In lower case. Raises Refused."""
     if not text:
-        raise invalid("An email address is required")
+        raise make_validation_error("An email address is required")
     if len(text) > 255:
-        raise invalid("An email address is too long")
+        raise make_validation_error("An email address is too long")
     if _ADDRESS.fullmatch(text) is None:
-        raise invalid("Unable to validate email address: invalid format")
+        raise make_validation_error("Unable to validate email address: invalid format")
     return text.lower()
 
 

@@ -12,10 +12,15 @@ from jwt.algorithms import ECAlgorithm
 
 from adapters.oidc import OidcProvider
 from adapters.transport import Transport
-from hub.resilience.policy import Policy
+from hub.resilience.policy import ResiliencePolicy
 from hub.resilience.retry import Backoff
 
-QUICK = Policy(timeout=3, backoff=Backoff(first=0.001, cap=0.01, patience=0.1), retry_reserve=20, minimum=1000)
+QUICK = ResiliencePolicy(
+    timeout=3,
+    backoff=Backoff(initial_delay=0.001, max_delay=0.01, max_retry_after=0.1),
+    retry_reserve=20,
+    breaker_min_calls=1000,
+)
 BACK = "http://127.0.0.1:3000/auth/callback"
 VERIFIER = "v" * 43
 SIGN_IN = {"redirect_uri": BACK, "nonce": "n1", "verifier": VERIFIER}
@@ -39,7 +44,7 @@ class Clock:
 
 @asynccontextmanager
 async def connected(clock, records, issuer, **settings):
-    async with Transport.opened(
+    async with Transport.open_with_session(
         clock=clock, chance=random.Random(1), policies={"oidc": QUICK}, record=records.append
     ) as transport:
         given = {

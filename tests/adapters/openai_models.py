@@ -6,15 +6,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.openai import OpenAIModels
+from adapters.openai import OpenAIModelClient
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
-from hub.core.provider_calls import CallRecord
-from hub.planning.completions.model import Delta, Finished, Message, Price, Question, Route, Schema
+from hub.core.provider_calls import ProviderCallRecord
+from hub.planning.completions.model import (
+    AnswerEnd,
+    ChatMessage,
+    CompletionRequest,
+    OutputSchema,
+    Route,
+    TextDelta,
+    TokenPrice,
+)
 
 CANARY = "canary@example.com"
-HELLO = Question((Message("system", "Be kind."), Message("user", f"Hello from {CANARY}")), 400)
-PERSON = Schema(
+HELLO = CompletionRequest((ChatMessage("system", "Be kind."), ChatMessage("user", f"Hello from {CANARY}")), 400)
+PERSON = OutputSchema(
     "person",
     {
         "type": "object",
@@ -27,24 +35,31 @@ PERSON = Schema(
 
 @dataclass
 class Asker:
-    models: OpenAIModels
+    models: OpenAIModelClient
     transport: Transport
     base_url: str = ""
-    records: list[CallRecord] = field(default_factory=list)
+    records: list[ProviderCallRecord] = field(default_factory=list)
 
     def route(self, model: str = "m", **more: Any) -> Route:
-        given = {"base_url": self.base_url, "api_key": "sk-sandbox-canary", "wire": "chat", "price": Price(250, 1000)}
+        given = {
+            "base_url": self.base_url,
+            "api_key": "sk-sandbox-canary",
+            "wire": "chat",
+            "price": TokenPrice(250, 1000),
+        }
         return Route(model, **given | {"first": 5.0, "idle": 5.0, "total": 20.0} | more)
 
-    async def said(self, route: Route, question: Question = HELLO) -> tuple[str, Finished]:
+    async def said(self, route: Route, question: CompletionRequest = HELLO) -> tuple[str, AnswerEnd]:
         """All of a stream: its text, and its end."""
-        pieces = [one async for one in self.models.stream(route, question)]
-        assert isinstance(pieces[-1], Finished)
-        return "".join(one.text for one in pieces if isinstance(one, Delta)), pieces[-1]
+        pieces = [one async for one in self.models.stream_answer(route, question)]
+        assert isinstance(pieces[-1], AnswerEnd)
+        return "".join(one.text for one in pieces if isinstance(one, TextDelta)), pieces[-1]
 
 
 @asynccontextmanager
 async def asker(base_url: str = "") -> AsyncIterator[Asker]:
-    records: list[CallRecord] = []
-    async with Transport.opened(clock=SystemClock(), chance=random.Random(1), record=records.append) as transport:
-        yield Asker(OpenAIModels(transport), transport, base_url, records)
+    records: list[ProviderCallRecord] = []
+    async with Transport.open_with_session(
+        clock=SystemClock(), chance=random.Random(1), record=records.append
+    ) as transport:
+        yield Asker(OpenAIModelClient(transport), transport, base_url, records)

@@ -10,18 +10,23 @@ from uuid import UUID, uuid4
 
 from cryptography import x509
 
-from adapters.paypal import Certificates, PayPalGateway, PayPalWebhooks
+from adapters.paypal import CertificateCache, PayPalGateway, PayPalWebhooks
 from adapters.transport import Transport
-from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.core.inbox import RawWebhook, VerifiedWebhook
 from hub.core.money import Money
-from hub.core.provider_calls import CallRecord
-from hub.resilience.policy import Policy
+from hub.core.provider_calls import ProviderCallRecord
+from hub.resilience.policy import ResiliencePolicy
 from hub.resilience.retry import Backoff
 from hub.sales.payments import Intent, IntentRequest
-from sandbox.paypal.authority import root_of
+from sandbox.paypal.certificate_authority import create_root_certificate
 from tests.sandbox.shell import Shell, Webhook, open_shell
 
-QUICK = Policy(timeout=3, backoff=Backoff(first=0.001, cap=0.01, patience=0.2), retry_reserve=20, minimum=1000)
+QUICK = ResiliencePolicy(
+    timeout=3,
+    backoff=Backoff(initial_delay=0.001, max_delay=0.01, max_retry_after=0.2),
+    retry_reserve=20,
+    breaker_min_calls=1000,
+)
 TEN = Money(1099, "EUR")
 
 
@@ -46,15 +51,15 @@ class Shop:
     shell: Shell
     gateway: PayPalGateway
     webhooks: PayPalWebhooks
-    certificates: Certificates
+    certificates: CertificateCache
     transport: Transport
     clock: Clock
-    records: list[CallRecord] = field(default_factory=list)
+    records: list[ProviderCallRecord] = field(default_factory=list)
     payments: dict[str, UUID] = field(default_factory=dict)
 
     async def start(self, amount: Money = TEN, payment_id: UUID | None = None) -> Intent:
         request = IntentRequest(payment_id or uuid4(), uuid4(), amount, "Booking ABC")
-        intent = await self.gateway.create(request, f"payment:{request.payment_id}:create")
+        intent = await self.gateway.create_intent(request, f"payment:{request.payment_id}:create")
         self.payments[intent.id] = request.payment_id
         return intent
 
@@ -67,11 +72,11 @@ class Shop:
     async def held(self, funding: str = "good", amount: Money = TEN) -> Intent:
         intent = await self.start(amount)
         await self.approve(intent.id, funding)
-        return await self.gateway.read(intent.id)
+        return await self.gateway.read_intent(intent.id)
 
     async def taken(self, funding: str = "good", amount: Money = TEN) -> Intent:
         intent = await self.held(funding, amount)
-        return await self.gateway.capture(intent.id, self.key(intent.id, "capture"))
+        return await self.gateway.capture_intent(intent.id, self.key(intent.id, "capture"))
 
     async def fault(self, kind: str, **more: Any) -> None:
         await self.shell.fault(kind, "paypal", **more)
@@ -82,7 +87,7 @@ class Shop:
     def asked(self, operation: str) -> int:
         return sum(one.operation == operation for one in self.records)
 
-    async def event(self, kind: str) -> tuple[Webhook, VerifiedEvent]:
+    async def event(self, kind: str) -> tuple[Webhook, VerifiedWebhook]:
         """The first webhook of that type, as it came and as it was verified."""
         number = 0
         while True:
@@ -92,20 +97,20 @@ class Shop:
             if event.type == kind:
                 return raw, event
 
-    async def verify(self, raw: Webhook, body: bytes | None = None, **headers: str) -> VerifiedEvent:
+    async def verify(self, raw: Webhook, body: bytes | None = None, **headers: str) -> VerifiedWebhook:
         """`headers` in the place of those that came, `PAYPAL_CERT_URL` for PAYPAL-CERT-URL; "" takes one away."""
         given = {name.upper(): value for name, value in raw.headers.items()}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         kept = {name: value for name, value in given.items() if value}
-        return await self.webhooks.verify(RawWebhook(kept, raw.body if body is None else body, raw.url))
+        return await self.webhooks.verify_webhook(RawWebhook(kept, raw.body if body is None else body, raw.url))
 
 
 @asynccontextmanager
 async def open_shop(*, roots: Any = None, webhook_ids: tuple[str, ...] | None = None) -> AsyncIterator[Shop]:
-    clock, records = Clock(), list[CallRecord]()
+    clock, records = Clock(), list[ProviderCallRecord]()
     async with (
         open_shell() as shell,
-        Transport.opened(
+        Transport.open_with_session(
             clock=clock, chance=random.Random(1), policies={"paypal": QUICK}, record=records.append
         ) as transport,
     ):
@@ -126,8 +131,8 @@ async def open_shop(*, roots: Any = None, webhook_ids: tuple[str, ...] | None = 
             clock=clock,
             brand="Travel Hub",
         )
-        anchors = roots or (lambda: x509.load_pem_x509_certificates(root_of(config.paypal_authority)))
-        certificates = Certificates(transport, base_url=base, clock=clock, roots=anchors)
+        anchors = roots or (lambda: x509.load_pem_x509_certificates(create_root_certificate(config.paypal_authority)))
+        certificates = CertificateCache(transport, base_url=base, clock=clock, roots=anchors)
         ids = (config.paypal_webhook_id,) if webhook_ids is None else webhook_ids
         webhooks = PayPalWebhooks(certificates, ids, clock.now)
         await shell.control("POST", "paypal/pace", thinking=0, settling=0.02)

@@ -6,14 +6,19 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.supabase import SupabaseIdentity
+from adapters.supabase import SupabaseIdentityProvider
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
-from hub.resilience.policy import Policy
+from hub.resilience.policy import ResiliencePolicy
 from hub.resilience.retry import Backoff
 from tests.sandbox.supabase_project import ANON, SERVICE
 
-QUICK = Policy(timeout=3, backoff=Backoff(first=0.001, cap=0.01, patience=0.1), retry_reserve=20, minimum=1000)
+QUICK = ResiliencePolicy(
+    timeout=3,
+    backoff=Backoff(initial_delay=0.001, max_delay=0.01, max_retry_after=0.1),
+    retry_reserve=20,
+    breaker_min_calls=1000,
+)
 BACK = "http://127.0.0.1:3000/account"
 
 
@@ -21,10 +26,10 @@ BACK = "http://127.0.0.1:3000/account"
 async def connected(base, records, **settings):
     given = {"anon_key": ANON, "service_key": SERVICE, "jwt_secret": None, "redirect_to": BACK}
     clock = SystemClock()
-    async with Transport.opened(
+    async with Transport.open_with_session(
         clock=clock, chance=random.Random(1), policies={"supabase": QUICK}, record=records.append
     ) as transport:
-        identity = SupabaseIdentity(transport, base_url=base, clock=clock, **given | settings)
+        identity = SupabaseIdentityProvider(transport, base_url=base, clock=clock, **given | settings)
         yield identity
         await identity.close()
 

@@ -7,12 +7,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.captcha import VENDORS, Captcha
+from adapters.captcha import VENDOR_URLS, CaptchaClient
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
-from hub.core.errors import Invalid, OutcomeUnknown, ProviderError, ProviderPermanent, ProviderTransient
+from hub.core.errors import InvalidRequest, OutcomeUnknown, ProviderError, ProviderPermanent, ProviderTransient
 from sandbox import captcha as emulator
-from sandbox.world import SandboxConfig, World
+from sandbox.state import SandboxConfig, SandboxState
 from tests.support.logs import logging_to_memory
 
 PASSES, FAILS, SPENT = (f"{n}x0000000000000000000000000000000AA" for n in (1, 2, 3))
@@ -45,15 +45,15 @@ def records():
 async def connected(app, records, prefix="", **settings):
     async with (
         TestServer(app) as server,
-        Transport.opened(clock=SystemClock(), chance=random.Random(1), record=records.append) as transport,
+        Transport.open_with_session(clock=SystemClock(), chance=random.Random(1), record=records.append) as transport,
     ):
         given = {"kind": "turnstile", "secret": PASSES, "hostname": None}
-        yield Captcha(transport, base_url=str(server.make_url(prefix)), **given | settings)
+        yield CaptchaClient(transport, base_url=str(server.make_url(prefix)), **given | settings)
 
 
 def sandbox():
     app = web.Application()
-    emulator.setup(app, World(SandboxConfig("http://127.0.0.1:9"), send=lambda _: None))
+    emulator.setup(app, SandboxState(SandboxConfig("http://127.0.0.1:9"), send_callback=lambda _: None))
     return app
 
 
@@ -70,8 +70,8 @@ def app(server):
 
 
 async def refused(captcha, token="t", ip=None):
-    with pytest.raises(Invalid) as raised:
-        await captcha.check(token, ip)
+    with pytest.raises(InvalidRequest) as raised:
+        await captcha.verify_captcha(token, ip)
     (error,) = raised.value.errors
     assert (error.pointer, error.code) == ("/captcha_token", "captcha_failed")
 
@@ -79,8 +79,8 @@ async def refused(captcha, token="t", ip=None):
 @pytest.mark.parametrize("prefix", ["", "/turnstile", "/turnstile/"])
 async def test_turnstile_lets_a_solved_one_pass_once(records, prefix):
     async with connected(sandbox(), records, prefix) as captcha:
-        await captcha.check(DUMMY, "192.0.2.1")
-        await captcha.check("sandbox-pass-1", None)
+        await captcha.verify_captcha(DUMMY, "192.0.2.1")
+        await captcha.verify_captcha("sandbox-pass-1", None)
         await refused(captcha, "sandbox-pass-1")
         await refused(captcha, "sandbox-fail-1")
 
@@ -93,8 +93,8 @@ async def test_turnstile_refuses(records, secret):
 
 async def test_hcaptcha_lets_a_solved_one_pass_once(records):
     async with connected(sandbox(), records, "/hcaptcha", **HCAPTCHA) as captcha:
-        await captcha.check("10000000-aaaa-bbbb-cccc-000000000001", None)
-        await captcha.check("sandbox-pass-1", None)
+        await captcha.verify_captcha("10000000-aaaa-bbbb-cccc-000000000001", None)
+        await captcha.verify_captcha("sandbox-pass-1", None)
         await refused(captcha, "sandbox-pass-1")
         await refused(captcha, "made-up")
 
@@ -108,7 +108,7 @@ async def test_hcaptcha_refuses_a_token_of_another_site(records):
 async def test_a_wrong_secret_is_the_operators_trouble(records, kind, prefix):
     async with connected(sandbox(), records, prefix, kind=kind, secret="s3cret") as captcha:
         with pytest.raises(ProviderPermanent) as raised:
-            await captcha.check("t", None)
+            await captcha.verify_captcha("t", None)
     assert (raised.value.provider, raised.value.provider_code) == (kind, "invalid-input-secret")
     assert "s3cret" not in repr(raised.value.__dict__)
 
@@ -116,10 +116,10 @@ async def test_a_wrong_secret_is_the_operators_trouble(records, kind, prefix):
 @pytest.mark.parametrize(("kind", "prefix"), [("turnstile", "/turnstile"), ("hcaptcha", "/hcaptcha")])
 async def test_a_ping_finds_out_whether_the_secret_is_good(records, kind, prefix):
     async with connected(sandbox(), records, prefix, kind=kind, secret=PASSES) as captcha:
-        await captcha.ping()
+        await captcha.check_access()
     async with connected(sandbox(), records, prefix, kind=kind, secret="s3cret") as captcha:
         with pytest.raises(ProviderPermanent):
-            await captcha.ping()
+            await captcha.check_access()
 
 
 async def test_a_token_that_can_be_none_is_not_asked_about(app, server, records):
@@ -131,9 +131,9 @@ async def test_a_token_that_can_be_none_is_not_asked_about(app, server, records)
 
 async def test_what_is_asked(app, server, records):
     async with connected(app, records, sitekey="mine") as captcha:
-        await captcha.check("t&secret=x", "2001:db8::1")
+        await captcha.verify_captcha("t&secret=x", "2001:db8::1")
     async with connected(app, records, kind="hcaptcha", sitekey="mine") as captcha:
-        await captcha.check("t", None)
+        await captcha.verify_captcha("t", None)
     assert server.forms == [
         ("/turnstile/v0/siteverify", {"secret": PASSES, "response": "t&secret=x", "remoteip": "2001:db8::1"}),
         ("/siteverify", {"secret": PASSES, "response": "t", "sitekey": "mine"}),
@@ -155,7 +155,7 @@ async def test_the_site_it_was_shown_on(app, server, records, shown_on, good):
     server.answer["hostname"] = shown_on
     async with connected(app, records, hostname="Shop.example") as captcha:
         if good:
-            await captcha.check("t", None)
+            await captcha.verify_captcha("t", None)
         else:
             await refused(captcha)
 
@@ -207,7 +207,7 @@ async def test_trouble_is_neither_a_yes_nor_a_no(app, server, records, status, a
     server.status, server.answer = status, answer
     async with connected(app, records) as captcha:
         with pytest.raises(ProviderError) as raised:
-            await captcha.check("t", None)
+            await captcha.verify_captcha("t", None)
     assert type(raised.value) is kind
     assert not isinstance(raised.value, OutcomeUnknown)
     assert len(server.forms) == 1
@@ -224,7 +224,7 @@ async def test_nothing_personal_is_logged_or_recorded(app, server, records):
 
 
 def test_without_an_address_the_vendor_is_asked_at_its_own():
-    assert Captcha(None, kind="turnstile", secret="s", base_url="", hostname=None)._url == (
+    assert CaptchaClient(None, kind="turnstile", secret="s", base_url="", hostname=None)._url == (
         "https://challenges.cloudflare.com/turnstile/v0/siteverify"
     )
-    assert VENDORS["hcaptcha"] == "https://api.hcaptcha.com"
+    assert VENDOR_URLS["hcaptcha"] == "https://api.hcaptcha.com"

@@ -9,13 +9,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.kiwi import Contact, Kiwi
+from adapters.kiwi import KiwiContact, KiwiSupplier
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderTimeout, ProviderTransient
 from hub.core.money import Money
-from hub.resilience.deadline import within
-from hub.resilience.policy import Policy
+from hub.resilience.deadline import enforce_deadline
+from hub.resilience.policy import ResiliencePolicy
 from hub.resilience.retry import Backoff
 from hub.supply.flights import (
     Baggage,
@@ -26,18 +26,23 @@ from hub.supply.flights import (
     PriceCheck,
     Segment,
     Slice,
-    Traveller,
+    Traveler,
 )
 from hub.supply.locations import Locations
 from sandbox import kiwi as emulator
-from sandbox.world import KiwiRules, SandboxConfig, World
+from sandbox.state import KiwiRules, SandboxConfig, SandboxState
 from tests.support.running import until
 
 RULES = KiwiRules()
 TODAY = datetime.now(UTC).date()
 QUERY = FlightQuery("LHR", "JFK", TODAY + timedelta(days=40), adults=1, currency="USD")
-TRAVELLER = Traveller("ms", "f", "Ada", "Lovelace", date(1990, 12, 10), "GB", "ada@example.com", "+441632960000")
-QUICK = Policy(timeout=3, backoff=Backoff(first=0.001, cap=0.01, patience=0.1), retry_reserve=20, minimum=1000)
+TRAVELER = Traveler("ms", "f", "Ada", "Lovelace", date(1990, 12, 10), "GB", "ada@example.com", "+441632960000")
+QUICK = ResiliencePolicy(
+    timeout=3,
+    backoff=Backoff(initial_delay=0.001, max_delay=0.01, max_retry_after=0.1),
+    retry_reserve=20,
+    breaker_min_calls=1000,
+)
 NOON = datetime(2027, 7, 1, 12, tzinfo=UTC)
 FLIGHT = Segment("LHR", "JFK", NOON, NOON + timedelta(hours=8), "BA", "1")
 OFFER = FlightOffer(
@@ -50,7 +55,7 @@ OFFER = FlightOffer(
     expiry_assumed=True,
 )
 CHECK = PriceCheck(available=True, total=OFFER.total, session="session")
-ORDER = OrderRequest(OFFER, QUERY, CHECK, (TRAVELLER,), "ada@example.com", "+441632960000")
+ORDER = OrderRequest(OFFER, QUERY, CHECK, (TRAVELER,), "ada@example.com", "+441632960000")
 
 
 @asynccontextmanager
@@ -58,14 +63,19 @@ async def connected(app, records, **settings):
     """The adapter, connected to that application."""
     async with (
         TestServer(app) as server,
-        Transport.opened(
+        Transport.open_with_session(
             clock=SystemClock(), chance=random.Random(1), policies={"kiwi": QUICK}, record=records.append
         ) as transport,
     ):
         base = str(server.make_url(settings.pop("prefix", ""))).rstrip("/")
-        given = {"api_key": "key-of-mine", "clock": SystemClock(), "zone": Locations().zone, "poll": 0.01}
-        given["contact"] = Contact(RULES.contact_email, RULES.contact_phone)
-        yield Kiwi(transport, base_url=base, **given | settings)
+        given = {
+            "api_key": "key-of-mine",
+            "clock": SystemClock(),
+            "zone": Locations().find_time_zone,
+            "poll_seconds": 0.01,
+        }
+        given["contact"] = KiwiContact(RULES.contact_email, RULES.contact_phone)
+        yield KiwiSupplier(transport, base_url=base, **given | settings)
 
 
 @pytest.fixture
@@ -75,7 +85,7 @@ def records():
 
 @pytest.fixture
 def world():
-    return World(SandboxConfig("http://127.0.0.1:9"), send=lambda _: None)
+    return SandboxState(SandboxConfig("http://127.0.0.1:9"), send_callback=lambda _: None)
 
 
 @pytest.fixture
@@ -122,15 +132,15 @@ async def told(server, records):
 
 def script(world, **outcome):
     from sandbox.kiwi.control import read_script
-    from sandbox.kiwi.state import state
+    from sandbox.kiwi.state import get_kiwi_state
 
-    state(world).script.extend(read_script(outcome))
+    get_kiwi_state(world).scripted_outcomes.extend(read_script(outcome))
 
 
 def bookings(world):
-    from sandbox.kiwi.state import state
+    from sandbox.kiwi.state import get_kiwi_state
 
-    return list(state(world).bookings.values())
+    return list(get_kiwi_state(world).bookings.values())
 
 
 async def order(kiwi, **changes):
@@ -146,7 +156,7 @@ async def test_a_whole_order(kiwi, world):
     await kiwi.confirm(placed)
     assert (await kiwi.read(placed)).status == "confirmed"
     [booking] = bookings(world)
-    assert (str(booking.id), booking.confirms_done, len(booking.passengers)) == (placed.order_id, 1, 1)
+    assert (str(booking.id), booking.confirmations, len(booking.passengers)) == (placed.order_id, 1, 1)
 
 
 async def test_a_search_for_a_city_and_a_return(kiwi):
@@ -201,7 +211,7 @@ async def test_a_check_that_never_ends_stops_at_the_deadline(kiwi, world):
     offer = (await kiwi.search(QUERY))[0]
     script(world, not_ready_polls=10_000)
     with pytest.raises(ProviderTimeout):
-        async with within(SystemClock(), 0.2):
+        async with enforce_deadline(SystemClock(), 0.2):
             await kiwi.check(offer, QUERY)
 
 
@@ -219,11 +229,11 @@ async def test_a_price_that_rises_while_saving_is_not_paid(kiwi, world):
     with pytest.raises(ProviderPermanent) as refused:
         await kiwi.place(request)
     assert refused.value.provider_code == "price_changed"
-    assert [one.confirms_asked for one in bookings(world)] == [0]
+    assert [one.confirm_requests for one in bookings(world)] == [0]
 
 
 async def test_passengers_that_kiwi_refuses(kiwi):
-    request = await order(kiwi, travellers=(replace(TRAVELLER, nationality="XX"),))
+    request = await order(kiwi, travelers=(replace(TRAVELER, nationality="XX"),))
     with pytest.raises(ProviderPermanent) as refused:
         await kiwi.place(request)
     assert refused.value.provider_status == 422
@@ -234,12 +244,12 @@ async def test_passengers_that_kiwi_refuses(kiwi):
 
 async def test_a_promised_bag_is_ordered_for_everybody_who_has_a_seat(kiwi, world):
     query = replace(QUERY, adults=2, infants=1)
-    infant = replace(TRAVELLER, born_on=TODAY - timedelta(days=90), given_name="Anne")
+    infant = replace(TRAVELER, born_on=TODAY - timedelta(days=90), given_name="Anne")
     offer = next(one for one in await kiwi.search(query) if one.bags_included)
     check = await kiwi.check(offer, query)
     assert check.total == offer.total, "it is free"
-    people = (TRAVELLER, replace(TRAVELLER, given_name="Grace"), infant)
-    placed = await kiwi.place(replace(ORDER, offer=offer, query=query, check=check, travellers=people))
+    people = (TRAVELER, replace(TRAVELER, given_name="Grace"), infant)
+    placed = await kiwi.place(replace(ORDER, offer=offer, query=query, check=check, travelers=people))
     [booking] = bookings(world)
     assert [one["hold_bags"] for one in booking.passengers] == [1, 1, 0]
     assert [one["hand_bags"] for one in booking.passengers] == [1, 1, 0]
@@ -276,8 +286,8 @@ async def test_the_check_says_what_an_order_requires(kiwi, world):
 
 
 async def test_a_mononym_and_a_name_with_marks_are_accepted(kiwi, world):
-    people = (replace(TRAVELLER, given_name="", family_name="Nguyễn"),)
-    await kiwi.place(await order(kiwi, travellers=people))
+    people = (replace(TRAVELER, given_name="", family_name="Nguyễn"),)
+    await kiwi.place(await order(kiwi, travelers=people))
     [passenger] = bookings(world)[0].passengers
     assert (passenger["name"], passenger["surname"]) == ("Nguyễn", "Nguyễn")
 
@@ -359,7 +369,7 @@ async def test_a_search_answered_with_nonsense_is_the_suppliers_trouble(told, se
 async def test_a_key_that_is_not_good_is_refused(told, server, status):
     server.says({"error": "no"}, status=status)
     with pytest.raises(ProviderPermanent):
-        await told.ping()
+        await told.check_access()
 
 
 async def test_a_state_that_kiwi_invents_tomorrow_is_unknown(told, server):

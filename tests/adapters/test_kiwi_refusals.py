@@ -3,8 +3,8 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.kiwi.baggage import BagsGone, choose_bags, order_data, ordered_bags
-from adapters.kiwi.refusals import LONGEST_TEXT, read_reasons
+from adapters.kiwi.baggage import BagsUnavailable, choose_bags, list_ordered_bags, read_order_data
+from adapters.kiwi.refusals import MAX_TEXT_LENGTH, read_reasons
 from adapters.kiwi.requirements import read_requirements
 
 JSON = st.recursive(
@@ -35,7 +35,7 @@ def test_every_field_has_its_place_in_the_request():
 
 def test_a_sentence_is_a_reason_too():
     [reason] = read_reasons({"status": "Bad Request", "error": "x" * 1000})
-    assert (reason.message, reason.pointer) == ("x" * LONGEST_TEXT, None)
+    assert (reason.message, reason.pointer) == ("x" * MAX_TEXT_LENGTH, None)
 
 
 def test_the_words_do_not_show_in_the_repr():
@@ -58,16 +58,16 @@ def test_requirements_that_make_no_sense_are_the_usual_ones(document):
 
 @given(JSON, st.lists(st.sampled_from(["adult", "child", "infant"]), min_size=1, max_size=4), st.integers(0, 1))
 def test_baggage_that_makes_no_sense_is_no_baggage(combinations, groups, promised):
-    data = order_data({"baggage": {"combinations": {"hold_bag": combinations, "hand_bag": combinations}}})
+    data = read_order_data({"baggage": {"combinations": {"hold_bag": combinations, "hand_bag": combinations}}})
     try:
         orders = choose_bags(data, groups, promised)
-    except BagsGone:
+    except BagsUnavailable:
         return
-    assert len(ordered_bags(data, orders, len(groups))) == len(groups)
+    assert len(list_ordered_bags(data, orders, len(groups))) == len(groups)
 
 
 def test_of_two_combinations_that_cost_the_same_the_one_with_a_bag_is_ordered():
     rows = [{"indices": list(range(count)), "price": {"amount": cents}} for count, cents in ((0, 0), (1, 0), (2, 30))]
-    data = order_data({"baggage": {"combinations": {"hold_bag": rows}}})
+    data = read_order_data({"baggage": {"combinations": {"hold_bag": rows}}})
     [order] = choose_bags(data, ["adult"], 0)
     assert len(order["combination"]["indices"]) == 1

@@ -14,7 +14,7 @@ BODY = {"booking_id": 7, "status": "confirmed", "trigger": "booking_confirmed", 
 def deliver(body=BODY, token="unguessable", configured="unguessable"):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     source = KiwiWebhooks(configured, lambda: NOW)
-    return source.verify(RawWebhook({}, raw, "https://hub.example/webhooks/kiwi", token))
+    return source.verify_webhook(RawWebhook({}, raw, "https://hub.example/webhooks/kiwi", token))
 
 
 def test_a_callback_to_our_address_is_taken():
@@ -35,7 +35,7 @@ def test_another_address_is_refused(token):
 
 
 def test_without_a_token_there_is_no_address():
-    assert KiwiWebhooks(None, lambda: NOW).configured is False
+    assert KiwiWebhooks(None, lambda: NOW).is_configured is False
     with pytest.raises(Unauthenticated):
         deliver(token="", configured=None)
 

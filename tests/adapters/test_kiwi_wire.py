@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from adapters.kiwi import wire
 from hub.core.money import Money
-from hub.supply.flights import DocumentRules, FlightQuery, OrderRequest, PriceCheck, Requirements, Traveller
+from hub.supply.flights import DocumentRules, FlightQuery, OrderRequest, PriceCheck, Requirements, Traveler
 from hub.supply.locations import Locations
-from sandbox.kiwi.offers import Asked, offer
-from sandbox.kiwi.places import directory
-from sandbox.kiwi.query import parse
-from sandbox.kiwi.search import found
+from sandbox.kiwi.offers import OfferContext, build_offer
+from sandbox.kiwi.places import load_directory
+from sandbox.kiwi.search import find_itineraries
+from sandbox.kiwi.search_query import parse_query
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 QUERY = FlightQuery("SGN", "BCN", date(2026, 7, 1), return_date=date(2026, 7, 10), adults=2, infants=1)
@@ -64,7 +64,7 @@ def document():
 def convert(**changes):
     found = document()
     found["data"][0] |= changes
-    return wire.offers(found, QUERY, NOW, PLACES.zone)
+    return wire.to_offers(found, QUERY, NOW, PLACES.find_time_zone)
 
 
 def test_local_times_lose_their_false_z_and_get_the_airports_zone():
@@ -134,13 +134,13 @@ def test_tricks_are_flagged():
 
 
 def test_where_the_airport_is_unknown_the_offset_comes_from_the_two_times():
-    [offer] = wire.offers(document(), QUERY, NOW, lambda _: None)
+    [offer] = wire.to_offers(document(), QUERY, NOW, lambda _: None)
     assert offer.slices[0].segments[0].departs_at.isoformat() == "2026-07-01T10:00:00+07:00"
 
 
 def test_what_kiwi_shows_on_the_clock_is_believed_before_our_time_zones():
     """Countries change their clocks faster than machines learn of it."""
-    [offer] = wire.offers(document(), QUERY, NOW, lambda _: ZoneInfo("America/New_York"))
+    [offer] = wire.to_offers(document(), QUERY, NOW, lambda _: ZoneInfo("America/New_York"))
     assert offer.slices[0].segments[0].departs_at.isoformat() == "2026-07-01T10:00:00+07:00"
 
 
@@ -157,7 +157,7 @@ def test_what_kiwi_shows_on_the_clock_is_believed_before_our_time_zones():
 def test_an_offer_that_makes_no_sense_is_left_out_and_the_rest_stays(changes):
     answer = document()
     answer["data"].append(copy.deepcopy(answer["data"][0]) | changes)
-    assert len(wire.offers(answer, QUERY, NOW, PLACES.zone)) == 1
+    assert len(wire.to_offers(answer, QUERY, NOW, PLACES.find_time_zone)) == 1
 
 
 @pytest.mark.parametrize("field", ["utc_departure", "local_arrival", "flyTo", "airline", "flight_no"])
@@ -165,17 +165,17 @@ def test_an_offer_that_makes_no_sense_is_left_out_and_the_rest_stays(changes):
 def test_a_leg_that_makes_no_sense_never_breaks_the_answer(field, value):
     answer = document()
     answer["data"][0]["route"][0][field] = value
-    assert len(wire.offers(answer, QUERY, NOW, PLACES.zone)) in {0, 1}
+    assert len(wire.to_offers(answer, QUERY, NOW, PLACES.find_time_zone)) in {0, 1}
 
 
 @pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}])
 def test_what_is_no_answer_is_told(answer):
     with pytest.raises(ValueError, match="not a search answer"):
-        wire.offers(answer, QUERY, NOW, PLACES.zone)
+        wire.to_offers(answer, QUERY, NOW, PLACES.find_time_zone)
 
 
 def test_the_question():
-    params = wire.search_params(QUERY, 60)
+    params = wire.build_search_params(QUERY, 60)
     assert (params["date_from"], params["date_to"], params["return_to"]) == ("01/07/2026", "01/07/2026", "10/07/2026")
     assert (params["adults"], params["infants"], params["selected_cabins"], params["curr"]) == ("2", "1", "M", "EUR")
     assert "max_sector_stopovers" not in params
@@ -199,7 +199,7 @@ OFFERED = Money(10000, "EUR")
     ],
 )
 def test_the_total_of_a_check(said, offered, total):
-    assert wire.checked_total(said, offered) == total
+    assert wire.read_checked_total(said, offered) == total
 
 
 @pytest.mark.parametrize(
@@ -207,39 +207,39 @@ def test_the_total_of_a_check(said, offered, total):
 )
 def test_a_check_without_a_total_in_the_currency_is_no_check(said):
     with pytest.raises(ValueError, match="total"):
-        wire.checked_total(said, Money(10000, "USD"))
+        wire.read_checked_total(said, Money(10000, "USD"))
 
 
 def test_the_passengers_of_an_order():
-    traveller = Traveller(
+    traveller = Traveler(
         "mrs", "f", "Ánh", "Nguyễn", date(1990, 2, 3), "VN", None, "+84901234567", "C123", date(2030, 1, 1)
     )
-    infant = Traveller("mr", "m", "Bảo", "Nguyễn", date(2025, 2, 3), "VN")
+    infant = Traveler("mr", "m", "Bảo", "Nguyễn", date(2025, 2, 3), "VN")
     [offer] = convert()
     order = OrderRequest(offer, QUERY, CHECK, (traveller, infant), "a@example.com", "+84900000000")
-    body = wire.save_body(order, wire.Contact())
+    body = wire.build_save_body(order, wire.KiwiContact())
     first, second = body["passengers"]
     assert (body["booking_token"], body["session_id"], body["baggage"]) == ("token-1", "s-1", [])
     assert (first["name"], first["title"], first["birthday"], first["category"]) == ("Ánh", "Ms", "1990-02-03", "adult")
     assert (first["email"], first["phone"], first["cardno"]) == ("a@example.com", "+84901234567", "C123")
     assert (second["category"], second["phone"], second["expiration"]) == ("infant", "+84900000000", None)
-    agency = wire.save_body(order, wire.Contact("deposit@example.com", "+442079460018"))["passengers"]
+    agency = wire.build_save_body(order, wire.KiwiContact("deposit@example.com", "+442079460018"))["passengers"]
     assert {(one["email"], one["phone"]) for one in agency} == {("deposit@example.com", "+442079460018")}
 
 
 def test_ages_count_on_the_local_day_of_the_last_landing():
     [offer] = convert()
-    assert offer.last_landing == date(2026, 7, 11), "SGN, the day after the flight back took off"
-    twelve = Traveller("ms", "f", "Anh", "Nguyen", date(2014, 7, 11), "VN")
-    body = wire.save_body(OrderRequest(offer, QUERY, CHECK, (twelve,), "a@example.com"), wire.Contact())
+    assert offer.last_landing_date == date(2026, 7, 11), "SGN, the day after the flight back took off"
+    twelve = Traveler("ms", "f", "Anh", "Nguyen", date(2014, 7, 11), "VN")
+    body = wire.build_save_body(OrderRequest(offer, QUERY, CHECK, (twelve,), "a@example.com"), wire.KiwiContact())
     assert body["passengers"][0]["category"] == "adult"
 
 
 def test_a_document_that_is_not_needed_is_not_sent():
     [offer] = convert()
     check = replace(CHECK, requirements=Requirements(document=DocumentRules(need="none")))
-    person = Traveller("ms", "f", "Anh", "Nguyen", date(1990, 7, 11), "VN", None, None, "C123", date(2030, 1, 1))
-    body = wire.save_body(OrderRequest(offer, QUERY, check, (person,), "a@example.com"), wire.Contact())
+    person = Traveler("ms", "f", "Anh", "Nguyen", date(1990, 7, 11), "VN", None, None, "C123", date(2030, 1, 1))
+    body = wire.build_save_body(OrderRequest(offer, QUERY, check, (person,), "a@example.com"), wire.KiwiContact())
     assert (body["passengers"][0]["cardno"], body["passengers"][0]["expiration"]) == (None, None)
 
 
@@ -260,13 +260,13 @@ def test_separate_tickets_are_told_also_without_the_flag_of_virtual_interlining(
     answer["data"][0]["route"][1] |= {"vi_connection": False, "bags_recheck_required": False}
     del answer["data"][0]["virtual_interlining"]
     answer["data"][0] |= changes
-    [offer] = wire.offers(answer, QUERY, NOW, PLACES.zone)
-    assert (offer.self_transfer, offer.separate_tickets) == (self_transfer, separate)
+    [offer] = wire.to_offers(answer, QUERY, NOW, PLACES.find_time_zone)
+    assert (offer.self_transfer, offer.has_separate_tickets) == (self_transfer, separate)
 
 
 def test_a_bag_that_costs_nothing_is_asked_for_in_the_check():
     [free], [unknown] = convert(bags_price={"1": 0}), convert()
-    assert [wire.check_params(one, QUERY)["bnum"] for one in (free, unknown)] == ["1", "0"]
+    assert [wire.build_check_params(one, QUERY)["bnum"] for one in (free, unknown)] == ["1", "0"]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_a_bag_that_costs_nothing_is_asked_for_in_the_check():
     ],
 )
 def test_the_references_of_an_order(said, references):
-    state = wire.order_state({"status": "confirmed"} | said)
+    state = wire.to_order_state({"status": "confirmed"} | said)
     assert [(one.reference, one.flights) for one in state.references] == references
 
 
@@ -308,10 +308,12 @@ def test_the_references_of_an_order(said, references):
     ],
 )
 def test_the_states_of_an_order(word, status):
-    assert wire.order_state({"status": word, "pnr": "ABC"}).status == status
+    assert wire.to_order_state({"status": word, "pnr": "ABC"}).status == status
 
 
-airports = st.sampled_from(sorted(directory().airports)) | st.sampled_from([one.code for one in directory().major])
+airports = st.sampled_from(sorted(load_directory().airports)) | st.sampled_from(
+    [one.code for one in load_directory().major]
+)
 questions = st.builds(
     FlightQuery,
     origin=airports,
@@ -329,11 +331,11 @@ questions = st.builds(
 @settings(max_examples=40, deadline=None)
 @given(questions)
 def test_whatever_the_emulator_sells_converts(query):
-    asked_for = parse(wire.search_params(query, 60))
-    asked = Asked(1, asked_for.party, asked_for.filters.cabin, query.currency, NOW)
-    data = [offer(asked, one) for one in found(asked, asked_for)]
+    asked_for = parse_query(wire.build_search_params(query, 60))
+    asked = OfferContext(1, asked_for.party, asked_for.filters.cabin, query.currency, NOW)
+    data = [build_offer(asked, one) for one in find_itineraries(asked, asked_for)]
     answer = json.loads(json.dumps({"currency": query.currency, "data": data}), parse_float=Decimal)
-    offers = wire.offers(answer, query, NOW, PLACES.zone)
+    offers = wire.to_offers(answer, query, NOW, PLACES.find_time_zone)
     assert len(offers) == len(data)
     for one, raw in zip(offers, data, strict=True):
         assert_sound(one, raw, query)
@@ -341,7 +343,7 @@ def test_whatever_the_emulator_sells_converts(query):
 
 def assert_sound(one, raw, query):
     assert one.total.amount > 0
-    assert one.total == Money.of(Decimal(str(raw["price"])), query.currency)
+    assert one.total == Money.from_major(Decimal(str(raw["price"])), query.currency)
     assert len(one.slices) == (1 if query.return_date is None else 2)
     assert one.slices[0].duration_s == raw["duration"]["departure"]
     assert sum(each.duration_s for each in one.slices) == raw["duration"]["total"]

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.openai import server_sent_events
-from adapters.openai.server_sent_events import Event, Events
+from adapters.openai.server_sent_events import EventParser, ServerSentEvent
 
 
-def read(*pieces: bytes) -> list[Event]:
-    reader = Events()
-    found = [event for piece in pieces for event in reader.feed(piece)]
-    return found + reader.end()
+def read(*pieces: bytes) -> list[ServerSentEvent]:
+    reader = EventParser()
+    found = [event for piece in pieces for event in reader.feed_bytes(piece)]
+    return found + reader.finish_stream()
 
 
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -37,7 +37,7 @@ def test_where_the_line_is_cut_changes_nothing(sent: list[tuple[str, list[str]]]
         for name, data in sent
     )
     found = read(*pieces_of(text.encode(), cuts))
-    assert found == [Event(name, "\n".join(data).encode()) for name, data in sent]
+    assert found == [ServerSentEvent(name, "\n".join(data).encode()) for name, data in sent]
 
 
 @given(st.lists(st.binary(max_size=60), max_size=8))
@@ -46,37 +46,37 @@ def test_any_bytes_are_read_the_same_in_one_piece(pieces: list[bytes]):
 
 
 def test_an_event_is_there_as_soon_as_it_ends():
-    reader = Events()
-    assert reader.feed(b"data: 1\n") == []
-    assert reader.feed(b"\ndata: 2") == [Event("", b"1")]
-    assert reader.feed(b"\r") == []
-    assert reader.feed(b"\r") == [Event("", b"2")]
+    reader = EventParser()
+    assert reader.feed_bytes(b"data: 1\n") == []
+    assert reader.feed_bytes(b"\ndata: 2") == [ServerSentEvent("", b"1")]
+    assert reader.feed_bytes(b"\r") == []
+    assert reader.feed_bytes(b"\r") == [ServerSentEvent("", b"2")]
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
 def test_the_last_event_needs_no_empty_line(end: bytes):
-    assert read(b"data: [DONE]" + end) == [Event("", b"[DONE]")]
+    assert read(b"data: [DONE]" + end) == [ServerSentEvent("", b"[DONE]")]
 
 
 def test_half_a_character_waits_for_the_other_half():
     data = "data: 東京\n\n".encode()
-    assert read(data[:8], data[8:]) == [Event("", "東京".encode())]
+    assert read(data[:8], data[8:]) == [ServerSentEvent("", "東京".encode())]
 
 
 def test_an_event_without_an_end_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(server_sent_events, "LONGEST", 1000)
+    monkeypatch.setattr(server_sent_events, "MAX_EVENT_BYTES", 1000)
     for piece in (b"x" * 300, b"data: " + b"x" * 300 + b"\n"):
-        reader = Events()
+        reader = EventParser()
         with pytest.raises(ValueError, match="without an end"):
             for _ in range(10):
-                reader.feed(piece)
-    many = Events()
+                reader.feed_bytes(piece)
+    many = EventParser()
     for _ in range(10):
-        many.feed(b"data: " + b"x" * 300 + b"\n\n")
+        many.feed_bytes(b"data: " + b"x" * 300 + b"\n\n")
 
 
 def test_a_huge_line_costs_no_more_than_its_length():
-    reader, line = Events(), b"x" * 1_000_000
-    found = [event for start in range(0, len(line), 1000) for event in reader.feed(line[start : start + 1000])]
+    reader, line = EventParser(), b"x" * 1_000_000
+    found = [event for start in range(0, len(line), 1000) for event in reader.feed_bytes(line[start : start + 1000])]
     assert found == []
     assert read(b"data: " + line + b"\n\n")[0].data == line

@@ -11,7 +11,7 @@ import pytest
 
 from hub.core.errors import ProviderPermanent, ProviderTimeout, ProviderTransient
 from hub.planning.completions.errors import ContextTooLong
-from hub.planning.completions.model import Delta, Finished, Message, Question
+from hub.planning.completions.model import AnswerEnd, ChatMessage, CompletionRequest, TextDelta
 from tests.adapters.openai_models import HELLO, PERSON, Asker, asker
 from tests.sandbox.shell import Shell, open_shell, until
 
@@ -41,7 +41,7 @@ async def test_an_answer_arrives_in_pieces_with_its_bill(ask: Asker, shell: Shel
     text, finished = await ask.said(ask.route("gpt-sandbox", wire=wire))
     call = (await calls(shell))[0]
     assert (call["answered"], call["endpoint"]) == (text, "responses" if wire == "responses" else "chat.completions")
-    assert finished == Finished("stop", finished.usage, "gpt-sandbox")
+    assert finished == AnswerEnd("stop", finished.usage, "gpt-sandbox")
     assert finished.usage is not None
     assert call["billed"] == {
         "input_tokens": finished.usage.input_tokens,
@@ -52,7 +52,7 @@ async def test_an_answer_arrives_in_pieces_with_its_bill(ask: Asker, shell: Shel
 async def test_the_answer_in_one_piece_is_the_same(ask: Asker, wire: str):
     route = ask.route("gpt-sandbox", wire=wire)
     text, finished = await ask.said(route)
-    delta, end = await ask.models.whole(route, HELLO)
+    delta, end = await ask.models.fetch_answer(route, HELLO)
     assert (delta.text, delta.raw, end) == (text, None, finished)
 
 
@@ -65,13 +65,13 @@ async def test_a_schema_is_answered_with_a_document(ask: Asker, wire: str):
 async def test_an_answer_cut_at_its_bound_says_so(ask: Asker, wire: str):
     route = ask.route("fault-truncates", wire=wire)
     _, streamed = await ask.said(route, replace(HELLO, schema=PERSON))
-    _, whole = await ask.models.whole(route, replace(HELLO, schema=PERSON))
+    _, whole = await ask.models.fetch_answer(route, replace(HELLO, schema=PERSON))
     assert (streamed.reason, whole.reason) == ("length", "length")
 
 
 async def test_closing_hangs_up(ask: Asker, shell: Shell, wire: str):
     await shell.control("POST", "openai/pace", delay_ms=30)
-    async with aclosing(ask.models.stream(ask.route("gpt-sandbox", wire=wire), HELLO)) as stream:
+    async with aclosing(ask.models.stream_answer(ask.route("gpt-sandbox", wire=wire), HELLO)) as stream:
         async for _ in stream:
             break
 
@@ -92,7 +92,7 @@ async def test_a_cancelled_caller_hangs_up(ask: Asker, shell: Shell, wire: str):
         return (await calls(shell))[0]["client_left"]
 
     await until(left, 2)
-    assert ask.transport.streams("openai").inside == 0
+    assert ask.transport.get_stream_slots("openai").active_calls == 0
 
 
 async def _was_asked(shell: Shell) -> bool:
@@ -171,7 +171,7 @@ async def test_a_missing_done_costs_a_moment(ask: Asker, wire: str):
 async def test_too_long_a_question_is_told_apart(ask: Asker, wire: str):
     assert type(await trouble(ask, "fault-context-length", wire)) is ContextTooLong
     with pytest.raises(ContextTooLong):
-        await ask.models.whole(ask.route("fault-context-length", wire=wire), HELLO)
+        await ask.models.fetch_answer(ask.route("fault-context-length", wire=wire), HELLO)
 
 
 async def test_a_filter_and_a_refusal_are_told(ask: Asker, wire: str):
@@ -182,7 +182,7 @@ async def test_a_filter_and_a_refusal_are_told(ask: Asker, wire: str):
 
 
 async def test_a_rejected_prefill_is_permanent(ask: Asker, wire: str):
-    question = Question((*HELLO.messages, Message("assistant", "Hello,")), 400)
+    question = CompletionRequest((*HELLO.messages, ChatMessage("assistant", "Hello,")), 400)
     with pytest.raises(ProviderPermanent) as refused:
         await ask.said(ask.route("fault-rejects-prefill", wire=wire), question)
     assert refused.value.provider_status == 400
@@ -203,8 +203,8 @@ async def test_a_bad_key_is_permanent(ask: Asker, wire: str):
     with pytest.raises(ProviderPermanent) as refused:
         await ask.said(ask.route("gpt-sandbox", wire=wire, api_key="sk-sandbox-bad-canary"))
     with pytest.raises(ProviderPermanent):
-        await ask.models.ping(ask.route(api_key="sk-sandbox-bad-canary"))
-    await ask.models.ping(ask.route())
+        await ask.models.check_access(ask.route(api_key="sk-sandbox-bad-canary"))
+    await ask.models.check_access(ask.route())
     assert (refused.value.provider_status, "canary" in repr(refused.value)) == (401, False)
 
 
@@ -216,22 +216,22 @@ async def test_an_unknown_model_is_permanent(ask: Asker, wire: str):
 @pytest.mark.parametrize("fault", ["unavailable", "cut", "malformed-chunk", "failed", "silent"])
 async def test_an_answer_in_one_piece_fails_as_cleanly(ask: Asker, wire: str, fault: str):
     with pytest.raises(ProviderTransient):
-        await ask.models.whole(ask.route(f"fault-{fault}", wire=wire, total=0.4), HELLO)
+        await ask.models.fetch_answer(ask.route(f"fault-{fault}", wire=wire, total=0.4), HELLO)
 
 
 async def test_what_came_before_a_cut_was_shown(ask: Asker, wire: str):
-    stream, shown = ask.models.stream(ask.route("fault-cut", wire=wire), HELLO), []
+    stream, shown = ask.models.stream_answer(ask.route("fault-cut", wire=wire), HELLO), []
     with pytest.raises(ProviderTransient):
         while True:
             shown.append(await anext(stream))
     assert len(shown) == 3
-    assert all(isinstance(one, Delta) for one in shown)
+    assert all(isinstance(one, TextDelta) for one in shown)
 
 
 async def test_a_connection_serves_again(ask: Asker, wire: str):
     route = ask.route("gpt-sandbox", wire=wire)
     for _ in range(4):
         await ask.said(route)
-        await ask.models.whole(route, HELLO)
+        await ask.models.fetch_answer(route, HELLO)
     assert sum(len(waiting) for waiting in ask.transport.session.connector._conns.values()) == 1
     assert [one.outcome for one in ask.records] == ["answered"] * 8

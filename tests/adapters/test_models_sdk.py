@@ -9,8 +9,8 @@ import httpx2
 import openai
 import pytest
 
-from adapters.sdk_clients import OpenAITransport, translate, warm
-from adapters.transport import Limits, Transport
+from adapters.sdk_clients import OpenAITransport, translate_sdk_errors, warm_up_sdk
+from adapters.transport import StreamLimits, Transport
 from hub.core.clock import SystemClock
 from hub.core.errors import ProviderPermanent, ProviderTimeout, ProviderTransient
 from tests.adapters.raw_line import CLOSE, HANG, RawLine, chunked, raw_line
@@ -36,8 +36,8 @@ async def line() -> AsyncIterator[RawLine]:
 @pytest.fixture
 async def http(records: list[Any]) -> AsyncIterator[httpx2.AsyncClient]:
     async with (
-        Transport.opened(clock=SystemClock(), chance=random.Random(1), record=records.append) as transport,
-        httpx2.AsyncClient(transport=OpenAITransport(transport, Limits(1, 1, 5))) as opened,
+        Transport.open_with_session(clock=SystemClock(), chance=random.Random(1), record=records.append) as transport,
+        httpx2.AsyncClient(transport=OpenAITransport(transport, StreamLimits(1, 1, 5))) as opened,
     ):
         yield opened
 
@@ -76,7 +76,7 @@ async def test_its_own_reader_meets_the_same_trouble(http: httpx2.AsyncClient, l
 
 async def test_a_refused_stream_is_translated(http: httpx2.AsyncClient, line: RawLine):
     line.steps = [b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\n{}"]
-    with pytest.raises(ProviderPermanent) as refused, translate("openai"):
+    with pytest.raises(ProviderPermanent) as refused, translate_sdk_errors("openai"):
         await client(http, line.url).chat.completions.create(**ASKED, stream=True)
     assert refused.value.provider_status == 404
 
@@ -98,4 +98,4 @@ async def test_typed_responses_of_the_sandbox(http: httpx2.AsyncClient):
 
 
 async def test_warming_plays_both_ways():
-    await warm("openai")
+    await warm_up_sdk("openai")

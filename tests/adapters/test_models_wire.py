@@ -11,7 +11,7 @@ import pytest
 
 from hub.core.errors import ProviderError, ProviderPermanent, ProviderTimeout, ProviderTransient
 from hub.planning.completions.errors import ContentFiltered, ContextTooLong
-from hub.planning.completions.model import Delta, Finished, Usage
+from hub.planning.completions.model import AnswerEnd, TextDelta, TokenUsage
 from tests.adapters.openai_models import CANARY, HELLO, Asker, asker
 from tests.adapters.raw_line import CLOSE, HANG, SSE, RawLine, Step, chunked, raw_line
 
@@ -67,7 +67,7 @@ async def fails(ask: Asker, line: RawLine, *steps: Step, **route: Any) -> Except
 
 async def test_a_plain_answer(ask: Asker, line: RawLine):
     line.steps = chunked(*WELL)
-    assert await ask.said(ask.route("asked")) == ("Hello", Finished("stop", Usage(10, 2), "m-1"))
+    assert await ask.said(ask.route("asked")) == ("Hello", AnswerEnd("stop", TokenUsage(10, 2), "m-1"))
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
@@ -83,10 +83,10 @@ async def test_pieces_may_be_cut_anywhere(ask: Asker, line: RawLine, size: int):
 async def test_tokens_arrive_when_they_are_said(ask: Asker, line: RawLine):
     sent = chunked(*WELL)
     line.steps = [*sent[:2], seen := asyncio.Event(), *sent[2:]]
-    stream = ask.models.stream(ask.route(), HELLO)
-    assert await anext(stream) == Delta("Hel")
+    stream = ask.models.stream_answer(ask.route(), HELLO)
+    assert await anext(stream) == TextDelta("Hel")
     seen.set()
-    assert [one.text async for one in stream if isinstance(one, Delta)] == ["lo"]
+    assert [one.text async for one in stream if isinstance(one, TextDelta)] == ["lo"]
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ async def test_what_is_no_text_is_passed_on_as_it_came(ask: Asker, line: RawLine
         says(finish="tool_calls"),
     ]
     line.steps = chunked(*sent, bill(), DONE)
-    role_is_nothing, *rest = [one async for one in ask.models.stream(ask.route(), HELLO)]
-    assert isinstance(role_is_nothing, Delta)
+    role_is_nothing, *rest = [one async for one in ask.models.stream_answer(ask.route(), HELLO)]
+    assert isinstance(role_is_nothing, TextDelta)
     assert role_is_nothing.raw is not None
     assert role_is_nothing.raw["choices"][0]["delta"]["tool_calls"] == [call]
-    assert rest == [Finished("tool_calls", Usage(10, 2), "m-1")]
+    assert rest == [AnswerEnd("tool_calls", TokenUsage(10, 2), "m-1")]
 
 
 async def test_who_thinks_aloud_is_alive(ask: Asker, line: RawLine):
@@ -140,20 +140,23 @@ async def test_comments_are_no_answer(ask: Asker, line: RawLine):
     ("end", "usage"),
     [
         ([says(finish="stop"), DONE], None),
-        ([says(finish="stop", **counts())], Usage(10, 2)),
-        ([says(finish="stop"), bill()], Usage(10, 2)),
+        ([says(finish="stop", **counts())], TokenUsage(10, 2)),
+        ([says(finish="stop"), bill()], TokenUsage(10, 2)),
         ([says(finish="stop")], None),
-        ([says(finish="stop", **counts(cached=1, prompt_tokens_details={"cached_tokens": 4})), DONE], Usage(10, 2, 4)),
-        ([says(finish="stop", **counts(prompt_cache_hit_tokens=3))], Usage(10, 2, 3)),
+        (
+            [says(finish="stop", **counts(cached=1, prompt_tokens_details={"cached_tokens": 4})), DONE],
+            TokenUsage(10, 2, 4),
+        ),
+        ([says(finish="stop", **counts(prompt_cache_hit_tokens=3))], TokenUsage(10, 2, 3)),
         ([says(finish="stop", **counts(out=-1)), DONE], None),
         ([says(finish="stop", usage=[]), DONE], None),
     ],
 )
-async def test_an_answer_ends_with_its_reason(ask: Asker, line: RawLine, end: list[bytes], usage: Usage | None):
+async def test_an_answer_ends_with_its_reason(ask: Asker, line: RawLine, end: list[bytes], usage: TokenUsage | None):
     """Whether or not the count, [DONE] or the end of the line ever comes."""
     line.steps = [*chunked(WELL[0], *end)[:-1], HANG]
     start = monotonic()
-    assert await ask.said(ask.route()) == ("Hel", Finished("stop", usage, "m-1"))
+    assert await ask.said(ask.route()) == ("Hel", AnswerEnd("stop", usage, "m-1"))
     assert monotonic() - start < 2
 
 
@@ -162,7 +165,7 @@ async def test_a_count_that_comes_a_moment_later_is_waited_for(ask: Asker, line:
     sent = chunked(WELL[0], says(finish="stop"), bill() + DONE)
     line.steps = [*sent[:3], 0.05, sent[3], 0.01, sent[4]]
     for _ in range(2):
-        assert (await ask.said(ask.route()))[1].usage == Usage(10, 2)
+        assert (await ask.said(ask.route()))[1].usage == TokenUsage(10, 2)
     assert line.connections == 1
 
 
@@ -273,15 +276,15 @@ async def test_a_refusal_in_no_words_is_known_by_its_status(ask: Asker, line: Ra
 async def test_a_server_that_does_not_stream_is_read_all_the_same(ask: Asker, line: RawLine):
     choice = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
     line.steps = body({"model": "m-1", "choices": [choice]} | counts())
-    assert await ask.said(ask.route()) == ("Hello", Finished("stop", Usage(10, 2), "m-1"))
+    assert await ask.said(ask.route()) == ("Hello", AnswerEnd("stop", TokenUsage(10, 2), "m-1"))
 
 
 async def test_a_whole_answer_keeps_what_is_no_text(ask: Asker, line: RawLine):
     message = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1"}]}
     document = {"model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
     line.steps = body(document)
-    delta, finished = await ask.models.whole(ask.route(), HELLO)
-    assert (delta, finished.reason) == (Delta("", document), "tool_calls")
+    delta, finished = await ask.models.fetch_answer(ask.route(), HELLO)
+    assert (delta, finished.reason) == (TextDelta("", document), "tool_calls")
 
 
 @pytest.mark.parametrize("document", [b"{", {}, {"choices": []}, [], {"output": []}])
@@ -289,7 +292,7 @@ async def test_a_whole_answer_keeps_what_is_no_text(ask: Asker, line: RawLine):
 async def test_a_whole_answer_that_is_none(ask: Asker, line: RawLine, document: Any, wire: str):
     line.steps = body(document)
     with pytest.raises(ProviderTransient):
-        await ask.models.whole(ask.route(wire=wire), HELLO)
+        await ask.models.fetch_answer(ask.route(wire=wire), HELLO)
 
 
 async def test_one_retry_learns_the_newer_name_of_the_bound(ask: Asker, line: RawLine):
@@ -332,8 +335,8 @@ async def test_clients_of_the_sdk_are_few(ask: Asker, line: RawLine):
 
 async def test_closing_in_the_middle_of_a_piece(ask: Asker, line: RawLine):
     line.steps = [*chunked(b"".join([WELL[0], WELL[1]]))[:-1], HANG]
-    stream = ask.models.stream(ask.route(), HELLO)
-    assert await anext(stream) == Delta("Hel")
+    stream = ask.models.stream_answer(ask.route(), HELLO)
+    assert await anext(stream) == TextDelta("Hel")
     await stream.aclose()
     await asyncio.wait_for(line.left.wait(), 1)
     assert [one.outcome for one in ask.records] == ["cancelled"]
@@ -358,7 +361,7 @@ async def test_what_a_response_left_out_is_said_at_its_end(ask: Asker, line: Raw
         event("response.completed", response=response("Hello", usage=used)),
     ]
     line.steps = chunked(*sent)
-    assert await ask.said(ask.route(wire="responses")) == ("Hello", Finished("stop", Usage(9, 3, 2), "m-1"))
+    assert await ask.said(ask.route(wire="responses")) == ("Hello", AnswerEnd("stop", TokenUsage(9, 3, 2), "m-1"))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from adapters.oidc.claims import roles_of
-from adapters.oidc.discovery import Discovery
+from adapters.oidc.claims import read_roles
+from adapters.oidc.discovery import DiscoveryCache
 from hub.core.errors import ProviderError, ProviderPermanent, ProviderTransient, Unauthenticated
 from tests.adapters.oidc_issuer import BACK, SIGN_IN, VERIFIER, Clock, Issuer, connected
 
@@ -48,8 +48,10 @@ async def told(issuer, clock, records):
 
 
 async def test_a_token_of_that_issuer_is_good(told, issuer):
-    assert (await told.read(issuer.bearer())).roles == {"admin"}
-    assert (await told.read(issuer.bearer(headers={"typ": "at+JWT"}, aud=["other", "travel-hub-api"]))).subject == "u1"
+    assert (await told.read_token(issuer.bearer())).roles == {"admin"}
+    assert (
+        await told.read_token(issuer.bearer(headers={"typ": "at+JWT"}, aud=["other", "travel-hub-api"]))
+    ).subject == "u1"
 
 
 NOW = datetime.now(UTC).timestamp()
@@ -82,7 +84,7 @@ NOW = datetime.now(UTC).timestamp()
 )
 async def test_a_token_that_is_not_for_here_is_refused(told, issuer, wrong):
     with pytest.raises(Unauthenticated) as refused:
-        await told.read(issuer.bearer(**wrong))
+        await told.read_token(issuer.bearer(**wrong))
     assert refused.value.code == "invalid_token"
 
 
@@ -90,7 +92,7 @@ async def test_a_token_that_is_not_for_here_is_refused(told, issuer, wrong):
 async def test_without_an_audience_no_token_is_taken(issuer, clock, records, aud):
     async with connected(clock, records, issuer.base, audience=None) as provider:
         with pytest.raises(Unauthenticated):
-            await provider.read(issuer.bearer(aud=aud))
+            await provider.read_token(issuer.bearer(aud=aud))
 
 
 def unsigned(header, claims):
@@ -106,7 +108,7 @@ async def test_no_signature_is_no_signature(told, issuer):
     claims = issuer.claims(aud="travel-hub-api")
     for alg in ("none", "None", "NONE", "", None):
         with pytest.raises(Unauthenticated):
-            await told.read(unsigned({"alg": alg, "kid": "k"}, claims) + ".")
+            await told.read_token(unsigned({"alg": alg, "kid": "k"}, claims) + ".")
 
 
 async def test_the_public_key_is_no_shared_secret(told, issuer):
@@ -117,7 +119,7 @@ async def test_the_public_key_is_no_shared_secret(told, issuer):
             text = unsigned({"alg": alg, "kid": "k", "typ": "JWT"}, claims)
             mark = hmac.digest(secret, text.encode(), "sha256")
             with pytest.raises(Unauthenticated):
-                await told.read(f"{text}.{base64.urlsafe_b64encode(mark).rstrip(b'=').decode()}")
+                await told.read_token(f"{text}.{base64.urlsafe_b64encode(mark).rstrip(b'=').decode()}")
 
 
 async def test_a_published_secret_is_no_key(told, issuer):
@@ -126,7 +128,7 @@ async def test_a_published_secret_is_no_key(told, issuer):
     issuer.public = {"kty": "oct", "k": public, "kid": "k", "use": "sig", "alg": "HS256"}
     token = jwt.encode(issuer.claims(aud="travel-hub-api"), secret, algorithm="HS256", headers={"kid": "k"})
     with pytest.raises(Unauthenticated):
-        await told.read(token)
+        await told.read_token(token)
 
 
 async def test_another_key_of_the_same_name_signs_nothing(told, issuer):
@@ -136,7 +138,7 @@ async def test_another_key_of_the_same_name_signs_nothing(told, issuer):
     ):
         token = jwt.encode(issuer.claims(aud="travel-hub-api"), key, algorithm=alg, headers={"kid": "k"})
         with pytest.raises(Unauthenticated):
-            await told.read(token)
+            await told.read_token(token)
 
 
 async def test_a_key_in_the_header_is_not_looked_at(told, issuer):
@@ -145,7 +147,7 @@ async def test_a_key_in_the_header_is_not_looked_at(told, issuer):
     for headers in ({"jwk": jwk}, {"kid": "mine", "jku": "http://127.0.0.1:9/"}, {"kid": "k", "jwk": jwk}):
         token = jwt.encode(issuer.claims(aud="travel-hub-api"), mine, algorithm="ES256", headers=headers)
         with pytest.raises(Unauthenticated):
-            await told.read(token)
+            await told.read_token(token)
 
 
 async def test_a_weak_key_is_no_key(told, issuer, recwarn):
@@ -154,16 +156,16 @@ async def test_a_weak_key_is_no_key(told, issuer, recwarn):
     with pytest.warns(jwt.InsecureKeyLengthWarning):
         token = jwt.encode(issuer.claims(aud="travel-hub-api"), weak, algorithm="RS256", headers={"kid": "k"})
     with pytest.raises(Unauthenticated):
-        await told.read(token)
+        await told.read_token(token)
 
 
 @pytest.mark.parametrize("nonsense", ["", "a.b.c", "x" * 20_000, "\udcff", "..", "e30.e30.e30", "[" * 9000 + ".."])
 async def test_what_is_no_token_is_refused_without_asking(told, issuer, nonsense):
     with pytest.raises(Unauthenticated):
-        await told.read(nonsense)
+        await told.read_token(nonsense)
     nested = base64.urlsafe_b64encode(b"[" * 8000).decode()
     with pytest.raises(Unauthenticated):
-        await told.read(f"{nested}.e30.e30")
+        await told.read_token(f"{nested}.e30.e30")
     assert issuer.asked == []
 
 
@@ -185,12 +187,12 @@ async def test_what_is_no_token_is_refused_without_asking(told, issuer, nonsense
 async def test_an_id_token_for_somebody_else_is_refused(told, issuer, wrong):
     issuer.tokens = {"id_token": issuer.sign(**wrong), "access_token": "opaque"}
     with pytest.raises(Unauthenticated):
-        await told.finish("c", **SIGN_IN)
+        await told.exchange_code("c", **SIGN_IN)
 
 
 async def test_an_id_token_for_several_names_this_client(told, issuer):
     issuer.tokens = {"id_token": issuer.sign(aud=["travel-hub", "other"], azp="travel-hub"), "access_token": "opaque"}
-    person = await told.finish("c", **SIGN_IN)
+    person = await told.exchange_code("c", **SIGN_IN)
     assert (person.subject, person.email, person.email_verified, person.name) == ("u1", None, False, "")
     assert person.roles == frozenset()
 
@@ -198,12 +200,12 @@ async def test_an_id_token_for_several_names_this_client(told, issuer):
 async def test_roles_that_are_in_the_access_token_alone(told, issuer):
     """As Keycloak does it out of the box."""
     issuer.tokens = {"id_token": issuer.sign(), "access_token": issuer.bearer(aud="account")}
-    assert (await told.finish("c", **SIGN_IN)).roles == {"admin"}
+    assert (await told.exchange_code("c", **SIGN_IN)).roles == {"admin"}
     issuer.tokens["access_token"] = issuer.bearer(sub="u2")
-    assert (await told.finish("c", **SIGN_IN)).roles == frozenset()
+    assert (await told.exchange_code("c", **SIGN_IN)).roles == frozenset()
     for forged in (issuer.bearer()[:-6] + "AAAAAA", issuer.bearer(headers={"kid": "unknown"})):
         issuer.tokens["access_token"] = forged
-        assert (await told.finish("c", **SIGN_IN)).roles == frozenset()
+        assert (await told.exchange_code("c", **SIGN_IN)).roles == frozenset()
 
 
 @pytest.mark.parametrize(("methods", "posts"), [(["client_secret_post", "client_secret_basic"], True), (..., False)])
@@ -211,7 +213,7 @@ async def test_the_secret_goes_the_way_the_issuer_wants_it(issuer, clock, record
     issuer.document = {"token_endpoint_auth_methods_supported": methods}
     issuer.tokens = {"id_token": issuer.sign(aud="a:b")}
     async with connected(clock, records, issuer.base, client_id="a:b", client_secret="s/ü") as provider:
-        await provider.finish("c", **SIGN_IN)
+        await provider.exchange_code("c", **SIGN_IN)
     path, headers, form = issuer.asked[1]
     assert (path, form["code_verifier"], form.get("client_secret")) == ("/t", VERIFIER, "s/ü" if posts else None)
     basic = "Basic " + base64.b64encode(b"a%3Ab:s%2F%C3%BC").decode()
@@ -237,14 +239,14 @@ async def test_the_secret_goes_the_way_the_issuer_wants_it(issuer, clock, record
 async def test_what_the_token_endpoint_may_say(told, issuer, status, answer, kind, code):  # noqa: PLR0917
     issuer.status, issuer.tokens = status, answer
     with pytest.raises(kind) as raised:
-        await told.finish("c", **SIGN_IN)
+        await told.exchange_code("c", **SIGN_IN)
     assert (type(raised.value), raised.value.code) == (kind, code)
     assert "person" not in str(raised.value.__dict__)
     assert [path for path, _, _ in issuer.asked].count("/t") == 1
 
 
 async def test_the_question_is_added_to_an_address_that_has_one(told, issuer):
-    url = await told.begin(BACK, state="s1", nonce="n1", verifier=VERIFIER)
+    url = await told.build_sign_in_url(BACK, state="s1", nonce="n1", verifier=VERIFIER)
     question = dict(parse_qsl(urlsplit(url).query))
     assert url.startswith(f"{issuer.base}/a?x=1&")
     assert (question["scope"], question["code_challenge_method"]) == ("openid profile email", "S256")
@@ -252,7 +254,7 @@ async def test_the_question_is_added_to_an_address_that_has_one(told, issuer):
 
 
 async def test_a_provider_without_a_way_out(told):
-    assert await told.end_url("hint", BACK) is None
+    assert await told.build_sign_out_url("hint", BACK) is None
 
 
 @pytest.mark.parametrize(
@@ -269,14 +271,14 @@ async def test_a_provider_without_a_way_out(told):
 async def test_a_document_that_does_not_fit_is_refused(told, issuer, document, kind):
     issuer.document = document
     with pytest.raises(kind):
-        await told.begin(BACK, state="s1", nonce="n1", verifier=VERIFIER)
+        await told.build_sign_in_url(BACK, state="s1", nonce="n1", verifier=VERIFIER)
     with pytest.raises(ProviderError):
-        await told.read(issuer.bearer())
+        await told.read_token(issuer.bearer())
 
 
 async def test_the_document_is_read_once_an_hour_and_kept_in_trouble(told, issuer, clock):
     async def begin():
-        return await told.begin(BACK, state="s1", nonce="n1", verifier=VERIFIER)
+        return await told.build_sign_in_url(BACK, state="s1", nonce="n1", verifier=VERIFIER)
 
     first = await begin()
     await begin()
@@ -295,19 +297,19 @@ async def test_the_document_is_read_once_an_hour_and_kept_in_trouble(told, issue
 async def test_an_issuer_that_is_away_is_trouble_and_no_bad_token(told, issuer):
     issuer.down = True
     with pytest.raises(ProviderTransient):
-        await told.read(issuer.bearer())
+        await told.read_token(issuer.bearer())
 
 
 async def test_known_keys_outlive_the_issuer(told, issuer, clock):
-    await told.read(issuer.bearer())
+    await told.read_token(issuer.bearer())
     issuer.down = True
     clock.ahead += timedelta(minutes=11)
     now = int(clock.now().timestamp())
-    assert (await told.read(issuer.bearer(iat=now, exp=now + 300))).subject == "u1"
+    assert (await told.read_token(issuer.bearer(iat=now, exp=now + 300))).subject == "u1"
 
 
 async def test_an_https_issuer_leads_to_no_open_line(clock):
-    found = Discovery(lambda _: None, "https://id.example", clock)
+    found = DiscoveryCache(lambda _: None, "https://id.example", clock)
     assert not found._is_safe("http://id.example/token")
     assert found._is_safe("https://login.example/token")
 
@@ -326,7 +328,7 @@ async def test_an_https_issuer_leads_to_no_open_line(clock):
     ],
 )
 def test_where_roles_are(claims, path, roles):
-    assert roles_of(claims, path) == roles
+    assert read_roles(claims, path) == roles
 
 
 JSON = st.recursive(
@@ -338,4 +340,4 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "a.b"]), JSON), st.sampled_from(["a", "a.b", "a.b.c", "."]))
 def test_roles_are_texts_whatever_the_claims_are(claims, path):
-    assert all(isinstance(one, str) and one for one in roles_of(claims, path))
+    assert all(isinstance(one, str) and one for one in read_roles(claims, path))

@@ -9,14 +9,14 @@ from openai.types.chat import completion_create_params as chat_params
 from openai.types.responses import response_create_params as responses_params
 from pydantic import TypeAdapter
 
-from adapters.openai.request_body import chat_body, is_openai, responses_body, wire_of
-from hub.planning.completions.model import Message, Price, Question, Route
+from adapters.openai.request_body import build_chat_body, build_responses_body, choose_wire, is_openai
+from hub.planning.completions.model import ChatMessage, CompletionRequest, Route, TokenPrice
 from tests.adapters.openai_models import HELLO, PERSON
 
-OPENAI = Route("gpt", "https://api.openai.com/v1", "sk", "responses", Price(1, 1))
+OPENAI = Route("gpt", "https://api.openai.com/v1", "sk", "responses", TokenPrice(1, 1))
 OTHER = replace(OPENAI, base_url="http://localhost:11434/v1", wire="chat")
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
-SEEN = Message("user", ({"type": "text", "text": "What is this?"}, IMAGE))
+SEEN = ChatMessage("user", ({"type": "text", "text": "What is this?"}, IMAGE))
 
 
 @cache
@@ -24,16 +24,16 @@ def known(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def chat(question: Question, route: Route = OTHER, **more: Any) -> dict[str, Any]:
-    body = chat_body(route, question, **{"stream": True, "limit": "max_tokens"} | more)
+def chat(question: CompletionRequest, route: Route = OTHER, **more: Any) -> dict[str, Any]:
+    body = build_chat_body(route, question, **{"stream": True, "limit": "max_tokens"} | more)
     known(chat_params.CompletionCreateParamsStreaming).validate_python(
         body if body["stream"] else body | {"stream": True}
     )
     return body
 
 
-def responses(question: Question, **more: Any) -> dict[str, Any]:
-    body = responses_body(OPENAI, question, **{"stream": True} | more)
+def responses(question: CompletionRequest, **more: Any) -> dict[str, Any]:
+    body = build_responses_body(OPENAI, question, **{"stream": True} | more)
     known(responses_params.ResponseCreateParamsStreaming).validate_python(body)
     return body
 
@@ -107,29 +107,29 @@ def test_a_response_takes_what_it_has_a_name_for():
         (replace(HELLO, parameters={"tools": []}), "chat"),
         (replace(HELLO, max_output_tokens=15), "chat"),
         (replace(HELLO, messages=(SEEN,)), "responses"),
-        (replace(HELLO, messages=(Message("user", ({"type": "input_audio"},)),)), "chat"),
-        (replace(HELLO, messages=(Message("tool", "4", {"tool_call_id": "c"}),)), "chat"),
-        (replace(HELLO, messages=(Message("assistant", None, {"tool_calls": []}),)), "chat"),
+        (replace(HELLO, messages=(ChatMessage("user", ({"type": "input_audio"},)),)), "chat"),
+        (replace(HELLO, messages=(ChatMessage("tool", "4", {"tool_call_id": "c"}),)), "chat"),
+        (replace(HELLO, messages=(ChatMessage("assistant", None, {"tool_calls": []}),)), "chat"),
     ],
 )
-def test_what_only_chat_can_say_is_said_there(question: Question, wire: str):
-    assert wire_of(OPENAI, question) == wire
-    assert wire_of(OTHER, question) == "chat"
+def test_what_only_chat_can_say_is_said_there(question: CompletionRequest, wire: str):
+    assert choose_wire(OPENAI, question) == wire
+    assert choose_wire(OTHER, question) == "chat"
 
 
 def test_a_question_names_its_wire():
-    assert wire_of(OTHER, replace(HELLO, wire="responses")) == "responses"
+    assert choose_wire(OTHER, replace(HELLO, wire="responses")) == "responses"
 
 
 def test_other_servers_do_not_know_developers():
-    question = replace(HELLO, messages=(Message("developer", "Be kind."), *HELLO.messages[1:]))
+    question = replace(HELLO, messages=(ChatMessage("developer", "Be kind."), *HELLO.messages[1:]))
     assert chat(question)["messages"][0]["role"] == "system"
     assert chat(question, OPENAI)["messages"][0]["role"] == "developer"
 
 
 def test_images_and_earlier_answers():
-    said = Message("assistant", ({"type": "text", "text": "A tower."},))
-    question = replace(HELLO, messages=(SEEN, said, Message("user", "Where?")))
+    said = ChatMessage("assistant", ({"type": "text", "text": "A tower."},))
+    question = replace(HELLO, messages=(SEEN, said, ChatMessage("user", "Where?")))
     assert chat(question)["messages"][0]["content"][1] == IMAGE
     shown, earlier, _ = responses(question)["input"]
     assert shown["content"] == [
@@ -140,13 +140,13 @@ def test_images_and_earlier_answers():
 
 
 def test_rules_alone_are_a_question_too():
-    body = responses(replace(HELLO, messages=(Message("system", "One."), Message("system", "Two."))))
+    body = responses(replace(HELLO, messages=(ChatMessage("system", "One."), ChatMessage("system", "Two."))))
     assert (body["instructions"], body["input"]) == ("One.", [{"role": "system", "content": "Two."}])
 
 
 def test_calls_and_their_results_keep_their_ids():
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    messages = (Message("assistant", None, {"tool_calls": [call]}), Message("tool", "4", {"tool_call_id": "c"}))
+    messages = (ChatMessage("assistant", None, {"tool_calls": [call]}), ChatMessage("tool", "4", {"tool_call_id": "c"}))
     assert chat(replace(HELLO, messages=messages))["messages"] == [
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "content": "4", "tool_call_id": "c"},

@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 from cryptography import x509
 
-from adapters.paypal import Certificates, PayPalWebhooks, system_roots
-from adapters.transport import Call
+from adapters.paypal import CertificateCache, PayPalWebhooks, load_system_roots
+from adapters.transport import ProviderCall
 from hub.core.clock import SystemClock
 from hub.core.errors import BadRequest, Unauthenticated, Unavailable
-from sandbox.paypal import authority
-from sandbox.paypal.state import account_of
+from sandbox.paypal import certificate_authority
+from sandbox.paypal.state import get_paypal_account
 from tests.adapters.paypal_shop import TEN, Shop, open_shop
 from tests.sandbox.shell import Webhook
 
@@ -76,7 +76,7 @@ async def test_two_webhook_ids_are_good_while_one_is_replaced(shop: Shop) -> Non
     shop.webhooks = PayPalWebhooks(shop.certificates, ("new",), now)
     with pytest.raises(Unauthenticated):
         await shop.verify(raw)
-    assert not PayPalWebhooks(shop.certificates, (), now).configured
+    assert not PayPalWebhooks(shop.certificates, (), now).is_configured
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ async def test_a_delivery_is_good_as_long_as_paypal_repeats_it(shop: Shop, ahead
 
 
 async def test_a_signed_body_that_is_no_event_is_a_bad_request(shop: Shop) -> None:
-    account = account_of(shop.shell.world)
+    account = get_paypal_account(shop.shell.world)
     for body in (b"[]", b"{}", b"nonsense", b'{"id": "WH-1"}'):
-        account.bodies["x"] = body
-        account.send("x")
+        account.event_bodies["x"] = body
+        account.send_event("x")
     for raw in await shop.shell.webhooks(4):
         with pytest.raises(BadRequest):
             await shop.verify(raw)
@@ -140,7 +140,7 @@ async def test_made_up_certificates_cost_one_question(shop: Shop) -> None:
 
 
 async def test_a_certificate_of_an_unknown_root_is_refused() -> None:
-    others = lambda: x509.load_pem_x509_certificates(authority.root_of("somebody else"))  # noqa: E731
+    others = lambda: x509.load_pem_x509_certificates(certificate_authority.create_root_certificate("somebody else"))  # noqa: E731
     async with open_shop(roots=others) as shop:
         with pytest.raises(Unauthenticated):
             await shop.verify(await approved(shop))
@@ -153,14 +153,19 @@ async def test_without_any_root_nothing_is_believed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "age"), [("evil.test", timedelta()), (authority.HOST, timedelta(days=-200)), ("*.paypal.com", timedelta())]
+    ("host", "age"),
+    [
+        ("evil.test", timedelta()),
+        (certificate_authority.SIGNER_HOST, timedelta(days=-200)),
+        ("*.paypal.com", timedelta()),
+    ],
 )
 async def test_a_certificate_that_is_not_paypals_or_not_of_today_is_refused(
     shop: Shop, host: str, age: timedelta
 ) -> None:
-    account = account_of(shop.shell.world)
-    made = authority.signer(shop.shell.config.paypal_authority, shop.clock.now() + age, host)
-    account.signers[made.id] = replace(made, expires=datetime(2100, 1, 1, tzinfo=UTC))
+    account = get_paypal_account(shop.shell.world)
+    made = certificate_authority.create_signer(shop.shell.config.paypal_authority, shop.clock.now() + age, host)
+    account.signers[made.id] = replace(made, expires_at=datetime(2100, 1, 1, tzinfo=UTC))
     with pytest.raises(Unauthenticated):
         await shop.verify(await approved(shop))
 
@@ -169,15 +174,15 @@ async def test_a_certificate_is_not_used_after_its_end(shop: Shop) -> None:
     raw = await approved(shop)
     url = raw.headers["PAYPAL-CERT-URL"]
     await shop.verify(raw)
-    assert shop.certificates.known(url) is not None
+    assert shop.certificates.get_cached_key(url) is not None
     shop.clock.ahead += timedelta(days=91)
-    assert shop.certificates.known(url) is None
+    assert shop.certificates.get_cached_key(url) is None
     with pytest.raises(Unauthenticated):
-        await shop.certificates.key_of(url)
+        await shop.certificates.fetch_key(url)
 
 
 class Nobody:
-    async def send(self, call: Call) -> Any:
+    async def send_call(self, call: ProviderCall) -> Any:
         raise AssertionError(call)
 
 
@@ -213,27 +218,27 @@ CERT = "/v1/notifications/certs/CERT-360caa42-fca2a594-ab66f33d"
     ],
 )
 def test_a_certificate_is_fetched_from_paypal_alone(base: str, url: str, good: bool) -> None:
-    assert Certificates(Nobody(), base_url=base, clock=SystemClock()).is_theirs(url) is good
+    assert CertificateCache(Nobody(), base_url=base, clock=SystemClock()).is_paypal_url(url) is good
 
 
 def test_the_machine_has_roots_that_can_be_read() -> None:
-    assert all(isinstance(one, x509.Certificate) for one in system_roots())
+    assert all(isinstance(one, x509.Certificate) for one in load_system_roots())
 
 
 def test_roots_are_found_in_a_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "0a1b2c3d.0").write_bytes(authority.root_of("folder"))
+    (tmp_path / "0a1b2c3d.0").write_bytes(certificate_authority.create_root_certificate("folder"))
     (tmp_path / "1a1b2c3d.0").write_text("no certificate", encoding="utf-8")
-    (tmp_path / "README").write_bytes(authority.root_of("not this one"))
+    (tmp_path / "README").write_bytes(certificate_authority.create_root_certificate("not this one"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    (found,) = system_roots()
-    (wanted,) = x509.load_pem_x509_certificates(authority.root_of("folder"))
+    (found,) = load_system_roots()
+    (wanted,) = x509.load_pem_x509_certificates(certificate_authority.create_root_certificate("folder"))
     assert found == wanted
 
 
 async def test_every_event_leads_to_its_order(shop: Shop) -> None:
     taken = await shop.taken()
-    await shop.gateway.refund(taken.id, TEN, uuid4(), "r1")
+    await shop.gateway.refund_intent(taken.id, TEN, uuid4(), "r1")
     other = await shop.taken()
     await shop.shell.control("POST", "paypal/disputes", order=other.id)
     wanted = {
@@ -245,9 +250,9 @@ async def test_every_event_leads_to_its_order(shop: Shop) -> None:
     }
     for kind, order in wanted.items():
         _, event = await shop.event(kind)
-        found = shop.gateway.intent_of(event.payload)
+        found = shop.gateway.find_intent_id(event.payload)
         assert found is not None
-        assert (await shop.gateway.read(found)).id == order, kind
+        assert (await shop.gateway.read_intent(found)).id == order, kind
 
 
 UP = "https://api.paypal.com/v2/payments"
@@ -276,4 +281,4 @@ UP = "https://api.paypal.com/v2/payments"
     ],
 )  # fmt: skip
 async def test_an_event_names_what_can_be_read(shop: Shop, event: dict[str, Any], found: str | None) -> None:
-    assert shop.gateway.intent_of(event) == found
+    assert shop.gateway.find_intent_id(event) == found

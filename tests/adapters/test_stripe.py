@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.stripe.currencies import CHARGE_LIMITS
-from adapters.stripe.wire import from_wire, intent_from, to_wire
-from hub.core.charge_limits import is_expressible
+from adapters.stripe.wire import from_wire_amount, to_intent, to_wire_amount
+from hub.core.charge_limits import is_representable
 from hub.core.errors import ProviderPermanent
 from hub.core.money import CURRENCIES, Money
 from hub.sales.bookings import PaymentStatus
@@ -14,23 +14,23 @@ from hub.sales.bookings import PaymentStatus
 def test_an_amount_comes_back_as_it_went(amount: int, currency: str):
     money = Money(amount, currency)
     try:
-        wire = to_wire(money)
+        wire = to_wire_amount(money)
     except ProviderPermanent:
-        assert not is_expressible(CHARGE_LIMITS, money)
+        assert not is_representable(CHARGE_LIMITS, money)
         return
-    assert from_wire(wire, currency.lower()) == money
+    assert from_wire_amount(wire, currency.lower()) == money
 
 
 @pytest.mark.parametrize(
     ("money", "wire"), [(Money(500, "ISK"), 50000), (Money(500, "JPY"), 500), (Money(500, "USD"), 500)]
 )
 def test_stripe_counts_some_currencies_its_own_way(money: Money, wire: int):
-    assert to_wire(money) == wire
+    assert to_wire_amount(money) == wire
 
 
 def test_what_stripe_cannot_charge_exactly_is_refused_and_not_rounded():
     with pytest.raises(ProviderPermanent, match="exactly"):
-        to_wire(Money(12345, "KWD"))
+        to_wire_amount(Money(12345, "KWD"))
 
 
 def wire(**more: object) -> dict[str, object]:
@@ -49,13 +49,13 @@ def wire(**more: object) -> dict[str, object]:
     [
         ("requires_payment_method", PaymentStatus.UNPAID),
         ("requires_action", PaymentStatus.REQUIRES_ACTION),
-        ("requires_capture", PaymentStatus.AUTHORISED),
+        ("requires_capture", PaymentStatus.AUTHORIZED),
         ("canceled", PaymentStatus.RELEASED),
         ("a_status_of_tomorrow", PaymentStatus.PROCESSING),
     ],
 )
 def test_a_status_is_ours_and_an_unknown_one_is_pending(status: str, ours: PaymentStatus):
-    assert intent_from(wire(status=status)).status is ours
+    assert to_intent(wire(status=status)).status is ours
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_status_is_ours_and_an_unknown_one_is_pending(status: str, ours: Payme
 )
 def test_refunds_are_counted_of_what_was_taken(refunded: int, status: PaymentStatus):
     charge = {"amount": 1000, "amount_captured": 1000, "amount_refunded": refunded}
-    found = intent_from(wire(amount_received=1000, latest_charge=charge))
+    found = to_intent(wire(amount_received=1000, latest_charge=charge))
     assert (found.status, found.captured, found.refunded) == (status, 1000, refunded)
 
 
@@ -75,14 +75,14 @@ def test_the_rest_of_a_hold_that_was_captured_in_part_is_no_refund(captured: int
     made = {"id": "re_2", "amount": 100, "status": "succeeded", "balance_transaction": "txn_1"}
     charge = {"amount": 1000, "amount_captured": captured, "amount_refunded": 1100 - captured}
     whole = charge | {"refunds": {"data": [made, released]}}
-    found = intent_from(wire(amount_received=captured, latest_charge=whole))
+    found = to_intent(wire(amount_received=captured, latest_charge=whole))
     assert (found.status, found.captured, found.refunded) == (PaymentStatus.PARTIALLY_CAPTURED, captured, 100)
     assert [refund.id for refund in found.refunds or ()] == ["re_2"]
     untold = charge | {"refunds": {"data": [made]}}
-    assert intent_from(wire(amount_received=captured, latest_charge=untold)).refunds is None
+    assert to_intent(wire(amount_received=captured, latest_charge=untold)).refunds is None
 
 
 def test_what_was_held_and_never_taken_is_no_refund():
     charge = {"amount": 1000, "amount_captured": 0, "amount_refunded": 1000}
-    found = intent_from(wire(status="canceled", latest_charge=charge))
+    found = to_intent(wire(status="canceled", latest_charge=charge))
     assert (found.status, found.refunded) == (PaymentStatus.RELEASED, 0)

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from adapters.stripe import StripeWebhooks
 from hub.core.errors import BadRequest, Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.core.inbox import RawWebhook, VerifiedWebhook
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 NEW, OLD = "whsec_the_one_to_come", "whsec_the_one_that_goes"
 EVENT = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "created": 1_800_000_000, "data": {}}
 
 
-def heard(body: bytes, header: str, secrets: tuple[str, ...] = (NEW, OLD)) -> VerifiedEvent:
-    return StripeWebhooks(secrets, lambda: NOW).verify(_raw(body, header))
+def heard(body: bytes, header: str, secrets: tuple[str, ...] = (NEW, OLD)) -> VerifiedWebhook:
+    return StripeWebhooks(secrets, lambda: NOW).verify_webhook(_raw(body, header))
 
 
 def _raw(body: bytes, header: str) -> RawWebhook:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.supabase import SupabaseWebhooks
 from hub.core.errors import BadRequest, Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.core.inbox import RawWebhook, VerifiedWebhook
 from tests.sandbox.supabase_project import ADA, PASSWORD, open_project
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -41,8 +41,8 @@ def delivered(document: Any, key: bytes = KEYS[0], at: int = 0) -> RawWebhook:
     return RawWebhook(headers, body, "https://hub.example/webhooks/supabase")
 
 
-def verified(document: Any, **more: Any) -> VerifiedEvent:
-    return SupabaseWebhooks(SECRETS, lambda: NOW).verify(delivered(document, **more))
+def verified(document: Any, **more: Any) -> VerifiedWebhook:
+    return SupabaseWebhooks(SECRETS, lambda: NOW).verify_webhook(delivered(document, **more))
 
 
 def row(**more: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_a_delivery_is_good_for_five_minutes_either_way(at: int, good: bool) -> 
 
 
 def test_without_a_secret_there_is_no_endpoint_and_nonsense_is_no_secret() -> None:
-    assert not SupabaseWebhooks([], lambda: NOW).configured
+    assert not SupabaseWebhooks([], lambda: NOW).is_configured
     for nonsense in ("v1,whsec_", "v1,whsec_not base64", "", "v1,whsec_é"):
         with pytest.raises(ValueError):  # noqa: PT011
             SupabaseWebhooks([nonsense], lambda: NOW)
@@ -125,8 +125,10 @@ async def test_the_emulators_hooks_and_rows_are_what_is_described_here() -> None
         await project.ok("POST", "signup", email=ADA, password=PASSWORD, data={"name": "Ada"})
         source = SupabaseWebhooks([project.world.config.supabase_webhook_secret], project.world.now)
         (headers, body), callback = project.got[-1], project.sent[-1]
-        hook = source.verify(RawWebhook({name.lower(): one for name, one in headers.items()}, body, ""))
-        change = source.verify(RawWebhook(project.world.sign(callback, project.world.now()), callback.body, ""))
+        hook = source.verify_webhook(RawWebhook({name.lower(): one for name, one in headers.items()}, body, ""))
+        change = source.verify_webhook(
+            RawWebhook(project.world.sign_callback(callback, project.world.now()), callback.body, "")
+        )
         assert (hook.type, change.type) == ("hook.send_email", "users.INSERT")
         assert hook.payload["user"]["id"] == change.payload["record"]["id"]
         assert "$2a$" in callback.body.decode()

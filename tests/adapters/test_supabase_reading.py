@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from adapters.supabase.tokens import Tokens
+from adapters.supabase.tokens import TokenVerifier
 from hub.core.errors import Unauthenticated
-from hub.core.jwks import KeySet
+from hub.core.jwks import JwksCache
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 ISSUER, SECRET = "https://project.supabase.co/auth/v1", "project-secret-of-at-least-32-characters"
@@ -47,17 +47,17 @@ def signed(said: dict[str, Any], key: Any = KEY, algorithm: str = "ES256", kid: 
 
 
 @pytest.fixture
-def tokens() -> Callable[..., Tokens]:
-    def made(secret: str | None = None) -> Tokens:
-        keys = KeySet(published, Clock())
-        return Tokens(keys, issuer=ISSUER, audience="authenticated", secret=secret, clock=Clock())
+def tokens() -> Callable[..., TokenVerifier]:
+    def made(secret: str | None = None) -> TokenVerifier:
+        keys = JwksCache(published, Clock())
+        return TokenVerifier(keys, issuer=ISSUER, audience="authenticated", secret=secret, clock=Clock())
 
     return made
 
 
 async def test_a_token_tells_who_and_what_they_said_of_themselves(tokens):
     said = claims()
-    reading = await tokens().read(signed(said))
+    reading = await tokens().read_token(signed(said))
     assert (str(reading.caller.id), str(reading.caller.session_id)) == (said["sub"], said["session_id"])
     assert (reading.identity.email, reading.identity.name, reading.identity.verified) == (
         "ada@example.com",
@@ -77,7 +77,7 @@ async def test_a_token_tells_who_and_what_they_said_of_themselves(tokens):
 )  # fmt: skip
 async def test_a_token_for_something_else_is_refused(tokens, wrong):
     with pytest.raises(Unauthenticated) as refused:
-        await tokens().read(signed(claims(**wrong)))
+        await tokens().read_token(signed(claims(**wrong)))
     assert refused.value.code == "invalid_token"
 
 
@@ -95,19 +95,19 @@ async def test_a_token_of_another_key_or_algorithm_is_refused(tokens):
     ):
         for reader in (tokens(), secret):
             with pytest.raises(Unauthenticated):
-                await reader.read(bad)
+                await reader.read_token(bad)
 
 
 async def test_a_legacy_project_signs_with_its_secret_and_no_other_project_may(tokens):
     token = signed(claims(), SECRET, "HS256")
-    assert await tokens(SECRET).read(token)
+    assert await tokens(SECRET).read_token(token)
     with pytest.raises(Unauthenticated):
-        await tokens().read(token)
+        await tokens().read_token(token)
 
 
 async def test_expiry_is_by_our_clock_with_ten_seconds_of_grace(tokens):
     stamp = int(NOW.timestamp())
-    assert await tokens().read(signed(claims(exp=stamp - 9)))
+    assert await tokens().read_token(signed(claims(exp=stamp - 9)))
     with pytest.raises(Unauthenticated) as refused:
-        await tokens().read(signed(claims(exp=stamp - 10)))
+        await tokens().read_token(signed(claims(exp=stamp - 10)))
     assert refused.value.code == "token_expired"

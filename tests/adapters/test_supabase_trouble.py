@@ -10,7 +10,7 @@ from hub.core.errors import (
     Forbidden,
     Gone,
     HubError,
-    Invalid,
+    InvalidRequest,
     OutcomeUnknown,
     ProviderError,
     ProviderPermanent,
@@ -26,17 +26,17 @@ NEW, PERSON, CALLER = NewAccount(ADA, PASSWORD, "Ada"), Identity(uuid4(), ADA), 
 ASKED = {
     "sign_up": lambda it: it.sign_up(NEW),
     "sign_in": lambda it: it.sign_in(ADA, PASSWORD),
-    "refresh": lambda it: it.refresh("r"),
+    "refresh": lambda it: it.refresh_session("r"),
     "verify_email": lambda it: it.verify_email("t"),
     "resend": lambda it: it.resend_verification(ADA),
-    "forgot": lambda it: it.forgot_password(ADA),
+    "forgot": lambda it: it.request_password_reset(ADA),
     "reset": lambda it: it.reset_password("t", PASSWORD),
-    "password_is": lambda it: it.password_is(CALLER, ADA, PASSWORD),
+    "password_is": lambda it: it.verify_password(CALLER, ADA, PASSWORD),
     "change": lambda it: it.change_password(CALLER, "t", PASSWORD),
     "sign_out": lambda it: it.sign_out("t"),
-    "alive": lambda it: it.alive("t"),
-    "delete": lambda it: it.delete(PERSON),
-    "ping": lambda it: it.ping(),
+    "alive": lambda it: it.is_session_live("t"),
+    "delete": lambda it: it.delete_identity(PERSON),
+    "check_access": lambda it: it.check_access(),
 }
 every_question = pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
 ANYTHING = st.recursive(
@@ -116,7 +116,7 @@ async def test_a_refresh_that_leads_nowhere_is_an_ended_session(wire, code):
     identity, script = wire
     script.says((400, {"code": code, "message": "m"}))
     with pytest.raises(Unauthenticated) as error:
-        await identity.refresh("r")
+        await identity.refresh_session("r")
     assert error.value.code == "invalid_refresh_token"
 
 
@@ -132,7 +132,7 @@ async def test_a_weak_password_is_said_in_our_words(wire):
     identity, script = wire
     reasons = ["pwned", "characters", "new-reason", 5]
     script.says((422, {"code": "weak_password", "message": "m", "weak_password": {"reasons": reasons}}))
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(InvalidRequest) as error:
         await identity.sign_up(NEW)
     (field,) = error.value.errors
     assert (field.pointer, field.code) == ("/password", "weak_password")
@@ -142,19 +142,19 @@ async def test_a_weak_password_is_said_in_our_words(wire):
 async def test_an_address_that_takes_no_letters_is_a_wrong_field_of_a_registration_and_else_nobodys_business(wire):
     identity, script = wire
     script.says((400, {"code": "email_address_invalid", "message": ADA}))
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(InvalidRequest) as error:
         await identity.sign_up(NEW)
     assert error.value.errors[0].pointer == "/email"
-    await identity.forgot_password(ADA)
+    await identity.request_password_reset(ADA)
 
 
 async def test_a_limit_of_the_network_is_told_and_one_of_the_address_is_not(wire):
     identity, script = wire
     script.says((429, {"code": "over_request_rate_limit", "message": "m"}))
     with pytest.raises(TooManyRequests):
-        await identity.forgot_password(ADA)
+        await identity.request_password_reset(ADA)
     script.says((429, {"code": "over_email_send_rate_limit", "message": "m"}))
-    await identity.forgot_password(ADA)
+    await identity.request_password_reset(ADA)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,9 @@ async def test_a_session_is_over_when_gotrue_says_so_and_nobody_else(wire, code,
     script.says((403, {"code": code, "message": "m"} if code else {"message": "Invalid API key", "hint": "h"}))
     if alive is None:
         with pytest.raises(ProviderPermanent):
-            await identity.alive("t")
+            await identity.is_session_live("t")
     else:
-        assert await identity.alive("t") is alive
+        assert await identity.is_session_live("t") is alive
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -199,7 +199,7 @@ async def test_the_question_carries_key_token_and_version_and_no_address_in_its_
     identity, script = wire
     script.says((200, {"id": str(UUID(int=1)), "identities": [{}], "email": ADA}))
     await identity.sign_up(NEW)
-    await identity.alive("t")
+    await identity.is_session_live("t")
     assert [(method, path) for method, path, _ in script.asked] == [
         ("POST", "/auth/v1/signup"),
         ("GET", "/auth/v1/user"),

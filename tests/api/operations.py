@@ -16,7 +16,7 @@ from hub.core.clock import SystemClock
 from hub.core.metrics import new_registry
 from hub.people.identity.permissions import Permission, Role
 from hub.settings import Settings
-from routes.system.permissions import permissions_of
+from routes.system.permissions import list_route_permissions
 from tests.support.running import soon
 
 PASSWORD = "correct horse battery"
@@ -30,8 +30,8 @@ def application() -> web.Application:
     """The whole of it, without a database or a network: good for looking at."""
     nothing: Any = object()
     parts = (SystemClock(), random.SystemRandom(), nothing, nothing, nothing, new_registry(), AsyncExitStack())
-    have = root.Resources(Settings.load(), *parts)
-    return root.web_app(have, root.services(have), None)
+    have = root.Resources(Settings.from_environment(), *parts)
+    return root.build_web_app(have, root.build_services(have), None)
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Operation:
         return re.findall(r"{(\w+)", self.path)
 
     @property
-    def is_travellers(self) -> bool:
-        return self.permission.roles is not None and Role.TRAVELLER in self.permission.roles
+    def is_for_travelers(self) -> bool:
+        return self.permission.roles is not None and Role.TRAVELER in self.permission.roles
 
     @property
-    def is_staffs(self) -> bool:
-        return self.permission.roles is not None and Role.TRAVELLER not in self.permission.roles
+    def is_for_staff(self) -> bool:
+        return self.permission.roles is not None and Role.TRAVELER not in self.permission.roles
 
     def filled(self, ids: dict[str, str]) -> str:
         return re.sub(r"{(\w+)}", lambda found: ids[found[1]], self.path)
@@ -62,9 +62,9 @@ class Operation:
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every route of the application."""
-    paths = root.openapi(Settings.load())["paths"]
+    paths = root.build_openapi_document(Settings.from_environment())["paths"]
     found = []
-    for line in permissions_of(application()):
+    for line in list_route_permissions(application()):
         described = json.dumps(paths.get(line.path, {}).get(line.method.lower(), {}).get("requestBody"))
         schema = re.search(r"#/components/schemas/(\w+)", described)
         found.append(Operation(line.method, line.path, line.permission, schema[1] if schema else None))
@@ -137,5 +137,5 @@ def nobodys(name: str) -> str:
 @cache
 def schemas() -> dict[str, set[str]]:
     """The fields of every body."""
-    found = root.openapi(Settings.load())["components"]["schemas"]
+    found = root.build_openapi_document(Settings.from_environment())["components"]["schemas"]
     return {name: set(one.get("properties", ())) for name, one in found.items()}

@@ -12,18 +12,18 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.db import Database
 from hub.core.errors import Unauthenticated
-from hub.core.idempotency import Idempotency
+from hub.core.idempotency import IdempotencyKeys
 from hub.core.metrics import HttpMetrics, new_registry
 from hub.people.identity import Caller
-from hub.planning.plans.rendering import PlanFaces
+from hub.planning.plans.rendering import StandardPlanRenderer
 from routes.traveler.plan_stream import PlanStreamRoutes
 from routes.traveler.plans import PlanRoutes
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.middleware import Drain, Edge
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 from routes.web.stream_limit import StreamLimit
 from tests.planning.plans.keeping import ADA, BEN, START, House, caller, house_over
 
@@ -36,7 +36,7 @@ TRIP: dict[str, Any] = {
 
 
 class Printer:
-    async def pdf(self, template: str, data: dict[str, Any], at: datetime) -> bytes:
+    async def print_pdf(self, template: str, data: dict[str, Any], at: datetime) -> bytes:
         return b"%PDF-1.7 " + data["title"].encode()
 
 
@@ -115,12 +115,14 @@ async def door_to(db: Database, flights: Any = None) -> AsyncIterator[Door]:
             raise Unauthenticated
         return caller(known[token])
 
-    api, app, metrics = Api(), web.Application(), HttpMetrics(new_registry())
-    ids = Ids(house.clock)
-    routes = PlanRoutes(house.desk, PlanFaces(Printer(), house.clock), house.clock)
-    api.add(PlanStreamRoutes(house.desk.plans, routes, StreamLimit(20), authenticate), routes)
-    gate = Gate(authenticate, house.clock, metrics=metrics, idempotency=Idempotency(db, house.clock, ids))
-    api.install(app, gate)
-    Edge(house.clock, ids, metrics, Drain()).install(app)
+    api, app, metrics = ApiRouter(), web.Application(), HttpMetrics(new_registry())
+    ids = IdGenerator(house.clock)
+    routes = PlanRoutes(house.desk, StandardPlanRenderer(Printer(), house.clock), house.clock)
+    api.add_endpoints(PlanStreamRoutes(house.desk.plans, routes, StreamLimit(20), authenticate), routes)
+    gate = AccessGate(
+        authenticate, house.clock, metrics=metrics, idempotency_keys=IdempotencyKeys(db, house.clock, ids)
+    )
+    api.install_routes(app, gate)
+    EdgeMiddleware(house.clock, ids, metrics, RequestDrain()).install_middleware(app)
     async with TestClient(TestServer(app)) as client:
         yield Door(house, client, signed_out)

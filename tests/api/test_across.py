@@ -44,7 +44,7 @@ def upload(name: str) -> aiohttp.FormData:
 
 
 @dataclass
-class Traveller:
+class Traveler:
     """Somebody with everything that a traveller can have. `ids` by the name of the path parameter that takes them."""
 
     hub: Running
@@ -129,12 +129,12 @@ class Traveller:
 @dataclass
 class World:
     hub: Running
-    ada: Traveller
-    ben: Traveller
+    ada: Traveler
+    ben: Traveler
 
 
-async def traveller(hub: Running, name: str, phone: str) -> Traveller:
-    made = Traveller(replace(hub), name, phone)
+async def create_traveler(hub: Running, name: str, phone: str) -> Traveler:
+    made = Traveler(replace(hub), name, phone)
     await made.register()
     await made.settle()
     await made.travel()
@@ -161,17 +161,19 @@ async def world(pg: str, template: str, tmp_path_factory: pytest.TempPathFactory
     operations()  # it makes an application of its own, and the Resend SDK keeps the last one's client in a global
     directory = Path(tmp_path_factory.mktemp("across"))
     async with fresh(pg, template) as dsn, hub_running(settings_for(dsn, directory)) as hub:
-        two = (traveller(hub, "Lovelace", "+447700900321"), traveller(hub, "Benedict", "+447700900456"))
+        two = (create_traveler(hub, "Lovelace", "+447700900321"), create_traveler(hub, "Benedict", "+447700900456"))
         ada, ben = await asyncio.gather(*two)
         await left_alone(hub)
-        stella = await hub.made.people.staff.members.add("stella@example.com", "Stella", {Role.STAFF}, PASSWORD)
+        stella = await hub.made.identity.staff.members.add_member(
+            "stella@example.com", "Stella", {Role.STAFF}, PASSWORD
+        )
         ada.ids["staff_id"], ben.ids["staff_id"] = [str(stella.id)], []
         for one in (ada, ben):
             one.ids |= await of_money(hub, one)
         yield World(hub, ada, ben)
 
 
-async def of_money(hub: Running, whose: Traveller) -> dict[str, list[str]]:
+async def of_money(hub: Running, whose: Traveler) -> dict[str, list[str]]:
     """What only staff ask for by its id."""
     customer = UUID(whose.ids["customer_id"][0])
     async with hub.db.connection() as tx:
@@ -182,7 +184,7 @@ async def of_money(hub: Running, whose: Traveller) -> dict[str, list[str]]:
     return found | nobodys | {"model": ["gpt-sandbox"]}
 
 
-def mixtures(names: list[str], ada: Traveller, ben: Traveller) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+def mixtures(names: list[str], ada: Traveler, ben: Traveler) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """Every mixture of her ids with his in which there is one of hers; and the same with ids that nobody has."""
     known = [
         [*((one, nobodys(name)) for one in ada.ids[name]), *((one, one) for one in ben.ids[name])] for name in names
@@ -214,7 +216,7 @@ async def rows(db: Database, subject: UUID | None = None) -> set[tuple[str, str]
         return found
 
 
-def theirs(found: set[tuple[str, str]], whose: Traveller) -> set[tuple[str, str]]:
+def theirs(found: set[tuple[str, str]], whose: Traveler) -> set[tuple[str, str]]:
     """The rows that name somebody, those that name these rows, and so on."""
     marks, mine = {whose.ids["customer_id"][0], whose.email}, set()
     while new := {one for one in found - mine if any(mark in one[1] for mark in marks)}:
@@ -224,7 +226,7 @@ def theirs(found: set[tuple[str, str]], whose: Traveller) -> set[tuple[str, str]
     return mine
 
 
-def only_theirs(found: set[tuple[str, str]], whose: Traveller) -> set[str]:
+def only_theirs(found: set[tuple[str, str]], whose: Traveler) -> set[str]:
     """Values that stand in somebody's rows, and in no other."""
     mine = theirs(found, whose)
     elsewhere = "\n".join(row for _, row in found - mine)
@@ -292,7 +294,7 @@ async def test_with_adas_ids_ben_reaches_nothing_and_learns_nothing(world: World
                 answer = await world.ben.call(one.method, one.filled(hers), sent(one, world))
                 same = told(await world.ben.call(one.method, one.filled(nobodys), sent(one, world))) == told(answer)
                 tried += 1
-                if not same or answer[0] != (404 if one.is_travellers else 403):
+                if not same or answer[0] != (404 if one.is_for_travelers else 403):
                     wrong.append((one.method, one.path, hers, answer))
     assert wrong == []
     assert tried > 50
@@ -346,9 +348,9 @@ async def test_what_ben_reads_of_himself_holds_nothing_of_adas(world: World):
 async def test_whatever_somebody_does_the_answer_holds_nothing_of_adas(world: World):
     """Everything that changes something and needs no id; the end of the account last."""
     secrets, done = only_theirs(await rows(world.hub.db), world.ada), 0
-    cleo = Traveller(replace(world.hub), "Cleopatra", "+447700900789")
+    cleo = Traveler(replace(world.hub), "Cleopatra", "+447700900789")
     await cleo.register()
-    tried = [one for one in operations() if one.schema and not one.parameters and not one.is_staffs]
+    tried = [one for one in operations() if one.schema and not one.parameters and not one.is_for_staff]
     async with untouched(world):
         for one in sorted(tried, key=lambda one: one.schema == "Erasure"):
             asked = body(one.schema, sender=cleo.email, booking_id=world.ada.ids["booking_id"][0])

@@ -76,8 +76,8 @@ async def test_an_amount_that_only_the_provider_refuses_is_a_4xx_and_leaves_no_h
     booking = await running.book()
     async with running.db.transaction() as tx:
         await tx.execute("update bookings set amount = 100000000 where id::text = $1", booking["id"])
-    assert running.made.money is not None
-    stripe: Any = running.made.money.cashier.gateways.by_name["stripe"]
+    assert running.made.payments is not None
+    stripe: Any = running.made.payments.checkout.gateways.by_name["stripe"]
     stripe.charge_limits = {**stripe.charge_limits, "EUR": ChargeLimit(50, 10**12)}
     status, problem = await running.call("POST", path, {"booking_id": booking["id"]})
     assert (status, problem["code"]) == (422, "amount_not_supported")
@@ -114,7 +114,7 @@ async def test_a_refund_finer_than_the_provider_counts_is_refused(running: Runni
     booking = await running.book(await running.offer(currency="KWD"))
     await running.pay(booking)
     await running.settled(booking)
-    await running.made.people.staff.members.add("ann@example.com", "Ann", {Role.ACCOUNTANT}, PASSWORD)
+    await running.made.identity.staff.members.add_member("ann@example.com", "Ann", {Role.ACCOUNTANT}, PASSWORD)
     signed = await running.good("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": PASSWORD})
     running.token = signed["token"]
     body = {"booking_id": booking["id"], "amount": 1001, "currency": "KWD", "reason": "a goodwill"}

@@ -83,7 +83,7 @@ async def ada(hub: Running) -> Visitor:
 async def adam(hub: Running) -> Visitor:
     """An admin, signed in."""
     found = Visitor(replace(hub, token=""), f"adam.{uuid4().hex[:8]}@example.com")
-    await hub.made.people.staff.members.add(found.email, "Adam", [Role.ADMIN], PASSWORD)
+    await hub.made.identity.staff.members.add_member(found.email, "Adam", [Role.ADMIN], PASSWORD)
     done = await found.good("POST", "/api/v1/auth/login", {"email": found.email, "password": PASSWORD})
     found.hub.token, found.id = done["token"], done["member"]["id"]
     return found

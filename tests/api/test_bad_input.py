@@ -101,8 +101,8 @@ async def test_a_date_of_another_age_is_no_fault_of_ours(running: Running, day: 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "2500-01-01T00:00:00Z"])
 async def test_a_moment_of_another_age_names_its_field(running: Running, moment: str):
-    staff = running.made.people.staff
-    await staff.members.add("ann@example.com", "Ann", {Role.ACCOUNTANT}, "a long walk by the sea")
+    staff = running.made.identity.staff
+    await staff.members.add_member("ann@example.com", "Ann", {Role.ACCOUNTANT}, "a long walk by the sea")
     signed_in = {"email": "ann@example.com", "password": "a long walk by the sea"}
     running.token = (await running.good("POST", "/api/v1/auth/login", signed_in))["token"]
     status, problem = await running.call("GET", f"/api/payments/transactions?since={moment}")

@@ -134,7 +134,7 @@ async def test_an_unpaid_booking_expires_and_cannot_be_paid_any_more(running: Ru
         await tx.execute("update bookings set expires_at = expires_at - interval '2 hours'")
     late = await running.call("POST", "/api/payments/create-payment-intent", {"booking_id": booking["id"]})
     assert (late[0], late[1]["code"]) == (410, "booking_expired")
-    await running.made.bookings.expire()
+    await running.made.bookings.expire_unpaid_bookings()
 
     async def released() -> bool:
         now = await running.booking(booking)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from hub.people.identity import Role
-from hub.sales.payments.ledger import check
-from hub.sales.payments.return_urls import ReturnPages, origin_of
-from sandbox.stripe.signature import header
-from sandbox.world import SandboxConfig
+from hub.sales.payments.ledger import find_imbalances
+from hub.sales.payments.return_urls import ReturnUrlPolicy, parse_origin
+from sandbox.state import SandboxConfig
+from sandbox.stripe.webhook_signature import build_header
 from tests.support.running import Running, until
 
 PASSWORD = "correct horse battery"
@@ -60,11 +60,11 @@ async def reached(running: Running, booking: dict[str, Any], *statuses: str) -> 
 
 async def in_order(running: Running) -> None:
     async with running.db.transaction() as tx:
-        assert await check(tx) == []
+        assert await find_imbalances(tx) == []
 
 
 async def as_staff(running: Running, role: Role = Role.ACCOUNTANT) -> None:
-    await running.made.people.staff.members.add("ann@example.com", "Ann", {role}, PASSWORD)
+    await running.made.identity.staff.members.add_member("ann@example.com", "Ann", {role}, PASSWORD)
     signed = await running.good("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": PASSWORD})
     running.token = signed["token"]
 
@@ -227,12 +227,12 @@ async def test_the_page_leads_nowhere_but_to_ours(running: Running, name: str):
     ],
 )  # fmt: skip
 def test_an_address_that_browsers_read_otherwise_is_not_ours(url: str):
-    assert origin_of(url) != origin_of("https://shop.example/back?x=1#y")
-    assert origin_of("https://SHOP.example:443/") == ("https", "shop.example", 443)
+    assert parse_origin(url) != parse_origin("https://shop.example/back?x=1#y")
+    assert parse_origin("https://SHOP.example:443/") == ("https", "shop.example", 443)
 
 
 def test_the_booking_is_named_where_the_frontend_wants_it():
-    found = ReturnPages("https://hub.example/account", ["https://shop.example"]).of(
+    found = ReturnUrlPolicy("https://hub.example/account", ["https://shop.example"]).choose_return_urls(
         "https://shop.example/{booking_id}", None
     )
     assert found.success == "https://shop.example/{booking_id}"
@@ -393,7 +393,7 @@ async def test_a_refund_that_fails_takes_its_credit_note_back(running: Running):
 @pytest.mark.parametrize("path", ["/api/payment/webhook", "/api/payments/process-webhook"])
 async def test_stripe_may_still_call_where_it_used_to(running: Running, path: str):
     body = b'{"id":"evt_1","type":"payout.paid","created":1,"data":{"object":{}}}'
-    send = {"Stripe-Signature": header(body, SandboxConfig("").stripe_webhook_secret, datetime.now(UTC))}
+    send = {"Stripe-Signature": build_header(body, SandboxConfig("").stripe_webhook_secret, datetime.now(UTC))}
     async with running.session.post(running.url + path, data=body, headers=send) as answer:
         assert (answer.status, (await answer.json())["duplicate"]) == (202, False)
     async with running.session.post(running.url + path, data=body, headers={"Stripe-Signature": "no"}) as answer:

@@ -43,7 +43,7 @@ async def desk(pg: str, template: str, tmp_path_factory: pytest.TempPathFactory)
 
 async def staff(hub: Running, *roles: Role) -> str:
     email = f"{'-'.join(roles)}.{len(roles)}@example.com"
-    await hub.made.people.staff.members.add(email, "Somebody", roles, PASSWORD)
+    await hub.made.identity.staff.members.add_member(email, "Somebody", roles, PASSWORD)
     body = {"email": email, "password": PASSWORD}
     return str((await replace(hub, token="").good("POST", "/api/v1/auth/login", body))["token"])
 
@@ -257,8 +257,8 @@ async def test_a_client_that_leaves_is_no_failure_in_the_log(desk: Desk):
 
 
 async def test_a_long_silence_has_signs_of_life_in_it(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(routes, "OPENS_AFTER", 0.2)
-    monkeypatch.setattr(routes, "BEAT", 0.1)
+    monkeypatch.setattr(routes, "OPEN_STREAM_AFTER", 0.2)
+    monkeypatch.setattr(routes, "HEARTBEAT_INTERVAL", 0.1)
     await desk.fault("gpt-sandbox", "slow-first-token", seconds=1.0, times=1)
     body, send = {**HELLO, "model": "gpt-sandbox", "stream": True}, {"Authorization": f"Bearer {KEY}"}
     async with desk.hub.session.post(desk.hub.url + CHAT, json=body, headers=send) as answer:

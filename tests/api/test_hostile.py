@@ -47,7 +47,7 @@ def served(pg: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> 
     thread.join(30)
 
 
-schema = schemathesis.openapi.from_dict(root.openapi(Settings.load()))
+schema = schemathesis.openapi.from_dict(root.build_openapi_document(Settings.from_environment()))
 
 
 LONGEST_LINE = 8000

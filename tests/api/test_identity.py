@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from hub.people.identity.passwords import Passwords
-from hub.people.identity.tokens import Tokens
+from hub.people.identity.passwords import PasswordHasher
+from hub.people.identity.tokens import AccessTokenIssuer
 from tests.support.running import Running, until
 
 PASSWORD = "correct horse battery"
@@ -221,19 +221,19 @@ async def test_a_refresh_that_was_overtaken_twice_gets_the_current_pair(
 ):
     """Tabs one after the other, all of them asked before the slowest was answered: none has replayed anything."""
     _, first = await login(running, await running.register())
-    provider = running.made.people.accounts.provider
-    prepare, current = Tokens.prepare, [first["refresh_token"]]
+    provider = running.made.identity.accounts.provider
+    prepare, current = AccessTokenIssuer.load_signing_key, [first["refresh_token"]]
 
-    async def overtake(tokens: Tokens) -> None:
-        monkeypatch.setattr(Tokens, "prepare", prepare)
+    async def overtake(tokens: AccessTokenIssuer) -> None:
+        monkeypatch.setattr(AccessTokenIssuer, "load_signing_key", prepare)
         for _ in range(2):
-            current.append((await provider.refresh(current[-1])).refresh_token)
+            current.append((await provider.refresh_session(current[-1])).refresh_token)
         await prepare(tokens)
 
-    monkeypatch.setattr(Tokens, "prepare", overtake)
-    slowest = await provider.refresh(first["refresh_token"])
+    monkeypatch.setattr(AccessTokenIssuer, "load_signing_key", overtake)
+    slowest = await provider.refresh_session(first["refresh_token"])
     assert slowest.refresh_token == current[2]
-    assert await provider.refresh(slowest.refresh_token)
+    assert await provider.refresh_session(slowest.refresh_token)
 
 
 async def test_two_tabs_refreshing_at_once_get_one_pair_and_stay_signed_in(running: Running):
@@ -352,9 +352,9 @@ async def test_a_token_that_is_none_is_refused(running: Running, token: str):
 
 
 async def test_hashing_does_not_hold_up_the_loop():
-    passwords = Passwords()
+    passwords = PasswordHasher()
     loop = asyncio.get_running_loop()
-    hashing = asyncio.gather(*(passwords.hash("x" * 12) for _ in range(8)))
+    hashing = asyncio.gather(*(passwords.hash_password("x" * 12) for _ in range(8)))
     began, worst = loop.time(), 0.0
     while not hashing.done():
         before = loop.time()

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from hub.cli.run import metrics_port
+from hub.cli.processes import serve_metrics
 from hub.core.metrics import new_registry
 from tests.support.running import Running, free_port, hub_running, settings_for, soon
 
@@ -69,7 +69,7 @@ async def test_metrics_need_their_token(hub: Running):
 async def test_metrics_have_a_port_of_their_own(dsn: str, tmp_path: Path):
     settings = settings_for(dsn, tmp_path, metrics_port=free_port())
     url = f"http://127.0.0.1:{settings.metrics_port}"
-    async with metrics_port(new_registry(), settings), aiohttp.ClientSession() as session:
+    async with serve_metrics(new_registry(), settings), aiohttp.ClientSession() as session:
         async with session.get(f"{url}/metrics") as answer:
             assert "process_open_fds" in await answer.text()
         async with session.get(f"{url}/readyz") as answer:

@@ -2,16 +2,16 @@
 
 from uuid import uuid4
 
-from hub.core.mail_limits import RATES, mailbox_of
+from hub.core.mail_limits import MAIL_RATES, normalize_mailbox
 from hub.sales.bookings import BookingEnded
 from tests.support.running import Running, until
 
 
 async def test_unpaid_bookings_do_not_flood_a_contact_address(running: Running):
     await running.register()
-    booking, burst = await running.book(), RATES["booking"].burst
+    booking, burst = await running.book(), MAIL_RATES["booking"].burst
     for number in range(burst + 3):  # as many bookings that expire: each is told under a fact of its own
-        await running.made.announcements.ended(BookingEnded(booking_id=booking["id"], how="expired"))
+        await running.made.booking_messages.queue_booking_ended(BookingEnded(booking_id=booking["id"], how="expired"))
         async with running.db.transaction() as tx:
             await tx.execute(
                 "update messages set fact = $1 where fact like 'booking:%:expired:email'", f"past:{number}"
@@ -31,7 +31,7 @@ async def test_an_unconfirmed_address_gets_nothing_but_what_concerns_its_booking
             "values ($1, 'news', $2, 'email', 'plan_ready', 'stranger@example.com', now(), now() - interval '1 hour')",
             message, booking["id"],
         )  # fmt: skip
-    await running.made.outbox.sweep()
+    await running.made.message_sender.sweep_unsent_messages()
 
     async def refused() -> bool:
         async with running.db.connection() as tx:
@@ -42,7 +42,7 @@ async def test_an_unconfirmed_address_gets_nothing_but_what_concerns_its_booking
 
 
 def test_one_mailbox_has_one_spelling():
-    assert mailbox_of("Ada+news@Example.com") == mailbox_of("ada@example.com")
-    assert mailbox_of("a.d.a+1@gmail.com") == mailbox_of("ada@GMAIL.com")
-    assert mailbox_of("a.da@example.com") != mailbox_of("ada@example.com")
-    assert mailbox_of("+only@example.com") == "+only@example.com"
+    assert normalize_mailbox("Ada+news@Example.com") == normalize_mailbox("ada@example.com")
+    assert normalize_mailbox("a.d.a+1@gmail.com") == normalize_mailbox("ada@GMAIL.com")
+    assert normalize_mailbox("a.da@example.com") != normalize_mailbox("ada@example.com")
+    assert normalize_mailbox("+only@example.com") == "+only@example.com"

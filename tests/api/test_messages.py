@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
-from hub.outreach.messaging import Templates
-from hub.outreach.messaging.model import RANK
+from hub.outreach.messaging import MessageTemplates
+from hub.outreach.messaging.model import STATUS_RANK
 from hub.people.identity.permissions import Role
 from tests.support.running import ADA, Running, until
 
@@ -75,7 +75,7 @@ async def test_reports_in_the_wrong_order_are_all_kept_and_the_last_word_wins(ru
         return reports == 2 and await states(running, "sms") == ["delivered"]
 
     await until(delivered)
-    assert RANK["delivered"] > RANK["sent"]
+    assert STATUS_RANK["delivered"] > STATUS_RANK["sent"]
 
 
 async def test_a_number_that_cannot_be_reached_is_a_failure_and_not_a_retry(running: Running):
@@ -112,7 +112,9 @@ async def test_the_confirmation_says_what_a_traveller_needs(running: Running):
 
 def test_markup_in_what_people_type_is_only_text():
     booking = SimpleNamespace(reference="<b>X</b>", sandbox=True, itinerary={"slices": []}, travelers=[])
-    rendered = Templates().email("booking_expired", {"booking": booking, "itinerary": SimpleNamespace(directions=[])})
+    rendered = MessageTemplates().render_email(
+        "booking_expired", {"booking": booking, "itinerary": SimpleNamespace(directions=[])}
+    )
     assert "<b>X" not in rendered.html
     assert "&lt;b&gt;X" in rendered.html
 
@@ -176,7 +178,7 @@ async def suppressed(running: Running, address: str) -> bool:
 
 async def signed_in(running: Running, role: Role) -> Running:
     email, password = f"{role}@agency.example", "correct horse battery"
-    await running.made.people.staff.members.add(email, "Mona", (role,), password)
+    await running.made.identity.staff.members.add_member(email, "Mona", (role,), password)
     body = {"email": email, "password": password}
     token = (await replace(running, token="").good("POST", "/api/v1/auth/login", body))["token"]
     return replace(running, token=token)

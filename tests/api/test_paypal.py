@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.sales.payments.ledger import check
+from hub.sales.payments.ledger import find_imbalances
 from hub.settings import PayPalSettings
 from tests.support.running import Running, hub_running, settings_for, until
 
@@ -36,7 +36,7 @@ async def test_a_booking_is_paid_with_paypal_and_the_books_balance(hub: Running)
     done = await hub.settled(booking)
     assert (done["status"], done["payment_status"]) == ("confirmed", "paid")
     async with hub.db.transaction() as tx:
-        assert await check(tx) == []
+        assert await find_imbalances(tx) == []
 
 
 async def test_a_cancelled_booking_is_refunded_at_paypal(hub: Running):
@@ -47,7 +47,7 @@ async def test_a_cancelled_booking_is_refunded_at_paypal(hub: Running):
     await hub.good("DELETE", f"/api/bookings/{booking['id']}")
     assert (await hub.settled(booking))["payment_status"] == "refunded"
     async with hub.db.transaction() as tx:
-        assert await check(tx) == []
+        assert await find_imbalances(tx) == []
 
 
 async def test_a_failed_order_lets_go_of_the_money(hub: Running):

@@ -12,12 +12,12 @@ import typer
 from aiohttp import web
 from typer.testing import CliRunner
 
-from hub.cli.people import register
+from hub.cli.access import register_commands
 from hub.people.identity.permissions import PERMISSIONS, Role
 from routes.pages.account.accounts import PageRoutes
-from routes.system.permissions import OUTSIDE, Unlisted, permissions_of
-from routes.web.endpoint import endpoints_of
-from routes.webhooks.receive import STRIPE_TOO
+from routes.system.permissions import SELF_GUARDED_PATHS, UnlistedRoute, list_route_permissions
+from routes.web.endpoint import list_endpoints
+from routes.webhooks.receiver import STRIPE_ALIASES
 from tests.api.operations import PASSWORD, Operation, application, nobodys, operations, schemas
 from tests.support.database import fresh
 from tests.support.running import Running, hub_running, settings_for
@@ -50,14 +50,14 @@ class House:
     """A hub with one traveller, and the operator's people on demand."""
 
     hub: Running
-    traveller: str
+    traveler_email: str
 
     async def token(self, *roles: Role) -> str:
         """Of a session of its own."""
-        if Role.TRAVELLER in roles:
-            return await self._sign_in("/api/auth/login", self.traveller)
+        if Role.TRAVELER in roles:
+            return await self._sign_in("/api/auth/login", self.traveler_email)
         email = f"{uuid4().hex}@example.com"
-        await self.hub.made.people.staff.members.add(email, "Somebody", roles, PASSWORD)
+        await self.hub.made.identity.staff.members.add_member(email, "Somebody", roles, PASSWORD)
         return await self._sign_in("/api/v1/auth/login", email)
 
     async def _sign_in(self, path: str, email: str) -> str:
@@ -116,7 +116,7 @@ async def test_a_role_that_is_taken_away_is_gone_with_the_next_request(house: Ho
     hub = replace(house.hub, token=await house.token(Role.ADMIN))
     await house.token(Role.ADMIN)
     me = await hub.good("GET", "/api/v1/me")
-    await house.hub.made.people.staff.members.change(me["id"], roles=[Role.STAFF])
+    await house.hub.made.identity.staff.members.change_member(me["id"], roles=[Role.STAFF])
     assert (await hub.call("GET", "/api/v1/staff"))[0] == 403
     assert (await hub.call("GET", "/api/v1/customers"))[0] == 200
 
@@ -127,7 +127,7 @@ async def test_what_guards_itself_gives_nothing_away(house: House):
     assert {line for line in alone if line[0] == "POST"} == {
         ("POST", "/webhooks/{provider}"),
         ("POST", "/webhooks/{provider}/{token}"),
-        *(("POST", alias) for alias in STRIPE_TOO),
+        *(("POST", alias) for alias in STRIPE_ALIASES),
         ("POST", "/account/link"),
         ("POST", "/account/verify"),
         ("POST", "/account/reset"),
@@ -143,19 +143,19 @@ async def test_what_guards_itself_gives_nothing_away(house: House):
 
 
 def _outside(one: Operation) -> bool:
-    return any(one.path.startswith(beginning) for beginning, _ in OUTSIDE)
+    return any(one.path.startswith(beginning) for beginning, _ in SELF_GUARDED_PATHS)
 
 
 async def test_the_table_says_who():
     assert {one.name: set(one.roles) for one in PERMISSIONS if one.roles is not None} == ROLES
-    unsure = {one.name for one in PERMISSIONS if one.roles is not None and not one.live}
+    unsure = {one.name for one in PERMISSIONS if one.roles is not None and not one.requires_live_session}
     assert unsure == {"own.data"}, "money, the account itself and all that staff do look at the session"
 
 
 async def test_every_route_is_in_the_table():
     routes = {(one.method, one.resource.canonical) for one in application().router.routes() if one.method != "HEAD"}
-    assert routes == {(one.method, one.path) for one in permissions_of(application())}
-    assert {one.permission for one in permissions_of(application())} <= set(PERMISSIONS)
+    assert routes == {(one.method, one.path) for one in list_route_permissions(application())}
+    assert {one.permission for one in list_route_permissions(application())} <= set(PERMISSIONS)
 
 
 async def test_a_route_that_says_nothing_of_who_is_noticed():
@@ -164,14 +164,14 @@ async def test_a_route_that_says_nothing_of_who_is_noticed():
 
     app = application.__wrapped__()
     app.router.add_get("/api/forgotten", forgotten)
-    with pytest.raises(Unlisted, match="GET /api/forgotten"):
-        permissions_of(app)
+    with pytest.raises(UnlistedRoute, match="GET /api/forgotten"):
+        list_route_permissions(app)
 
 
 async def test_the_command_prints_every_route(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("hub.cli.run.configure", lambda **_: None)
+    monkeypatch.setattr("hub.cli.processes.configure_logging", lambda **_: None)
     app = typer.Typer()
-    register(app)
+    register_commands(app)
     done = CliRunner().invoke(app, ["permissions"], terminal_width=200)
     printed = {" ".join(line.split()) for line in done.output.splitlines()}
     assert {f"{one.method} {one.path} {one.permission.name}" for one in operations()} <= printed
@@ -182,13 +182,13 @@ async def test_the_command_prints_every_route(monkeypatch: pytest.MonkeyPatch):
 
 def limits() -> dict[tuple[str, str], str | None]:
     """The limit of every route that stands behind the gate."""
-    of_pages = {(one.operation.method, one.operation.path): one.operation for one in endpoints_of(_pages())}
+    of_pages = {(one.operation.method, one.operation.path): one.operation for one in list_endpoints(_pages())}
     found = {}
     for route in application().router.routes():
         line = (route.method, route.resource.canonical if route.resource else "")
         operation = getattr(route.handler, "__operation__", of_pages.get(line))
         if operation is not None and route.method != "HEAD":
-            found[line] = operation.limit
+            found[line] = operation.rate_limit
     return found
 
 
@@ -227,19 +227,19 @@ async def test_nothing_else_is_without_limit_but_what_operators_watch():
         ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"),
     }  # fmt: skip
     beyond = {(one.method, one.path) for one in operations()} - set(limits())
-    assert {path for _, path in beyond} == {"/webhooks/{provider}", "/webhooks/{provider}/{token}", *STRIPE_TOO}
+    assert {path for _, path in beyond} == {"/webhooks/{provider}", "/webhooks/{provider}/{token}", *STRIPE_ALIASES}
 
 
 async def test_who_asks_too_often_is_told_when_to_come_back(pg: str, template: str, tmp_path: Path):
     """Every guarded route; for who is signed in by the account, for others by the address they come from."""
     async with fresh(pg, template) as dsn, hub_running(settings_for(dsn, tmp_path, auth_rate_limit=3)) as hub:
         await hub.register()
-        await hub.made.people.staff.members.add("adam@example.com", "Adam", {Role.ADMIN}, PASSWORD)
-        staff = await hub.made.people.staff.sign_in("adam@example.com", PASSWORD, kind="bearer")
+        await hub.made.identity.staff.members.add_member("adam@example.com", "Adam", {Role.ADMIN}, PASSWORD)
+        staff = await hub.made.identity.staff.sign_in("adam@example.com", PASSWORD, kind="bearer")
         tokens = {"traveller": hub.token, "staff": staff.secret, "nobody": ""}
         for one in operations():
             if (one.method, one.path) in GUARDED:
-                who = "traveller" if one.is_travellers else ("staff" if one.is_staffs else "nobody")
+                who = "traveller" if one.is_for_travelers else ("staff" if one.is_for_staff else "nobody")
                 asking = replace(hub, token=tokens[who])
                 path = one.filled({"customer_id": str(uuid4())})
                 statuses = [(await asking.call(one.method, path))[0] for _ in range(4)]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from hub.core.db import Database
-from hub.planning.completions.errors import BudgetSpent
+from hub.planning.completions.errors import BudgetExceeded
 from routes.traveler import plan_stream
 from tests.api.plan_client import TRIP, Door, door_to, events_of
 from tests.support.running import until
@@ -140,7 +140,7 @@ async def test_after_the_end_there_is_no_more(door: Door):
 
 
 async def test_a_failure_is_told_as_a_problem(door: Door):
-    door.house.planner.stop_after, door.house.planner.error = 1, BudgetSpent("user", renews_at=None, retry_after=60)
+    door.house.planner.stop_after, door.house.planner.error = 1, BudgetExceeded("user", renews_at=None, retry_after=60)
     sent = await door.streamed("POST", "/api/plan/stream", TRIP)
     assert [one.event for one in sent] == [*WHOLE[:4], "error"]
     said = sent[-1].data
@@ -159,8 +159,8 @@ async def test_a_plan_that_is_deleted_under_the_reader_is_told(door: Door):
 
 
 async def test_silence_is_filled_with_heartbeats(door: Door, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(plan_stream, "LOOK", 0.02)
-    monkeypatch.setattr(plan_stream, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(plan_stream, "DISCONNECT_POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(plan_stream, "HEARTBEAT_INTERVAL", 0.05)
     door.house.planner.stop_after = 0
     async with door.opened("POST", "/api/plan/stream", TRIP) as answer:
         while (await answer.content.readline()) != b": still there\n":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.core.db import Database
-from hub.planning.completions.errors import BudgetSpent
+from hub.planning.completions.errors import BudgetExceeded
 from tests.api.plan_client import TRIP, Door, door_to
 from tests.planning.plans.keeping import START
 
@@ -115,7 +115,7 @@ async def test_the_same_request_twice_is_one_plan(door: Door):
 
 
 async def test_a_budget_that_is_spent_is_said(door: Door):
-    door.house.planner.stop_after, door.house.planner.error = 0, BudgetSpent("user", renews_at=None, retry_after=60)
+    door.house.planner.stop_after, door.house.planner.error = 0, BudgetExceeded("user", renews_at=None, retry_after=60)
     status, problem = await door.call("POST", "/api/plan", TRIP)
     assert (status, problem["code"], door.headers["Retry-After"]) == (429, "ai_budget_spent", "60")
     listed = (await door.good("GET", "/api/user/plans"))["items"]

@@ -21,7 +21,7 @@ async def fail(running: Running, times: int, **headers: str) -> int:
 
 
 async def test_nobody_is_locked_out_for_what_others_do_behind_the_same_proxy(running: Running):
-    free = lockout.FREE["network"]
+    free = lockout.FREE_FAILURES["network"]
     assert await fail(running, free + 2, **BEHIND) == 401
     assert await fail(running, free + 1) == 429, "who comes without a proxy is counted by network"
 
@@ -39,10 +39,10 @@ async def test_it_is_logged_once_and_seen_by_the_doctor(running: Running, tmp_pa
     await until(seen)
     dsn = running.settings.database_url
     assert dsn is not None
-    found = {one.what: one for one in await doctor._database(running.settings)}
+    found = {one.subject: one for one in await doctor._database(running.settings)}
     assert found["HUB_TRUSTED_PROXIES"].state == "trouble"
     named = settings_for(dsn.get_secret_value(), tmp_path, trusted_proxies=1)
-    found = {one.what: one for one in await doctor._database(named)}
+    found = {one.subject: one for one in await doctor._database(named)}
     assert found["HUB_TRUSTED_PROXIES"].state == "ok"
 
 

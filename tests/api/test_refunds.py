@@ -18,7 +18,7 @@ async def paid(running: Running, card: str = "pm_card_visa") -> dict[str, Any]:
     booking = await running.book()
     await running.pay(booking, card)
     done = await running.settled(booking)
-    await running.made.people.staff.members.add("ann@example.com", "Ann", {Role.ACCOUNTANT}, PASSWORD)
+    await running.made.identity.staff.members.add_member("ann@example.com", "Ann", {Role.ACCOUNTANT}, PASSWORD)
     signed = await running.good("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": PASSWORD})
     running.token = signed["token"]
     return done

@@ -73,7 +73,7 @@ class Street:
 
     async def people(self, number: int, *, verified: bool) -> list[str]:
         """Addresses of as many accounts, each of which has asked for nothing yet."""
-        hashed = await self.hub.made.people.provider.passwords.hash(PASSWORD)
+        hashed = await self.hub.made.identity.provider.password_hasher.hash_password(PASSWORD)
         ids = {uuid4(): f"{uuid4().hex}@example.com" for _ in range(number)}
         async with self.hub.db.transaction() as tx:
             await tx.executemany(PERSON, [(one, email, verified) for one, email in ids.items()])

@@ -72,7 +72,7 @@ async def test_codes_are_not_guessed_by_who_has_the_password_and_a_session(runni
 async def test_staff_turn_it_off_for_who_has_lost_everything(running: Running):
     email, _, _ = await turned_on(running)
     customer = (await running.good("GET", "/api/auth/me"))["customer_id"]
-    await running.made.people.staff.members.add("mona@example.com", "Mona", {Role.MANAGER}, PASSWORD)
+    await running.made.identity.staff.members.add_member("mona@example.com", "Mona", {Role.MANAGER}, PASSWORD)
     signed = await running.good("POST", "/api/v1/auth/login", {"email": "mona@example.com", "password": PASSWORD})
     running.token = signed["token"]
     path = f"/api/v1/customers/{customer}/reset-second-factor"

@@ -15,7 +15,7 @@ STAFF = "/api/v1/staff"
 async def sign_in(running: Running, role: Role) -> None:
     """Whoever calls from here on has this role."""
     email = f"{role}@example.com"
-    await running.made.people.staff.members.add(email, role.title(), {role}, PASSWORD)
+    await running.made.identity.staff.members.add_member(email, role.title(), {role}, PASSWORD)
     signed = await running.good("POST", "/api/v1/auth/login", {"email": email, "password": PASSWORD})
     running.token = signed["token"]
 

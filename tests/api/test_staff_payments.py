@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.people.identity import Role
-from hub.sales.payments.ledger import check
+from hub.sales.payments.ledger import find_imbalances
 from tests.support.running import Running, until
 
 PASSWORD = "correct horse battery"
@@ -21,7 +21,7 @@ async def paid(running: Running) -> dict[str, Any]:
     booking = await running.book()
     await running.pay(booking)
     done = await running.settled(booking)
-    await running.made.people.staff.members.add("ann@example.com", "Ann", {Role.ACCOUNTANT}, PASSWORD)
+    await running.made.identity.staff.members.add_member("ann@example.com", "Ann", {Role.ACCOUNTANT}, PASSWORD)
     signed = await running.good("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": PASSWORD})
     running.token = signed["token"]
     return done
@@ -60,7 +60,7 @@ async def test_a_part_goes_back_and_the_books_balance(running: Running, paid: di
     found = await until(lambda: refunds(running, paid))
     assert [one["total"]["amount"] for one in found] == [100]
     async with running.db.transaction() as tx:
-        assert await check(tx) == []
+        assert await find_imbalances(tx) == []
 
 
 async def test_twenty_at_once_never_give_back_more_than_was_taken(running: Running, paid: dict[str, Any]):
@@ -76,7 +76,7 @@ async def test_twenty_at_once_never_give_back_more_than_was_taken(running: Runni
 
     await until(all_back)
     async with running.db.transaction() as tx:
-        assert await check(tx) == []
+        assert await find_imbalances(tx) == []
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_a_dispute_is_a_matter_until_somebody_has_decided(running: Running
     booking = await running.book()
     await running.pay(booking, "pm_card_createDispute")
     await running.settled(booking)
-    await running.made.people.staff.members.add("ann@example.com", "Ann", {Role.ADMIN}, PASSWORD)
+    await running.made.identity.staff.members.add_member("ann@example.com", "Ann", {Role.ADMIN}, PASSWORD)
     signed = await running.good("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": PASSWORD})
     running.token = signed["token"]
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pyotp
 import pytest
 
-from hub.cli.run import sandbox_config
+from hub.cli.processes import build_sandbox_config
 from hub.settings import AuthSettings
 from tests.support.running import Running, hub_running, settings_for, until
 
@@ -296,7 +296,7 @@ async def test_a_common_password_is_refused_before_supabase_is_asked(hub: Runnin
 
 async def test_the_letters_of_the_sandbox_lead_to_pages_that_exist(hub: Running):
     """As `hub serve` sets up the sandbox's project: sign-up, confirmation and reset by links alone."""
-    assert sandbox_config(hub.settings).supabase_hub_templates
+    assert build_sandbox_config(hub.settings).supabase_hub_templates
     await hub.control("POST", "supabase/settings", {"hub_templates": True, "max_frequency": 0})
     body = person()
     await hub.good("POST", "/api/auth/register", body)
@@ -314,7 +314,7 @@ async def page_link(hub: Running, email: str, page: str) -> str:
 
     async def found() -> str | None:
         mails = " ".join(one["html"] for one in await hub.control("GET", "mailbox") if email in one["to"])
-        links = re.findall(rf'href="({re.escape(hub.settings.links)}/{page}[^"]+)"', mails)
+        links = re.findall(rf'href="({re.escape(hub.settings.link_base_url)}/{page}[^"]+)"', mails)
         return links[-1].replace("&amp;", "&") if links else None
 
     return await until(found)

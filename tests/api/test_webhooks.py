@@ -12,7 +12,7 @@ from adapters.stripe import StripeWebhooks
 from hub.core.clock import SystemClock
 from hub.core.errors import Unauthenticated
 from hub.core.inbox import RawWebhook
-from sandbox.world import SandboxConfig
+from sandbox.state import SandboxConfig
 from tests.support.running import Running, hub_running, settings_for, until
 
 SECRET = SandboxConfig(callback_base="").stripe_webhook_secret
@@ -140,10 +140,10 @@ def test_two_secrets_are_good_while_one_is_being_rotated():
     webhooks = StripeWebhooks(["whsec_new", "whsec_old"], SystemClock().now)
     for secret in ("whsec_new", "whsec_old"):
         body = event()
-        assert webhooks.verify(RawWebhook(signed(body, secret=secret), body, "")).event_id == "evt_1"
+        assert webhooks.verify_webhook(RawWebhook(signed(body, secret=secret), body, "")).event_id == "evt_1"
     body = event()
     with pytest.raises(Unauthenticated):
-        webhooks.verify(RawWebhook(signed(body, secret="whsec_other"), body, ""))
+        webhooks.verify_webhook(RawWebhook(signed(body, secret="whsec_other"), body, ""))
 
 
 async def test_a_stored_event_can_be_replayed_though_its_signature_is_old(running: Running):
@@ -154,7 +154,7 @@ async def test_a_stored_event_can_be_replayed_though_its_signature_is_old(runnin
         await tx.execute(
             "update webhook_events set received_at = received_at - interval '3 days', status = 'processed'"
         )
-    await running.made.inbox.replay(row["id"])
+    await running.made.inbox.replay_event(row["id"])
 
     async def again() -> bool:
         return [one["status"] for one in await kept(running)] == ["ignored"]

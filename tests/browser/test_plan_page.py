@@ -6,9 +6,9 @@ import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
-from hub.outreach.messaging import Templates
-from hub.planning.plans.rendering import told
-from hub.sales.documents.pdf import Printer
+from hub.outreach.messaging import MessageTemplates
+from hub.planning.plans.rendering import build_view_model
+from hub.sales.documents.pdf import TypstPrinter
 from tests.browser.window import CHROMIUM, flaws, window
 from tests.planning.plans.gallery import TOKEN, Plans, application, shown
 from tests.planning.plans.trips import PLAN_ID, athens, hostile
@@ -29,7 +29,7 @@ def plans() -> Plans:
 
 @pytest.fixture
 async def url(plans: Plans) -> AsyncIterator[str]:
-    printer = Printer()
+    printer = TypstPrinter()
     async with TestServer(application(plans, printer, sandbox=True, home="https://trips.example.com")) as server:
         yield f"{server.make_url('/plan')}/{PLAN_ID}?t={TOKEN}"
     printer.close()
@@ -80,6 +80,6 @@ async def test_a_text_that_means_harm_is_shown_as_text(url: str, page: Page, pla
 
 @pytest.mark.parametrize("link", [None, "https://hub.example.com/plan/1?t=t0ken"])
 async def test_the_letter_that_it_is_ready_suits_every_eye(page: Page, link: str | None):
-    facts = {"it": told(athens(), sandbox=True), "customer": {"name": "Ada Lovelace"}, "link": link}
-    await page.set_content(Templates().email("plan_ready", facts).html)
+    facts = {"it": build_view_model(athens(), sandbox=True), "customer": {"name": "Ada Lovelace"}, "link": link}
+    await page.set_content(MessageTemplates().render_email("plan_ready", facts).html)
     assert await flaws(page) == []

@@ -29,7 +29,7 @@ async def page() -> AsyncIterator[Page]:
 @pytest.fixture
 async def staffed(running: Running) -> Running:
     """Passwords are kept here, and Mona has one."""
-    await running.made.people.staff.members.add(EMAIL, "Mona Manager", {Role.MANAGER}, PASSWORD)
+    await running.made.identity.staff.members.add_member(EMAIL, "Mona Manager", {Role.MANAGER}, PASSWORD)
     return running
 
 
@@ -93,7 +93,7 @@ TRAP = """
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_a_foreign_page_can_neither_sign_out_nor_in(staffed: Running, page: Page, host: str):
     """From another port of the same site the cookie goes along, so it is not the cookie that holds here."""
-    await staffed.made.people.staff.members.add("eve@example.com", "Eve", {Role.STAFF}, PASSWORD)
+    await staffed.made.identity.staff.members.add_member("eve@example.com", "Eve", {Role.STAFF}, PASSWORD)
     await page.goto(f"{staffed.url}/auth/login")
     await sign_in(page)
     _, found = await me(page, staffed)
@@ -149,7 +149,7 @@ async def test_a_second_factor_is_set_up_and_entered_with_the_keyboard_alone(dsn
     """As in production, where an admin has no session without one."""
     settings = settings_for(dsn, tmp_path, staff_second_factor="required")
     async with hub_running(settings, sandbox=False) as hub:
-        await hub.made.people.staff.members.add(EMAIL, "Mona Manager", {Role.ADMIN}, PASSWORD)
+        await hub.made.identity.staff.members.add_member(EMAIL, "Mona Manager", {Role.ADMIN}, PASSWORD)
         await page.goto(f"{hub.url}/auth/login")
         await sign_in(page)
         await heading(page, "Set up your second factor")

@@ -9,10 +9,10 @@ from openapi_spec_validator import validate
 from typer.testing import CliRunner
 
 from hub.cli import app, main
-from hub.cli.doctor import examine
+from hub.cli.doctor import run_checks
 from hub.core import jobs as queue
 from hub.core.db import Database
-from hub.core.jobs import Job, Jobs
+from hub.core.jobs import Job, JobQueue
 from hub.settings import Settings
 from tests.support.running import Running, free_port, hub_running, settings_for
 
@@ -27,7 +27,7 @@ def env(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("HUB_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("HUB_PORT", str(free_port()))
     monkeypatch.setenv("HUB_SANDBOX_PORT", str(free_port()))
-    monkeypatch.setattr("hub.cli.run.configure", lambda **_: None)
+    monkeypatch.setattr("hub.cli.processes.configure_logging", lambda **_: None)
     return dsn
 
 
@@ -50,16 +50,16 @@ async def test_openapi_is_valid(env: str):
 async def test_held_jobs_are_listed_shown_retried_and_dropped(env: str, db: Database):
     async with db.transaction() as tx:
         for number in (1, 2):
-            await Jobs().enqueue(tx, Forgotten(number=number))
+            await JobQueue().enqueue(tx, Forgotten(number=number))
         await tx.execute("update pgqueuer set status = 'failed'")
-        first, second = sorted(one.id for one in await queue.held(tx))
+        first, second = sorted(one.id for one in await queue.list_held_jobs(tx))
     code, text = await invoke("jobs", "list")
     assert (code, text.count("test.forgotten")) == (0, 2)
     assert '"number": 1' in (await invoke("jobs", "show", str(first)))[1]
     assert (await invoke("jobs", "retry", str(first)))[0] == 0
     assert (await invoke("jobs", "drop", str(second)))[0] == 0
     async with db.transaction() as tx:
-        assert await queue.held(tx) == []
+        assert await queue.list_held_jobs(tx) == []
         assert await tx.fetchval("select status::text from pgqueuer") == "queued"
 
 
@@ -111,7 +111,7 @@ async def test_the_doctor_finds_a_sandboxed_hub_well(env: str):
 
 async def test_the_doctor_knows_good_credentials_from_bad(running: Running, monkeypatch: pytest.MonkeyPatch):
     """The sandbox plays the live provider: right keys are well, wrong ones are trouble."""
-    from sandbox.world import SandboxConfig
+    from sandbox.state import SandboxConfig
 
     good = SandboxConfig(callback_base="")
     keys = {
@@ -124,13 +124,15 @@ async def test_the_doctor_knows_good_credentials_from_bad(running: Running, monk
     for name, value in keys.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DATABASE_URL", running.settings.database_url.get_secret_value())
-    found = {one.what: one for one in await examine(Settings.load(public_url="https://hub.example.com"))}
+    found = {
+        one.subject: one for one in await run_checks(Settings.from_environment(public_url="https://hub.example.com"))
+    }
     assert {name: found[name].state for name in ("stripe", "resend", "kiwi", "twilio")} == dict.fromkeys(
         ("stripe", "resend", "kiwi", "twilio"), "ok"
     )
     monkeypatch.setenv("STRIPE_SECRET_KEY", "wrong")
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "wrong")
-    found = {one.what: one for one in await examine(Settings.load())}
+    found = {one.subject: one for one in await run_checks(Settings.from_environment())}
     assert {found[name].state for name in ("stripe", "twilio", "HUB_PUBLIC_URL")} == {"trouble"}
     assert "wrong" not in found["stripe"].detail
 
@@ -138,7 +140,7 @@ async def test_the_doctor_knows_good_credentials_from_bad(running: Running, monk
 async def test_the_doctor_sees_that_the_database_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    found = {one.what: one.state for one in await examine(Settings.load())}
+    found = {one.subject: one.state for one in await run_checks(Settings.from_environment())}
     assert (found["database"], found["redis"]) == ("trouble", "trouble")
 
 

@@ -7,20 +7,20 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from hub.cli.people import register
-from hub.core.clock import Ids, SystemClock
+from hub.cli.access import register_commands
+from hub.core.clock import IdGenerator, SystemClock
 from hub.core.db import Database
-from hub.core.sealing import Vault
-from hub.oversight.audit import Audit
+from hub.core.sealing import SecretBox
+from hub.oversight.audit import AuditLog
 from hub.people.identity.lockout import Lockout
-from hub.people.identity.passwords import Passwords
+from hub.people.identity.passwords import PasswordHasher
 from hub.people.identity.permissions import Role
-from hub.people.identity.staff import Staff
+from hub.people.identity.staff import StaffAccounts
 
 PASSWORD = "a long walk by the sea"
 SECRET = "s" * 32
 app = typer.Typer()
-register(app)
+register_commands(app)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def env(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("HUB_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("HUB_SECRET_KEY", SECRET)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("hub.cli.run.configure", lambda **_: None)
+    monkeypatch.setattr("hub.cli.processes.configure_logging", lambda **_: None)
     return dsn
 
 
@@ -43,9 +43,15 @@ async def add(email: str = "adam@example.com", *roles: str) -> Result:
 
 
 async def sign_in(db: Database, password: str = PASSWORD) -> frozenset[Role]:
-    clock, vault, passwords = SystemClock(), Vault([SECRET]), Passwords(threads=1)
-    staff = Staff(
-        db, Audit(clock), clock, Ids(clock), vault=vault, passwords=passwords, lockout=Lockout(db, clock, vault)
+    clock, vault, passwords = SystemClock(), SecretBox([SECRET]), PasswordHasher(threads=1)
+    staff = StaffAccounts(
+        db,
+        AuditLog(clock),
+        clock,
+        IdGenerator(clock),
+        secret_box=vault,
+        password_hasher=passwords,
+        lockout=Lockout(db, clock, vault),
     )
     try:
         return (await staff.sign_in("adam@example.com", password)).member.roles

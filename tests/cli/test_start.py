@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from hub import __version__
-from sandbox.app import serve as serve_sandbox
-from sandbox.storage import FILE
-from sandbox.world import SandboxConfig
+from sandbox.app import start_sandbox as serve_sandbox
+from sandbox.state import SandboxConfig
+from sandbox.storage import FILE_NAME
 from tests.sandbox.shell import KEY, MAIL, until
 from tests.support.running import free_port
 
@@ -88,7 +88,7 @@ async def test_the_command_prints_its_version_and_offers_completion(tmp_path: Pa
 
 async def test_the_sandbox_is_emptied_by_command(tmp_path: Path):
     """While it is stopped its file is emptied; while it is running it is asked; another's file is left alone."""
-    file, port, hub_port = tmp_path / FILE, free_port(), free_port()
+    file, port, hub_port = tmp_path / FILE_NAME, free_port(), free_port()
     config = SandboxConfig(callback_base=f"http://127.0.0.1:{hub_port}", storage=file)
     variables = {"HUB_PORT": str(hub_port), "HUB_SANDBOX_PORT": str(port)}
     runner = await serve_sandbox(config, "127.0.0.1", port)

@@ -41,7 +41,7 @@ class Hook:
 
 
 class OpenAPIContract:
-    """Raises Breach. Most vendors describe their successful answers alone."""
+    """Raises RuleViolation. Most vendors describe their successful answers alone."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._spec = spec

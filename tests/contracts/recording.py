@@ -16,13 +16,13 @@ import adapters
 from adapters.resend import ResendMailer
 from adapters.stripe import StripeGateway
 from adapters.transport import Transport
-from adapters.twilio import TwilioTexter
+from adapters.twilio import TwilioSmsSender
 from hub.core.clock import SystemClock
 from hub.core.inbox import RawWebhook, WebhookSource
 from hub.settings import Settings
 from hub.supply.locations import Locations
 from sandbox.app import create_app
-from sandbox.world import SandboxConfig
+from sandbox.state import SandboxConfig
 from tests.support.running import free_port
 
 
@@ -79,7 +79,7 @@ class Rig:
     recording: Recording
     gateway: StripeGateway
     mailer: ResendMailer
-    texter: TwilioTexter
+    texter: TwilioSmsSender
     sources: dict[str, WebhookSource]
     transport: Transport
     session: aiohttp.ClientSession
@@ -116,11 +116,11 @@ async def recorded() -> AsyncIterator[Rig]:
     recording = Recording()
     hub = web.Application()
     hub.router.add_post("/webhooks/{provider}", recording.take)
-    settings = Settings.load(port=free_port(), sandbox_port=free_port())
-    assert {one.resolved for one in settings.providers} == {"sandbox"}, "provider credentials are set"
+    settings = Settings.from_environment(port=free_port(), sandbox_port=free_port())
+    assert {one.resolved_mode for one in settings.providers} == {"sandbox"}, "provider credentials are set"
     recording.own_url = settings.own_url
     config = SandboxConfig(
-        callback_base=settings.own_url, public_base=settings.sandbox_base, callback_delay=0.0, callback_retry=()
+        callback_base=settings.own_url, public_base=settings.sandbox_base_url, callback_delay=0.0, callback_retry=()
     )
     sandbox = create_app(config)
     sandbox.middlewares.insert(0, recording.provider)
@@ -129,16 +129,16 @@ async def recorded() -> AsyncIterator[Rig]:
         TestServer(hub, port=settings.port),
         TestServer(sandbox, port=settings.sandbox_port),
         aiohttp.ClientSession() as session,
-        Transport.opened(clock=clock, chance=random.SystemRandom()) as transport,
+        Transport.open_with_session(clock=clock, chance=random.SystemRandom()) as transport,
     ):
-        made: Any = adapters.build(settings, transport, clock, Locations())
+        made: Any = adapters.build_adapters(settings, transport, clock, Locations())
         yield Rig(
             recording,
             made.gateways["stripe"],
             made.mailer,
-            made.texter,
+            made.sms_sender,
             made.webhooks,
             transport,
             session,
-            settings.sandbox_base,
+            settings.sandbox_base_url,
         )

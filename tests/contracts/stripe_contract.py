@@ -19,7 +19,7 @@ _PARTS = re.compile(r"[^\[\]]+")
 
 
 class StripeContract:
-    """Raises Breach. `samples` are Stripe's own objects of today, by kind."""
+    """Raises RuleViolation. `samples` are Stripe's own objects of today, by kind."""
 
     def __init__(self, spec: dict[str, Any], samples: dict[str, Any]) -> None:
         self.samples = samples

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.app.web import openapi
+from hub.app.web import build_openapi_document
 from hub.settings import Settings
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -44,7 +44,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("npm") is None and not os.environ.get("HUB_TEST_REQUIRE_ALL"):
         pytest.skip("npm is not installed")
     made = tmp_path_factory.mktemp("clients")
-    (made / "openapi.json").write_text(json.dumps(openapi(Settings.load())), encoding="utf-8")
+    (made / "openapi.json").write_text(
+        json.dumps(build_openapi_document(Settings.from_environment())), encoding="utf-8"
+    )
     for name in ("package.json", "python-client.yaml"):
         shutil.copy(CLIENTS / name, made / name)
     return made

@@ -48,7 +48,7 @@ def raw(body: bytes | str, url: str = "https://hub.example/webhooks/x", **header
 def signed(source: WebhookSource, delivery: RawWebhook) -> bool:
     """Whether the signature was taken, whatever became of the body."""
     try:
-        source.verify(delivery)
+        source.verify_webhook(delivery)
     except Unauthenticated:
         return False
     except BadRequest:
@@ -82,7 +82,7 @@ def test_the_headers_of_stripes_own_tests() -> None:
 def test_stripes_valid_vector_is_read_as_an_event() -> None:
     one = vectors_of(STRIPE)["literal_vectors"][0]
     source = StripeWebhooks(["another", one["secret"]], at(one["now"]))
-    event = source.verify(raw(one["payload"], stripe_signature=one["header"]))
+    event = source.verify_webhook(raw(one["payload"], stripe_signature=one["header"]))
     assert (event.event_id, event.type) == ("evt_123", "customer.created")
 
 
@@ -104,7 +104,7 @@ def test_a_signed_stripe_event_that_makes_no_sense_is_a_bad_request(created: str
     body = f'{{"id": "evt_1", "type": "x", "created": {created}}}'
     header = f"t={NOW},v1={v1(body, 'secret', NOW)}"
     with pytest.raises(BadRequest):
-        StripeWebhooks(["secret"], at(NOW)).verify(raw(body, stripe_signature=header))
+        StripeWebhooks(["secret"], at(NOW)).verify_webhook(raw(body, stripe_signature=header))
 
 
 def test_the_standard_vectors_under_resends_header_names() -> None:
@@ -127,7 +127,9 @@ def test_a_standard_header_that_is_missing_is_a_bad_signature(missing: str) -> N
     source = ResendWebhooks([sign["secret"]], at(NOW))
     assert signed(source, raw(sign["payload"], **headers))
     with pytest.raises(Unauthenticated):
-        source.verify(raw(sign["payload"], **{name: value for name, value in headers.items() if name != missing}))
+        source.verify_webhook(
+            raw(sign["payload"], **{name: value for name, value in headers.items() if name != missing})
+        )
 
 
 def test_twilios_vectors() -> None:
@@ -148,20 +150,20 @@ def test_a_json_body_that_is_not_the_one_of_the_digest_is_refused() -> None:
     source = TwilioWebhooks("12345", at(NOW))
     tampered = raw(one["body"].replace("true", "null"), one["url"], x_twilio_signature=one["signature"])
     with pytest.raises(Unauthenticated):
-        source.verify(tampered)
+        source.verify_webhook(tampered)
 
 
 @pytest.mark.parametrize("url", ["https://hub.example/w?x=\udcff", "https://hub.example:99999/w", "https://[hub/w", ""])
 def test_an_address_that_twilio_could_not_have_signed_is_a_bad_signature(url: str) -> None:
     with pytest.raises(Unauthenticated):
-        TwilioWebhooks("12345", at(NOW)).verify(raw("MessageSid=SM1", url, x_twilio_signature="AAAA"))
+        TwilioWebhooks("12345", at(NOW)).verify_webhook(raw("MessageSid=SM1", url, x_twilio_signature="AAAA"))
 
 
 def test_a_signed_twilio_form_without_a_message_is_a_bad_request() -> None:
     url = "https://hub.example/webhooks/twilio"
     signature = RequestValidator("12345").compute_signature(url, {"a": "1"})
     with pytest.raises(BadRequest):
-        TwilioWebhooks("12345", at(NOW)).verify(raw("a=1", url, x_twilio_signature=signature))
+        TwilioWebhooks("12345", at(NOW)).verify_webhook(raw("a=1", url, x_twilio_signature=signature))
 
 
 SOURCES: list[WebhookSource] = [
@@ -195,7 +197,7 @@ def test_whatever_comes_unsigned_is_refused_and_nothing_worse(
     names |= {"webhook_id": ident, "webhook_timestamp": stamp, "webhook_signature": header}
     delivery = raw(body, svix_signature=header, x_twilio_signature=header, **names)
     with pytest.raises((Unauthenticated, BadRequest)):
-        source.verify(delivery)
+        source.verify_webhook(delivery)
 
 
 @given(payload=st.recursive(st.none() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=5))
@@ -203,4 +205,4 @@ def test_whatever_is_signed_is_an_event_or_a_bad_request(payload: Any) -> None:
     body = json.dumps({"id": payload, "type": payload, "created": payload})
     header = f"t={NOW},v1={v1(body, 'secret', NOW)}"
     with suppress(BadRequest):
-        StripeWebhooks(["secret"], at(NOW)).verify(raw(body, stripe_signature=header))
+        StripeWebhooks(["secret"], at(NOW)).verify_webhook(raw(body, stripe_signature=header))

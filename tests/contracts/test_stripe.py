@@ -24,7 +24,7 @@ ONE, TWO = UUID(int=1), UUID(int=2)
 
 async def create(rig: Rig) -> Intent:
     customer = await rig.gateway.ensure_customer(ONE, "ada@example.com", "Ada Lovelace", key="customer")
-    return await rig.gateway.create(
+    return await rig.gateway.create_intent(
         IntentRequest(ONE, TWO, Money(29999, "EUR"), "London to Barcelona", customer), "create"
     )
 
@@ -42,7 +42,7 @@ async def held(rig: Rig, card: str = "pm_card_visa") -> Intent:
 
 
 async def list_intents(rig: Rig) -> None:
-    await rig.gateway.ping()
+    await rig.gateway.check_access()
 
 
 async def create_customer(rig: Rig) -> None:
@@ -50,7 +50,7 @@ async def create_customer(rig: Rig) -> None:
 
 
 async def create_without_customer(rig: Rig) -> None:
-    await rig.gateway.create(IntentRequest(ONE, TWO, Money(5000, "JPY"), "Tokyo to Osaka"), "create")
+    await rig.gateway.create_intent(IntentRequest(ONE, TWO, Money(5000, "JPY"), "Tokyo to Osaka"), "create")
 
 
 async def create_intent(rig: Rig) -> None:
@@ -58,33 +58,33 @@ async def create_intent(rig: Rig) -> None:
 
 
 async def read_before(rig: Rig) -> None:
-    await rig.gateway.read((await create(rig)).id)
+    await rig.gateway.read_intent((await create(rig)).id)
 
 
 async def read_held(rig: Rig) -> None:
-    await rig.gateway.read((await held(rig)).id)
+    await rig.gateway.read_intent((await held(rig)).id)
 
 
 async def read_asked(rig: Rig) -> None:
-    await rig.gateway.read((await held(rig, "pm_card_threeDSecure2Required")).id)
+    await rig.gateway.read_intent((await held(rig, "pm_card_threeDSecure2Required")).id)
 
 
 async def read_declined(rig: Rig) -> None:
-    await rig.gateway.read((await held(rig, "pm_card_chargeDeclinedInsufficientFunds")).id)
+    await rig.gateway.read_intent((await held(rig, "pm_card_chargeDeclinedInsufficientFunds")).id)
 
 
 async def capture(rig: Rig) -> None:
-    await rig.gateway.capture((await held(rig)).id, "capture")
+    await rig.gateway.capture_intent((await held(rig)).id, "capture")
 
 
 async def cancel(rig: Rig) -> None:
-    await rig.gateway.cancel((await held(rig)).id, "cancel")
+    await rig.gateway.cancel_intent((await held(rig)).id, "cancel")
 
 
 async def refund(rig: Rig) -> None:
     intent = await held(rig)
-    await rig.gateway.capture(intent.id, "capture")
-    await rig.gateway.refund(intent.id, Money(9999, "EUR"), UUID(int=7), "refund")
+    await rig.gateway.capture_intent(intent.id, "capture")
+    await rig.gateway.refund_intent(intent.id, Money(9999, "EUR"), UUID(int=7), "refund")
 
 
 Scenario = Callable[[Rig], Awaitable[None]]
@@ -132,7 +132,7 @@ async def test_a_customer_is_forgotten_as_stripe_describes_it(rig: Rig, stripe_c
     stripe_contract.check_request(rig.last)
     assert stripe_contract.check_answer(rig.last) == {"id": customer, "object": "customer", "deleted": True}
     (told,) = [raw for raw in await rig.webhooks("stripe", "customer.deleted") if b"customer.deleted" in raw.body]
-    stripe_contract.check_object(rig.sources["stripe"].verify(told).payload["data"]["object"])
+    stripe_contract.check_object(rig.sources["stripe"].verify_webhook(told).payload["data"]["object"])
 
 
 async def test_who_is_forgotten_may_be_forgotten_again(rig: Rig) -> None:
@@ -223,7 +223,7 @@ def breaks(*path: str) -> Callable[[Any, Any], Any]:
 async def test_an_answer_that_stripe_does_not_describe_is_noticed(
     rig: Rig, stripe_contract: StripeContract, change: Callable[[Any, Any], Any], value: Any
 ) -> None:
-    await rig.gateway.read((await held(rig)).id)
+    await rig.gateway.read_intent((await held(rig)).id)
     body = stripe_contract.check_answer(rig.last)
     with pytest.raises(Breach):
         stripe_contract.check_object(change(body, value))
@@ -239,12 +239,12 @@ async def test_refusals_are_worded_as_stripe_words_them(rig: Rig, stripe_contrac
     error = stripe_contract.check_answer(declined)["error"]
     assert (declined.status, error["type"], error["payment_intent"]["object"]) == (402, "card_error", "payment_intent")
     with pytest.raises(ProviderPermanent):
-        await rig.gateway.read("pi_of_nobody")
+        await rig.gateway.read_intent("pi_of_nobody")
     assert (rig.last.status, stripe_contract.check_answer(rig.last)["error"]["code"]) == (404, "resource_missing")
     unknown = await rig.ask("GET", "/stripe/v1/payment_intents", headers={"Authorization": "Bearer nobody"})
     assert (unknown.status, set(stripe_contract.check_answer(unknown))) == (401, {"error"})
     with pytest.raises(ProviderPermanent):
-        await rig.gateway.capture((await create(rig)).id, "too early")
+        await rig.gateway.capture_intent((await create(rig)).id, "too early")
     assert stripe_contract.check_answer(rig.last)["error"]["code"] == "payment_intent_unexpected_state"
 
 
@@ -274,11 +274,11 @@ async def test_events_are_as_stripe_describes_them_and_the_adapter_takes_them(
     rig: Rig, stripe_contract: StripeContract, card: str
 ) -> None:
     intent = await held(rig, card)
-    if (await rig.gateway.read(intent.id)).status == "authorised":
-        await rig.gateway.capture(intent.id, "capture")
-        await rig.gateway.refund(intent.id, Money(9999, "EUR"), UUID(int=7), "refund")
+    if (await rig.gateway.read_intent(intent.id)).status == "authorised":
+        await rig.gateway.capture_intent(intent.id, "capture")
+        await rig.gateway.refund_intent(intent.id, Money(9999, "EUR"), UUID(int=7), "refund")
     for raw in await rig.webhooks("stripe", EVENTS[card]):
-        event = rig.sources["stripe"].verify(raw)
+        event = rig.sources["stripe"].verify_webhook(raw)
         stripe_contract.check_object(event.payload)
         stripe_contract.check_object(event.payload["data"]["object"])
         assert stripe_contract.missing(event.payload["data"]["object"]) <= {"refunds"}
@@ -288,18 +288,18 @@ async def test_events_are_as_stripe_describes_them_and_the_adapter_takes_them(
 
 async def test_more_refunds_than_a_charge_shows_are_all_read(rig: Rig) -> None:
     intent = await held(rig)
-    await rig.gateway.capture(intent.id, "capture")
+    await rig.gateway.capture_intent(intent.id, "capture")
     for number in range(12):
-        await rig.gateway.refund(intent.id, Money(100, "EUR"), UUID(int=number + 10), f"refund {number}")
-    seen = await rig.gateway.read(intent.id)
+        await rig.gateway.refund_intent(intent.id, Money(100, "EUR"), UUID(int=number + 10), f"refund {number}")
+    seen = await rig.gateway.read_intent(intent.id)
     assert seen.refunds is not None
     assert {refund.refund_id for refund in seen.refunds} == {UUID(int=number + 10) for number in range(12)}
     assert seen.refunded == 1200
 
 
 async def test_the_account_is_read_once_as_stripe_describes_it(rig: Rig, stripe_contract: StripeContract) -> None:
-    assert await rig.gateway.account() == "acct_1SandboxHub00001/test"
+    assert await rig.gateway.get_account() == "acct_1SandboxHub00001/test"
     stripe_contract.check_answer(rig.last)
     asked = len(rig.recording.exchanges)
-    await rig.gateway.account()
+    await rig.gateway.get_account()
     assert len(rig.recording.exchanges) == asked

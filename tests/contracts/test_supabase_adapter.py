@@ -10,12 +10,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.supabase import SupabaseIdentity
+from adapters.supabase import SupabaseIdentityProvider
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
 from hub.people.identity import Caller, NewAccount
 from sandbox import supabase as emulator
-from sandbox.world import SandboxConfig, World
+from sandbox.state import SandboxConfig, SandboxState
 from tests.contracts.openapi import OpenAPIContract
 from tests.contracts.recording import Exchange, Recording
 from tests.contracts.specs import Breach
@@ -41,9 +41,9 @@ def contract(gotrue: GoTrueContract) -> Contract:
 
 @dataclass
 class Wire:
-    identity: SupabaseIdentity
+    identity: SupabaseIdentityProvider
     recording: Recording
-    world: World
+    world: SandboxState
 
     @property
     def mark(self) -> str:
@@ -66,33 +66,36 @@ class Wire:
 @asynccontextmanager
 async def recorded() -> AsyncIterator[Wire]:
     recording, clock = Recording(), SystemClock()
-    world, app = World(SandboxConfig(callback_base="http://127.0.0.1:9"), lambda _: None), web.Application()
+    world, app = SandboxState(SandboxConfig(callback_base="http://127.0.0.1:9"), lambda _: None), web.Application()
     app.middlewares.append(recording.provider)
     emulator.setup(app, world)
-    async with TestServer(app) as server, Transport.opened(clock=clock, chance=random.Random(1)) as transport:
+    async with (
+        TestServer(app) as server,
+        Transport.open_with_session(clock=clock, chance=random.Random(1)) as transport,
+    ):
         base = f"{str(server.make_url('')).rstrip('/')}/supabase"
         keys = {"anon_key": ANON, "service_key": SERVICE, "redirect_to": "http://127.0.0.1:3000/account"}
-        identity = SupabaseIdentity(transport, base_url=base, jwt_secret=None, clock=clock, **keys)
+        identity = SupabaseIdentityProvider(transport, base_url=base, jwt_secret=None, clock=clock, **keys)
         yield Wire(identity, recording, world)
         await identity.close()
 
 
 async def a_whole_life(wire: Wire) -> None:
     ask = wire.identity
-    await ask.ping()
+    await ask.check_access()
     await ask.sign_up(NewAccount(ADA, PASSWORD, "Ada Lovelace", "+447700900123"))
     await ask.resend_verification(ADA)
     await ask.verify_email(wire.mark)
     outcome = (await ask.sign_in(ADA, PASSWORD)).outcome  # type: ignore[attr-defined]
-    grant = await ask.refresh(outcome.grant.refresh_token)
+    grant = await ask.refresh_session(outcome.tokens.refresh_token)
     caller = Caller(UUID(str(grant.customer_id)), grant.session_id)
-    assert await ask.password_is(caller, ADA, PASSWORD)
-    await ask.change_password(caller, grant.token, "a-better-one")
-    assert await ask.alive(grant.token)
-    await ask.sign_out(grant.token)
-    await ask.forgot_password(ADA)
+    assert await ask.verify_password(caller, ADA, PASSWORD)
+    await ask.change_password(caller, grant.access_token, "a-better-one")
+    assert await ask.is_session_live(grant.access_token)
+    await ask.sign_out(grant.access_token)
+    await ask.request_password_reset(ADA)
     await ask.reset_password(wire.mark, "the-best-of-all")
-    await ask.delete(outcome.identity)
+    await ask.delete_identity(outcome.identity)
 
 
 async def test_whatever_the_adapter_asks_is_described(contract: GoTrueContract) -> None:
@@ -105,7 +108,7 @@ async def test_whatever_the_adapter_asks_is_described(contract: GoTrueContract) 
 
 async def test_an_address_that_gotrue_does_not_have_is_caught(contract: GoTrueContract) -> None:
     async with recorded() as wire:
-        await wire.identity.forgot_password(ADA)
+        await wire.identity.request_password_reset(ADA)
         (one,) = wire.asked
         wrong = Exchange("supabase", one.method, "/recovery", one.query, one.headers, one.body)
         contract.check_request(one)

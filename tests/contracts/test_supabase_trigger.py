@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 
 from adapters.supabase import SupabaseWebhooks
 from hub.core.errors import Unauthenticated
-from hub.core.inbox import RawWebhook, VerifiedEvent
+from hub.core.inbox import RawWebhook, VerifiedWebhook
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "supabase.sql"
 SECRET = "v1,whsec_" + base64.b64encode(b"a secret of thirty-two bytes, yes").decode()
@@ -61,11 +61,11 @@ async def project(dsn: str) -> Any:
     await connection.close()
 
 
-async def heard(project: Any, secret: str = SECRET) -> list[VerifiedEvent]:
+async def heard(project: Any, secret: str = SECRET) -> list[VerifiedWebhook]:
     """What the hub makes of all that has been sent."""
     hub = SupabaseWebhooks((secret,), lambda: datetime.now(UTC))
     rows = await project.fetch("select headers::text, body from net.sent order by number")
-    return [hub.verify(RawWebhook(CIMultiDict(json.loads(one["headers"])), one["body"], HUB)) for one in rows]
+    return [hub.verify_webhook(RawWebhook(CIMultiDict(json.loads(one["headers"])), one["body"], HUB)) for one in rows]
 
 
 async def register(project: Any) -> None:

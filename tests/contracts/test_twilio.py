@@ -11,8 +11,8 @@ from twilio.rest import Client
 
 from adapters.sdk_clients import TwilioHTTP
 from hub.core.errors import ProviderPermanent
-from hub.outreach.messaging import Text
-from sandbox.world import SandboxConfig
+from hub.outreach.messaging import TextMessage
+from sandbox.state import SandboxConfig
 from tests.contracts.openapi import OpenAPIContract
 from tests.contracts.recording import Exchange, Rig
 from tests.contracts.specs import Breach, vendor_file
@@ -21,13 +21,15 @@ KNOWN = SandboxConfig(callback_base="")
 SID, TOKEN = KNOWN.twilio_account_sid, KNOWN.twilio_auth_token
 AUTH = {"Authorization": "Basic " + b64encode(f"{SID}:{TOKEN}".encode()).decode()}
 MESSAGES = f"/twilio/2010-04-01/Accounts/{SID}/Messages.json"
-SMS = Text("+447700900123", "Your booking is confirmed: ABC123")
+SMS = TextMessage("+447700900123", "Your booking is confirmed: ABC123")
 FORM = {"To": "+447700900123", "From": "+15005550006", "Body": "Hi"}
 
 
 @pytest.mark.parametrize("text", [SMS, replace(SMS, channel="whatsapp"), replace(SMS, body="Hà Nội ✈ 100 %")])
-async def test_a_text_goes_out_as_twilio_describes_it(rig: Rig, twilio_contract: OpenAPIContract, text: Text) -> None:
-    sid = await rig.texter.send(text)
+async def test_a_text_goes_out_as_twilio_describes_it(
+    rig: Rig, twilio_contract: OpenAPIContract, text: TextMessage
+) -> None:
+    sid = await rig.texter.send_text(text)
     twilio_contract.check_request(rig.last)
     assert dict(rig.last.fields)["Body"] == text.body
     assert twilio_contract.check_answer(rig.last)["sid"] == sid
@@ -35,15 +37,15 @@ async def test_a_text_goes_out_as_twilio_describes_it(rig: Rig, twilio_contract:
 
 
 async def test_a_text_is_looked_for_as_twilio_describes_it(rig: Rig, twilio_contract: OpenAPIContract) -> None:
-    sid = await rig.texter.send(SMS)
-    assert await rig.texter.find(SMS, datetime.now(UTC) - timedelta(seconds=5)) == sid
+    sid = await rig.texter.send_text(SMS)
+    assert await rig.texter.find_text(SMS, datetime.now(UTC) - timedelta(seconds=5)) == sid
     twilio_contract.check_request(rig.last)
     assert {"To", "DateSent>"} <= {name for name, _ in rig.last.fields}
     assert len(twilio_contract.check_answer(rig.last)["messages"]) == 1
 
 
 async def test_the_harmless_read_is_as_twilio_describes_it(rig: Rig, twilio_contract: OpenAPIContract) -> None:
-    await rig.texter.ping()
+    await rig.texter.check_access()
     twilio_contract.check_request(rig.last)
     assert twilio_contract.check_answer(rig.last)["sid"] == SID
 
@@ -51,7 +53,7 @@ async def test_the_harmless_read_is_as_twilio_describes_it(rig: Rig, twilio_cont
 @pytest.mark.parametrize("status", ["sent", "delivered", "read", "undelivered", "failed"])
 async def test_a_message_can_be_read_at_every_end(rig: Rig, twilio_contract: OpenAPIContract, status: str) -> None:
     await rig.control("twilio/next", {"status": status})
-    sid = await rig.texter.send(SMS)
+    sid = await rig.texter.send_text(SMS)
     one = await rig.ask("GET", MESSAGES.replace("Messages.json", f"Messages/{sid}.json"), headers=AUTH)
     twilio_contract.check_request(one)
     assert twilio_contract.check_answer(one)["status"] == status
@@ -140,11 +142,11 @@ async def test_a_name_that_twilio_does_not_list_is_noticed(rig: Rig, twilio_cont
 async def test_an_answer_that_twilio_does_not_describe_is_noticed(
     rig: Rig, twilio_contract: OpenAPIContract, change: dict[str, Any]
 ) -> None:
-    await rig.texter.send(SMS)
+    await rig.texter.send_text(SMS)
     sent = replace(rig.last, answer=json.dumps(said(rig) | change).encode())
     with pytest.raises(Breach):
         twilio_contract.check_answer(sent)
-    await rig.texter.find(SMS, datetime.now(UTC))
+    await rig.texter.find_text(SMS, datetime.now(UTC))
     page = said(rig)
     listed = replace(rig.last, answer=json.dumps(page | {"messages": [page["messages"][0] | change]}).encode())
     with pytest.raises(Breach):
@@ -154,7 +156,7 @@ async def test_an_answer_that_twilio_does_not_describe_is_noticed(
 @pytest.mark.parametrize(("to", "code"), [("+15005550001", "21211"), ("+15005550004", "21610")])
 async def test_a_refusal_comes_out_with_its_code(rig: Rig, to: str, code: str) -> None:
     with pytest.raises(ProviderPermanent) as caught:
-        await rig.texter.send(replace(SMS, to=to))
+        await rig.texter.send_text(replace(SMS, to=to))
     assert (caught.value.provider_status, caught.value.provider_code) == (400, code)
     assert set(said(rig)) == {"code", "message", "more_info", "status"}
 
@@ -162,8 +164,8 @@ async def test_a_refusal_comes_out_with_its_code(rig: Rig, to: str, code: str) -
 @pytest.mark.parametrize("status", ["delivered", "undelivered", "failed"])
 async def test_callbacks_are_taken_by_the_adapter(rig: Rig, status: str) -> None:
     await rig.control("twilio/next", {"status": status})
-    sid = await rig.texter.send(SMS)
+    sid = await rig.texter.send_text(SMS)
     raw = (await rig.webhooks("twilio", f"MessageStatus={status}"))[-1]
-    delivery = rig.texter.delivery_of(rig.sources["twilio"].verify(raw).payload)
+    delivery = rig.texter.parse_delivery_report(rig.sources["twilio"].verify_webhook(raw).payload)
     assert delivery is not None
     assert delivery.provider_message_id == sid

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.core.cache import NEGATIVE, Cache, Loaded
+from hub.core.cache import NEGATIVE_TTL, Cache, LoadResult
 from hub.core.errors import ProviderTransient
 
 
@@ -36,7 +36,7 @@ class Source:
     """What is cached. Counts how often it is asked; `gate` holds it back, `error` makes it fail."""
 
     def __init__(self, **life):
-        self.life = {"ttl": 10, "stale": 10, "spare": 10} | life
+        self.life = {"ttl": 10, "stale_while_revalidate": 10, "stale_if_error": 10} | life
         self.asked = 0
         self.error = None
         self.gate = asyncio.Event()
@@ -48,7 +48,7 @@ class Source:
         await self.gate.wait()
         if self.error is not None:
             raise self.error
-        return Loaded(answer, **self.life)
+        return LoadResult(answer, **self.life)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def clock():
 
 @pytest.fixture
 async def cache(clock):
-    made = Cache(clock, Certain(), size=3)
+    made = Cache(clock, Certain(), max_entries=3)
     yield made
     await made.close()
 
@@ -70,9 +70,9 @@ async def settle(times=5):
 
 async def test_an_answer_is_kept_while_it_is_fresh(cache, clock):
     source = Source()
-    first = await cache.fetch("k", source)
+    first = await cache.get_or_load("k", source)
     clock.at += 9
-    second = await cache.fetch("k", source)
+    second = await cache.get_or_load("k", source)
     assert (first.value, first.state, first.age) == (b"answer 1", "miss", 0)
     assert (second.value, second.state, second.age) == (b"answer 1", "fresh", 9)
     assert source.asked == 1
@@ -81,68 +81,68 @@ async def test_an_answer_is_kept_while_it_is_fresh(cache, clock):
 async def test_keys_are_never_mixed(cache):
     sources = {key: Source() for key in "ab"}
     sources["b"].asked = 7
-    answers = await asyncio.gather(*(cache.fetch(key, sources[key]) for key in "abab"))
+    answers = await asyncio.gather(*(cache.get_or_load(key, sources[key]) for key in "abab"))
     assert [one.value for one in answers] == [b"answer 1", b"answer 8"] * 2
 
 
 async def test_a_thousand_at_once_make_one_load(cache):
     source = Source()
-    answers = await asyncio.gather(*(cache.fetch("k", source) for _ in range(1000)))
+    answers = await asyncio.gather(*(cache.get_or_load("k", source) for _ in range(1000)))
     assert {one.value for one in answers} == {b"answer 1"}
     assert source.asked == 1
 
 
 async def test_a_stale_answer_is_served_at_once_and_refreshed_behind(cache, clock):
     source = Source()
-    await cache.fetch("k", source)
+    await cache.get_or_load("k", source)
     clock.at += 15
     source.gate.clear()
-    served = [await cache.fetch("k", source) for _ in range(3)]
+    served = [await cache.get_or_load("k", source) for _ in range(3)]
     assert {(one.value, one.state, one.age) for one in served} == {(b"answer 1", "stale", 15)}
     source.gate.set()
     await settle()
-    assert (await cache.fetch("k", source)).value == b"answer 2"
+    assert (await cache.get_or_load("k", source)).value == b"answer 2"
     assert source.asked == 2
 
 
 async def test_a_spare_answer_waits_for_a_new_one(cache, clock):
     source = Source()
-    await cache.fetch("k", source)
+    await cache.get_or_load("k", source)
     clock.at += 25
-    answer = await cache.fetch("k", source)
+    answer = await cache.get_or_load("k", source)
     assert (answer.value, answer.state) == (b"answer 2", "miss")
 
 
 async def test_when_nothing_new_is_to_be_had_the_spare_one_is_served_with_its_age(cache, clock):
     source = Source()
-    await cache.fetch("k", source)
+    await cache.get_or_load("k", source)
     clock.at += 25
     source.error = ProviderTransient("kiwi")
-    served = [await cache.fetch("k", source) for _ in range(3)]
+    served = [await cache.get_or_load("k", source) for _ in range(3)]
     assert {(one.value, one.state, one.age) for one in served} == {(b"answer 1", "stale", 25)}
     assert source.asked == 2
 
 
 async def test_even_a_spare_answer_comes_to_its_end(cache, clock):
     source = Source()
-    await cache.fetch("k", source)
+    await cache.get_or_load("k", source)
     clock.at += 31
     source.error = ProviderTransient("kiwi")
     with pytest.raises(ProviderTransient):
-        await cache.fetch("k", source)
+        await cache.get_or_load("k", source)
 
 
 async def test_a_failed_refresh_keeps_the_stale_answer_and_rests(cache, clock):
     source = Source()
-    await cache.fetch("k", source)
+    await cache.get_or_load("k", source)
     source.error = ProviderTransient("kiwi")
     clock.at += 15
     for _ in range(5):
-        assert (await cache.fetch("k", source)).state == "stale"
+        assert (await cache.get_or_load("k", source)).state == "stale"
         await settle()
     assert source.asked == 2
-    clock.at += NEGATIVE
-    await cache.fetch("k", source)
+    clock.at += NEGATIVE_TTL
+    await cache.get_or_load("k", source)
     await settle()
     assert source.asked == 3
 
@@ -152,27 +152,27 @@ async def test_an_error_is_remembered_for_a_moment(cache, clock):
     source.error = ProviderTransient("kiwi")
     for _ in range(3):
         with pytest.raises(ProviderTransient):
-            await cache.fetch("k", source)
+            await cache.get_or_load("k", source)
     assert source.asked == 1
     source.error = None
-    clock.at += NEGATIVE
-    assert (await cache.fetch("k", source)).value == b"answer 2"
+    clock.at += NEGATIVE_TTL
+    assert (await cache.get_or_load("k", source)).value == b"answer 2"
 
 
 async def test_a_fault_of_ours_is_not_remembered(cache):
     source = Source()
     source.error = KeyError("bug")
     with pytest.raises(KeyError):
-        await cache.fetch("k", source)
+        await cache.get_or_load("k", source)
     source.error = None
-    assert (await cache.fetch("k", source)).state == "miss"
+    assert (await cache.get_or_load("k", source)).state == "miss"
 
 
 async def test_a_caller_that_leaves_does_not_take_the_load_with_it(cache):
     source = Source()
     source.gate.clear()
-    leader = asyncio.create_task(cache.fetch("k", source))
-    follower = asyncio.create_task(cache.fetch("k", source))
+    leader = asyncio.create_task(cache.get_or_load("k", source))
+    follower = asyncio.create_task(cache.get_or_load("k", source))
     await settle()
     leader.cancel()
     await settle()
@@ -186,53 +186,53 @@ async def test_lives_are_jittered_by_chance(clock):
     chance = Certain()
     chance.value = 1.0
     cache, source = Cache(clock, chance), Source()
-    await cache.fetch("k", source)
+    await cache.get_or_load("k", source)
     clock.at += 8.9
-    assert cache.peek("k").state == "fresh"
+    assert cache.get_fresh("k").state == "fresh"
     clock.at += 0.2
-    assert cache.peek("k") is None
+    assert cache.get_fresh("k") is None
 
 
 async def test_the_map_is_bounded_by_number_and_forgets_what_was_used_longest_ago(cache):
     for key in "abc":
-        await cache.fetch(key, Source())
-    cache.peek("a")
-    await cache.fetch("d", Source())
-    assert [key for key in "abcd" if cache.peek(key)] == ["a", "c", "d"]
+        await cache.get_or_load(key, Source())
+    cache.get_fresh("a")
+    await cache.get_or_load("d", Source())
+    assert [key for key in "abcd" if cache.get_fresh(key)] == ["a", "c", "d"]
 
 
 async def test_the_map_is_bounded_by_weight(clock):
-    cache = Cache(clock, Certain(), weight=20)
+    cache = Cache(clock, Certain(), max_bytes=20)
     for key in "abc":
-        await cache.fetch(key, Source())
-    assert [key for key in "abc" if cache.peek(key)] == ["b", "c"]
+        await cache.get_or_load(key, Source())
+    assert [key for key in "abc" if cache.get_fresh(key)] == ["b", "c"]
 
 
 async def test_a_tag_invalidates_all_that_bears_it(cache):
     first, second = Source(), Source()
-    await cache.fetch("a", first, tags=("kiwi", "flights"))
-    await cache.fetch("b", second, tags=("duffel",))
-    await cache.invalidate("kiwi")
-    await cache.fetch("a", first, tags=("kiwi",))
-    await cache.fetch("b", second)
+    await cache.get_or_load("a", first, tags=("kiwi", "flights"))
+    await cache.get_or_load("b", second, tags=("duffel",))
+    await cache.invalidate_tags("kiwi")
+    await cache.get_or_load("a", first, tags=("kiwi",))
+    await cache.get_or_load("b", second)
     assert (first.asked, second.asked) == (2, 1)
 
 
 async def test_a_load_that_began_before_an_invalidation_is_not_kept(cache):
     source = Source()
     source.gate.clear()
-    waiting = asyncio.create_task(cache.fetch("k", source, tags=("t",)))
+    waiting = asyncio.create_task(cache.get_or_load("k", source, tags=("t",)))
     await settle()
-    await cache.invalidate("t")
+    await cache.invalidate_tags("t")
     source.gate.set()
     assert (await waiting).value == b"answer 1"
-    assert cache.peek("k") is None
+    assert cache.get_fresh("k") is None
 
 
 async def test_closing_ends_the_loads_and_tells_who_waits(clock):
     cache, source = Cache(clock, Certain()), Source()
     source.gate.clear()
-    waiting = asyncio.create_task(cache.fetch("k", source))
+    waiting = asyncio.create_task(cache.get_or_load("k", source))
     await settle()
     await cache.close()
     with pytest.raises(Exception, match="shutting down"):
@@ -244,8 +244,8 @@ def test_a_hot_hit_costs_less_than_ten_microseconds(benchmark_of):
 
     async def measure():
         cache = Cache(clock, random.Random(1))
-        await cache.fetch("k", Source())
-        return benchmark_of(lambda: cache.peek("k"))
+        await cache.get_or_load("k", Source())
+        return benchmark_of(lambda: cache.get_fresh("k"))
 
     assert asyncio.run(measure()) < 10e-6
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from hub.core.cache import Cache, Loaded
+from hub.core.cache import Cache, LoadResult
 from hub.core.clock import SystemClock
 from hub.core.errors import ProviderTransient
 
@@ -67,7 +67,7 @@ class Source:
         await asyncio.sleep(self.wait)
         if self.error is not None:
             raise self.error
-        return Loaded(self.name, self.ttl, stale=60)
+        return LoadResult(self.name, self.ttl, stale_while_revalidate=60)
 
 
 @pytest.fixture
@@ -96,14 +96,14 @@ async def node(redis):
 async def test_what_one_node_has_loaded_the_others_find(node):
     source, value = Source(), bytes(range(256)) * 100
     source.name = value
-    await node().fetch("k", source)
-    found = await node().fetch("k", source)
+    await node().get_or_load("k", source)
+    found = await node().get_or_load("k", source)
     assert (found.value, found.state, source.asked) == (value, "fresh", 1)
 
 
 async def test_nodes_that_ask_at_once_load_once(node):
     source = Source(wait=0.2)
-    answers = await asyncio.gather(*(one.fetch("k", source) for one in (node(), node(), node())))
+    answers = await asyncio.gather(*(one.get_or_load("k", source) for one in (node(), node(), node())))
     assert {one.value for one in answers} == {b"answer"}
     assert source.asked == 1
 
@@ -111,9 +111,9 @@ async def test_nodes_that_ask_at_once_load_once(node):
 async def test_when_the_loading_node_fails_another_one_tries(node):
     bad, good = Source(wait=0.2), Source()
     bad.error = ProviderTransient("kiwi")
-    failing = asyncio.create_task(node().fetch("k", bad))
+    failing = asyncio.create_task(node().get_or_load("k", bad))
     await asyncio.sleep(0.1)
-    answer = await node().fetch("k", good)
+    answer = await node().get_or_load("k", good)
     with pytest.raises(ProviderTransient):
         await failing
     assert answer.value == b"answer"
@@ -121,19 +121,19 @@ async def test_when_the_loading_node_fails_another_one_tries(node):
 
 async def test_a_stale_answer_gives_way_to_what_another_node_has_refreshed(node):
     first, second, old = node(), node(), Source(b"old", ttl=0.01)
-    await first.fetch("k", old)
+    await first.get_or_load("k", old)
     await asyncio.sleep(0.02)
-    await second.fetch("k", Source(b"new"))
+    await second.get_or_load("k", Source(b"new"))
     await asyncio.sleep(0.05)
-    assert (await first.fetch("k", old)).value == b"new"
+    assert (await first.get_or_load("k", old)).value == b"new"
 
 
 async def test_an_invalidation_reaches_the_other_nodes(node):
     source = Source()
     first = node()
-    await first.fetch("k", source, tags=("t",))
-    await first.invalidate("t")
-    await node().fetch("k", source, tags=("t",))
+    await first.get_or_load("k", source, tags=("t",))
+    await first.invalidate_tags("t")
+    await node().get_or_load("k", source, tags=("t",))
     assert source.asked == 2
 
 
@@ -141,12 +141,12 @@ async def test_without_redis_the_answers_come_all_the_same_and_later_it_is_used_
     clock, source = RestlessClock(), Source()
     cache = node(clock)
     await redis.stop()
-    assert (await cache.fetch("a", source)).state == "miss"
-    assert (await cache.fetch("a", source)).state == "fresh"
+    assert (await cache.get_or_load("a", source)).state == "miss"
+    assert (await cache.get_or_load("a", source)).state == "fresh"
     await redis.start()
     clock.ahead = 10
-    await cache.fetch("b", source)
-    assert (await node().fetch("b", source)).state == "fresh"
+    await cache.get_or_load("b", source)
+    assert (await node().get_or_load("b", source)).state == "fresh"
 
 
 async def test_what_somebody_else_has_put_there_is_a_miss(node, redis):
@@ -156,4 +156,4 @@ async def test_what_somebody_else_has_put_there_is_a_miss(node, redis):
     await other.set("hub:k", b"not ours")
     await other.aclose()
     source = Source()
-    assert (await node().fetch("k", source)).state == "miss"
+    assert (await node().get_or_load("k", source)).state == "miss"

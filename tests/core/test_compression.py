@@ -8,7 +8,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.compression import CompressedBodies, Tail, choose_encoding, compress
+from hub.core.compression import CompressedBodyCache, CompressedTail, choose_encoding, compress_body
 
 BODIES = st.one_of(st.binary(max_size=300), st.text(max_size=50).map(lambda text: text.encode() * 400))
 
@@ -28,14 +28,14 @@ def unpack(body: bytes, encoding: str) -> bytes:
 
 @given(BODIES, BODIES, st.sampled_from(["gzip", "zstd"]))
 def test_a_head_before_a_packed_tail_is_one_compressed_body(head, tail, encoding):
-    packed = Tail.of(tail, encoding)
-    assert unpack(packed.after(head), encoding) == head + tail
-    assert unpack(packed.after(head + b"!"), encoding) == head + b"!" + tail
+    packed = CompressedTail.from_plain(tail, encoding)
+    assert unpack(packed.prepend_head(head), encoding) == head + tail
+    assert unpack(packed.prepend_head(head + b"!"), encoding) == head + b"!" + tail
 
 
 @given(BODIES)
 def test_a_whole_body_comes_back(body):
-    assert gzip.decompress(compress(body, "gzip")) == zstd.decompress(compress(body, "zstd")) == body
+    assert gzip.decompress(compress_body(body, "gzip")) == zstd.decompress(compress_body(body, "zstd")) == body
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_client_chooses_the_encoding(accept, encoding):
 
 
 def test_a_body_that_is_sent_again_is_compressed_once_and_few_are_kept():
-    bodies = CompressedBodies(room=200)
+    bodies = CompressedBodyCache(max_bytes=200)
     first = bodies.get(b"a" * 1000, "gzip")
     assert bodies.get(b"a" * 1000, "gzip") is first
     for letter in b"bcdefghijklm":

@@ -11,7 +11,7 @@ import pytest
 
 from hub.core import db as module
 from hub.core.db import Database
-from hub.core.embedded_postgres import pg_dump
+from hub.core.embedded_postgres import find_pg_dump
 from hub.core.errors import DiskFull, NotFound, OutOfRange, Unavailable
 
 ONE = "insert into notes values (1, 'a')"
@@ -125,15 +125,15 @@ async def test_a_savepoint_undoes_its_part_alone(notes: Database):
     async with notes.transaction() as tx:
         await tx.execute(ONE)
         with pytest.raises(asyncpg.UniqueViolationError):
-            async with tx.savepoint():
+            async with tx.open_savepoint():
                 await tx.executemany("insert into notes values ($1, '')", [(2,), (1,)])
-        async with tx.savepoint():
+        async with tx.open_savepoint():
             await tx.execute(TWO)
     assert await count(notes) == 2
 
 
 async def test_an_empty_pool_is_unavailable_with_a_time_to_come_back(dsn: str):
-    db = await Database.open(dsn, size=1, patience=0.05)
+    db = await Database.open_pool(dsn, pool_size=1, connect_timeout=0.05)
     async with db.transaction():
         with pytest.raises(Unavailable) as caught:
             async with db.connection():
@@ -149,18 +149,20 @@ async def test_a_server_that_takes_no_more_connections_is_unavailable(dsn: str, 
     await admin.execute(f"create role {visitor} login password 'plain' connection limit 0")
     try:
         with pytest.raises(Unavailable):
-            await Database.open(parts._replace(netloc=f"{visitor}:plain@{parts.netloc.rpartition('@')[2]}").geturl())
+            await Database.open_pool(
+                parts._replace(netloc=f"{visitor}:plain@{parts.netloc.rpartition('@')[2]}").geturl()
+            )
     finally:
         await admin.execute(f"drop role {visitor}")
 
 
 async def test_nobody_there_is_unavailable(tmp_path):
     with pytest.raises(Unavailable):
-        await Database.open(f"postgresql://nobody@/nothing?host={tmp_path}")
+        await Database.open_pool(f"postgresql://nobody@/nothing?host={tmp_path}")
 
 
 async def test_a_closed_database_is_unavailable(dsn: str):
-    db = await Database.open(dsn)
+    db = await Database.open_pool(dsn)
     await db.close()
     with pytest.raises(Unavailable):
         async with db.transaction():
@@ -168,8 +170,8 @@ async def test_a_closed_database_is_unavailable(dsn: str):
 
 
 async def test_closing_does_not_wait_for_ever(dsn: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "CLOSING", 0.05)
-    db = await Database.open(dsn)
+    monkeypatch.setattr(module, "CLOSE_TIMEOUT", 0.05)
+    db = await Database.open_pool(dsn)
     with pytest.raises(Unavailable):
         await work(db, db.close, "select 1")
 
@@ -194,15 +196,15 @@ async def test_it_recovers_by_itself_when_all_connections_have_ended(notes: Data
 
 async def test_a_connection_that_was_lost_while_idle_is_replaced(notes: Database, dsn: str):
     """The loop has not heard of its end when the next transaction takes it."""
-    command = [pg_dump().with_name("psql"), "--quiet", "--output=/dev/null", f"--command={END_ALL_OTHERS}", dsn]
+    command = [find_pg_dump().with_name("psql"), "--quiet", "--output=/dev/null", f"--command={END_ALL_OTHERS}", dsn]
     subprocess.run(command, check=True)  # noqa: ASYNC221 (the loop stands still on purpose)
     await work(notes, ONE)
     assert await count(notes) == 1
 
 
 async def test_a_silent_database_is_unavailable(dsn: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "STATEMENT_LIMIT", 0.1)
-    db = await Database.open(dsn)
+    monkeypatch.setattr(module, "STATEMENT_TIMEOUT", 0.1)
+    db = await Database.open_pool(dsn)
     with pytest.raises(Unavailable):
         async with db.transaction() as tx:
             await tx.execute("select pg_sleep(5)")
@@ -223,7 +225,7 @@ async def test_after_a_migration_old_statements_are_prepared_anew(notes: Databas
 
 async def test_it_works_without_prepared_statements(dsn: str):
     """As behind PgBouncer and Supabase's pooler, where a single statement is safe only in a transaction."""
-    db = await Database.open(dsn, statement_cache=0)
+    db = await Database.open_pool(dsn, statement_cache_size=0)
     async with db.connection() as connection:
         assert connection.connection.is_in_transaction()
         assert await connection.fetchval("select $1::int + 1", 2) == 3
@@ -251,7 +253,7 @@ async def test_times_are_aware_and_in_utc(db: Database):
 
 async def test_a_connection_beside_the_pool_hears_notifications(db: Database):
     heard = asyncio.Queue()
-    listener = await db.connect()
+    listener = await db.open_listen_connection()
     await listener.add_listener("news", lambda *said: heard.put_nowait(said[-1]))
     async with db.transaction() as tx:
         await tx.execute("select pg_notify('news', 'hello')")
@@ -260,8 +262,10 @@ async def test_a_connection_beside_the_pool_hears_notifications(db: Database):
 
 
 async def test_the_connection_beside_the_pool_goes_past_a_pooler(dsn: str):
-    db = await Database.open("postgresql://" + dsn.removeprefix("postgresql://"), listen_dsn=dsn, statement_cache=0)
-    listener = await db.connect()
+    db = await Database.open_pool(
+        "postgresql://" + dsn.removeprefix("postgresql://"), listen_dsn=dsn, statement_cache_size=0
+    )
+    listener = await db.open_listen_connection()
     assert await listener.fetchval("select 1") == 1
     await listener.close()
     await db.close()
@@ -271,7 +275,7 @@ async def test_a_noun_has_its_queries_by_name(tmp_path, monkeypatch: pytest.Monk
     (tmp_path / "queries").mkdir()
     (tmp_path / "queries" / "trips.sql").write_text("-- About trips.\n-- name: one\nselect 1\n\n-- name: two\nselect 2")
     monkeypatch.setattr(module, "files", lambda _package: tmp_path)
-    found = module.named_queries("trips")
+    found = module.load_queries("trips")
     assert (found.one, found.two) == ("select 1", "select 2")
 
 

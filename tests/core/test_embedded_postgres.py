@@ -15,17 +15,17 @@ import psutil
 import pytest
 
 from hub.core.db import Database
-from hub.core.embedded_postgres import Embedded
+from hub.core.embedded_postgres import EmbeddedPostgres
 from hub.core.errors import Unavailable
 from tests.support.database import server_directory
 
 HOLD = """
 import asyncio, sys
 from pathlib import Path
-from hub.core.embedded_postgres import Embedded
+from hub.core.embedded_postgres import EmbeddedPostgres
 
 async def main():
-    server = await Embedded.start(Path(sys.argv[1]))
+    server = await EmbeddedPostgres.start(Path(sys.argv[1]))
     print(server.dsn, flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await server.stop()
@@ -54,7 +54,7 @@ def fresh(base: Path) -> Path:
 
 @pytest.fixture
 async def server(place: Path):
-    started = await Embedded.start(place)
+    started = await EmbeddedPostgres.start(place)
     yield started
     await started.stop()
 
@@ -85,36 +85,36 @@ def running(place: Path) -> int | None:
     return int(path.read_text().splitlines()[0]) if path.exists() else None
 
 
-async def test_it_is_durable_small_and_speaks_unicode(server: Embedded):
+async def test_it_is_durable_small_and_speaks_unicode(server: EmbeddedPostgres):
     names = ("fsync", "full_page_writes", "synchronous_commit", "max_connections", "shared_buffers", "TimeZone")
     assert [await value(server.dsn, f"show {name}") for name in names] == ["on", "on", "on", "100", "32MB", "UTC"]
     assert await value(server.dsn, "select lower('ÉCOLE')") == "école"
     assert await value(server.dsn, "select current_database()::text") == "hub"
 
 
-async def test_it_is_reached_over_a_socket_alone(server: Embedded):
+async def test_it_is_reached_over_a_socket_alone(server: EmbeddedPostgres):
     assert await value(server.dsn, "show listen_addresses") == ""
 
 
 async def test_stopping_and_starting_again_keeps_the_data(place: Path):
-    first = await Embedded.start(place)
+    first = await EmbeddedPostgres.start(place)
     await run(first.dsn, "create table if not exists kept as select 7 as n")
     await first.stop()
     assert running(place) is None
-    second = await Embedded.start(place)
+    second = await EmbeddedPostgres.start(place)
     assert await value(second.dsn, "select n from kept") == 7
     await second.stop()
 
 
 async def test_a_process_that_is_killed_leaves_its_data_and_no_server_behind(place: Path):
     process = await another_process(place)
-    joined = await Embedded.start(place)
+    joined = await EmbeddedPostgres.start(place)
     await run(joined.dsn, "drop table if exists written; create table written as select 1 as n")
     await joined.stop()
     before = running(place)
     os.kill(process.pid, signal.SIGKILL)
     await process.wait()
-    after = await Embedded.start(place)
+    after = await EmbeddedPostgres.start(place)
     assert running(place) == before
     assert await value(after.dsn, "select n from written") == 1
     await after.stop()
@@ -123,7 +123,7 @@ async def test_a_process_that_is_killed_leaves_its_data_and_no_server_behind(pla
 
 async def test_the_last_of_two_processes_stops_the_server(place: Path):
     process = await another_process(place)
-    here = await Embedded.start(place)
+    here = await EmbeddedPostgres.start(place)
     process.stdin.close()
     await process.wait()
     assert await value(here.dsn, "select 1") == 1
@@ -141,7 +141,7 @@ async def test_two_processes_can_start_at_once(place: Path):
 
 
 async def test_the_event_loop_runs_on_while_the_server_starts(place: Path):
-    starting = asyncio.create_task(Embedded.start(place))
+    starting = asyncio.create_task(EmbeddedPostgres.start(place))
     longest, loop = 0.0, asyncio.get_running_loop()
     began = loop.time()
     while not starting.done():
@@ -158,28 +158,28 @@ async def test_a_killed_first_start_is_begun_anew(fresh: Path):
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18")
     (fresh / "postgres.unfinished").touch()
-    server = await Embedded.start(fresh)
+    server = await EmbeddedPostgres.start(fresh)
     assert await value(server.dsn, "select 1") == 1
     await server.stop()
 
 
 async def test_a_number_that_belongs_to_another_process_is_not_taken_for_the_server(place: Path):
     """As after a restart of a container, where numbers are used again."""
-    await (await Embedded.start(place)).stop()
+    await (await EmbeddedPostgres.start(place)).stop()
     lines = [str(os.getpid()), str(place / "postgres"), "1", "5432", str(place / "postgres"), "", "1 2", "ready"]
     (place / "postgres" / "postmaster.pid").write_text("\n".join(lines))
-    server = await Embedded.start(place)
+    server = await EmbeddedPostgres.start(place)
     assert await value(server.dsn, "select 1") == 1
     await server.stop()
 
 
 @pytest.mark.parametrize("left", ["[1, 999999999]", "[12, 3"])
 async def test_what_dead_processes_left_does_not_keep_the_server_running(place: Path, left: str):
-    await (await Embedded.start(place)).stop()
+    await (await EmbeddedPostgres.start(place)).stop()
     handles = place / "postgres" / ".handle_pids.json"
     handles.write_text(left)
     os.utime(handles, (0, 0))  # written before anything that runs now was started
-    server = await Embedded.start(place)
+    server = await EmbeddedPostgres.start(place)
     assert json.loads(handles.read_text()) == [os.getpid()]
     await server.stop()
     assert running(place) is None
@@ -188,25 +188,25 @@ async def test_what_dead_processes_left_does_not_keep_the_server_running(place: 
 async def test_it_starts_where_the_language_is_not_installed(fresh: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LC_ALL", "xx_YY.UTF-8")
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    server = await Embedded.start(fresh)
+    server = await EmbeddedPostgres.start(fresh)
     await server.stop()
     assert os.environ["LC_ALL"] == "xx_YY.UTF-8"
 
 
 async def test_a_path_too_long_for_a_socket_will_do(fresh: Path):
-    server = await Embedded.start(fresh / ("long" * 20))
+    server = await EmbeddedPostgres.start(fresh / ("long" * 20))
     assert await value(server.dsn, "select 1") == 1
     await server.stop()
 
 
 async def test_the_hub_waits_out_a_restart_of_the_database(place: Path):
-    server = await Embedded.start(place)
-    db = await Database.open(server.dsn)
+    server = await EmbeddedPostgres.start(place)
+    db = await Database.open_pool(server.dsn)
     await server.stop()
     with pytest.raises(Unavailable):
         async with db.transaction():
             pass
-    server = await Embedded.start(place)
+    server = await EmbeddedPostgres.start(place)
     async with db.transaction() as tx:
         assert await tx.fetchval("select 1") == 1
     await db.close()
@@ -214,24 +214,24 @@ async def test_the_hub_waits_out_a_restart_of_the_database(place: Path):
 
 
 async def test_a_server_that_is_just_stopping_is_waited_for(place: Path):
-    server = await Embedded.start(place)
+    server = await EmbeddedPostgres.start(place)
     os.kill(running(place), signal.SIGINT)
     while (place / "postgres" / "postmaster.pid").read_text().splitlines()[7].strip() != "stopping":
         pass
-    again = await Embedded.start(place)
+    again = await EmbeddedPostgres.start(place)
     assert await value(again.dsn, "select 1") == 1
     await again.stop()
     await server.stop()
 
 
 async def test_a_server_that_crashed_comes_back_with_what_was_saved(place: Path):
-    server = await Embedded.start(place)
+    server = await EmbeddedPostgres.start(place)
     await run(server.dsn, "drop table if exists saved; create table saved as select 3 as n")
     postmaster = psutil.Process(running(place))
     children = postmaster.children()
     postmaster.kill()
     psutil.wait_procs([postmaster, *children], timeout=10)
-    again = await Embedded.start(place)
+    again = await EmbeddedPostgres.start(place)
     assert await value(again.dsn, "select n from saved") == 3
     await again.stop()
     await server.stop()
@@ -239,7 +239,7 @@ async def test_a_server_that_crashed_comes_back_with_what_was_saved(place: Path)
 
 async def test_leaving_a_server_that_was_killed_is_no_failure():
     folder = server_directory().parent / f"killed-{uuid4().hex[:8]}"
-    server = await Embedded.start(folder)
+    server = await EmbeddedPostgres.start(folder)
     connection = await asyncpg.connect(server.dsn)
     pid = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
@@ -276,10 +276,10 @@ async def again(db: Database, query: str) -> object:
             await asyncio.sleep(0.1)
 
 
-async def test_a_server_that_dies_is_started_again_with_its_data(server: Embedded, place: Path):
+async def test_a_server_that_dies_is_started_again_with_its_data(server: EmbeddedPostgres, place: Path):
     await run(server.dsn, "drop table if exists survived; create table survived as select 7 as n")
-    db = await Database.open(server.dsn, size=2, patience=1)
-    server.supervise()
+    db = await Database.open_pool(server.dsn, pool_size=2, connect_timeout=1)
+    server.start_supervision()
     await restarts(place, await dies(place))
     assert await again(db, "select n from survived") == 7
     await db.close()
@@ -287,9 +287,9 @@ async def test_a_server_that_dies_is_started_again_with_its_data(server: Embedde
 
 async def test_it_is_started_again_at_the_same_address(base: Path):
     place = base / ("long" * 30)
-    server = await Embedded.start(place)
-    server.supervise()
-    db = await Database.open(server.dsn, size=2, patience=1)
+    server = await EmbeddedPostgres.start(place)
+    server.start_supervision()
+    db = await Database.open_pool(server.dsn, pool_size=2, connect_timeout=1)
     for _ in range(2):
         await restarts(place, await dies(place))
         await again(db, "select 1")
@@ -299,34 +299,36 @@ async def test_it_is_started_again_at_the_same_address(base: Path):
 
 
 async def test_a_server_whose_children_outlive_it_is_started_again(
-    server: Embedded, place: Path, monkeypatch: pytest.MonkeyPatch
+    server: EmbeddedPostgres, place: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """A child that hangs holds the shared memory, and no second server starts beside it."""
-    monkeypatch.setattr("hub.core.postgres_server.ORPHANS_END", 0.2)
+    monkeypatch.setattr("hub.core.postgres_server.ORPHAN_TIMEOUT", 0.2)
     child = psutil.Process(running(place)).children()[0]
     child.suspend()
     killed = await dies(place)
-    joined = await Embedded.start(place)
+    joined = await EmbeddedPostgres.start(place)
     assert await value(joined.dsn, "select 1") == 1
     assert running(place) != killed
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
-async def test_a_server_that_another_process_has_started_again_is_stopped_by_the_last(server: Embedded, place: Path):
+async def test_a_server_that_another_process_has_started_again_is_stopped_by_the_last(
+    server: EmbeddedPostgres, place: Path
+):
     process = await another_process(place)
     await dies(place)
-    after = await Embedded.start(place)
+    after = await EmbeddedPostgres.start(place)
     await after.stop()
     process.stdin.close()
     await process.wait()
     assert running(place) is None
 
 
-async def test_a_server_that_another_process_has_started_again_is_joined(server: Embedded, place: Path):
-    beside = await Embedded.start(place)
-    server.supervise()
-    beside.supervise()
-    db = await Database.open(server.dsn, size=2, patience=1)
+async def test_a_server_that_another_process_has_started_again_is_joined(server: EmbeddedPostgres, place: Path):
+    beside = await EmbeddedPostgres.start(place)
+    server.start_supervision()
+    beside.start_supervision()
+    db = await Database.open_pool(server.dsn, pool_size=2, connect_timeout=1)
     await restarts(place, await dies(place))
     await again(db, "select 1")
     restarted = running(place)

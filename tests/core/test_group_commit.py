@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core.errors import Unavailable
-from hub.core.group_commit import MOST, WRITERS, Together
+from hub.core.group_commit import MAX_BATCH_SIZE, MAX_WRITERS, GroupCommit
 
 
 class Store:
@@ -18,7 +18,7 @@ class Store:
         self.batches: list[list[int]] = []
         self.gate = asyncio.Event()
         self.away = False
-        self.together: Together[int, int] = Together(self.write, key=abs)
+        self.together: GroupCommit[int, int] = GroupCommit(self.write, key=abs)
 
     async def write(self, numbers: Sequence[int]) -> list[int]:
         self.batches.append(list(numbers))
@@ -31,10 +31,10 @@ class Store:
 
     async def busy(self) -> list[asyncio.Task[int]]:
         """Every writer has one to write, and does not come to an end."""
-        return [(await self.started(one))[0] for one in range(1, WRITERS + 1)]
+        return [(await self.started(one))[0] for one in range(1, MAX_WRITERS + 1)]
 
     async def started(self, *numbers: int) -> list[asyncio.Task[int]]:
-        tasks = [asyncio.create_task(self.together.add(one)) for one in numbers]
+        tasks = [asyncio.create_task(self.together.submit_write(one)) for one in numbers]
         await asyncio.sleep(0.01)
         return tasks
 
@@ -42,7 +42,7 @@ class Store:
 async def test_one_alone_is_written_at_once():
     store = Store()
     store.gate.set()
-    assert (await store.together.add(7), store.batches) == (70, [[7]])
+    assert (await store.together.submit_write(7), store.batches) == (70, [[7]])
 
 
 async def test_what_comes_while_all_writers_write_goes_together():
@@ -55,10 +55,10 @@ async def test_what_comes_while_all_writers_write_goes_together():
 
 async def test_one_statement_is_neither_endless_nor_has_it_a_name_twice():
     store = Store()
-    tasks = await store.busy() + await store.started(*range(100, 100 + MOST + 5), 100, 101)
+    tasks = await store.busy() + await store.started(*range(100, 100 + MAX_BATCH_SIZE + 5), 100, 101)
     store.gate.set()
-    assert len(await asyncio.gather(*tasks)) == WRITERS + MOST + 7
-    assert all(len(batch) <= MOST and len(set(batch)) == len(batch) for batch in store.batches)
+    assert len(await asyncio.gather(*tasks)) == MAX_WRITERS + MAX_BATCH_SIZE + 7
+    assert all(len(batch) <= MAX_BATCH_SIZE and len(set(batch)) == len(batch) for batch in store.batches)
 
 
 async def test_what_one_writer_writes_already_no_other_takes():
@@ -74,7 +74,7 @@ async def test_one_that_cannot_be_written_spoils_no_other():
     tasks = await store.busy() + await store.started(10, -11, 12)
     store.gate.set()
     found = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(one).__name__ for one in found[WRITERS:]] == ["int", "ValueError", "int"]
+    assert [type(one).__name__ for one in found[MAX_WRITERS:]] == ["int", "ValueError", "int"]
 
 
 async def test_a_store_that_is_away_is_asked_once_for_all():
@@ -83,7 +83,7 @@ async def test_a_store_that_is_away_is_asked_once_for_all():
     tasks = await store.busy() + await store.started(10, 11)
     store.gate.set()
     found = await asyncio.gather(*tasks, return_exceptions=True)
-    assert ({type(one) for one in found}, len(store.batches)) == ({Unavailable}, WRITERS + 1)
+    assert ({type(one) for one in found}, len(store.batches)) == ({Unavailable}, MAX_WRITERS + 1)
 
 
 async def test_who_stops_waiting_stops_nothing():

@@ -8,22 +8,22 @@ import pytest
 
 from hub.core.clock import SystemClock
 from hub.core.db import Database
-from hub.core.inbox import Inbox, RawWebhook, VerifiedEvent
-from hub.core.jobs import Jobs
+from hub.core.inbox import Inbox, RawWebhook, VerifiedWebhook
+from hub.core.jobs import JobQueue
 from tests.support.logs import logging_to_memory
 
 
 class Source:
     name = "stripe"
-    configured = True
+    is_configured = True
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent:
-        return VerifiedEvent(raw.body.decode(), "made.up", {}, datetime(2027, 1, 1, tzinfo=UTC))
+    def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook:
+        return VerifiedWebhook(raw.body.decode(), "made.up", {}, datetime(2027, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
 def inbox(db: Database) -> Inbox:
-    return Inbox(db, Jobs(), SystemClock())
+    return Inbox(db, JobQueue(), SystemClock())
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def rings(dsn: str):
 
 async def receive(inbox: Inbox, *names: str) -> list[bool]:
     raws = [RawWebhook({}, name.encode(), "") for name in names]
-    return await asyncio.gather(*(inbox.receive(Source(), raw) for raw in raws))
+    return await asyncio.gather(*(inbox.receive_webhook(Source(), raw) for raw in raws))
 
 
 async def test_what_comes_together_rings_far_less_often_than_once_each(inbox, rings, db):

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core import jobs as queue
-from hub.core.context import Context, about
+from hub.core.context import Context, bind_context
 from hub.core.db import Database
 from hub.core.errors import NotFound, ProviderPermanent, ProviderTransient
-from hub.core.jobs import Jobs, Retry, pack, unpack
+from hub.core.jobs import JobQueue, Retry, decode_job, encode_job
 from tests.support.jobs import Count, Recorder, letters, put, queued, until, working
 
 
 async def sweep(db: Database, key: str) -> None:
-    with about(actor="schedule:test.sweep"):
+    with bind_context(actor="schedule:test.sweep"):
         await put(db, 9, key=key)
 
 
@@ -126,7 +126,7 @@ async def test_a_cause_that_is_undone_leaves_the_held_job_where_it_was(db: Datab
     await hold_one(db, dsn)
     with pytest.raises(RuntimeError):
         async with db.transaction() as tx:
-            await Jobs().enqueue(tx, Count(number=2), key="same")
+            await JobQueue().enqueue(tx, Count(number=2), key="same")
             raise RuntimeError
     assert [one.work for one in await letters(db)] == [{"number": 1}]
 
@@ -146,9 +146,9 @@ async def test_a_held_job_can_be_looked_at_and_dropped(db: Database, dsn: str):
     await hold_one(db, dsn)
     (letter,) = await letters(db)
     async with db.transaction() as tx:
-        assert await queue.show(tx, letter.id) == letter
-        await queue.drop(tx, letter.id)
-        for gone in (queue.show, queue.retry, queue.drop):
+        assert await queue.find_job(tx, letter.id) == letter
+        await queue.drop_held_job(tx, letter.id)
+        for gone in (queue.find_job, queue.retry_held_job, queue.drop_held_job):
             with pytest.raises(NotFound):
                 await gone(tx, letter.id)
 
@@ -157,17 +157,17 @@ async def test_a_job_that_waits_can_be_seen_and_neither_retried_nor_dropped(db: 
     await put(db, 1)
     (number,) = [one["id"] for one in await queued(db)]
     async with db.transaction() as tx:
-        assert (await queue.show(tx, number)).status == "queued"
-        for refused in (queue.retry, queue.drop):
+        assert (await queue.find_job(tx, number)).status == "queued"
+        for refused in (queue.retry_held_job, queue.drop_held_job):
             with pytest.raises(NotFound):
                 await refused(tx, number)
 
 
 async def test_a_traveller_cannot_read_the_queue(db: Database, dsn: str):
     async with db.transaction(UUID(int=1)) as tx:
-        await Jobs().enqueue(tx, Count(number=1))
+        await JobQueue().enqueue(tx, Count(number=1))
         with pytest.raises(Exception, match="permission denied"):
-            async with tx.savepoint():
+            async with tx.open_savepoint():
                 await tx.fetch("select * from pgqueuer")
     assert len(await queued(db)) == 1
 
@@ -178,8 +178,8 @@ async def test_a_traveller_cannot_read_the_queue(db: Database, dsn: str):
 def test_a_job_and_what_it_is_about_come_back_as_they_went(request_id, booking_id, number):
     context = Context(request_id=request_id, booking_id=booking_id, ip="192.0.2.1", user_agent="Firefox")
     try:
-        payload = pack(Count(number=number), context)
+        payload = encode_job(Count(number=number), context)
     except TypeError:
         return  # half a surrogate is no request id
     assert b"192.0.2.1" not in payload
-    assert unpack(payload) == ({"number": number}, Context(request_id=request_id, booking_id=booking_id))
+    assert decode_job(payload) == ({"number": number}, Context(request_id=request_id, booking_id=booking_id))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from hub.core.errors import ProviderTransient, Unavailable
-from hub.core.jwks import ASYMMETRIC, KeySet, usable
-from hub.resilience.deadline import ends_at, within
+from hub.core.jwks import ASYMMETRIC_ALGORITHMS, JwksCache, parse_public_key
+from hub.resilience.deadline import enforce_deadline, get_deadline
 from tests.support.logs import logging_to_memory
 
 
@@ -51,7 +51,7 @@ class Issuer:
 
     async def __call__(self):
         self.asked += 1
-        self.deadlines.append(ends_at())
+        self.deadlines.append(get_deadline())
         await self.gate.wait()
         if self.error is not None:
             raise self.error
@@ -70,7 +70,7 @@ def issuer():
 
 @pytest.fixture
 async def keys(issuer, clock):
-    made = KeySet(issuer, clock)
+    made = JwksCache(issuer, clock)
     yield made
     await made.close()
 
@@ -81,14 +81,14 @@ async def settle():
 
 
 async def name(keys, kid, algorithms=ES256):
-    found = await keys.find(kid, algorithms)
+    found = await keys.find_key(kid, algorithms)
     return found and found.key_id
 
 
 async def test_a_key_is_fetched_once_and_then_known(keys, issuer):
-    assert keys.known("one") is None
+    assert keys.get_fresh_key("one") is None
     assert await name(keys, "one") == "one"
-    assert keys.known("one").key_id == "one"
+    assert keys.get_fresh_key("one").key_id == "one"
     assert await name(keys, "one") == "one"
     assert issuer.asked == 1
 
@@ -115,13 +115,13 @@ async def test_a_caller_that_leaves_fails_no_other(keys, issuer):
 
 
 async def test_the_fetch_is_not_under_its_first_callers_deadline(keys, issuer, clock):
-    async with within(clock, 1):
-        await keys.find("one", ES256)
+    async with enforce_deadline(clock, 1):
+        await keys.find_key("one", ES256)
     assert issuer.deadlines == [None]
 
 
 async def test_a_rotation_is_seen_at_once_and_the_next_one_too(keys, issuer):
-    await keys.find("one", ES256)
+    await keys.find_key("one", ES256)
     issuer.keys = [ONE, TWO]
     assert await name(keys, "two") == "two"
     issuer.keys = [TWO, THREE]
@@ -134,7 +134,7 @@ async def test_a_rotation_is_seen_at_once_and_the_next_one_too(keys, issuer):
 @pytest.mark.parametrize("fails", [False, True])
 async def test_a_flood_of_made_up_kids_is_one_fetch_in_a_cooldown(keys, issuer, clock, warm, fails):
     if warm:
-        await keys.find("one", ES256)
+        await keys.find_key("one", ES256)
     issuer.asked, issuer.error = 0, OSError("away") if fails else None
     for wave in range(3):
         crowd = [name(keys, f"made-up-{wave}-{n}") for n in range(500)]
@@ -147,7 +147,7 @@ async def test_a_flood_of_made_up_kids_is_one_fetch_in_a_cooldown(keys, issuer, 
 
 
 async def test_a_flood_that_hangs_up_is_one_fetch_too(keys, issuer):
-    await keys.find("one", ES256)
+    await keys.find_key("one", ES256)
     issuer.gate.clear()
     for n in range(100):
         caller = asyncio.create_task(name(keys, f"made-up-{n}"))
@@ -160,20 +160,20 @@ async def test_a_flood_that_hangs_up_is_one_fetch_too(keys, issuer):
 
 
 async def test_a_stale_key_is_served_while_the_set_is_fetched_behind_its_back(keys, issuer, clock):
-    await keys.find("one", ES256)
+    await keys.find_key("one", ES256)
     clock.at, issuer.keys = 601.0, [ONE, TWO]
     issuer.gate.clear()
-    assert keys.known("one") is None
+    assert keys.get_fresh_key("one") is None
     assert await name(keys, "one") == "one"
     assert await name(keys, "one") == "one"
     issuer.gate.set()
     await settle()
-    assert keys.known("two").key_id == "two"
+    assert keys.get_fresh_key("two").key_id == "two"
     assert issuer.asked == 2
 
 
 async def test_in_trouble_a_stale_key_is_asked_about_once_in_a_cooldown(keys, issuer, clock):
-    await keys.find("one", ES256)
+    await keys.find_key("one", ES256)
     clock.at, issuer.error = 601.0, OSError()
     for _ in range(100):
         assert await name(keys, "one") == "one"
@@ -182,17 +182,17 @@ async def test_in_trouble_a_stale_key_is_asked_about_once_in_a_cooldown(keys, is
 
 
 async def test_a_key_that_is_withdrawn_is_gone_after_its_life(keys, issuer, clock):
-    await keys.find("one", ES256)
+    await keys.find_key("one", ES256)
     issuer.keys = [TWO]
     clock.at = 601.0
-    await keys.find("one", ES256)
+    await keys.find_key("one", ES256)
     await settle()
     assert await name(keys, "one") is None
 
 
 async def test_trouble_keeps_the_old_keys_and_is_said_once(keys, issuer, clock):
     with logging_to_memory() as lines:
-        await keys.find("one", ES256)
+        await keys.find_key("one", ES256)
         issuer.error = OSError("https://issuer.example?secret=s3cret")
         for _ in range(3):
             clock.at += 601
@@ -200,7 +200,7 @@ async def test_trouble_keeps_the_old_keys_and_is_said_once(keys, issuer, clock):
             await settle()
         issuer.error = None
         clock.at += 601
-        await keys.find("one", ES256)
+        await keys.find_key("one", ES256)
         await settle()
     assert [one["event"] for one in lines.events] == ["jwks.refresh_failed", "jwks.refresh_recovered"]
     assert (lines.events[0]["error"], lines.events[0]["kept"]) == ("OSError", 1)
@@ -212,14 +212,14 @@ async def test_without_any_keys_the_trouble_is_told_as_it_was(keys, issuer):
     issuer.error = ProviderTransient("issuer", "is away")
     for _ in range(2):
         with pytest.raises(ProviderTransient, match="is away"):
-            await keys.find("one", ES256)
+            await keys.find_key("one", ES256)
     assert issuer.asked == 1
 
 
 async def test_it_is_asked_again_after_the_cooldown(keys, issuer, clock):
     issuer.error = OSError()
     with pytest.raises(Unavailable):
-        await keys.find("one", ES256)
+        await keys.find_key("one", ES256)
     issuer.error = None
     clock.at = 30.1
     assert await name(keys, "one") == "one"
@@ -227,9 +227,9 @@ async def test_it_is_asked_again_after_the_cooldown(keys, issuer, clock):
 
 async def test_patience_has_an_end(issuer, clock):
     issuer.gate.clear()
-    keys = KeySet(issuer, clock, patience=0.01)
+    keys = JwksCache(issuer, clock, timeout=0.01)
     with pytest.raises(Unavailable):
-        await keys.find("one", ES256)
+        await keys.find_key("one", ES256)
 
 
 @pytest.mark.parametrize("answer", [None, "keys", {"keys": []}])
@@ -237,14 +237,14 @@ async def test_an_answer_that_is_no_list_is_trouble(keys, issuer, answer):
     async def nonsense():
         return answer
 
-    keys = KeySet(nonsense, ManualClock())
+    keys = JwksCache(nonsense, ManualClock())
     with pytest.raises(Unavailable):
-        await keys.find("one", ES256)
+        await keys.find_key("one", ES256)
 
 
 async def test_to_close_ends_the_fetch_and_the_waiting(keys, issuer):
     issuer.gate.clear()
-    caller = asyncio.create_task(keys.find("one", ES256))
+    caller = asyncio.create_task(keys.find_key("one", ES256))
     await settle()
     await keys.close()
     with pytest.raises(Unavailable, match="shutting down"):
@@ -286,7 +286,7 @@ RSA, OKP, PLAIN = documents()
     ],
 )
 def test_what_is_published_for_signatures_is_used(document, algorithm):
-    assert usable(document).algorithm_name == algorithm
+    assert parse_public_key(document).algorithm_name == algorithm
 
 
 @pytest.mark.parametrize(
@@ -310,16 +310,18 @@ def test_what_is_published_for_signatures_is_used(document, algorithm):
     ],
 )
 def test_anything_else_is_dropped(document):
-    assert usable(document) is None
+    assert parse_public_key(document) is None
 
 
 @given(
     st.dictionaries(
         st.sampled_from([*ONE, *RSA, "k", "d", "key_ops"]),
-        st.none() | st.sampled_from(["EC", "RSA", "OKP", "oct", "sig", *ASYMMETRIC, "P-256"]) | st.text(max_size=6),
+        st.none()
+        | st.sampled_from(["EC", "RSA", "OKP", "oct", "sig", *ASYMMETRIC_ALGORITHMS, "P-256"])
+        | st.text(max_size=6),
     ),
     st.sampled_from([{}, ONE, RSA, OKP]),
 )
 def test_nothing_that_is_published_breaks_it(changes, base):
-    key = usable({**base, **changes})
-    assert key is None or (isinstance(key, jwt.PyJWK) and key.algorithm_name in ASYMMETRIC)
+    key = parse_public_key({**base, **changes})
+    assert key is None or (isinstance(key, jwt.PyJWK) and key.algorithm_name in ASYMMETRIC_ALGORITHMS)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from hub.core.context import about
-from hub.core.redaction import HIDDEN, is_secret, redact, scrub
+from hub.core.context import bind_context
+from hub.core.redaction import REDACTED, is_sensitive_field, redact_value, scrub_text
 from tests.support.logs import logging_to_memory
 
 CANARIES = [
@@ -78,12 +78,12 @@ def test_what_has_no_shape_is_known_by_the_name_of_its_field(out, name):
     ],
 )
 def test_what_is_harmless_stays_readable(text):
-    assert scrub(text) == text
+    assert scrub_text(text) == text
 
 
 @pytest.mark.parametrize("name", ["kind", "provider", "route", "booking_id", "customer_id", "status", "attempt"])
 def test_harmless_fields_stay_readable(name):
-    assert not is_secret(name)
+    assert not is_sensitive_field(name)
 
 
 def test_what_a_database_or_a_model_says_of_a_bad_value_is_hidden():
@@ -92,19 +92,19 @@ def test_what_a_database_or_a_model_says_of_a_bad_value_is_hidden():
 
     with pytest.raises(ValidationError) as caught:
         Model(n="Canary")
-    assert "Canary" not in scrub(str(caught.value))
-    assert "Canary" not in scrub("DETAIL:  Key (family_name)=(Canary) already exists.")
-    assert "Canary" not in scrub("DETAIL:  Failing row contains (1, Canary, null).")
-    assert "Canary" not in scrub("postgres://hub:Canary@db/hub?sslmode=on")
-    assert "Canary" not in scrub("https://x/cb?token=Canary&a=1")
+    assert "Canary" not in scrub_text(str(caught.value))
+    assert "Canary" not in scrub_text("DETAIL:  Key (family_name)=(Canary) already exists.")
+    assert "Canary" not in scrub_text("DETAIL:  Failing row contains (1, Canary, null).")
+    assert "Canary" not in scrub_text("postgres://hub:Canary@db/hub?sslmode=on")
+    assert "Canary" not in scrub_text("https://x/cb?token=Canary&a=1")
 
 
 def test_counts_of_tokens_are_no_secrets():
-    assert redact({"prompt_tokens": 12, "token": "x"}) == {"prompt_tokens": 12, "token": HIDDEN}
+    assert redact_value({"prompt_tokens": 12, "token": "x"}) == {"prompt_tokens": 12, "token": REDACTED}
 
 
 def test_a_line_says_what_it_is_about(out):
-    with about(request_id="r1", booking_id=UUID(int=7), actor="job:capture"):
+    with bind_context(request_id="r1", booking_id=UUID(int=7), actor="job:capture"):
         structlog.get_logger().info("booking.confirmed")
     (line,) = out.events
     assert (line["event"], line["level"], line["request_id"]) == ("booking.confirmed", "info", "r1")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.names import MAX_LENGTH, check_person_name, clean_person_name, normalize_person_name
+from hub.core.person_names import MAX_PERSON_NAME_LENGTH, check_person_name, clean_person_name, normalize_person_name
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,6 @@ def test_markup_digits_emoji_and_what_cannot_be_seen_are_refused(text: str):
 @given(st.text(max_size=200))
 def test_a_name_from_elsewhere_is_cleaned_to_one_that_is_accepted(text: str):
     name = clean_person_name(text)
-    assert len(name) <= MAX_LENGTH
+    assert len(name) <= MAX_PERSON_NAME_LENGTH
     assert name == normalize_person_name(name) == unicodedata.normalize("NFC", name)
     assert name == "" or check_person_name(name) == name

@@ -10,7 +10,7 @@ import pytest
 import redis.asyncio
 
 from hub.core.clock import SystemClock
-from hub.core.rate_limit import Rate, RedisLimiter
+from hub.core.rate_limit import RateLimit, RedisRateLimiter
 
 pytestmark = pytest.mark.redis
 
@@ -47,13 +47,13 @@ async def _listens(path: Path) -> bool:
 async def nodes(server):
     """Two nodes' limiters over it."""
     clients = [redis.asyncio.from_url(server[1]) for _ in range(2)]
-    yield [RedisLimiter(one, SystemClock(), timeout=2) for one in clients]
+    yield [RedisRateLimiter(one, SystemClock(), timeout=2) for one in clients]
     for one in clients:
         await one.aclose()
 
 
 async def test_two_nodes_share_one_allowance(nodes):
-    rate = Rate(60, burst=3)
+    rate = RateLimit(60, burst=3)
     seen = [await nodes[number % 2].check("a", rate) for number in range(4)]
     assert [one.allowed for one in seen] == [True, True, True, False]
     assert [one.remaining for one in seen] == [2, 1, 0, 0]
@@ -61,7 +61,7 @@ async def test_two_nodes_share_one_allowance(nodes):
 
 
 async def test_it_refills(nodes):
-    rate = Rate(600, burst=1)
+    rate = RateLimit(600, burst=1)
     first, second = await nodes[0].check("a", rate), await nodes[0].check("a", rate)
     await asyncio.sleep(0.12)
     third = await nodes[1].check("a", rate)
@@ -69,13 +69,13 @@ async def test_it_refills(nodes):
 
 
 async def test_keys_are_forgotten_when_they_are_full_again(nodes, server):
-    await nodes[0].check("a", Rate(10, per=10))
+    await nodes[0].check("a", RateLimit(10, period=10))
     async with redis.asyncio.from_url(server[1]) as client:
         assert 0 < await client.pttl("hub:rate:a") <= 1001
 
 
 async def test_when_redis_dies_each_node_goes_on_alone(nodes, server):
-    rate = Rate(60, burst=1)
+    rate = RateLimit(60, burst=1)
     assert (await nodes[0].check("a", rate)).allowed
     server[0].kill()
     await server[0].wait()

@@ -132,7 +132,7 @@ async def test_a_traveller_cannot_write_nor_read_what_is_the_hubs(two: Database,
 
 
 async def test_nothing_of_a_traveller_stays_on_the_connection(dsn: str):
-    db = await Database.open(dsn, size=1)
+    db = await Database.open_pool(dsn, pool_size=1)
     state = "select current_user, coalesce(current_setting('request.jwt.claims', true), '') as claims"
     async with db.transaction() as tx:
         before = await tx.fetchrow(state)
@@ -181,7 +181,7 @@ async def test_as_hub_does_not_hide_the_error_that_ended_the_transaction(two: Da
 async def test_after_a_savepoint_the_traveller_is_the_traveller_again(two: Database):
     async with two.transaction(ADA) as tx:
         with pytest.raises(asyncpg.UniqueViolationError):
-            async with tx.savepoint(), tx.as_hub():
+            async with tx.open_savepoint(), tx.as_hub():
                 await tx.execute("update bookings set reference = 'same'")
         assert await who(tx) == "authenticated"
         async with tx.as_hub():

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.db import Database
-from hub.core.errors import Invalid, ProviderPermanent, ProviderTransient, Unavailable
+from hub.core.errors import InvalidRequest, ProviderPermanent, ProviderTransient, Unavailable
 from hub.core.jobs import Retry
 from hub.core.row_failures import RowKey, Sweep, process_all
-from hub.oversight.audit import Audit
-from hub.oversight.review_queue import REPEATED, Attention, Matter
+from hub.oversight.audit import AuditLog
+from hub.oversight.review_queue import FAILURES_BEFORE_REVIEW, ReviewItem, ReviewQueue
 from tests.support.jobs import Least
 from tests.support.logs import logging_to_memory
 
@@ -42,7 +42,7 @@ class Processing:
     async def __call__(self) -> list[str]:
         """The rows that were tried in this run."""
         self.tried = []
-        await self.sweep.process(ROWS, self._handle, key=RowKey)
+        await self.sweep.process_rows(ROWS, self._handle, key=RowKey)
         return self.tried
 
     async def _handle(self, row: str) -> None:
@@ -57,13 +57,13 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def attention(db: Database, clock: SetClock) -> Attention:
-    return Attention(db, Audit(clock), clock, Ids(clock, Least()))  # type: ignore[arg-type]
+def attention(db: Database, clock: SetClock) -> ReviewQueue:
+    return ReviewQueue(db, AuditLog(clock), clock, IdGenerator(clock, Least()))  # type: ignore[arg-type]
 
 
-async def open_items(attention: Attention) -> list[Matter]:
-    await attention.review_failed_rows()
-    return (await attention.page(open_only=True, page=1, page_size=50))[0]
+async def open_items(attention: ReviewQueue) -> list[ReviewItem]:
+    await attention.sweep_failed_rows()
+    return (await attention.list_items(open_only=True, page=1, page_size=50))[0]
 
 
 async def test_one_poisoned_row_does_not_stop_the_others(db: Database, clock: SetClock):
@@ -91,12 +91,12 @@ async def test_a_row_that_failed_waits_longer_each_time_and_the_others_do_not(db
 
 
 async def test_repeated_failure_becomes_one_review_item_that_closes_on_recovery(
-    db: Database, clock: SetClock, attention: Attention
+    db: Database, clock: SetClock, attention: ReviewQueue
 ):
-    process = Processing(db, clock, Invalid("The amount is wrong."))
-    for nth in range(REPEATED + 2):
+    process = Processing(db, clock, InvalidRequest("The amount is wrong."))
+    for nth in range(FAILURES_BEFORE_REVIEW + 2):
         await process()
-        assert len(await open_items(attention)) == (nth + 1 >= REPEATED)
+        assert len(await open_items(attention)) == (nth + 1 >= FAILURES_BEFORE_REVIEW)
         clock.pass_time(minutes=20)
     (item,) = await open_items(attention)
     assert (item.kind, item.subject, item.detail["error"]) == (
@@ -108,32 +108,32 @@ async def test_repeated_failure_becomes_one_review_item_that_closes_on_recovery(
 
 
 async def test_who_resolves_the_item_has_the_row_tried_again_at_once(
-    db: Database, clock: SetClock, attention: Attention
+    db: Database, clock: SetClock, attention: ReviewQueue
 ):
     process = Processing(db, clock, ValueError())
-    for _ in range(REPEATED):
+    for _ in range(FAILURES_BEFORE_REVIEW):
         await process()
         clock.pass_time(minutes=20)
     (item,) = await open_items(attention)
     await process()
-    await attention.resolve(item.id, "corrected by hand")
+    await attention.resolve_item(item.id, "corrected by hand")
     assert await open_items(attention) == []
     assert "poison" in await process()
 
 
-async def test_a_row_that_no_sweep_meets_any_more_is_forgotten(db: Database, clock: SetClock, attention: Attention):
+async def test_a_row_that_no_sweep_meets_any_more_is_forgotten(db: Database, clock: SetClock, attention: ReviewQueue):
     process = Processing(db, clock, ValueError())
-    for _ in range(REPEATED):
+    for _ in range(FAILURES_BEFORE_REVIEW):
         await process()
         clock.pass_time(minutes=20)
     assert len(await open_items(attention)) == 1
     clock.pass_time(hours=25)
-    await attention.review_failed_rows()
+    await attention.sweep_failed_rows()
     assert await open_items(attention) == []
 
 
 async def test_a_provider_that_is_away_is_no_fault_of_the_row_until_it_lasts(
-    db: Database, clock: SetClock, attention: Attention
+    db: Database, clock: SetClock, attention: ReviewQueue
 ):
     process = Processing(db, clock, ProviderTransient("stripe"))
     for _ in range(13):
@@ -143,13 +143,13 @@ async def test_a_provider_that_is_away_is_no_fault_of_the_row_until_it_lasts(
     assert [item.kind for item in await open_items(attention)] == ["row_failed"]
 
 
-async def test_review_items_of_two_rows_of_one_booking_are_two(db: Database, clock: SetClock, attention: Attention):
+async def test_review_items_of_two_rows_of_one_booking_are_two(db: Database, clock: SetClock, attention: ReviewQueue):
     booking = UUID(int=7)
     async with db.transaction() as tx:
         await tx.execute("set local session_replication_role = replica")
-        await attention.ask(tx, "row_failed", booking_id=booking, item="a:1")
-        await attention.ask(tx, "row_failed", booking_id=booking, item="b:1")
-        await attention.ask(tx, "row_failed", booking_id=booking, item="b:1")
+        await attention.open_item(tx, "row_failed", booking_id=booking, subject="a:1")
+        await attention.open_item(tx, "row_failed", booking_id=booking, subject="b:1")
+        await attention.open_item(tx, "row_failed", booking_id=booking, subject="b:1")
         assert await tx.fetchval("select count(*) from attention") == 2
 
 

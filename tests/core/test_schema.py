@@ -6,7 +6,7 @@ from importlib.resources import files
 import asyncpg
 import pytest
 
-from hub.core.db import Database, named_queries
+from hub.core.db import Database, load_queries
 
 NOUNS = sorted(one.name.removesuffix(".sql") for one in files("sql").joinpath("queries").iterdir())
 RELATIONS = """
@@ -82,7 +82,7 @@ async def test_no_function_can_be_called_by_travellers(db: Database):
 
 @pytest.mark.parametrize("noun", NOUNS)
 async def test_every_query_fits_the_schema(db: Database, noun: str):
-    queries = vars(named_queries(noun))
+    queries = vars(load_queries(noun))
     assert queries
     failures = {}
     async with db.connection() as connection:

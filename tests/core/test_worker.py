@@ -5,17 +5,17 @@ import pytest
 
 from hub.core import jobs as queue
 from hub.core.clock import SystemClock
-from hub.core.context import about
+from hub.core.context import bind_context
 from hub.core.db import Database
 from hub.core.errors import NotFound, ProviderPermanent, ProviderTransient
-from hub.core.jobs import Jobs, Retry, every
-from hub.core.worker import Worker, queue_counts
+from hub.core.jobs import JobQueue, Retry, every
+from hub.core.worker import Worker, count_jobs_by_status
 from tests.support.jobs import Count, Least, Recorder, letters, put, until, working
 
 
 async def test_a_job_runs_with_the_context_of_its_cause(db: Database, dsn: str):
     recorder = Recorder()
-    with about(request_id="req-1"):
+    with bind_context(request_id="req-1"):
         await put(db, 7)
     async with working(db, dsn, recorder):
         await until(lambda: recorder.seen)
@@ -25,10 +25,10 @@ async def test_a_job_runs_with_the_context_of_its_cause(db: Database, dsn: str):
 async def test_a_rolled_back_cause_leaves_no_job(db: Database):
     with pytest.raises(RuntimeError):
         async with db.transaction() as tx:
-            await Jobs().enqueue(tx, Count(number=1))
+            await JobQueue().enqueue(tx, Count(number=1))
             raise RuntimeError
     async with db.transaction() as tx:
-        assert await queue_counts(tx) == {}
+        assert await count_jobs_by_status(tx) == {}
 
 
 async def test_one_key_waits_once_but_news_during_a_run_is_a_run_of_its_own(db: Database, dsn: str):
@@ -57,13 +57,13 @@ async def test_a_job_that_fails_too_often_is_held_and_can_be_retried_or_dropped(
     async with working(db, dsn, recorder):
         await until(lambda: letters(db), 20)
         async with db.transaction() as tx:
-            (letter,) = await queue.held(tx)
+            (letter,) = await queue.list_held_jobs(tx)
             assert (letter.kind, letter.failures, letter.work) == ("test.count", 3, {"number": 1})
-            await queue.retry(tx, letter.id)
+            await queue.retry_held_job(tx, letter.id)
         await until(lambda: len(recorder.seen) == 4)
     async with db.transaction() as tx:
         with pytest.raises(NotFound):
-            await queue.drop(tx, letter.id)
+            await queue.drop_held_job(tx, letter.id)
 
 
 async def test_what_will_never_work_is_held_at_once_without_the_words_of_strangers(db: Database, dsn: str):
@@ -93,7 +93,7 @@ async def test_a_stopping_worker_puts_unfinished_work_back_for_the_next(db: Data
 async def test_a_lost_connection_is_made_good(db: Database, dsn: str):
     recorder = Recorder()
     async with working(db, dsn, recorder) as worker:
-        await until(lambda: worker.healthy)
+        await until(lambda: worker.is_healthy)
         admin = await asyncpg.connect(dsn)
         await admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity "
@@ -101,7 +101,7 @@ async def test_a_lost_connection_is_made_good(db: Database, dsn: str):
         )
         await admin.close()
         await asyncio.sleep(0.1)
-        await until(lambda: worker.healthy)
+        await until(lambda: worker.is_healthy)
         await put(db, 9)
         await until(lambda: recorder.seen == [9])
 
@@ -141,5 +141,5 @@ async def test_nothing_of_a_service_runs_while_its_jobs_are_looked_for(db: Datab
             raise TypeError("nobody may ask")
 
     worker = Worker(db, lambda: asyncpg.connect(dsn), SystemClock(), Least())
-    worker.add(Touchy())
-    assert worker.attempts.kinds == ["test.count"]
+    worker.add_services(Touchy())
+    assert worker.job_runner.job_kinds == ["test.count"]

@@ -15,8 +15,8 @@ from hub.core.clock import SystemClock
 from hub.core.db import Database
 from hub.core.errors import Unavailable
 from hub.core.jobs import every
-from hub.core.migrate import migrate
-from hub.core.schedules import Schedule, Schedules
+from hub.core.migrations import apply_migrations
+from hub.core.schedules import Schedule, Scheduler
 from hub.core.worker import Worker
 from tests.support.jobs import Recorder, letters, put, queued, until, working
 from tests.support.silent_wire import wire_to
@@ -40,10 +40,10 @@ async def test_a_lost_connection_does_not_wait_for_the_jobs_in_hand(db: Database
     slow = Recorder()
     slow.gate = asyncio.Event()
     await put(db, 1)
-    async with working(db, dsn, slow, heartbeat=QUICK) as worker:
+    async with working(db, dsn, slow, heartbeat_timeout=QUICK) as worker:
         await slow.started.wait()
         await cut_off(dsn)
-        await until(lambda: not worker.healthy)
+        await until(lambda: not worker.is_healthy)
         began = time.monotonic()
         await put(db, 2)
         await until(lambda: 2 in slow.seen)
@@ -57,7 +57,7 @@ async def test_a_job_in_hand_when_the_connection_is_lost_is_not_run_beside_itsel
     slow = Recorder()
     slow.gate = asyncio.Event()
     await put(db, 1)
-    async with working(db, dsn, slow, heartbeat=QUICK):
+    async with working(db, dsn, slow, heartbeat_timeout=QUICK):
         await slow.started.wait()
         first = await _session(db)
         await cut_off(dsn)
@@ -84,18 +84,18 @@ async def test_a_connection_that_falls_silent_is_given_up(db: Database, dsn: str
     recorder = Recorder()
     async with wire_to(dsn) as (wire, through):
         connect = lambda: asyncpg.connect(through, ssl=False)  # noqa: E731
-        async with working(db, dsn, recorder, connect=connect, silence=0.5) as worker:
-            await until(lambda: worker.healthy)
+        async with working(db, dsn, recorder, connect=connect, pulse_timeout=0.5) as worker:
+            await until(lambda: worker.is_healthy)
             wire.holds.set()
             await put(db, 1)
             await until(lambda: recorder.seen == [1])
-            await until(lambda: worker.healthy)
+            await until(lambda: worker.is_healthy)
 
 
 async def test_a_job_whose_start_cannot_be_counted_is_not_held_for_it(db: Database, dsn: str):
     """The pool was empty for five seconds, and jobs that had never run lay among the dead letters."""
     recorder = Recorder()
-    starved = await Database.open(dsn, size=1, patience=0.1)
+    starved = await Database.open_pool(dsn, pool_size=1, connect_timeout=0.1)
     await put(db, 1)
     async with working(starved, dsn, recorder):
         async with starved.transaction():
@@ -108,7 +108,7 @@ async def test_a_job_whose_start_cannot_be_counted_is_not_held_for_it(db: Databa
 async def test_the_end_of_an_attempt_is_written_down_when_the_database_is_back(db: Database, dsn: str):
     recorder = Recorder(Unavailable())
     recorder.gate = asyncio.Event()
-    starved = await Database.open(dsn, size=1, patience=0.1)
+    starved = await Database.open_pool(dsn, pool_size=1, connect_timeout=0.1)
     await put(db, 1)
     async with working(starved, dsn, recorder):
         await recorder.started.wait()
@@ -156,7 +156,7 @@ async def test_a_worker_that_is_cancelled_puts_its_jobs_back(db: Database, dsn: 
     slow.gate = asyncio.Event()
     await put(db, 1)
     worker = Worker(db, lambda: asyncpg.connect(dsn), SystemClock(), random.Random(1))
-    worker.add(slow)
+    worker.add_services(slow)
     running = asyncio.create_task(worker.run())
     await slow.started.wait()
     running.cancel()
@@ -168,12 +168,12 @@ async def test_a_worker_that_is_cancelled_puts_its_jobs_back(db: Database, dsn: 
 
 async def test_a_database_without_tables_is_waited_for(empty: str):
     """The worker was up before the migrations."""
-    db, recorder = await Database.open(empty, size=2), Recorder()
+    db, recorder = await Database.open_pool(empty, pool_size=2), Recorder()
     async with working(db, empty, recorder) as worker:
         await asyncio.sleep(0.7)
-        assert not worker.healthy
-        await migrate(empty)
-        await until(lambda: worker.healthy)
+        assert not worker.is_healthy
+        await apply_migrations(empty)
+        await until(lambda: worker.is_healthy)
         await put(db, 1)
         await until(lambda: recorder.seen == [1])
     await db.close()
@@ -220,10 +220,10 @@ async def test_a_slow_schedule_delays_no_other_and_does_not_run_beside_itself(db
 
 
 async def test_two_schedules_may_not_share_a_name(db: Database):
-    schedules = Schedules(db, SystemClock())
-    schedules.add(Schedule("test", 1, asyncio.Event().wait))
+    schedules = Scheduler(db, SystemClock())
+    schedules.add_schedule(Schedule("test", 1, asyncio.Event().wait))
     with pytest.raises(ValueError, match="test"):
-        schedules.add(Schedule("test", 2, asyncio.Event().wait))
+        schedules.add_schedule(Schedule("test", 2, asyncio.Event().wait))
 
 
 async def test_a_schedule_whose_period_is_shortened_need_not_wait_for_the_old_one(db: Database):
@@ -235,8 +235,8 @@ async def test_a_schedule_whose_period_is_shortened_need_not_wait_for_the_old_on
     for seconds in (3600, 0.2):
         ran.clear()
         stopping = asyncio.Event()
-        schedules = Schedules(db, SystemClock())
-        schedules.add(Schedule("test", seconds, run))
+        schedules = Scheduler(db, SystemClock())
+        schedules.add_schedule(Schedule("test", seconds, run))
         running = asyncio.create_task(schedules.run(stopping))
         await asyncio.wait_for(ran.wait(), 5)
         stopping.set()

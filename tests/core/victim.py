@@ -20,9 +20,9 @@ class Victim:
 
 
 async def main(dsn: str) -> None:
-    db = await Database.open(dsn, size=2)
-    worker = Worker(db, db.connect, SystemClock(), random.SystemRandom())
-    worker.add(Victim())
+    db = await Database.open_pool(dsn, pool_size=2)
+    worker = Worker(db, db.open_listen_connection, SystemClock(), random.SystemRandom())
+    worker.add_services(Victim())
     await worker.run()
 
 

@@ -38,7 +38,7 @@ async def test_a_changed_schedule_is_told_once(running: Running):
 
 async def test_a_callback_that_lies_changes_nothing(running: Running):
     booking, order = await confirmed(running)
-    token = running.made.sources["kiwi"]._token
+    token = running.made.webhook_sources["kiwi"]._token
     body = {"booking_id": order["id"], "status": "cancelled"}
     async with running.session.post(f"{running.url}/webhooks/kiwi/{token}", json=body) as answer:
         assert answer.status == 202

@@ -60,7 +60,7 @@ async def world(dsn: str, db: Database, tmp_path: Path):
     processes = Processes(dsn, tmp_path)
     async with aiohttp.ClientSession() as session:
         settings = processes.settings
-        running = Running(settings.own_url, settings.sandbox_base, db, session, settings, None)  # type: ignore[arg-type]
+        running = Running(settings.own_url, settings.sandbox_base_url, db, session, settings, None)  # type: ignore[arg-type]
         yield processes, running
     await processes.stop()
 

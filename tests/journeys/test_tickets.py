@@ -27,7 +27,7 @@ async def test_references_that_no_callback_has_told_are_read(running: Running):
                 "update bookings set airline_references = '[]', supplier_reference = null, confirmed_at = $1",
                 tickets.clock.now() - age,
             )
-        await tickets.read_missing()
+        await tickets.read_missing_references()
         references = (await running.booking(booking))["airline_references"]
         assert bool(references) is is_read, "after 1, 2, 4, 8 minutes, not at every round"
     [order] = await running.orders()
@@ -52,7 +52,7 @@ async def test_one_order_that_cannot_be_read_does_not_stop_the_others(running: R
             "update supplier_orders set placed = jsonb_set(placed, '{order_id}', '\"1\"') where booking_id = $1::uuid",
             bookings[0]["id"],
         )
-    await running.made.tickets.read_missing()
+    await running.made.tickets.read_missing_references()
     assert [await told(running, booking) for booking in bookings] == [False, True]
 
 
@@ -85,7 +85,7 @@ async def test_references_that_come_after_the_confirmation_are_told_once(running
     assert order["pnrs"][0] in after["DESCRIPTION"]
     async with running.db.transaction() as tx:  # as if nothing were known of what the messages state
         await tx.execute("update messages set airline_references = null")
-    await running.made.announcements.references_issued(ReferencesIssued(booking_id=booking["id"]))
+    await running.made.booking_messages.queue_airline_references(ReferencesIssued(booking_id=booking["id"]))
     await until(lambda: quiet(running))
     assert len(await running.mails("Airline reference")) == 1
     story = await running.good("GET", f"/api/bookings/{booking['id']}/story")
@@ -103,7 +103,7 @@ async def test_references_that_the_confirmation_states_are_not_told_again(runnin
     assert ("reference follows" in mail["text"]) is bool(told_later)
     async with running.db.transaction() as tx:
         await tx.execute("update bookings set airline_references = '[]', confirmed_at = now() - interval '130 seconds'")
-    await running.made.tickets.read_missing()
+    await running.made.tickets.read_missing_references()
     await until(lambda: quiet(running))
     assert await running.mails("Airline reference") == told_later
     async with running.db.transaction() as tx:
@@ -111,7 +111,7 @@ async def test_references_that_the_confirmation_states_are_not_told_again(runnin
         stated = [one["reference"] for one in (await running.booking(booking))["airline_references"]]
         confirmation = "update messages set airline_references = $1 where template = 'booking_confirmation'"
         await tx.execute(confirmation, stated)
-    await running.made.announcements.references_issued(ReferencesIssued(booking_id=booking["id"]))
+    await running.made.booking_messages.queue_airline_references(ReferencesIssued(booking_id=booking["id"]))
     async with running.db.transaction() as tx:
         assert not await tx.fetchval("select count(*) from messages where template = 'booking_references'")
 

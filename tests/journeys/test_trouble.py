@@ -11,7 +11,7 @@ from hub.core.errors import ProviderError
 from hub.core.jobs import Retry
 from hub.outreach.messaging.model import Message
 from hub.outreach.messaging.unsendable import Unsendable
-from hub.sales.bookings import FulfilBooking
+from hub.sales.bookings import FulfillBooking
 from tests.support.running import Running, until
 
 
@@ -76,7 +76,7 @@ async def test_a_question_that_has_been_answered_is_not_asked_by_a_letter_that_w
     async with running.db.transaction() as tx:
         row = await tx.fetchrow("select * from messages where template = 'booking_price_changed'")
         with pytest.raises(Unsendable, match="price_answered"):
-            await running.made.outbox.facts.of(tx, Message.from_row(row))
+            await running.made.message_sender.contexts.build_context(tx, Message.from_row(row))
 
 
 async def test_a_price_that_has_risen_ends_with_the_money_released_when_the_traveller_declines(running: Running):
@@ -93,7 +93,7 @@ async def test_a_price_that_has_risen_ends_with_the_money_released_when_nobody_a
     price = {name: booking["new_total"][name] for name in ("amount", "currency")}
     status, problem = await running.call("POST", f"/api/bookings/{booking['id']}/accept-price", price)
     assert (status, problem["code"]) == (410, "booking_expired")
-    await running.made.bookings.expire()
+    await running.made.bookings.expire_unpaid_bookings()
     done = await running.settled(booking)
     assert (done["status"], done["failure"], done["payment_status"]) == ("failed", "price_changed", "released")
     await until(lambda: running.mails("could not be completed"))
@@ -181,7 +181,7 @@ async def test_webhooks_that_never_come_are_made_up_for_by_the_sweep(running: Ru
     await running.pay(booking)
     async with running.db.transaction() as tx:
         await tx.execute("update payments set updated_at = updated_at - interval '5 minutes'")
-    await running.made.money.settlement.sweep()
+    await running.made.payments.settlement.settle_open_payments()
     assert (await running.settled(booking))["status"] == "confirmed"
 
 
@@ -289,9 +289,9 @@ async def test_an_order_that_nobody_can_tell_of_for_a_day_is_for_people_and_look
     async with running.db.transaction() as tx:
         await tx.execute("update supplier_orders set unknown_since = unknown_since - interval '25 hours'")
     with suppress(ProviderError, Retry):
-        await running.made.fulfilment.fulfil(FulfilBooking(booking_id=UUID(booking["id"])))
-    (matter,), _ = await running.made.attention.page(open_only=True, page=1, page_size=10)
+        await running.made.fulfillment.fulfill_booking(FulfillBooking(booking_id=UUID(booking["id"])))
+    (matter,), _ = await running.made.review_queue.list_items(open_only=True, page=1, page_size=10)
     assert (matter.kind, str(matter.booking_id)) == ("order_unknown", booking["id"])
     await running.control("DELETE", "faults")
     assert (await running.settled(booking))["status"] == "confirmed"
-    assert (await running.made.attention.page(open_only=True, page=1, page_size=10))[0] == []
+    assert (await running.made.review_queue.list_items(open_only=True, page=1, page_size=10))[0] == []

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from hub.core.clock import SystemClock
-from hub.resilience.hedge import hedged
+from hub.resilience.hedge import run_hedged
 
 
 class Asked:
@@ -28,7 +28,7 @@ class Asked:
 
 
 async def run(ask, after=0.02, **options):
-    return await hedged(ask, after=after, clock=SystemClock(), **options)
+    return await run_hedged(ask, after=after, clock=SystemClock(), **options)
 
 
 async def test_a_quick_answer_is_asked_for_once():
@@ -68,7 +68,7 @@ async def test_both_failing_raises():
 
 async def test_without_leave_there_is_no_second_question():
     ask = Asked((0.04, "first"), (0, "second"))
-    assert await run(ask, permitted=lambda: False) == "first"
+    assert await run(ask, may_hedge=lambda: False) == "first"
 
 
 async def test_a_cancelled_caller_cancels_both():

@@ -7,7 +7,7 @@ import sys
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from routes.web.connections import ConnectionLimit, LimitedRunner, affordable_connections, descriptor_limit
+from routes.web.connections import ConnectionLimit, LimitedRunner, compute_max_connections, get_descriptor_limit
 
 
 async def here(_: web.Request) -> web.Response:
@@ -18,8 +18,10 @@ async def main(port: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512))
     app = web.Application()
     app.router.add_get("/", here)
-    most = affordable_connections(descriptor_limit())
-    limit = ConnectionLimit(most=most, header_timeout=60.0, registry=CollectorRegistry(), new_id=lambda: "id")
+    most = compute_max_connections(get_descriptor_limit())
+    limit = ConnectionLimit(
+        max_connections=most, header_timeout=60.0, registry=CollectorRegistry(), new_request_id=lambda: "id"
+    )
     runner = LimitedRunner(app, limit, shutdown_timeout=1.0, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from sandbox import kiwi
-from sandbox.world import Callback, SandboxConfig, World
+from sandbox.state import Callback, SandboxConfig, SandboxState
 
 START = datetime(2027, 1, 11, 9, 30, tzinfo=UTC)
 DAY = "17/03/2027"
@@ -21,7 +21,7 @@ DAY = "17/03/2027"
 @dataclass
 class Desk:
     client: TestClient
-    world: World
+    world: SandboxState
     sent: list[Callback]
     arrived: asyncio.Event
     headers: dict[str, str] = field(default_factory=lambda: {"apikey": "key"})
@@ -128,7 +128,7 @@ async def open_desk(**config: Any) -> AsyncIterator[Desk]:
         sent.append(callback)
         arrived.set()
 
-    world = World(SandboxConfig(**settings), send=send, now=lambda: START)
+    world = SandboxState(SandboxConfig(**settings), send_callback=send, now=lambda: START)
     app = web.Application()
     kiwi.setup(app, world)
     async with TestClient(TestServer(app)) as client:

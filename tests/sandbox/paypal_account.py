@@ -14,8 +14,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sandbox import paypal as emulator
-from sandbox.paypal.state import Account, account_of
-from sandbox.world import Callback, SandboxConfig, World
+from sandbox.paypal.state import PayPalAccount, get_paypal_account
+from sandbox.state import Callback, SandboxConfig, SandboxState
 
 WHOLE = {"Prefer": "return=representation"}
 ORDERS = "/paypal/v2/checkout/orders"
@@ -26,7 +26,7 @@ CAPTURES = "/paypal/v2/payments/captures"
 @dataclass
 class Merchant:
     base: str
-    world: World
+    world: SandboxState
     session: aiohttp.ClientSession
     token: str = ""
     ahead: timedelta = timedelta()
@@ -35,8 +35,8 @@ class Merchant:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def state(self) -> Account:
-        return account_of(self.world)
+    def state(self) -> PayPalAccount:
+        return get_paypal_account(self.world)
 
     @property
     def kinds(self) -> list[str]:
@@ -115,14 +115,14 @@ class Merchant:
 async def open_merchant() -> AsyncIterator[Merchant]:
     app = web.Application()
     server = TestServer(app)
-    world = World(SandboxConfig(callback_base="http://hub.test"), lambda _: None)
+    world = SandboxState(SandboxConfig(callback_base="http://hub.test"), lambda _: None)
     emulator.setup(app, world)
     await server.start_server()
     public = str(server.make_url("")).rstrip("/")
     world.config = SandboxConfig(callback_base="http://hub.test", public_base=public)
     async with aiohttp.ClientSession() as session:
         merchant = Merchant(public, world, session)
-        world.send, world.now = merchant.take, merchant.now
+        world.send_callback, world.now = merchant.take, merchant.now
         merchant.state.settling = 0.02
         merchant.state.thinking = 0
         await merchant.sign_in()

@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from sandbox.app import WORLD, create_app
-from sandbox.world import SandboxConfig, World
+from sandbox.app import STATE_KEY, create_app
+from sandbox.state import SandboxConfig, SandboxState
 
 KEY = {"Authorization": "Bearer re_sandbox"}
 MAIL = {"from": "Hub <hub@example.com>", "to": ["ada@example.com"], "subject": "Hello", "html": "<p>Hi</p>"}
@@ -47,7 +47,7 @@ class Hub:
 class Shell:
     base: str
     config: SandboxConfig
-    world: World
+    world: SandboxState
     session: aiohttp.ClientSession
     hub: Hub
 
@@ -101,7 +101,7 @@ async def open_shell(**config: Any) -> AsyncIterator[Shell]:
     await server.start_server()
     async with aiohttp.ClientSession() as session:
         base = str(server.make_url("")).rstrip("/")
-        yield Shell(base, SandboxConfig(**given), sandbox[WORLD], session, hub)
+        yield Shell(base, SandboxConfig(**given), sandbox[STATE_KEY], session, hub)
     await server.close()
     await listening.close()
 

@@ -15,8 +15,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sandbox import stripe as emulator
-from sandbox.stripe.state import Stripe, stripe_of
-from sandbox.world import Callback, SandboxConfig, World
+from sandbox.state import Callback, SandboxConfig, SandboxState
+from sandbox.stripe.state import StripeAccount, get_stripe_account
 
 SECRET = "sk_test_sandbox"
 PUBLISHABLE = "pk_test_sandbox"
@@ -45,7 +45,7 @@ class Wire(stripe.HTTPClient):
 @dataclass
 class Account:
     base: str
-    world: World
+    world: SandboxState
     session: aiohttp.ClientSession
     sent: list[Callback] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,8 +59,8 @@ class Account:
         return stripe.StripeClient(key, http_client=http, base_addresses={"api": self.base}, max_network_retries=0).v1
 
     @property
-    def state(self) -> Stripe:
-        return stripe_of(self.world)
+    def state(self) -> StripeAccount:
+        return get_stripe_account(self.world)
 
     @property
     def kinds(self) -> list[str]:
@@ -106,14 +106,14 @@ def refusal(raised: pytest.ExceptionInfo[Any]) -> Any:
 async def open_account() -> AsyncIterator[Account]:
     app = web.Application()
     server = TestServer(app)
-    world = World(SandboxConfig(callback_base="http://hub.test"), lambda _: None)
+    world = SandboxState(SandboxConfig(callback_base="http://hub.test"), lambda _: None)
     emulator.setup(app, world)
     await server.start_server()
     public = str(server.make_url("")).rstrip("/")
     world.config = SandboxConfig(callback_base="http://hub.test", public_base=public)
     async with aiohttp.ClientSession() as session:
         account = Account(f"{public}/stripe", world, session)
-        world.send = account.take
+        world.send_callback = account.take
         account.state.settling = 0.02
         account.state.thinking = 0
         yield account

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sandbox import supabase as emulator
-from sandbox.world import Callback, SandboxConfig, World
+from sandbox.state import Callback, SandboxConfig, SandboxState
 
 ADA = "ada@example.com"
 PASSWORD = "engine-of-1843"
@@ -32,7 +32,7 @@ async def _taken(_: web.Request) -> web.StreamResponse:
 @dataclass
 class Project:
     base: str
-    world: World
+    world: SandboxState
     session: aiohttp.ClientSession
     hub: str
     answer: Answer = _taken
@@ -115,7 +115,7 @@ class Project:
 @asynccontextmanager
 async def open_project() -> AsyncIterator[Project]:
     app, hub = web.Application(), web.Application()
-    world = World(SandboxConfig(callback_base=""), lambda _: None)
+    world = SandboxState(SandboxConfig(callback_base=""), lambda _: None)
     emulator.setup(app, world)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
         public = str(server.make_url("")).rstrip("/")
@@ -124,7 +124,7 @@ async def open_project() -> AsyncIterator[Project]:
         async with TestServer(hub) as listening:
             project.hub = str(listening.make_url("")).rstrip("/")
             world.config = replace(world.config, callback_base=project.hub, public_base=public)
-            world.send = project.sent.append
+            world.send_callback = project.sent.append
             yield project
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from sandbox.control_input import prefers_page
 from sandbox.faults import PROVIDERS
-from sandbox.wire import prefers_page
 from tests.sandbox.shell import Shell, open_shell
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

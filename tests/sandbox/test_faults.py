@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sandbox.faults import KINDS, PROVIDERS, error_body
+from sandbox.faults import KINDS, PROVIDERS, build_error_body
 from tests.sandbox.shell import KEY, MAIL, Shell, open_shell, until
 
 BAD: dict[str, list[Any]] = {
@@ -86,7 +86,7 @@ async def test_a_status_comes_in_the_providers_own_words(shell: Shell, provider:
     ],
 )
 def test_error_codes_are_the_providers_own(provider: str, status: int, place: tuple[str, ...], wanted: Any) -> None:
-    found: Any = error_body(provider, status, "x")
+    found: Any = build_error_body(provider, status, "x")
     for name in place:
         found = found[name]
     assert found == wanted
@@ -149,7 +149,7 @@ async def test_a_timeout_lasts_until_the_client_leaves(shell: Shell) -> None:
 
 
 async def test_a_timeout_ends_by_itself_at_last(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.faults.LONGEST", 0.1)
+    monkeypatch.setattr("sandbox.faults.MAX_SECONDS", 0.1)
     await shell.fault("timeout", delay=0)
     with pytest.raises(aiohttp.ClientError):
         await ask(shell)

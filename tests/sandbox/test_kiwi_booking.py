@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sandbox.world import KiwiRules
+from sandbox.state import KiwiRules
 from tests.sandbox.kiwi_desk import START, Desk, bags, open_desk, passenger
 
 
@@ -51,7 +51,7 @@ async def test_paid_bookings_are_received_then_confirmed_with_tickets(slow_desk:
     assert len(confirmed["e_tickets"]) == 1
     assert {one["booking_id"] for one in desk.told()} == {booking["booking_id"]}
     assert desk.sent[0].url == "http://127.0.0.1:1/webhooks/kiwi/sandbox-kiwi-token"
-    assert desk.world.sign(desk.sent[0], START) == {}
+    assert desk.world.sign_callback(desk.sent[0], START) == {}
 
 
 async def test_a_second_confirmation_is_refused_and_tickets_nothing(desk: Desk):
@@ -340,14 +340,14 @@ async def test_the_airline_can_act_later(desk: Desk):
 async def test_a_reset_forgets_bookings_and_their_tickets(slow_desk: Desk):
     desk = slow_desk
     await desk.confirm(await desk.booked())
-    desk.world.reset()
+    desk.world.reset_state()
     await asyncio.sleep(0.4)
     assert (await desk.bookings(), len(desk.sent)) == ([], 1)
 
 
 async def test_a_restarted_sandbox_does_not_give_numbers_out_again(desk: Desk):
     first = (await desk.booked())["booking_id"]
-    desk.world.reset()
+    desk.world.reset_state()
     desk.wait(seconds=1)
     assert (await desk.booked())["booking_id"] != first
 

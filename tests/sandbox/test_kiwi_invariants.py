@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.kiwi import fares, offers, query, search
+from sandbox.kiwi import fares, offers, search, search_query
 from tests.sandbox.kiwi_desk import START
 
 AIRPORTS = airportsdata.load("IATA")
@@ -28,9 +28,9 @@ class Trip:
 
 def find(params: dict[str, str]) -> list[dict[str, Any]]:
     """The answer's data, without the HTTP around it."""
-    asked_for = query.parse(params)
-    asked = offers.Asked(1, asked_for.party, asked_for.filters.cabin, asked_for.currency, START)
-    return [offers.offer(asked, one) for one in search.found(asked, asked_for)]
+    asked_for = search_query.parse_query(params)
+    asked = offers.OfferContext(1, asked_for.party, asked_for.filters.cabin, asked_for.currency, START)
+    return [offers.build_offer(asked, one) for one in search.find_itineraries(asked, asked_for)]
 
 
 @st.composite
@@ -148,7 +148,7 @@ def test_times_hold_on_the_days_when_clocks_change(day):
 
 @pytest.mark.parametrize(("cents", "currency", "amount"), [(10050, "EUR", 100.5), (10000, "EUR", 100)])
 def test_money_is_whole_where_it_can_be(cents, currency, amount):
-    converted = fares.convert(cents, currency)
+    converted = fares.convert_cents(cents, currency)
     assert (converted, type(converted)) == (amount, type(amount))
 
 
@@ -156,4 +156,4 @@ def test_a_search_far_ahead_ends_at_the_horizon():
     day: date = START.date() + timedelta(days=359)
     found = find({"fly_from": "LHR", "fly_to": "JFK", "date_from": f"{day:%d/%m/%Y}", "date_to": "31/12/2028"})
     assert found
-    assert all(utc(one["utc_departure"]) <= START + search.HORIZON for one in found)
+    assert all(utc(one["utc_departure"]) <= START + search.SALES_HORIZON for one in found)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.oidc.state import is_registered
-from sandbox.world import SandboxConfig, World
+from sandbox.state import SandboxConfig, SandboxState
 from tests.sandbox.shell import Shell, open_shell
 
 BACK = "http://127.0.0.1:3000/auth/callback"
@@ -192,13 +192,13 @@ async def test_nobody_is_redirected_to_a_stranger(shell: Shell, wrong: dict[str,
     ],
 )
 def test_where_a_client_may_be_sent_back_to(url: str, registered: bool) -> None:
-    world = World(SandboxConfig("https://hub.example"), send=lambda _: None)
+    world = SandboxState(SandboxConfig("https://hub.example"), send_callback=lambda _: None)
     assert is_registered(world, url, "/auth/callback") is registered
 
 
 @given(st.text())
 def test_no_address_breaks_the_check(url: str) -> None:
-    world = World(SandboxConfig("https://hub.example"), send=lambda _: None)
+    world = SandboxState(SandboxConfig("https://hub.example"), send_callback=lambda _: None)
     assert not is_registered(world, url, "/auth/callback") or url.startswith("http")
 
 

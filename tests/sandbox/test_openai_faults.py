@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.openai.troubles import DEFAULTS
+from sandbox.openai.model_faults import FAULT_DEFAULTS
 from tests.sandbox.openai_lab import HELLO, Lab, open_lab, said
 from tests.sandbox.shell import until
 
@@ -217,7 +217,7 @@ async def test_a_stream_that_keeps_quiet_about_its_usage(lab: Lab) -> None:
     assert (last["type"], last["response"]["usage"]) == ("response.completed", None)
 
 
-@pytest.mark.parametrize("fault", sorted(DEFAULTS))
+@pytest.mark.parametrize("fault", sorted(FAULT_DEFAULTS))
 async def test_an_answer_of_nothing_survives_each_fault(lab: Lab, fault: str) -> None:
     """With a prefill that is the whole answer there is no piece to strike after."""
     await lab.fault("gpt-sandbox", fault, seconds=0)

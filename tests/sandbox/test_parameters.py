@@ -5,9 +5,9 @@ Stripe's emulator refuses whatever no reader has asked for (`Params.finish`), so
 
 from typing import Any
 
-from sandbox.emails import read_email
-from sandbox.numbers import UNPLAYED, UNPLAYED_LOOKUP
+from sandbox.email_validation import read_email
 from sandbox.openai import chat, responses
+from sandbox.phone_numbers import UNSUPPORTED_LOOKUP_PARAMS, UNSUPPORTED_PARAMS
 from tests.sandbox.shell import MAIL, vendor
 
 _MESSAGES = "/2010-04-01/Accounts/{AccountSid}/Messages"
@@ -51,12 +51,12 @@ def properties(spec: dict[str, Any], schema: dict[str, Any]) -> set[str]:
 def test_twilio() -> None:
     paths = vendor("twilio_api_v2010.json")["paths"]
     played = {"To", "From", "MessagingServiceSid", "Body", "MediaUrl", "StatusCallback", "ScheduleType", "SendAt"}
-    assert form_of(paths[f"{_MESSAGES}.json"]["post"]) == played | UNPLAYED
+    assert form_of(paths[f"{_MESSAGES}.json"]["post"]) == played | UNSUPPORTED_PARAMS
     assert form_of(paths[f"{_MESSAGES}/{{Sid}}.json"]["post"]) == {"Body", "Status"}
     listed = {"To", "From", "DateSent", "DateSent<", "DateSent>", "Page", "PageSize"}
     assert query_of(paths[f"{_MESSAGES}.json"]["get"]) == listed | {"PageToken"}
     lookup = vendor("twilio_lookups_v2.json")["paths"]["/v2/PhoneNumbers/{PhoneNumber}"]["get"]
-    assert query_of(lookup) == {"CountryCode"} | UNPLAYED_LOOKUP
+    assert query_of(lookup) == {"CountryCode"} | UNSUPPORTED_LOOKUP_PARAMS
 
 
 def test_resend() -> None:
@@ -68,6 +68,8 @@ def test_resend() -> None:
 def test_openai() -> None:
     spec = vendor("openai.json")
     asked = properties(spec, {"$ref": "/CreateChatCompletionRequest"})
-    assert asked & chat.KNOWN <= _CHAT | chat.UNPLAYED.keys() | set(chat.IGNORED)
+    assert asked & chat.KNOWN_PARAMS <= _CHAT | chat.UNSUPPORTED_PARAMS.keys() | set(chat.IGNORED_PARAMS)
     asked = properties(spec, {"$ref": "/CreateResponse"})
-    assert asked & responses.KNOWN <= _RESPONSES | responses.UNPLAYED.keys() | set(responses.IGNORED)
+    assert asked & responses.KNOWN_PARAMS <= _RESPONSES | responses.UNSUPPORTED_PARAMS.keys() | set(
+        responses.IGNORED_PARAMS
+    )

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from sandbox.paypal.authority import HOST, root_of
+from sandbox.paypal.certificate_authority import SIGNER_HOST, create_root_certificate
 from tests.sandbox.paypal_account import Merchant, open_merchant
 
 VERIFY = "/paypal/v1/notifications/verify-webhook-signature"
@@ -32,11 +32,11 @@ async def chain_of(merchant: Merchant, url: str) -> list[x509.Certificate]:
 async def test_a_webhook_is_signed_by_a_certificate_of_a_known_root(merchant: Merchant) -> None:
     await merchant.approved()
     (callback,) = merchant.sent
-    headers = merchant.world.sign(callback, merchant.now())
+    headers = merchant.world.sign_callback(callback, merchant.now())
     chain = await chain_of(merchant, headers["PAYPAL-CERT-URL"])
-    roots = x509.load_pem_x509_certificates(root_of(merchant.world.config.paypal_authority))
+    roots = x509.load_pem_x509_certificates(create_root_certificate(merchant.world.config.paypal_authority))
     policy = PolicyBuilder().store(Store(roots)).time(merchant.now())
-    policy.build_server_verifier(x509.DNSName(HOST)).verify(chain[0], chain[1:])
+    policy.build_server_verifier(x509.DNSName(SIGNER_HOST)).verify(chain[0], chain[1:])
     at, ident = headers["PAYPAL-TRANSMISSION-TIME"], headers["PAYPAL-TRANSMISSION-ID"]
     text = f"{ident}|{at}|{merchant.world.config.paypal_webhook_id}|{zlib.crc32(callback.body)}".encode()
     key: Any = chain[0].public_key()
@@ -59,16 +59,16 @@ async def test_an_event_shows_the_resource_as_it_was(merchant: Merchant) -> None
 async def test_an_event_is_sent_again_and_signed_anew(merchant: Merchant) -> None:
     await merchant.approved()
     await merchant.good("POST", f"/_/paypal/events/{merchant.sent[0].label}/resend", {})
-    first, again = (merchant.world.sign(one, merchant.now()) for one in merchant.sent)
+    first, again = (merchant.world.sign_callback(one, merchant.now()) for one in merchant.sent)
     assert merchant.sent[0].body == merchant.sent[1].body
     assert first["PAYPAL-TRANSMISSION-ID"] != again["PAYPAL-TRANSMISSION-ID"]
 
 
 async def test_a_certificate_is_renewed_before_its_end_and_the_old_one_stays(merchant: Merchant) -> None:
     await merchant.approved()
-    old = merchant.world.sign(merchant.sent[0], merchant.now())["PAYPAL-CERT-URL"]
+    old = merchant.world.sign_callback(merchant.sent[0], merchant.now())["PAYPAL-CERT-URL"]
     merchant.ahead = timedelta(days=61)
-    new = merchant.world.sign(merchant.sent[0], merchant.now())["PAYPAL-CERT-URL"]
+    new = merchant.world.sign_callback(merchant.sent[0], merchant.now())["PAYPAL-CERT-URL"]
     assert old != new
     for url in (old, new):
         assert len(await chain_of(merchant, url)) == 2
@@ -77,7 +77,7 @@ async def test_a_certificate_is_renewed_before_its_end_and_the_old_one_stays(mer
 
 
 def asked(merchant: Merchant, **more: Any) -> dict[str, Any]:
-    headers = merchant.world.sign(merchant.sent[0], merchant.now())
+    headers = merchant.world.sign_callback(merchant.sent[0], merchant.now())
     return {
         "auth_algo": headers["PAYPAL-AUTH-ALGO"],
         "cert_url": headers["PAYPAL-CERT-URL"],

@@ -22,7 +22,7 @@ from resend.exceptions import (
 )
 from resend.http_client_async import AsyncHTTPClient
 
-from sandbox.emails import Refused, read_email
+from sandbox.email_validation import ResendApiError, read_email
 from tests.sandbox.shell import KEY, MAIL, Shell, Webhook, open_shell, vendor
 
 HOSTILE = st.recursive(
@@ -155,7 +155,7 @@ async def test_what_is_wrong_is_refused(shell: Shell, wrong: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("wrong", [{"filename": "x"}, {"content": "eA=="}, {"filename": "x", "content": "###"}, 3])
 def test_an_attachment_needs_a_name_and_a_content(wrong: Any) -> None:
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(ResendApiError) as raised:
         read_email(MAIL | {"attachments": [wrong]})
     assert raised.value.name == "invalid_attachment"
 
@@ -165,7 +165,7 @@ def test_nothing_that_is_sent_breaks_it(body: Any) -> None:
     for given_body in (body, MAIL | body if isinstance(body, dict) else body):
         try:
             mail = read_email(given_body)
-        except Refused as error:
+        except ResendApiError as error:
             assert error.status == 422  # noqa: PT017 (most of them are refused, a few are not)
         else:
             assert all("@" in one for one in mail["to"])

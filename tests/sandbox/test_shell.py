@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from sandbox.app import serve
-from sandbox.callbacks import Deliverer
-from sandbox.world import Callback, Emulator, SandboxConfig, World
+from sandbox.app import start_sandbox
+from sandbox.state import Callback, Emulator, SandboxConfig, SandboxState
+from sandbox.webhook_delivery import WebhookDeliverer
 from tests.sandbox.shell import KEY, Shell, open_shell, until
 
 
@@ -43,7 +43,7 @@ async def test_the_call_log_can_be_asked_for_one_provider(shell: Shell) -> None:
 
 
 async def test_the_call_log_is_bounded(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.app.KEPT", 3)
+    monkeypatch.setattr("sandbox.app.MAX_CALLS", 3)
     for _ in range(5):
         await shell.call("GET", "/resend/domains", headers=KEY)
     assert [one["n"] for one in await shell.control("GET", "calls")] == [3, 4, 5]
@@ -82,10 +82,10 @@ async def test_a_fault_of_the_sandbox_itself_is_told_and_logged(
 
 async def test_a_taken_port_is_named() -> None:
     config = SandboxConfig(callback_base="http://127.0.0.1:9")
-    runner = await serve(config, "127.0.0.1", 0)
+    runner = await start_sandbox(config, "127.0.0.1", 0)
     port = runner.addresses[0][1]
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
-        await serve(config, "127.0.0.1", port)
+        await start_sandbox(config, "127.0.0.1", port)
     await runner.cleanup()
 
 
@@ -113,14 +113,14 @@ async def test_a_webhook_is_repeated_until_it_is_taken(shell: Shell) -> None:
 
 async def test_a_webhook_outlives_a_hub_that_is_down() -> None:
     taken: list[str] = []
-    deliverer = Deliverer(_world(taken), 0, (0.05, 0.1, 0.2, 0.4))
+    deliverer = WebhookDeliverer(_world(taken), 0, (0.05, 0.1, 0.2, 0.4))
     async with _hub_that_is_down() as (url, start):
         await deliverer.start()
-        deliverer.post(Callback("kiwi", f"{url}/webhooks/kiwi", b"{}", "x"))
+        deliverer.send_callback(Callback("kiwi", f"{url}/webhooks/kiwi", b"{}", "x"))
         await until(lambda: deliverer.deliveries[1].attempts >= 1)
         assert deliverer.deliveries[1].status is None
         await start()
-        await until(lambda: deliverer.deliveries[1].done)
+        await until(lambda: deliverer.deliveries[1].is_delivered)
         await deliverer.stop()
     assert taken == ["x"]
 
@@ -175,11 +175,11 @@ async def test_no_more_than_some_attempts_are_in_flight(monkeypatch: pytest.Monk
         now -= 1
         return 204
 
-    deliverer = Deliverer(_world(), 0, ())
-    monkeypatch.setattr(Deliverer, "_send", lambda _, callback: send(callback))
+    deliverer = WebhookDeliverer(_world(), 0, ())
+    monkeypatch.setattr(WebhookDeliverer, "_send", lambda _, callback: send(callback))
     for _ in range(100):
-        deliverer.post(Callback("kiwi", "http://hub.test/", b"", "x"))
-    await until(lambda: all(one.done for one in deliverer.listed()))
+        deliverer.send_callback(Callback("kiwi", "http://hub.test/", b"", "x"))
+    await until(lambda: all(one.is_delivered for one in deliverer.list_deliveries()))
     assert most == 32
 
 
@@ -195,19 +195,21 @@ async def test_a_reset_begins_again(shell: Shell) -> None:
 
 
 async def test_leaving_ends_what_is_still_being_delivered() -> None:
-    deliverer = Deliverer(_world(), 60, ())
+    deliverer = WebhookDeliverer(_world(), 60, ())
     await deliverer.start()
-    deliverer.post(Callback("kiwi", "http://hub.test/", b"", "x"))
+    deliverer.send_callback(Callback("kiwi", "http://hub.test/", b"", "x"))
     async with asyncio.timeout(1):
         await deliverer.stop()
-    assert not deliverer.deliveries[1].done
+    assert not deliverer.deliveries[1].is_delivered
 
 
-def _world(acknowledged: list[str] | None = None) -> World:
+def _world(acknowledged: list[str] | None = None) -> SandboxState:
     """Without emulators, but for one that notes the labels of what is acknowledged."""
-    world = World(SandboxConfig("http://hub.test"), lambda _: None)
+    world = SandboxState(SandboxConfig("http://hub.test"), lambda _: None)
     note = [] if acknowledged is None else acknowledged
-    world.register(Emulator("kiwi", dict, acknowledge=lambda _, callback: note.append(callback.label)))
+    world.register_emulator(
+        Emulator("kiwi", dict, acknowledge_callback=lambda _, callback: note.append(callback.label))
+    )
     return world
 
 

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.codec import Codec
-from sandbox.oidc.state import new_key
-from sandbox.storage import FILE, Storage, StorageInUse
-from sandbox.tables import Log, Table, Tables
-from sandbox.world import SandboxConfig
+from sandbox.codec import StateCodec
+from sandbox.oidc.state import create_key
+from sandbox.state import SandboxConfig
+from sandbox.storage import FILE_NAME, StateStorage, StorageInUse
+from sandbox.tables import TablesByKind, TrackedLog, TrackedTable
 from tests.sandbox.shell import KEY, MAIL, Shell, open_shell, until
 from tests.sandbox.test_oidc import CLIENT, signed_in, token
 from tests.sandbox.test_strictness import text
@@ -47,16 +47,16 @@ class Place:
 
 @dataclass
 class Part:
-    tables: Tables[Any] = field(default_factory=Tables)
-    numbers: Table[int, Any] = field(default_factory=Table)
-    log: Log[Any] = field(default_factory=Log)
+    tables: TablesByKind[Any] = field(default_factory=TablesByKind)
+    numbers: TrackedTable[int, Any] = field(default_factory=TrackedTable)
+    log: TrackedLog[Any] = field(default_factory=TrackedLog)
     pairs: set[tuple[str, str]] = field(default_factory=set)
     since: datetime | None = None
 
 
 @asynccontextmanager
 async def kept(folder: Path, **config: Any) -> AsyncIterator[Shell]:
-    async with open_shell(storage=folder / FILE, **config) as shell:
+    async with open_shell(storage=folder / FILE_NAME, **config) as shell:
         yield shell
 
 
@@ -113,14 +113,18 @@ async def test_what_was_due_happens_after_the_restart(tmp_path: Path) -> None:
 
 
 def test_tuples_and_times_and_keys_are_what_they_were() -> None:
-    codec, key = Codec([Place]), new_key("ES256")
+    codec, key = StateCodec([Place]), create_key("ES256")
     place = Place(("a", 1), (("b",), ("c", "d")), (422, "x"))
-    assert codec.decode(codec.encode({"place": place, "at": datetime(2026, 3, 2, tzinfo=UTC), "raw": b"\xff"})) == {
-        "place": place, "at": datetime(2026, 3, 2, tzinfo=UTC), "raw": b"\xff",
-    }  # fmt: skip
-    assert codec.decode(codec.encode(key.private)).public_key() == key.private.public_key()
+    assert codec.decode_value(
+        codec.encode_value({"place": place, "at": datetime(2026, 3, 2, tzinfo=UTC), "raw": b"\xff"})
+    ) == {
+        "place": place,
+        "at": datetime(2026, 3, 2, tzinfo=UTC),
+        "raw": b"\xff",
+    }
+    assert codec.decode_value(codec.encode_value(key.private_key)).public_key() == key.private_key.public_key()
     with pytest.raises(TypeError, match="SandboxConfig"):
-        codec.encode(SandboxConfig("http://hub.test"))
+        codec.encode_value(SandboxConfig("http://hub.test"))
 
 
 async def test_what_a_model_has_said_and_who_is_signed_in_is_remembered(tmp_path: Path) -> None:
@@ -192,15 +196,15 @@ async def test_a_reset_is_kept_as_well(tmp_path: Path) -> None:
 async def test_two_sandboxes_do_not_share_a_file(tmp_path: Path) -> None:
     async with kept(tmp_path):
         with pytest.raises(StorageInUse, match="HUB_DATA_DIR"):
-            Storage.open(tmp_path / FILE, Codec())
+            StateStorage.open_file(tmp_path / FILE_NAME, StateCodec())
 
 
 @pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 5000])
 async def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / FILE).write_bytes(content)
+    (tmp_path / FILE_NAME).write_bytes(content)
     async with kept(tmp_path) as shell:
         await shell.mail()
-    assert (tmp_path / f"{FILE}.unreadable").read_bytes() == content
+    assert (tmp_path / f"{FILE_NAME}.unreadable").read_bytes() == content
     async with kept(tmp_path) as shell:
         assert len(await shell.control("GET", "mailbox")) == 1
 
@@ -208,7 +212,7 @@ async def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path, content: 
 async def test_an_entry_that_cannot_be_read_costs_no_other(tmp_path: Path) -> None:
     async with kept(tmp_path) as shell:
         first, second = await pay(shell), await pay(shell)
-    with sqlite3.connect(tmp_path / FILE) as file:
+    with sqlite3.connect(tmp_path / FILE_NAME) as file:
         file.execute("update entries set value = '{' where key = ?", (first["id"],))
     file.close()
     async with kept(tmp_path) as shell:
@@ -248,26 +252,26 @@ async def test_every_answered_write_outlives_a_kill_at_any_moment(tmp_path: Path
     JSON, st.dictionaries(st.integers(0, 10**9), st.binary()), st.lists(JSON), st.sets(st.tuples(st.text(), st.text()))
 )
 def test_what_is_saved_is_loaded(value: Any, numbers: dict[int, bytes], items: list[Any], pairs: set[Any]) -> None:
-    part, codec = Part(since=datetime.now(UTC)), Codec([Part])
-    storage = Storage.open(None, codec)
+    part, codec = Part(since=datetime.now(UTC)), StateCodec([Part])
+    storage = StateStorage.open_file(None, codec)
     part.tables["things"]["a"] = value
     part.numbers.update(numbers)
     part.pairs = pairs
     for item in items:
         part.log.append(item)
-    storage.save({"part": part})
+    storage.save_changes({"part": part})
     loaded = Part()
-    storage.load("part", loaded)
+    storage.load_fields("part", loaded)
     storage.close()
     assert loaded == part
-    assert loaded.log.total == part.log.total
+    assert loaded.log.appended_count == part.log.appended_count
 
 
 @given(st.integers(0, 2**32))
 def test_small_saves_add_up_to_a_whole_one(seed: int) -> None:
     """Changes in place, removals and cuts, each saved by the entries it has touched, leave nothing behind."""
     chance, part = Random(seed), Part()
-    storage = Storage.open(None, Codec([Part]))
+    storage = StateStorage.open_file(None, StateCodec([Part]))
     for nth in range(40):
         key = f"k{chance.randrange(6)}"
         match chance.randrange(4):
@@ -280,9 +284,9 @@ def test_small_saves_add_up_to_a_whole_one(seed: int) -> None:
             case _:
                 part.log.append({"n": nth})
                 del part.log[: -chance.randrange(1, 9)]
-        storage.save({"part": part})
+        storage.save_changes({"part": part})
     loaded = Part()
-    storage.load("part", loaded)
+    storage.load_fields("part", loaded)
     storage.close()
     assert (loaded.tables["things"], loaded.log) == (part.tables["things"], part.log)
 
@@ -297,12 +301,12 @@ async def test_keeping_the_state_is_cheap(tmp_path: Path) -> None:
         (intent, *_) = account.tables["payment_intent"].values()
         for nth in range(1000):
             account.tables["payment_intent"][f"pi_{nth}"] = intent | {"id": f"pi_{nth}"}
-        shell.world.save(thorough=True)
+        shell.world.save_changes(thorough=True)
         laps = []
         for nth in range(200):
             account.tables["payment_intent"][f"pi_{nth}"]["amount"] += 1
             started = time.perf_counter()
-            shell.world.save()
+            shell.world.save_changes()
             laps.append(time.perf_counter() - started)
     assert sorted(laps)[100] < 0.002, f"{sorted(laps)[100] * 1e6:.0f} us"
 
@@ -327,16 +331,16 @@ async def _process(folder: Path) -> AsyncIterator[tuple[str, asyncio.subprocess.
     code = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from sandbox.app import serve\n"
-        "from sandbox.world import SandboxConfig\n"
+        "from sandbox.app import start_sandbox\n"
+        "from sandbox.state import SandboxConfig\n"
         "async def main():\n"
         "    config = SandboxConfig('http://127.0.0.1:9', storage=Path(sys.argv[1]))\n"
-        "    runner = await serve(config, '127.0.0.1', 0)\n"
+        "    runner = await start_sandbox(config, '127.0.0.1', 0)\n"
         "    print(runner.addresses[0][1], flush=True)\n"
         "    await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
-    command = (sys.executable, "-c", code, str(folder / FILE))
+    command = (sys.executable, "-c", code, str(folder / FILE_NAME))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     port = int(await process.stdout.readline())

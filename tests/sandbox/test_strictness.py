@@ -104,7 +104,7 @@ async def test_a_scheduled_text_waits_for_its_time(shell: Shell) -> None:
     (shown,) = await shell.control("GET", "messages")
     assert (message["status"], shown["status"], message["date_sent"]) == ("scheduled", "scheduled", None)
     (timer,) = shell.world.timers.values()
-    shell.world.run(timer.emulator, timer.action, *timer.arguments)
+    shell.world.run_action(timer.emulator, timer.action, *timer.arguments)
     await until(lambda: shell.world.messages[0]["status"] == "delivered")
 
 
@@ -116,7 +116,7 @@ async def test_a_scheduled_text_is_canceled(shell: Shell) -> None:
     status, body = await text(shell, path, Status="canceled")
     assert (status, body["code"]) == (400, 30409)
     (timer,) = shell.world.timers.values()
-    shell.world.run(timer.emulator, timer.action, *timer.arguments)
+    shell.world.run_action(timer.emulator, timer.action, *timer.arguments)
     assert shell.world.messages[0]["status"] == "canceled"
 
 

@@ -19,7 +19,7 @@ async def test_a_webhook_is_signed_as_the_sdk_expects(account: Account) -> None:
     callback = account.sent[-1]
     client = stripe.StripeClient(SECRET)
     secret = account.world.config.stripe_webhook_secret
-    signature = account.world.sign(callback, account.now())["Stripe-Signature"]
+    signature = account.world.sign_callback(callback, account.now())["Stripe-Signature"]
     event = client.construct_event(callback.body, signature, secret)
     assert (event.type, event.data.object.id) == ("payment_intent.amount_capturable_updated", held.id)
     assert (callback.url, callback.label) == ("http://hub.test/webhooks/stripe", event.id)
@@ -54,7 +54,7 @@ async def test_events_are_listed_by_type_and_time(account: Account) -> None:
 
 async def test_what_was_not_taken_can_be_asked_for(account: Account) -> None:
     await account.intent()
-    account.world.acknowledge(account.sent[0])
+    account.world.acknowledge_callback(account.sent[0])
     events = account.client().events
     missed = (await events.list_async({"delivery_success": False})).data
     taken = (await events.list_async({"delivery_success": True})).data
@@ -77,7 +77,7 @@ async def test_tests_look_in(account: Account) -> None:
 
 async def test_a_reset_account_is_empty_and_stays_so(account: Account) -> None:
     await account.intent(capture_method="automatic_async")
-    account.world.reset()
+    account.world.reset_state()
     account.sent.clear()
     assert (await account.client().payment_intents.list_async()).data == []
     await asyncio.sleep(0.06)

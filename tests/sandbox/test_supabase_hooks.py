@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from sandbox.supabase.state import token_hash
-from sandbox.world import Callback
+from sandbox.state import Callback
+from sandbox.supabase.state import hash_token
 from tests.sandbox.supabase_project import ADA, KNOWN, PASSWORD, Answer, Project, now, open_project
 
 SECRET = KNOWN.supabase_webhook_secret.removeprefix("v1,")
@@ -40,7 +40,7 @@ def says(status: int, body: Any = None, **headers: str) -> Answer:
 
 def opened(project: Project, callback: Callback) -> Any:
     """The event of a database webhook, its signature checked."""
-    return Webhook(SECRET).verify(callback.body, project.world.sign(callback, now()))
+    return Webhook(SECRET).verify(callback.body, project.world.sign_callback(callback, now()))
 
 
 async def sign_up(project: Project) -> tuple[int, str, str]:
@@ -54,7 +54,7 @@ async def test_the_hook_is_asked_to_send_the_mail(hooked: Project) -> None:
     data = told["email_data"]
     assert (told["user"]["id"], told["user"]["email"]) == (user["id"], ADA)
     assert (data["email_action_type"], data["redirect_to"]) == ("signup", f"{hooked.hub}/in")
-    assert data["token_hash"] == token_hash(ADA, data["token"])
+    assert data["token_hash"] == hash_token(ADA, data["token"])
     assert {"site_url", "token_new", "token_hash_new"} <= set(data)
     assert hooked.world.mailbox == []
     await hooked.ok("POST", "verify", type="signup", token_hash=data["token_hash"])
@@ -163,7 +163,7 @@ async def test_a_life_is_told_in_order(project: Project) -> None:
     assert events[1]["old_record"] == events[0]["record"]
     assert events[1]["record"]["email_confirmed_at"]
     assert (events[2]["record"], events[2]["old_record"]) == (None, events[1]["record"])
-    assert len({project.world.sign(one, now())["webhook-id"] for one in project.sent}) == 3
+    assert len({project.world.sign_callback(one, now())["webhook-id"] for one in project.sent}) == 3
 
 
 async def test_what_was_not_changed_is_not_told(project: Project) -> None:

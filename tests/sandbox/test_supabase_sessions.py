@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.supabase import sessions
-from sandbox.supabase.sessions import Session
-from sandbox.supabase.users import hashed, matches
+from sandbox.supabase.sessions import AuthSession
+from sandbox.supabase.users import hash_password, matches_password
 from tests.sandbox.supabase_project import ADA, PASSWORD, Project, now, open_project, together
 
 REFRESH = "token?grant_type=refresh_token"
@@ -103,32 +103,32 @@ async def test_what_is_no_refresh_token(project: Project, token: str) -> None:
 
 
 async def test_a_refresh_token_of_nobody(project: Project) -> None:
-    strange = Session("3f0c8c5e-9b6a-4d53-8b0e-0f9b2a3c4d5e", "u", b"k" * 32, now(), "password", "", "")
+    strange = AuthSession("3f0c8c5e-9b6a-4d53-8b0e-0f9b2a3c4d5e", "u", b"k" * 32, now(), "password", "", "")
     assert await project.refused("POST", REFRESH, refresh_token=strange.refresh_token) == UNKNOWN
 
 
 @given(st.uuids(version=4), st.integers(0, 2**40), st.binary(min_size=32, max_size=32))
 def test_a_refresh_token_reads_as_it_was_written(ident: Any, counter: int, key: bytes) -> None:
-    session = Session(str(ident), "u", key, now(), "password", "", "", counter)
-    found = sessions.parse(session.refresh_token)
+    session = AuthSession(str(ident), "u", key, now(), "password", "", "", counter)
+    found = sessions.parse_refresh_token(session.refresh_token)
     assert found is not None
-    assert (found.session_id, found.counter, found.is_of(session)) == (str(ident), counter, True)
+    assert (found.session_id, found.counter, found.is_signed_for(session)) == (str(ident), counter, True)
     session.key = bytes(32) if key != bytes(32) else bytes([1] * 32)
-    assert not found.is_of(session)
+    assert not found.is_signed_for(session)
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_read_as_a_refresh_token_without_a_fault(text: str) -> None:
-    assert sessions.parse(text) is None
+    assert sessions.parse_refresh_token(text) is None
 
 
 def test_passwords_are_kept_hashed() -> None:
-    kept = hashed(PASSWORD, b"0123456789abcdef")
+    kept = hash_password(PASSWORD, b"0123456789abcdef")
     assert len(kept) == 60
     assert kept.startswith("$2a$10$")
-    assert matches(PASSWORD, kept)
-    assert not matches(PASSWORD + "x", kept)
-    assert not matches(PASSWORD, "")
+    assert matches_password(PASSWORD, kept)
+    assert not matches_password(PASSWORD + "x", kept)
+    assert not matches_password(PASSWORD, "")
 
 
 @pytest.mark.parametrize(("scope", "left"), [("", "none"), ("?scope=global", "none"), ("?scope=local", "other"),

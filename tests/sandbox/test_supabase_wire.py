@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.supabase.errors import Refused
-from sandbox.supabase.wire import Params
+from sandbox.supabase.errors import SupabaseApiError
+from sandbox.supabase.wire import RequestParams
 from tests.sandbox.shell import open_shell
 from tests.sandbox.supabase_project import ADA, ANON, PASSWORD, SERVICE, Project, open_project
 
@@ -81,15 +81,15 @@ async def test_nothing_said_makes_it_fall_over(project: Project, body: dict[str,
 
 @given(HOSTILE)
 def test_a_name_is_its_kind_or_an_error(value: Any) -> None:
-    params, wanted = Params({"a": value}), {"text": str, "flag": bool, "table": dict}
+    params, wanted = RequestParams({"a": value}), {"read_text": str, "read_flag": bool, "read_table": dict}
     for name, kind in wanted.items():
         fits = value is None or isinstance(value, kind)
-        with nullcontext() if fits else pytest.raises(Refused, match="cannot unmarshal"):
+        with nullcontext() if fits else pytest.raises(SupabaseApiError, match="cannot unmarshal"):
             getattr(params, name)("a")
 
 
 def test_half_a_character_is_no_fault() -> None:
-    assert Params({"a": "x\ud800"}).text("a") == "x\ufffd"
+    assert RequestParams({"a": "x\ud800"}).read_text("a") == "x\ufffd"
 
 
 async def test_the_owner_sees_and_sets(project: Project) -> None:

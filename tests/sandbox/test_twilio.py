@@ -17,8 +17,8 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from sandbox.numbers import look_up, segments
-from sandbox.world import SandboxConfig
+from sandbox.phone_numbers import count_segments, look_up_number
+from sandbox.state import SandboxConfig
 from tests.sandbox.shell import Shell, Webhook, open_shell, until, vendor
 
 # The SDK's own client uses what aiohttp means to remove one day; the hub's does not.
@@ -165,7 +165,7 @@ async def test_a_messaging_service_finds_a_sender(desk: Desk) -> None:
     [("x" * 160, 1), ("x" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("ế" * 70, 1), ("ế" * 71, 2), ("🛫" * 36, 2)],
 )
 def test_a_long_text_has_several_parts(body: str, wanted: int) -> None:
-    assert segments(body) == wanted
+    assert count_segments(body) == wanted
 
 
 async def test_the_list_is_filtered(desk: Desk) -> None:
@@ -295,19 +295,19 @@ async def test_a_number_is_looked_up(desk: Desk) -> None:
      ("+44abc", "NOT_A_NUMBER"), ("+15005550001", "INVALID_BUT_POSSIBLE"), ("+447700900123", None)],
 )  # fmt: skip
 def test_a_number_may_be_none(number: str, problem: str | None) -> None:
-    found = look_up(number, None)
+    found = look_up_number(number, None)
     assert (found["valid"], found["validation_errors"]) == (problem is None, [problem] if problem else [])
 
 
 @given(st.text(max_size=30), st.none() | st.text(max_size=3))
 def test_any_text_can_be_looked_up(number: str, country: str | None) -> None:
-    found = look_up(number, country)
+    found = look_up_number(number, country)
     assert found["valid"] == (not found["validation_errors"])
 
 
 def test_a_national_number_needs_its_country() -> None:
-    assert look_up("07700 900123", "GB")["phone_number"] == "+447700900123"
-    assert look_up("(415) 992-9960", None)["country_code"] == "US"
+    assert look_up_number("07700 900123", "GB")["phone_number"] == "+447700900123"
+    assert look_up_number("(415) 992-9960", None)["country_code"] == "US"
 
 
 async def test_answers_are_as_twilio_describes_them(desk: Desk) -> None:

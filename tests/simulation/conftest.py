@@ -6,16 +6,16 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from simulation.campaign import Player, player
+from simulation.campaign import PlanPlayer, open_player
 from tests.support.database import named
 
 
 @pytest.fixture(scope="module")
-def torture(pg: str, template: str) -> Iterator[Player]:
+def torture(pg: str, template: str) -> Iterator[PlanPlayer]:
     """Plays plans over a database of its own."""
     name = f"test_{os.getpid()}_{uuid4().hex[:12]}"
     asyncio.run(tell(pg, f'create database "{name}" template "{template}" strategy file_copy'))
-    with player(named(pg, name)) as found:
+    with open_player(named(pg, name)) as found:
         yield found
     asyncio.run(tell(pg, f'drop database "{name}" with (force)'))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from simulation.statements import only_reads, timed, unbroken
+from simulation.statements import is_read_only, run_uninterrupted, use_virtual_time
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -13,11 +13,11 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 def test_who_asks_for_the_time_is_given_ours_as_one_more_parameter():
     query = "-- now() in words\nselect $1 where a < NOW() - $2::interval and b > clock_timestamp()"
     told = "\nselect $1 where a < $3::timestamptz - $2::interval and b > $3::timestamptz"
-    assert timed(query, (1, 2), NOW) == (told, (1, 2, NOW))
+    assert use_virtual_time(query, (1, 2), NOW) == (told, (1, 2, NOW))
 
 
 def test_who_does_not_ask_is_left_alone():
-    assert timed("select * from nowhere -- now()", (), NOW) == ("select * from nowhere -- now()", ())
+    assert use_virtual_time("select * from nowhere -- now()", (), NOW) == ("select * from nowhere -- now()", ())
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_who_does_not_ask_is_left_alone():
     ],
 )
 def test_only_what_merely_reads_may_go_before_its_transaction(query: str, reads: bool):
-    assert only_reads(query) is reads
+    assert is_read_only(query) is reads
 
 
 class Deaf:
     """The answer comes by way of the loop."""
 
-    def listen(self, waited: object) -> None:
+    def wait_for_reply(self, waited: object) -> None:
         pass
 
 
@@ -71,4 +71,4 @@ async def test_what_a_statement_raises_is_raised():
 
 
 async def whole(statement: object) -> object:
-    return await unbroken(statement, Deaf())  # type: ignore[arg-type]
+    return await run_uninterrupted(statement, Deaf())  # type: ignore[arg-type]

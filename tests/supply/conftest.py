@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from hub.core.cache import Cache
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.money import Money
 from hub.supply.flights import FlightOffer, FlightQuery, Flights, PriceCheck, Segment, Slice
 from hub.supply.locations import Locations
@@ -120,7 +120,7 @@ def query():
 @pytest.fixture(scope="session")
 def locations():
     found = Locations()
-    found.warm()
+    found.warm_up()
     return found
 
 
@@ -142,10 +142,10 @@ async def open_flights(db, clock, locations):
     def make(*suppliers, **settings):
         cache = Cache(clock, Unjittered())
         opened.append(cache)
-        given = {"ttl": 300, "deadline": 25, "sandboxed": frozenset(), "db": db} | settings
+        given = {"ttl": 300, "supplier_timeout": 25, "sandboxed_suppliers": frozenset(), "db": db} | settings
         return Flights(
             suppliers={one.name: one for one in suppliers},
-            locations=locations, cache=cache, clock=clock, ids=Ids(clock), **given,
+            locations=locations, cache=cache, clock=clock, ids=IdGenerator(clock), **given,
         )  # fmt: skip
 
     yield make

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from hub.core.db import Database
-from hub.core.embedded_postgres import Embedded, create_database
-from hub.core.migrate import available, migrate
+from hub.core.embedded_postgres import EmbeddedPostgres, create_database
+from hub.core.migrations import apply_migrations, list_migrations
 
 GIVEN = os.environ.get("HUB_TEST_DATABASE_URL")
 # It keeps nothing safe, so it is fast; and it has room for the connections of many workers.
@@ -56,7 +56,7 @@ def pg() -> Iterator[str]:
     if GIVEN:
         yield GIVEN
         return
-    server = asyncio.run(Embedded.start(server_directory(), database="postgres", settings=SETTINGS))
+    server = asyncio.run(EmbeddedPostgres.start(server_directory(), database="postgres", settings=SETTINGS))
     yield server.dsn
     asyncio.run(server.stop())
 
@@ -69,14 +69,14 @@ def template(pg: str) -> str:
 
 
 async def make_template(pg: str) -> str:
-    mark = sha256("".join(one.sha256 for one in available()).encode()).hexdigest()[:12]
+    mark = sha256("".join(one.sha256 for one in list_migrations()).encode()).hexdigest()[:12]
     name = f"template_{mark}"
     admin = await asyncpg.connect(pg)
     if not await admin.fetchval("select true from pg_database where datname = $1", name):
         await clear_up(admin)
         await admin.execute('drop database if exists "unfinished_template"')
         await create_database(admin, "unfinished_template")
-        await migrate(named(pg, "unfinished_template"))
+        await apply_migrations(named(pg, "unfinished_template"))
         await admin.execute(f'alter database "unfinished_template" rename to "{name}"')
     await admin.close()
     return name
@@ -125,6 +125,6 @@ async def dsn(pg: str, template: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def db(dsn: str) -> AsyncIterator[Database]:
     """That database, opened as the hub does."""
-    database = await Database.open(dsn, size=5)
+    database = await Database.open_pool(dsn, pool_size=5)
     yield database
     await database.close()

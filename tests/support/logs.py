@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from hub.core.logging import configure
+from hub.core.logging import configure_logging
 
 
 class Lines:
@@ -33,7 +33,7 @@ def logging_to_memory(**options: Any) -> Iterator[Lines]:
     root, lines, before = logging.getLogger(), Lines(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     try:
-        configure(out=lines.stream, **options)
+        configure_logging(out=lines.stream, **options)
         yield lines
     finally:
         root.handlers[:] = handlers

@@ -19,11 +19,11 @@ import pytest
 from pydantic import SecretStr
 
 from hub import app as root
-from hub.cli.run import listening, working
+from hub.cli.processes import run_worker, serve_application
 from hub.core.db import Database
 from hub.settings import Settings
-from sandbox.app import serve as serve_sandbox
-from sandbox.world import SandboxConfig
+from sandbox.app import start_sandbox as serve_sandbox
+from sandbox.state import SandboxConfig
 
 ADA = {
     "title": "ms",
@@ -178,7 +178,7 @@ def settings_for(dsn: str, data_dir: Path, **more: Any) -> Settings:
         "auth_rate_limit": 1_000_000,
         "shutdown_grace": 2.0,
     }
-    return Settings.load(**(ports | given | more))
+    return Settings.from_environment(**(ports | given | more))
 
 
 @asynccontextmanager
@@ -186,18 +186,18 @@ async def hub_running(settings: Settings, *, sandbox: bool = True) -> AsyncItera
     async with AsyncExitStack() as stack:
         if sandbox:
             config = SandboxConfig(
-                callback_base=settings.own_url, public_base=settings.sandbox_base, callback_delay=0.01,
+                callback_base=settings.own_url, public_base=settings.sandbox_base_url, callback_delay=0.01,
                 callback_retry=(0.1, 0.2, 0.4, 0.8, 1.6, 3.2),
             )  # fmt: skip
             runner = await serve_sandbox(config, "127.0.0.1", settings.sandbox_port or 0)
             stack.push_async_callback(runner.cleanup)
-        have = await stack.enter_async_context(root.resources(settings))
-        made = root.services(have)
-        jobs = root.worker(have, made)
-        await stack.enter_async_context(working(jobs, settings.shutdown_grace))
-        await stack.enter_async_context(listening(root.web_app(have, made, jobs), settings))
+        have = await stack.enter_async_context(root.open_resources(settings))
+        made = root.build_services(have)
+        jobs = root.build_worker(have, made)
+        await stack.enter_async_context(run_worker(jobs, settings.shutdown_grace))
+        await stack.enter_async_context(serve_application(root.build_web_app(have, made, jobs), settings))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        yield Running(settings.own_url, settings.sandbox_base, have.db, session, settings, made)
+        yield Running(settings.own_url, settings.sandbox_base_url, have.db, session, settings, made)
 
 
 @pytest.fixture

@@ -6,36 +6,36 @@ import structlog
 
 from adapters import Adapters
 from hub.app.resources import Resources
-from hub.core.clock import Ids
-from hub.planning.completions import Chain, Completions, Health, Limits, Spending
-from hub.settings import Mode
+from hub.core.clock import IdGenerator
+from hub.planning.completions import BudgetLimits, Completions, ModelChain, ModelHealth, UsageBudgets
+from hub.settings import ProviderMode
 
 MICRO = 1_000_000
 log = structlog.get_logger(__name__)
 
 
-def completions(have: Resources, wired: Adapters, ids: Ids) -> Completions | None:
+def build_completions(have: Resources, wired: Adapters, ids: IdGenerator) -> Completions | None:
     """None where language models are switched off."""
-    language, section = wired.language, have.settings.openai
+    language, section = wired.language_models, have.settings.openai
     if language is None:
         return None
-    if section.resolved is Mode.LIVE and (unpriced := language.menu.unpriced):
+    if section.resolved_mode is ProviderMode.LIVE and (unpriced := language.catalog.unpriced_models):
         log.warning("models.unpriced", models=unpriced, counted_as="OPENAI_INPUT_PRICE and OPENAI_OUTPUT_PRICE")
-    limits = Limits(
+    limits = BudgetLimits(
         user=_micro(section.user_budget),
         plan=_micro(section.plan_budget),
         everybody=_micro(section.global_budget),
         currency=section.currency,
     )
-    health = Health(have.clock, (one.model for one in language.menu.of(None)))
+    health = ModelHealth(have.clock, (one.model for one in language.catalog.resolve_routes(None)))
     found = Completions(
-        Chain(language.models, health, have.clock, have.chance),
-        language.menu,
-        Spending(have.db, have.clock, limits),
+        ModelChain(language.models, health, have.clock, have.rng),
+        language.catalog,
+        UsageBudgets(have.db, have.clock, limits),
         ids,
-        total=section.total,
+        total_timeout=section.total,
     )
-    have.closing.push_async_callback(found.close)
+    have.exit_stack.push_async_callback(found.close)
     return found
 
 

@@ -4,47 +4,54 @@ from dataclasses import dataclass
 
 from adapters import Adapters
 from hub.app.resources import Resources
-from hub.core.clock import Ids
-from hub.core.jobs import Jobs
-from hub.oversight.audit import Audit
-from hub.oversight.review_queue import Attention
+from hub.core.clock import IdGenerator
+from hub.core.jobs import JobQueue
+from hub.oversight.audit import AuditLog
+from hub.oversight.review_queue import ReviewQueue
 from hub.people.customers import Customers
-from hub.sales.bookings import BookingLinks, Itineraries
-from hub.sales.bookings.repository import Store
-from hub.sales.documents import Documents, GlyphReports, Invoices, Journey, Printer, Seller, Tax
+from hub.sales.bookings import BookingLinks, BookingRepository, ItineraryBuilder
+from hub.sales.documents import (
+    DocumentService,
+    InvoiceService,
+    JourneyText,
+    MissingGlyphReports,
+    Seller,
+    Tax,
+    TypstPrinter,
+)
 from hub.settings import InvoiceSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Papers:
-    invoices: Invoices
-    documents: Documents
-    printer: Printer
-    glyphs: GlyphReports
+class DocumentServices:
+    invoices: InvoiceService
+    service: DocumentService
+    printer: TypstPrinter
+    glyph_reports: MissingGlyphReports
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class DocumentDependencies:
     """What papers are made from."""
 
-    bookings: Store
+    bookings: BookingRepository
     customers: Customers
-    jobs: Jobs
-    audit: Audit
-    ids: Ids
-    itineraries: Itineraries
+    jobs: JobQueue
+    audit: AuditLog
+    ids: IdGenerator
+    itineraries: ItineraryBuilder
     links: BookingLinks
-    attention: Attention
+    review_queue: ReviewQueue
 
 
-def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
+def build_documents(have: Resources, wired: Adapters, shelf: DocumentDependencies) -> DocumentServices:
     """Invoices are issued by jobs; documents are printed when they are asked for."""
-    seller, journey = seller_of(have.settings.invoice), Journey(shelf.itineraries)
-    printer = Printer(have.settings.invoice.fonts)
-    have.closing.callback(printer.close)
-    glyphs = GlyphReports(have.db, printer, shelf.attention)
-    return Papers(
-        invoices=Invoices(
+    seller, journey = build_seller(have.settings.invoice), JourneyText(shelf.itineraries)
+    printer = TypstPrinter(have.settings.invoice.fonts)
+    have.exit_stack.callback(printer.close)
+    glyphs = MissingGlyphReports(have.db, printer, shelf.review_queue)
+    return DocumentServices(
+        invoices=InvoiceService(
             have.db,
             shelf.bookings,
             shelf.customers,
@@ -54,14 +61,16 @@ def papers(have: Resources, wired: Adapters, shelf: Shelf) -> Papers:
             shelf.ids,
             seller,
             journey,
-            wired.sandboxed,
+            wired.sandboxed_providers,
         ),
-        documents=Documents(have.db, shelf.bookings, printer, seller, journey, shelf.links, glyphs, wired.sandboxed),
+        service=DocumentService(
+            have.db, shelf.bookings, printer, seller, journey, shelf.links, glyphs, wired.sandboxed_providers
+        ),
         printer=printer,
-        glyphs=glyphs,
+        glyph_reports=glyphs,
     )
 
 
-def seller_of(said: InvoiceSettings) -> Seller:
+def build_seller(said: InvoiceSettings) -> Seller:
     tax = Tax(said.tax_name, said.tax_rate, said.tax_note)
     return Seller(said.name, said.address, said.tax_id, said.email, said.footer, tax, said.time_zone, said.keep_years)

@@ -5,127 +5,138 @@ from typing import Any
 
 from adapters import Adapters
 from hub.app.resources import Resources
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.inbox import Inbox
-from hub.core.jobs import Jobs
+from hub.core.jobs import JobQueue
 from hub.core.mail_limits import MailLimits
-from hub.core.notifications import Notices
-from hub.core.sealing import Vault
-from hub.oversight.audit import Audit
-from hub.people.identity import IdentityProvider, Role
-from hub.people.identity.account_security import Security
-from hub.people.identity.accounts import Accounts, session_cache
-from hub.people.identity.authenticator import Door
-from hub.people.identity.known_devices import Devices
-from hub.people.identity.local_provider import LocalIdentity
-from hub.people.identity.lockout import Lockout
-from hub.people.identity.one_time_links import OneTime
-from hub.people.identity.passwords import Passwords
-from hub.people.identity.provider_sync import RemoteAccounts
-from hub.people.identity.registrations import Registrations
-from hub.people.identity.second_factor import SecondFactor
-from hub.people.identity.signing_keys import Keyring
-from hub.people.identity.staff import Staff
-from hub.people.identity.tokens import Checked, Tokens
+from hub.core.notifications import NotificationListener
+from hub.core.sealing import SecretBox
+from hub.oversight.audit import AuditLog
+from hub.people.identity import (
+    AccessTokenIssuer,
+    Accounts,
+    AccountSecurity,
+    Authenticator,
+    IdentityProvider,
+    IdentityProviderSync,
+    KnownDevices,
+    LocalIdentityProvider,
+    Lockout,
+    OneTimeLinks,
+    PasswordHasher,
+    Registrations,
+    Role,
+    SecondFactors,
+    SigningKeyStore,
+    StaffAccounts,
+    TokenCache,
+    build_session_cache,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class IdentityServices:
     provider: IdentityProvider
     accounts: Accounts
-    security: Security
-    staff: Staff
-    door: Door
-    keyring: Keyring
+    account_security: AccountSecurity
+    staff: StaffAccounts
+    authenticator: Authenticator
+    signing_keys: SigningKeyStore
     lockout: Lockout
-    notices: Notices
-    workers: tuple[Any, ...]
+    notifications: NotificationListener
+    job_services: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class CoreServices:
     """What every noun is made with."""
 
-    ids: Ids
-    jobs: Jobs
-    audit: Audit
-    vault: Vault
+    ids: IdGenerator
+    jobs: JobQueue
+    audit: AuditLog
+    secret_box: SecretBox
     inbox: Inbox
-    limits: MailLimits
+    mail_limits: MailLimits
 
 
-def people(have: Resources, wired: Adapters, tools: Tools) -> People:
+def build_identity(have: Resources, wired: Adapters, tools: CoreServices) -> IdentityServices:
     """The hub's own accounts, or Supabase's; staff with local accounts, or through OpenID Connect."""
     settings, clock, db = have.settings, have.clock, have.db
-    ids, jobs, audit, vault = tools.ids, tools.jobs, tools.audit, tools.vault
-    keyring, passwords = Keyring(db, vault, clock, ids), Passwords()
+    ids, jobs, audit, vault = tools.ids, tools.jobs, tools.audit, tools.secret_box
+    keyring, passwords = SigningKeyStore(db, vault, clock, ids), PasswordHasher()
     _close_at_end(have, wired, keyring, passwords)
-    one_time = OneTime(jobs, vault, clock, ids, settings.links, tools.limits)
-    provider: IdentityProvider = wired.identity or LocalIdentity(
+    one_time = OneTimeLinks(jobs, vault, clock, ids, settings.link_base_url, tools.mail_limits)
+    provider: IdentityProvider = wired.identity or LocalIdentityProvider(
         db=db,
-        tokens=Tokens(keyring, clock, settings.own_url),
-        passwords=passwords,
-        one_time=one_time,
+        token_issuer=AccessTokenIssuer(keyring, clock, settings.own_url),
+        password_hasher=passwords,
+        one_time_links=one_time,
         audit=audit,
         clock=clock,
         ids=ids,
-        vault=vault,
-        verify_first=settings.auth.verify_email == "required",
+        secret_box=vault,
+        requires_verification=settings.auth.verify_email == "required",
     )
-    lockout, factors = Lockout(db, clock, vault), SecondFactor(vault, audit, clock, have.chance)
-    shortest, notices = settings.auth.password_min_length, Notices(db, clock)
-    sessions = session_cache(db, provider, notices, clock)
+    lockout, factors = Lockout(db, clock, vault), SecondFactors(vault, audit, clock, have.rng)
+    shortest, notices = settings.auth.password_min_length, NotificationListener(db, clock)
+    sessions = build_session_cache(db, provider, notices, clock)
     accounts = Accounts(
         db,
         provider,
         one_time,
-        Devices(clock, ids),
+        KnownDevices(clock, ids),
         lockout,
         factors,
         audit,
         clock,
-        Checked(clock),
+        TokenCache(clock),
         sessions,
         Registrations(db, passwords, clock, ids),
-        human=wired.human,
-        shortest_password=shortest,
+        captcha=wired.captcha,
+        min_password_length=shortest,
     )
     staff = _staff(have, wired, tools, passwords, lockout)
     if wired.identity is not None:
-        tools.inbox.on(wired.identity.name, RemoteAccounts(one_time, audit, clock, ids).on_event)
-    return People(
+        tools.inbox.register_handler(
+            wired.identity.name, IdentityProviderSync(one_time, audit, clock, ids).handle_webhook
+        )
+    return IdentityServices(
         provider=provider,
         accounts=accounts,
-        security=Security(db, provider, one_time, lockout, factors, audit, clock, sessions, shortest),
+        account_security=AccountSecurity(db, provider, one_time, lockout, factors, audit, clock, sessions, shortest),
         staff=staff,
-        door=Door(accounts, staff),
-        keyring=keyring,
+        authenticator=Authenticator(accounts, staff),
+        signing_keys=keyring,
         lockout=lockout,
-        notices=notices,
-        workers=(accounts, lockout, staff, tools.limits),
+        notifications=notices,
+        job_services=(accounts, lockout, staff, tools.mail_limits),
     )
 
 
-def _staff(have: Resources, wired: Adapters, tools: Tools, passwords: Passwords, lockout: Lockout) -> Staff:
+def _staff(
+    have: Resources, wired: Adapters, tools: CoreServices, passwords: PasswordHasher, lockout: Lockout
+) -> StaffAccounts:
     settings = have.settings
-    return Staff(
+    return StaffAccounts(
         have.db,
         tools.audit,
         have.clock,
         tools.ids,
-        vault=tools.vault,
-        passwords=passwords,
+        secret_box=tools.secret_box,
+        password_hasher=passwords,
         lockout=lockout,
-        factor_required_of=frozenset({Role.ADMIN, Role.ACCOUNTANT}) if settings.staff_factor_required else frozenset(),
+        second_factor_roles=frozenset({Role.ADMIN, Role.ACCOUNTANT})
+        if settings.requires_staff_second_factor
+        else frozenset(),
         provider=wired.staff,
-        role_map={theirs: Role(ours) for theirs, ours in settings.oidc.roles.items()},
+        role_map={theirs: Role(ours) for theirs, ours in settings.oidc.roles_by_claim.items()},
         callback_url=f"{settings.own_url}/auth/callback",
     )
 
 
-def _close_at_end(have: Resources, wired: Adapters, keyring: Keyring, passwords: Passwords) -> None:
-    have.closing.push_async_callback(keyring.close)
-    have.closing.callback(passwords.close)
+def _close_at_end(have: Resources, wired: Adapters, keyring: SigningKeyStore, passwords: PasswordHasher) -> None:
+    have.exit_stack.push_async_callback(keyring.close)
+    have.exit_stack.callback(passwords.close)
     for adapter in (wired.identity, wired.staff):
         if adapter is not None:
-            have.closing.push_async_callback(adapter.close)
+            have.exit_stack.push_async_callback(adapter.close)

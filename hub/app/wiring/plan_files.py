@@ -2,19 +2,18 @@
 
 from adapters import Adapters
 from hub.app.resources import Resources
-from hub.core.clock import Ids
-from hub.outreach.messaging import PlanFacts
-from hub.oversight.audit import Audit
-from hub.planning.files.attachments import Attachments, FileStore
-from hub.planning.files.sanitizer import Washer
+from hub.core.clock import IdGenerator
+from hub.outreach.messaging import PlanMessageContexts
+from hub.oversight.audit import AuditLog
+from hub.planning.files import Attachments, FileSanitizer, FileStore
 from hub.settings import Settings
 
 
-def plan_facts(settings: Settings, wired: Adapters) -> PlanFacts:
+def build_plan_message_context(settings: Settings, wired: Adapters) -> PlanMessageContexts:
     """Offers of suppliers that are the sandbox's are made up."""
-    made_up = not wired.sandboxed.isdisjoint(wired.suppliers)
-    return PlanFacts(settings.own_url, settings.frontend_url, sandbox=made_up)
+    made_up = not wired.sandboxed_providers.isdisjoint(wired.suppliers)
+    return PlanMessageContexts(settings.own_url, settings.frontend_url, sandbox=made_up)
 
 
-def attachments(have: Resources, files: FileStore, audit: Audit, ids: Ids) -> Attachments:
-    return Attachments(have.db, files, Washer(), audit, have.clock, ids)
+def build_attachments(have: Resources, files: FileStore, audit: AuditLog, ids: IdGenerator) -> Attachments:
+    return Attachments(have.db, files, FileSanitizer(), audit, have.clock, ids)

@@ -4,49 +4,53 @@ from dataclasses import dataclass
 
 from adapters import Adapters
 from hub.app.resources import Resources
-from hub.core.clock import Ids
-from hub.core.jobs import Jobs
-from hub.oversight.audit import Audit
+from hub.core.clock import IdGenerator
+from hub.core.jobs import JobQueue
+from hub.oversight.audit import AuditLog
 from hub.planning.completions import Completions
-from hub.planning.plans.context.collector import Grounding
-from hub.planning.plans.drafting.llm_planner import Planning
-from hub.planning.plans.facade import PlanDesk, plan_desk
-from hub.planning.plans.rendering import AffiliateAddresses, PlanFaces
-from hub.planning.plans.repository import Store
-from hub.sales.documents import GlyphReports, Printer
+from hub.planning.plans import (
+    AffiliateTemplates,
+    ContextCollector,
+    LlmPlanner,
+    PlanFacade,
+    PlanRepository,
+    StandardPlanRenderer,
+    build_plan_facade,
+)
+from hub.sales.documents import MissingGlyphReports, TypstPrinter
 from hub.supply.flights import Flights
 from hub.supply.locations import Locations
 
 
 @dataclass(frozen=True, slots=True)
-class Trips:
-    desk: PlanDesk
-    faces: PlanFaces
+class PlanServices:
+    facade: PlanFacade
+    renderer: StandardPlanRenderer
 
 
 @dataclass(frozen=True, slots=True)
-class Atlas:
+class PlanDependencies:
     """What plans are made from."""
 
     flights: Flights
     locations: Locations
     completions: Completions | None
-    printer: Printer
-    glyphs: GlyphReports
+    printer: TypstPrinter
+    glyph_reports: MissingGlyphReports
 
 
-def trips(have: Resources, wired: Adapters, atlas: Atlas, ids: Ids) -> Trips:
+def build_plan_services(have: Resources, wired: Adapters, atlas: PlanDependencies, ids: IdGenerator) -> PlanServices:
     """Without language models the built-in planner makes all plans."""
     said, clock = have.settings.affiliate, have.clock
-    store = Store(Jobs(), Audit(clock), clock, ids)
-    grounding = Grounding(atlas.flights, atlas.locations, clock)
-    return Trips(
-        desk=plan_desk(have.db, store, atlas.flights, grounding, Planning(atlas.completions, clock)),
-        faces=PlanFaces(
+    store = PlanRepository(JobQueue(), AuditLog(clock), clock, ids)
+    grounding = ContextCollector(atlas.flights, atlas.locations, clock)
+    return PlanServices(
+        facade=build_plan_facade(have.db, store, atlas.flights, grounding, LlmPlanner(atlas.completions, clock)),
+        renderer=StandardPlanRenderer(
             atlas.printer,
             clock,
-            AffiliateAddresses(said.addresses, said.disclosure),
-            sandbox=not wired.sandboxed.isdisjoint(wired.suppliers),
-            glyphs=atlas.glyphs,
+            AffiliateTemplates(said.urls_by_kind, said.disclosure),
+            sandbox=not wired.sandboxed_providers.isdisjoint(wired.suppliers),
+            glyphs=atlas.glyph_reports,
         ),
     )

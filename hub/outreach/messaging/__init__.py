@@ -9,45 +9,45 @@ The fact (`booking:<id>:confirmation:email`, `account:<id>:welcome:<once>:email`
 provider's idempotency key.
 """
 
-from hub.outreach.messaging.account_messages import Letters
-from hub.outreach.messaging.booking_messages import Announcements
-from hub.outreach.messaging.delivery import Outbox, SendMessage
+from hub.outreach.messaging.account_messages import AccountMessages
+from hub.outreach.messaging.booking_messages import BookingMessages
+from hub.outreach.messaging.delivery import MessageSender, SendMessage
 from hub.outreach.messaging.model import (
     Attachment,
     Channel,
-    Delivery,
-    Email,
+    DeliveryReport,
+    EmailMessage,
     Mailer,
     Message,
+    SmsSender,
     SuppressionCause,
-    Text,
-    Texter,
+    TextMessage,
 )
-from hub.outreach.messaging.plan_context import PlanFacts
-from hub.outreach.messaging.plan_messages import PlanLetters
+from hub.outreach.messaging.plan_context import PlanMessageContexts
+from hub.outreach.messaging.plan_messages import PlanMessages
 from hub.outreach.messaging.suppressions import Suppression, SuppressionFilter, Suppressions
-from hub.outreach.messaging.template_context import Facts
-from hub.outreach.messaging.templates import Templates
+from hub.outreach.messaging.template_context import MessageContexts
+from hub.outreach.messaging.templates import MessageTemplates
 
 __all__ = [
-    "Announcements",
+    "AccountMessages",
     "Attachment",
+    "BookingMessages",
     "Channel",
-    "Delivery",
-    "Email",
-    "Facts",
-    "Letters",
+    "DeliveryReport",
+    "EmailMessage",
     "Mailer",
     "Message",
-    "Outbox",
-    "PlanFacts",
-    "PlanLetters",
+    "MessageContexts",
+    "MessageSender",
+    "MessageTemplates",
+    "PlanMessageContexts",
+    "PlanMessages",
     "SendMessage",
+    "SmsSender",
     "Suppression",
     "SuppressionCause",
     "SuppressionFilter",
     "Suppressions",
-    "Templates",
-    "Text",
-    "Texter",
+    "TextMessage",
 ]

@@ -4,27 +4,27 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from hub.core.clock import Clock, Ids
-from hub.core.context import about
-from hub.core.db import Database, Tx, named_queries
-from hub.core.jobs import Jobs, job
+from hub.core.clock import Clock, IdGenerator
+from hub.core.context import bind_context
+from hub.core.db import Database, Tx, load_queries
+from hub.core.jobs import JobQueue, job
 from hub.core.mail_limits import MailLimits
 from hub.outreach.messaging.delivery import SendMessage
 from hub.outreach.messaging.model import Channel
-from hub.outreach.messaging.recipients import within_limits
+from hub.outreach.messaging.recipients import allow_booking_message
 from hub.sales.bookings import (
     Booking,
     BookingChanged,
     BookingConfirmed,
     BookingEnded,
+    BookingRepository,
     BookingStatus,
-    PriceRisen,
+    PriceIncreased,
     ReferencesIssued,
 )
-from hub.sales.bookings.repository import Store
-from hub.sales.payments.payment_state import PaymentCaptured, PaymentRefunded, RefundFailed
+from hub.sales.payments import PaymentCaptured, PaymentRefunded, RefundFailed
 
-SQL = named_queries("messaging")
+SQL = load_queries("messaging")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +36,39 @@ class _PaymentFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Announcements:
+class BookingMessages:
     db: Database
-    bookings: Store
-    jobs: Jobs
+    bookings: BookingRepository
+    jobs: JobQueue
     clock: Clock
-    ids: Ids
-    limits: MailLimits
+    ids: IdGenerator
+    mail_limits: MailLimits
 
     @job
-    async def confirmed(self, work: BookingConfirmed) -> None:
+    async def queue_confirmation(self, work: BookingConfirmed) -> None:
         """The confirmation by e-mail and, where there is a telephone number, by SMS."""
         fact = f"booking:{work.booking_id}:confirmation"
         await self._tell(work.booking_id, fact, "booking_confirmation", channels=("email", "sms"))
 
     @job
-    async def ended(self, work: BookingEnded) -> None:
+    async def queue_booking_ended(self, work: BookingEnded) -> None:
         await self._tell(work.booking_id, f"booking:{work.booking_id}:{work.how}", f"booking_{work.how}")
 
     @job
-    async def price_risen(self, work: PriceRisen) -> None:
+    async def queue_price_change(self, work: PriceIncreased) -> None:
         await self._tell(work.booking_id, f"booking:{work.booking_id}:price:{work.amount}", "booking_price_changed")
 
     @job
-    async def changed(self, work: BookingChanged) -> None:
+    async def queue_booking_change(self, work: BookingChanged) -> None:
         fact = f"booking:{work.booking_id}:changed:{work.event}"
         await self._tell(work.booking_id, fact, "booking_changed")
 
     @job
-    async def references_issued(self, work: ReferencesIssued) -> None:
+    async def queue_airline_references(self, work: ReferencesIssued) -> None:
         """The airlines' references that the confirmation did not state: each set of them once, however often read."""
-        with about(booking_id=work.booking_id):
+        with bind_context(booking_id=work.booking_id):
             async with self.db.transaction() as tx:
-                booking = await self.bookings.find(tx, work.booking_id)
+                booking = await self.bookings.find_booking(tx, work.booking_id)
                 references = sorted({ticket.reference for ticket in booking.airline_references})
                 if booking.status is BookingStatus.CONFIRMED and not await _are_stated(tx, booking, references):
                     digest = hashlib.sha256(" ".join(references).encode()).hexdigest()[:16]
@@ -76,12 +76,12 @@ class Announcements:
                     await self._write(tx, booking, (fact, "booking_references", "email"), None)
 
     @job
-    async def captured(self, work: PaymentCaptured) -> None:
+    async def queue_receipt(self, work: PaymentCaptured) -> None:
         fact = f"payment:{work.payment_id}:receipt"
         await self._tell(work.booking_id, fact, "payment_receipt", payment=_PaymentFact(work.payment_id))
 
     @job
-    async def refunded(self, work: PaymentRefunded) -> None:
+    async def queue_refund_notice(self, work: PaymentRefunded) -> None:
         """One message per refund: a second webhook of the same refund is the same fact, a second refund is not."""
         by_sum = f"payment:{work.payment_id}:refund:{work.refunded}"
         fact = f"refund:{work.refund_id}" if work.refund_id else by_sum
@@ -89,7 +89,7 @@ class Announcements:
         await self._tell(work.booking_id, fact, "payment_refund", payment=about)
 
     @job
-    async def refund_failed(self, work: RefundFailed) -> None:
+    async def queue_refund_failure(self, work: RefundFailed) -> None:
         """After the traveler has been told that the money is on its way."""
         fact = f"refund:{work.refund_id}:failed"
         about = _PaymentFact(work.payment_id, work.amount)
@@ -104,9 +104,9 @@ class Announcements:
         payment: _PaymentFact | None = None,
         channels: tuple[Channel, ...] = ("email",),
     ) -> None:
-        with about(booking_id=booking_id):
+        with bind_context(booking_id=booking_id):
             async with self.db.transaction() as tx:
-                booking = await self.bookings.find(tx, booking_id)
+                booking = await self.bookings.find_booking(tx, booking_id)
                 for channel in channels:
                     await self._write(tx, booking, (f"{fact}:{channel}", template, channel), payment)
 
@@ -119,12 +119,20 @@ class Announcements:
             return
         new = await tx.fetchval(
             SQL.insert_message,
-            self.ids.uuid(), fact, booking.customer_id, booking.id, payment.id if payment else None, channel, template,
-            recipient, self.clock.now(), payment.amount if payment else None,
-        )  # fmt: skip
+            self.ids.new_uuid(),
+            fact,
+            booking.customer_id,
+            booking.id,
+            payment.id if payment else None,
+            channel,
+            template,
+            recipient,
+            self.clock.now(),
+            payment.amount if payment else None,
+        )
         if new is None:
             return
-        if channel == "email" and not await within_limits(tx, self.limits, booking.id, recipient):
+        if channel == "email" and not await allow_booking_message(tx, self.mail_limits, booking.id, recipient):
             await tx.execute(SQL.set_status, new, "suppressed", None, None, "mailbox_limit", self.clock.now())
             return
         await self.jobs.enqueue(tx, SendMessage(message_id=new), key=fact)

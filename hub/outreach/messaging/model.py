@@ -12,7 +12,7 @@ Channel = Literal["email", "sms", "whatsapp"]
 SuppressionCause = Literal["bounce", "complaint", "opt_out", "manual"]
 """Why an address gets no more messages; see `hub.outreach.messaging.suppressions`."""
 
-RANK = {
+STATUS_RANK = {
     "queued": 0,
     "sending": 1,
     "sent": 2,
@@ -33,7 +33,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Email:
+class EmailMessage:
     to: str
     subject: str
     html: str
@@ -42,7 +42,7 @@ class Email:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextMessage:
     """An SMS or a WhatsApp message. `to` in E.164."""
 
     to: str
@@ -51,7 +51,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class DeliveryReport:
     """A provider's report: `status` is `sent`, `delivered`, `bounced`, `complained`, `failed` or `suppressed`.
 
     `cause` when the report means that nothing more must be sent to the address. `detail` is the provider's code.
@@ -68,29 +68,29 @@ class Mailer(Protocol):
 
     name: str
 
-    async def send(self, email: Email, key: str) -> str: ...
+    async def send_email(self, email: EmailMessage, key: str) -> str: ...
 
-    def suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
+    def find_suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
         """Why nothing more must be sent to the address whose message was refused; None when it may be."""
         ...
 
-    def delivery_of(self, event: dict[str, Any]) -> Delivery | None: ...
+    def parse_delivery_report(self, event: dict[str, Any]) -> DeliveryReport | None: ...
 
 
-class Texter(Protocol):
-    """Sends texts. There is no idempotency key on this wire: after a lost answer, `find` looks before a resend."""
+class SmsSender(Protocol):
+    """Sends texts. There is no idempotency key on this wire: after a lost answer, `find_text` looks before a resend."""
 
     name: str
 
-    async def send(self, text: Text) -> str: ...
+    async def send_text(self, text: TextMessage) -> str: ...
 
-    async def find(self, text: Text, since: datetime) -> str | None: ...
+    async def find_text(self, text: TextMessage, since: datetime) -> str | None: ...
 
-    def suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
+    def find_suppression_cause(self, error: ProviderPermanent) -> SuppressionCause | None:
         """Why nothing more must be sent to the number whose message was refused; None when it may be."""
         ...
 
-    def delivery_of(self, event: dict[str, Any]) -> Delivery | None: ...
+    def parse_delivery_report(self, event: dict[str, Any]) -> DeliveryReport | None: ...
 
 
 @dataclass(frozen=True, slots=True)

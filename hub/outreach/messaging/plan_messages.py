@@ -4,29 +4,29 @@ from dataclasses import dataclass
 
 import structlog
 
-from hub.core.clock import Clock, Ids
+from hub.core.clock import Clock, IdGenerator
 from hub.core.db import Database
-from hub.core.jobs import Jobs, job
+from hub.core.jobs import JobQueue, job
 from hub.outreach.messaging.delivery import SendMessage
 from hub.outreach.messaging.plan_context import PLAN_READY, SQL
-from hub.planning.plans.jobs import PlanReady
+from hub.planning.plans import PlanReady
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class PlanLetters:
+class PlanMessages:
     db: Database
-    jobs: Jobs
+    jobs: JobQueue
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
 
     @job
-    async def ready(self, work: PlanReady) -> None:
+    async def queue_plan_ready(self, work: PlanReady) -> None:
         """One letter for each plan, whatever is repeated. Not to an address that nobody has confirmed."""
         fact = f"plan:{work.plan_id}:ready:email"
         async with self.db.transaction() as tx:
-            new = await tx.fetchval(SQL.insert_plan_letter, self.ids.uuid(), fact, work.plan_id, self.clock.now())
+            new = await tx.fetchval(SQL.insert_plan_letter, self.ids.new_uuid(), fact, work.plan_id, self.clock.now())
             if new is not None:
                 await self.jobs.enqueue(tx, SendMessage(message_id=new), key=fact)
             else:

@@ -6,13 +6,13 @@ from typing import Any
 
 import orjson
 
-from hub.outreach.messaging.model import Attachment, Email, Text
+from hub.outreach.messaging.model import Attachment, EmailMessage, TextMessage
 
 
-def to_json(message: Email | Text) -> str:
+def message_to_json(message: EmailMessage | TextMessage) -> str:
     """The content of attachments in base64."""
     document: dict[str, Any] = asdict(message)
-    if isinstance(message, Email):
+    if isinstance(message, EmailMessage):
         document["attachments"] = [
             asdict(replace(part, content=b"")) | {"content": base64.b64encode(part.content).decode()}
             for part in message.attachments
@@ -20,9 +20,9 @@ def to_json(message: Email | Text) -> str:
     return orjson.dumps(document).decode()
 
 
-def from_json(text: str) -> Email | Text:
+def message_from_json(text: str) -> EmailMessage | TextMessage:
     document = orjson.loads(text)
     if "subject" not in document:
-        return Text(**document)
+        return TextMessage(**document)
     parts = (part | {"content": base64.b64decode(part["content"])} for part in document.pop("attachments"))
-    return Email(**document, attachments=tuple(Attachment(**part) for part in parts))
+    return EmailMessage(**document, attachments=tuple(Attachment(**part) for part in parts))

@@ -13,12 +13,12 @@ from datetime import datetime
 from uuid import UUID
 
 from hub.core.clock import Clock
-from hub.core.db import Database, Tx, named_queries
+from hub.core.db import Database, Tx, load_queries
 from hub.core.errors import Conflict, NotFound
 from hub.outreach.messaging.model import Channel, SuppressionCause
-from hub.oversight.audit import Audit
+from hub.oversight.audit import AuditLog
 
-SQL = named_queries("messaging")
+SQL = load_queries("messaging")
 
 SECURITY_TEMPLATES = frozenset(
     {"already_registered", "new_sign_in", "password_changed", "reset", "verify", "second_factor_changed"}
@@ -38,42 +38,52 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFilter:
-    """`text` is a part of the address."""
+    """`address_part` is a part of the address."""
 
     channel: Channel | None = None
-    text: str | None = None
+    address_part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Suppressions:
     db: Database
-    audit: Audit
+    audit: AuditLog
     clock: Clock
 
-    async def add(
+    async def add_suppression(
         self, tx: Tx, channel: Channel, address: str, cause: SuppressionCause, detail: str | None = None
     ) -> None:
         """Puts an address on the list. A second report of the same cause changes nothing."""
         await tx.execute(SQL.suppress, channel, address, cause, detail, self.clock.now())
 
-    async def blocks(self, tx: Tx, channel: Channel, address: str, template: str) -> SuppressionCause | None:
+    async def find_blocking_cause(
+        self, tx: Tx, channel: Channel, address: str, template: str
+    ) -> SuppressionCause | None:
         """The cause for which a message must not be sent, or None."""
         causes: list[SuppressionCause] = await tx.fetchval(SQL.suppression_causes, channel, address)
         if template in SECURITY_TEMPLATES:
             causes = [cause for cause in causes if cause != "complaint"]
         return causes[0] if causes else None
 
-    async def list(self, wanted: SuppressionFilter, *, page: int, page_size: int) -> tuple[list[Suppression], int]:
+    async def list_suppressions(
+        self, wanted: SuppressionFilter, *, page: int, page_size: int
+    ) -> tuple[list[Suppression], int]:
         """The list, the newest first, and how many there are."""
         async with self.db.transaction() as tx:
-            rows = await tx.fetch(SQL.list_suppressions, wanted.channel, wanted.text, page_size, (page - 1) * page_size)
-            total = rows[0]["total"] if rows else await tx.fetchval(SQL.count_suppressions, wanted.channel, wanted.text)
+            rows = await tx.fetch(
+                SQL.list_suppressions, wanted.channel, wanted.address_part, page_size, (page - 1) * page_size
+            )
+            total = (
+                rows[0]["total"]
+                if rows
+                else await tx.fetchval(SQL.count_suppressions, wanted.channel, wanted.address_part)
+            )
         return [
             Suppression(row["id"], row["channel"], row["address"], row["reason"], row["detail"], row["created_at"])
             for row in rows
         ], total
 
-    async def lift(self, suppression_id: UUID, *, consent: bool = False) -> None:
+    async def lift_suppression(self, suppression_id: UUID, *, consent: bool = False) -> None:
         """Takes an address off the list. `consent`: its owner has asked for messages again.
 
         Raises NotFound, and Conflict `opted_out` for an opt-out without that consent.
@@ -86,6 +96,6 @@ class Suppressions:
                 message = "The recipient has opted out; lift it only when they have asked for messages again."
                 raise Conflict(message, code="opted_out")
             await tx.execute(SQL.lift_suppression, suppression_id)
-            await self.audit.record(
+            await self.audit.record_action(
                 tx, "suppression.lifted", channel=row["channel"], cause=row["reason"], consent=consent
             )

@@ -8,34 +8,35 @@ from uuid import UUID
 from asyncpg import Record
 
 from hub.core.clock import Clock
-from hub.core.db import Tx, named_queries
-from hub.core.sealing import Broken, Vault
+from hub.core.db import Tx, load_queries
+from hub.core.sealing import SecretBox, UnsealError
 from hub.outreach.messaging.model import Message
-from hub.outreach.messaging.plan_context import PLAN_READY, PlanFacts
+from hub.outreach.messaging.plan_context import PLAN_READY, PlanMessageContexts
 from hub.outreach.messaging.unsendable import Unsendable
-from hub.outreach.messaging.user_agents import device
-from hub.people.identity.jobs import Letter
-from hub.sales.bookings import BookingLinks, Itineraries, describe_failure
-from hub.sales.bookings.repository import Store
-from hub.sales.payments.model import Payment
+from hub.outreach.messaging.user_agents import describe_device
+from hub.people.identity import AccountTemplate
+from hub.sales.bookings import BookingLinks, BookingRepository, ItineraryBuilder, describe_failure
+from hub.sales.payments import Payment
 from hub.sales.payments.payment_state import SQL as PAYMENTS
 
-SQL = named_queries("messaging")
+SQL = load_queries("messaging")
 
-PRICE_CHANGED = "booking_price_changed"
+PRICE_CHANGED_TEMPLATE = "booking_price_changed"
 """Asks for consent; once the traveler has answered, or time has run out, there is nothing left to ask."""
-LETTERS = frozenset(get_args(Letter))
-WITH_LINK = frozenset({"verify", "reset"})
+ACCOUNT_TEMPLATES = frozenset(get_args(AccountTemplate))
+LINK_TEMPLATES = frozenset({"verify", "reset"})
 
 
-async def letter_about(tx: Tx, letter: str, ids: tuple[UUID | None, UUID | None, UUID | None], now: datetime) -> Record:
+async def find_account_row(
+    tx: Tx, letter: str, ids: tuple[UUID | None, UUID | None, UUID | None], now: datetime
+) -> Record:
     """Customer, link and sign-in (`ids`) as they are now. Raises Unsendable for a letter that has been overtaken."""
     row = await tx.fetchrow(SQL.letter_about, *ids)
     if row is None or row["erased_at"] is not None:
         raise Unsendable("account_erased")
     if letter == "verify" and row["verified_at"] is not None:
         raise Unsendable("address_verified")
-    if letter in WITH_LINK:
+    if letter in LINK_TEMPLATES:
         _check_link(row, now)
     return row
 
@@ -50,32 +51,32 @@ def _check_link(row: Record, now: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MessageContexts:
     """`link_base` is where people click: the page that asks for a new password is `{link_base}/forgot`."""
 
-    bookings: Store
-    vault: Vault
+    bookings: BookingRepository
+    secret_box: SecretBox
     clock: Clock
     link_base: str
-    itineraries: Itineraries
-    links: BookingLinks
-    plans: PlanFacts | None = None
+    itineraries: ItineraryBuilder
+    booking_links: BookingLinks
+    plans: PlanMessageContexts | None = None
 
-    async def of(self, tx: Tx, message: Message) -> dict[str, Any]:
+    async def build_context(self, tx: Tx, message: Message) -> dict[str, Any]:
         """Raises Unsendable when there is nothing left to tell."""
-        if message.template in LETTERS:
+        if message.template in ACCOUNT_TEMPLATES:
             return await self._of_account(tx, message)
         if message.template == PLAN_READY and self.plans is not None:
-            return await self.plans.of(tx, message)
+            return await self.plans.build_context(tx, message)
         facts: dict[str, Any] = {}
         if message.booking_id:
-            booking = await self.bookings.find(tx, message.booking_id)
-            if message.template == PRICE_CHANGED and booking.new_total is None:
+            booking = await self.bookings.find_booking(tx, message.booking_id)
+            if message.template == PRICE_CHANGED_TEMPLATE and booking.new_total is None:
                 raise Unsendable("price_answered")
             facts |= {
                 "booking": booking,
-                "itinerary": self.itineraries.of(booking),
-                "booking_link": self.links.link(booking.id),
+                "itinerary": self.itineraries.build_itinerary(booking),
+                "booking_link": self.booking_links.build_link(booking.id),
                 "failure_message": describe_failure(booking),
             }
         if message.payment_id:
@@ -83,39 +84,42 @@ class Facts:
             # that held the payment would stand across their way. What changes after this has a letter of its own.
             payment = Payment.from_row(await tx.fetchrow(PAYMENTS.find, message.payment_id))  # type: ignore[arg-type]
             facts["payment"] = payment
-            facts["captured"], facts["refunded"] = payment.money(payment.captured), payment.money(payment.refunded)
+            facts["captured"], facts["refunded"] = (
+                payment.to_money(payment.captured),
+                payment.to_money(payment.refunded),
+            )
             # Messages of before amounts were written down state the total.
-            facts["refund"] = payment.money(message.amount or payment.refunded)
+            facts["refund"] = payment.to_money(message.amount or payment.refunded)
         return facts
 
     async def _of_account(self, tx: Tx, message: Message) -> dict[str, Any]:
         ids = (message.customer_id, message.token_id, message.session_id)
-        row = await letter_about(tx, message.template, ids, self.clock.now())
+        row = await find_account_row(tx, message.template, ids, self.clock.now())
         facts: dict[str, Any] = {
             "customer": {"name": row["name"], "email": row["email"]},
             "session": _session(row),
             "at": message.created_at,
             "forgot_link": f"{self.link_base}/forgot",
         }
-        if message.template in WITH_LINK:
+        if message.template in LINK_TEMPLATES:
             facts["link"] = self._link(row)
-            facts["link_life"] = in_words(row["expires_at"] - row["token_at"])
+            facts["link_life"] = format_duration(row["expires_at"] - row["token_at"])
         return facts
 
     def _link(self, row: Record) -> str:
         try:
-            return self.vault.open(f"link:{row['token_id']}", row["sealed"])
-        except Broken as error:
+            return self.secret_box.unseal_text(f"link:{row['token_id']}", row["sealed"])
+        except UnsealError as error:
             raise Unsendable("link_unreadable", "failed") from error
 
 
 def _session(row: Record) -> dict[str, Any] | None:
     if row["session_id"] is None:
         return None
-    return {"ip": row["ip"], "device": device(row["user_agent"]), "at": row["session_at"]}
+    return {"ip": row["ip"], "device": describe_device(row["user_agent"]), "at": row["session_at"]}
 
 
-def in_words(life: timedelta) -> str:
+def format_duration(life: timedelta) -> str:
     """24 hours, 1 hour, 10 minutes: rounded down, so that nobody is promised too much."""
     minutes = max(1, int(life.total_seconds()) // 60)
     number, unit = (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")  # noqa: PLR2004

@@ -14,32 +14,32 @@ _IN_NAMES = " '-\N{RIGHT SINGLE QUOTATION MARK}"
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedEmail:
     subject: str
     html: str
     text: str
 
 
-class Templates:
+class MessageTemplates:
     """`templates/email/<name>/{subject.txt,body.html,body.txt}` and `templates/messages/<name>.txt`."""
 
     def __init__(self) -> None:
         self._jinja = _environment()
 
-    def warm(self) -> None:
+    def compile_all(self) -> None:
         """Compiles them all, so that the first letter does not hold up the loop."""
         for path in self._jinja.list_templates(filter_func=_is_template):
             self._jinja.get_template(path)
 
-    def email(self, name: str, facts: dict[str, Any]) -> Rendered:
+    def render_email(self, name: str, facts: dict[str, Any]) -> RenderedEmail:
         subject = self._render(f"email/{name}/subject.txt", facts)
-        return Rendered(
+        return RenderedEmail(
             subject=" ".join(subject.split()),
             html=self._render(f"email/{name}/body.html", facts | {"subject": subject}),
             text=self._render(f"email/{name}/body.txt", facts),
         )
 
-    def text(self, name: str, facts: dict[str, Any]) -> str:
+    def render_text(self, name: str, facts: dict[str, Any]) -> str:
         return self._render(f"messages/{name}.txt", facts).strip()
 
     def _render(self, path: str, facts: dict[str, Any]) -> str:
@@ -59,7 +59,7 @@ def _environment() -> jinja2.Environment:
     found.filters["clock"] = _clock
     found.filters["day"] = _day
     found.filters["moment"] = _moment
-    found.filters["greeting"] = greeting
+    found.filters["greeting"] = format_greeting
     return found
 
 
@@ -87,7 +87,7 @@ def _moment(moment: datetime) -> str:
     return f"{at:%a} {at.day} {at:%b %Y}, {at:%H:%M} UTC"
 
 
-def greeting(name: str) -> str:
+def format_greeting(name: str) -> str:
     """With the name where it is one, else without.
 
     Anybody may open an account for somebody else's address: no text of theirs, and no link, travels in our letters.

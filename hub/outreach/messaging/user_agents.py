@@ -2,7 +2,7 @@
 
 import re
 
-UNKNOWN = "an unknown device"
+UNKNOWN_DEVICE = "an unknown device"
 
 # In order: most browsers also claim to be those that come after them.
 _BROWSERS = (
@@ -27,7 +27,7 @@ _SYSTEMS = (
 _PRODUCT = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,29})/\d")
 
 
-def device(user_agent: str | None) -> str:
+def describe_device(user_agent: str | None) -> str:
     """Of what is not a browser only the first name is told.
 
     Whoever signs in chooses this text, and somebody else reads it in a letter of ours: no address gets through.
@@ -39,7 +39,7 @@ def device(user_agent: str | None) -> str:
         browser = product[1] if product and product[1] != "Mozilla" else None
     if browser and system:
         return f"{browser} on {system}"
-    return browser or system or UNKNOWN
+    return browser or system or UNKNOWN_DEVICE
 
 
 def _first(known: tuple[tuple[str, str], ...], text: str) -> str | None:

@@ -3,27 +3,27 @@
 from hub.people.customers.addresses import AddressBook
 from hub.people.customers.model import (
     Address,
+    CurrencyTotal,
     Customer,
+    CustomerStats,
     LoyaltyEntry,
     NewAddress,
     PreferenceChange,
     Preferences,
     ProfileChange,
-    Spend,
-    Stats,
 )
-from hub.people.customers.profile import Customers
+from hub.people.customers.service import Customers
 
 __all__ = [
     "Address",
     "AddressBook",
+    "CurrencyTotal",
     "Customer",
+    "CustomerStats",
     "Customers",
     "LoyaltyEntry",
     "NewAddress",
     "PreferenceChange",
     "Preferences",
     "ProfileChange",
-    "Spend",
-    "Stats",
 ]

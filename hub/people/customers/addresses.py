@@ -7,16 +7,16 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from hub.core.clock import Clock, Ids
-from hub.core.db import Database, Tx, named_queries
+from hub.core.clock import Clock, IdGenerator
+from hub.core.db import Database, Tx, load_queries
 from hub.core.errors import Conflict, NotFound
-from hub.oversight.audit import Audit
+from hub.oversight.audit import AuditLog
 from hub.people.customers.model import Address, NewAddress
 from hub.people.identity import Caller
 
-SQL = named_queries("customers")
+SQL = load_queries("customers")
 
-MOST = 20
+MAX_ADDRESSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +24,28 @@ class AddressBook:
     """Each method is one unit of work. An address of somebody else is NotFound."""
 
     db: Database
-    audit: Audit
+    audit: AuditLog
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
 
-    async def list(self, caller: Caller) -> tuple[Address, ...]:
+    async def list_addresses(self, caller: Caller) -> tuple[Address, ...]:
         """The default one first, then the newest."""
         async with self.db.transaction(caller.id) as tx:
             return tuple(Address(**row) for row in await tx.fetch(SQL.addresses))
 
-    async def add(self, caller: Caller, wanted: NewAddress) -> Address:
+    async def add_address(self, caller: Caller, wanted: NewAddress) -> Address:
         """Raises Conflict when the book is full."""
         async with self._writing(caller) as tx:
             held = await tx.fetchval(SQL.count_addresses, caller.id)
-            if held >= MOST:
-                raise Conflict(f"There are {MOST} addresses already.", code="too_many_addresses")
-            address_id = self.ids.uuid()
+            if held >= MAX_ADDRESSES:
+                raise Conflict(f"There are {MAX_ADDRESSES} addresses already.", code="too_many_addresses")
+            address_id = self.ids.new_uuid()
             await tx.execute(SQL.insert_address, address_id, caller.id, *_columns(wanted), self.clock.now())
             row = await self._chosen(tx, caller, address_id, default=wanted.is_default or held == 0)
             await self._audit(tx, "added", caller, address_id)
             return Address(**row)
 
-    async def change(self, caller: Caller, address_id: UUID, wanted: NewAddress) -> Address:
+    async def change_address(self, caller: Caller, address_id: UUID, wanted: NewAddress) -> Address:
         """Replaces the address. A default one stays it until another is chosen."""
         async with self._writing(caller) as tx:
             await tx.execute(SQL.change_address, address_id, caller.id, *_columns(wanted), self.clock.now())
@@ -53,7 +53,7 @@ class AddressBook:
             await self._audit(tx, "changed", caller, address_id)
             return Address(**row)
 
-    async def remove(self, caller: Caller, address_id: UUID) -> None:
+    async def remove_address(self, caller: Caller, address_id: UUID) -> None:
         """After the default one the newest of the others takes its place."""
         async with self._writing(caller) as tx:
             was_default = await tx.fetchval(SQL.delete_address, address_id, caller.id)
@@ -63,7 +63,7 @@ class AddressBook:
                 await tx.execute(SQL.set_newest_default, caller.id)
             await self._audit(tx, "removed", caller, address_id)
 
-    async def make_default(self, caller: Caller, address_id: UUID) -> Address:
+    async def set_default_address(self, caller: Caller, address_id: UUID) -> Address:
         async with self._writing(caller) as tx:
             row = await self._chosen(tx, caller, address_id, default=True)
             await self._audit(tx, "made_default", caller, address_id)
@@ -88,7 +88,7 @@ class AddressBook:
         return row
 
     async def _audit(self, tx: Tx, act: str, caller: Caller, address_id: UUID) -> None:
-        await self.audit.record(tx, f"address.{act}", customer_id=caller.id, address_id=str(address_id))
+        await self.audit.record_action(tx, f"address.{act}", customer_id=caller.id, address_id=str(address_id))
 
 
 def _columns(wanted: NewAddress) -> tuple[object, ...]:

@@ -91,7 +91,7 @@ class PreferenceChange(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
+class CurrencyTotal:
     """All that was ever taken and given back in one currency."""
 
     paid: Money
@@ -99,14 +99,14 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class CustomerStats:
     """`bookings_refunded` counts those of the paid bookings whose money has gone back in full."""
 
     points: int = 0
     bookings_paid: int = 0
     bookings_refunded: int = 0
     last_paid_at: datetime | None = None
-    spend: tuple[Spend, ...] = ()
+    spend: tuple[CurrencyTotal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,25 +18,25 @@ from unicodedata import combining, normalize
 from uuid import UUID
 
 from hub.core.clock import Clock
-from hub.core.context import current
-from hub.core.db import Database, Tx, named_queries
+from hub.core.context import current_context
+from hub.core.db import Database, Tx, load_queries
 from hub.core.errors import TooManyRequests
 from hub.core.jobs import every
-from hub.core.sealing import Vault
+from hub.core.sealing import SecretBox
 
-SQL = named_queries("lockout")
+SQL = load_queries("lockout")
 
-Scope = Literal["account", "device", "network"]
-FREE: dict[Scope, int] = {"account": 5, "device": 10, "network": 20}
+LockoutScope = Literal["account", "device", "network"]
+FREE_FAILURES: dict[LockoutScope, int] = {"account": 5, "device": 10, "network": 20}
 """Failures that cost no time."""
-FIRST_WAIT, LONGEST_WAIT = 30.0, 900.0
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 30.0, 900.0
 """Seconds."""
-FORGOTTEN_AFTER = timedelta(hours=24)
+FAILURE_LIFETIME = timedelta(hours=24)
 """Without a new failure."""
 
 
 class _Subject(NamedTuple):
-    scope: Scope
+    scope: LockoutScope
     mark: bytes
 
 
@@ -46,9 +46,9 @@ class Lockout:
 
     db: Database
     clock: Clock
-    vault: Vault
+    secret_box: SecretBox
 
-    async def attempt(self, tx: Tx, email: str, network: str, device_id: UUID | None) -> None:
+    async def count_attempt(self, tx: Tx, email: str, network: str, device_id: UUID | None) -> None:
         """Counts a failure in advance: a hundred guesses at once are a hundred.
 
         Raises TooManyRequests `too_many_failures`, the same for addresses that nobody has. The error has to end the
@@ -65,7 +65,7 @@ class Lockout:
                     retry_after=await self._wait(tx, refused),
                 )
 
-    async def cleared(self, tx: Tx, email: str, network: str, device_id: UUID | None) -> None:
+    async def clear_attempt(self, tx: Tx, email: str, network: str, device_id: UUID | None) -> None:
         """The attempt was no failure: a device starts anew, and strangers do after one of them was right."""
         async with tx.as_hub():
             if device_id is not None:
@@ -76,50 +76,60 @@ class Lockout:
             for one in networks:
                 await tx.execute(SQL.take_back, *one)
 
-    async def withdrawn(self, tx: Tx, email: str, network: str, device_id: UUID | None) -> None:
+    async def withdraw_attempt(self, tx: Tx, email: str, network: str, device_id: UUID | None) -> None:
         """The attempt has not been judged, because who knows the passwords was away: it does not count."""
         device = [self._device(device_id)] if device_id is not None else None
         async with tx.as_hub():
             for one in device or self._strangers(email, network):
                 await tx.execute(SQL.take_back, *one)
 
-    async def forgiven(self, tx: Tx, email: str) -> None:
+    async def reset_account_failures(self, tx: Tx, email: str) -> None:
         """The account's owner has shown themselves: strangers start anew."""
         async with tx.as_hub():
             await tx.execute(SQL.forgive, *self._account(email))
 
     @every(3600, "lockout.forget")
-    async def forget(self) -> None:
+    async def delete_expired_failures(self) -> None:
         async with self.db.transaction() as tx:
-            await tx.execute(SQL.forget, self.clock.now() - FORGOTTEN_AFTER)
+            await tx.execute(SQL.forget, self.clock.now() - FAILURE_LIFETIME)
 
     async def _refused(self, tx: Tx, subjects: list[_Subject]) -> list[_Subject]:
         """Those that have to wait. The lock on their rows makes attempts that come at once stand in line."""
         now = self.clock.now()
-        rows = await tx.fetch(SQL.count, *_columns(subjects), FIRST_WAIT, LONGEST_WAIT, now, now - FORGOTTEN_AFTER)
+        rows = await tx.fetch(
+            SQL.count, *_columns(subjects), FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS, now, now - FAILURE_LIFETIME
+        )
         counted = {row["scope"] for row in rows}
         return [one for one in subjects if one.scope not in counted]
 
     async def _wait(self, tx: Tx, subjects: list[_Subject]) -> float:
         """Seconds until the last of them may try again."""
-        found = await tx.fetchval(SQL.wait, *_columns(subjects), FIRST_WAIT, LONGEST_WAIT, self.clock.now())
+        found = await tx.fetchval(SQL.wait, *_columns(subjects), FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS, self.clock.now())
         return max(1.0, float(found or 0))
 
     def _strangers(self, email: str, network: str) -> list[_Subject]:
         """Always in this order, so that no two attempts wait for each other. A proxy's address is nobody's network."""
-        where = None if current().behind_proxy else _network(network)
+        where = None if current_context().behind_proxy else _network(network)
         account = self._account(email)
-        return [account] if where is None else [account, _Subject("network", self.vault.mark("network", where))]
+        return (
+            [account]
+            if where is None
+            else [account, _Subject("network", self.secret_box.compute_keyed_hash("network", where))]
+        )
 
     def _account(self, email: str) -> _Subject:
-        return _Subject("account", self.vault.mark("account", _folded(email)))
+        return _Subject("account", self.secret_box.compute_keyed_hash("account", _folded(email)))
 
     def _device(self, device_id: UUID) -> _Subject:
-        return _Subject("device", self.vault.mark("device", str(device_id)))
+        return _Subject("device", self.secret_box.compute_keyed_hash("device", str(device_id)))
 
 
-def _columns(subjects: list[_Subject]) -> tuple[list[Scope], list[bytes], list[int]]:
-    return [one.scope for one in subjects], [one.mark for one in subjects], [FREE[one.scope] for one in subjects]
+def _columns(subjects: list[_Subject]) -> tuple[list[LockoutScope], list[bytes], list[int]]:
+    return (
+        [one.scope for one in subjects],
+        [one.mark for one in subjects],
+        [FREE_FAILURES[one.scope] for one in subjects],
+    )
 
 
 def _network(ip: str) -> str | None:

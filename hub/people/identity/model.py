@@ -14,7 +14,7 @@ class Caller:
 
     id: UUID
     session_id: UUID | None = None
-    roles: frozenset[Role] = frozenset({Role.TRAVELLER})
+    roles: frozenset[Role] = frozenset({Role.TRAVELER})
     kind: Literal["customer", "staff", "service"] = "customer"
 
 
@@ -38,54 +38,57 @@ class NewAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """What a sign-in gives: `token` for the Authorization header, `refresh_token` for the next pair.
+class SessionTokens:
+    """What a sign-in gives: `access_token` for the Authorization header, `refresh_token` for the next pair.
 
-    `expires_in` is the life of `token` in seconds.
+    `expires_in` is the life of `access_token` in seconds.
     """
 
     customer_id: UUID
     session_id: UUID
-    token: str = field(repr=False)
+    access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_in: int
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProofOutcome:
     """What came of a step. No grant: the address has to be confirmed first. No identity: there is nothing to tell."""
 
     identity: Identity | None = None
-    grant: Grant | None = None
+    tokens: SessionTokens | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class VerifiedToken:
     """A token that has been checked. `identity` is what it says of its owner, where it says anything.
 
-    `began_at` is when its session began, or a later moment where the token does not tell.
+    `session_started_at` is when its session began, or a later moment where the token does not tell.
     """
 
     caller: Caller
     expires_at: datetime
     identity: Identity | None = None
-    began_at: datetime | None = None
+    session_started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignInResult:
     """A grant, and the secret by which this device is known next time."""
 
-    grant: Grant
+    tokens: SessionTokens
     device_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """No sign-in: a letter is on its way. `secret` shows later that a device is the one that registered."""
+class RegistrationResult:
+    """No sign-in: a letter is on its way.
 
-    secret: str = field(repr=False)
-    signed_in: SignedIn | None = None
+    `registration_secret` shows later that a device is the one that registered.
+    """
+
+    registration_secret: str = field(repr=False)
+    sign_in: SignInResult | None = None
 
 
 @dataclass(frozen=True, slots=True)

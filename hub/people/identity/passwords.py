@@ -9,19 +9,24 @@ from typing import NamedTuple, TypeVar
 
 import argon2
 
-from hub.core.errors import FieldError, Invalid
+from hub.core.errors import FieldError, InvalidRequest
 
 T = TypeVar("T")
 
-SHORTEST = 8
-LONGEST = 128
+MIN_PASSWORD_LENGTH = 8
+MAX_PASSWORD_LENGTH = 128
 
 
-def check_strength(password: str, *, email: str = "", shortest: int = SHORTEST, pointer: str = "/password") -> None:
-    """Length and a list of the world's most common ones; no rules of composition. Raises Invalid `weak_password`."""
-    why = _weakness(password, email, shortest)
+def check_password_strength(
+    password: str, *, email: str = "", min_length: int = MIN_PASSWORD_LENGTH, pointer: str = "/password"
+) -> None:
+    """Length and a list of the world's most common ones; no rules of composition.
+
+    Raises InvalidRequest `weak_password`.
+    """
+    why = _weakness(password, email, min_length)
     if why is not None:
-        raise Invalid(code="weak_password", errors=(FieldError(pointer, "weak_password", why),))
+        raise InvalidRequest(code="weak_password", errors=(FieldError(pointer, "weak_password", why),))
 
 
 def _weakness(password: str, email: str, shortest: int) -> str | None:
@@ -40,7 +45,7 @@ def _common() -> frozenset[str]:
     """30,000 of them, in the order of leaks, from zxcvbn; what is too short anyway is left out."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-    return frozenset(one for one in FREQUENCY_LISTS["passwords"] if len(one) >= SHORTEST)
+    return frozenset(one for one in FREQUENCY_LISTS["passwords"] if len(one) >= MIN_PASSWORD_LENGTH)
 
 
 @cache
@@ -57,7 +62,7 @@ class _Costs(NamedTuple):
         return argon2.PasswordHasher(time_cost=self.time, memory_cost=self.memory, parallelism=1)
 
 
-class Passwords:
+class PasswordHasher:
     """argon2id in threads of its own: eight hashes at once on the loop would stall it for a second.
 
     `time_cost` and `memory_cost` (KiB) as OWASP advises; a hash takes 20 ms.
@@ -69,14 +74,14 @@ class Passwords:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
         self._nobody = _nobody(costs)
 
-    async def hash(self, password: str) -> str:
+    async def hash_password(self, password: str) -> str:
         return await self._apart(self._hasher.hash, password)
 
-    async def matches(self, stored: str | None, password: str) -> bool:
+    async def verify_password(self, stored: str | None, password: str) -> bool:
         """Takes as long for an unknown account (stored=None) as for a wrong password."""
         return await self._apart(self._verify, stored, password)
 
-    def outdated(self, stored: str) -> bool:
+    def needs_rehash(self, stored: str) -> bool:
         return self._hasher.check_needs_rehash(stored)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hub.core.db import Tx
-from hub.people.identity.model import Caller, Grant, Identity, NewAccount, Outcome, Reading
+from hub.people.identity.model import Caller, Identity, NewAccount, ProofOutcome, SessionTokens, VerifiedToken
 
 
 class Proof(Protocol):
@@ -19,7 +19,7 @@ class Proof(Protocol):
         """Known before `apply` where a person has proved themselves; None where even that must not be told."""
         ...
 
-    async def apply(self, tx: Tx) -> Outcome:
+    async def apply(self, tx: Tx) -> ProofOutcome:
         """Completes the step in the hub's own transaction. Raises Unauthenticated when it has been overtaken."""
         ...
 
@@ -29,17 +29,17 @@ class Proof(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CompletedProof:
     """A step that has been done on the other side of a wire; `undo` takes it back."""
 
-    outcome: Outcome
+    outcome: ProofOutcome
     undo: Callable[[], Awaitable[None]] | None = None
 
     @property
     def identity(self) -> Identity | None:
         return self.outcome.identity
 
-    async def apply(self, tx: Tx) -> Outcome:  # noqa: ARG002 (there is nothing left to be done here)
+    async def apply(self, tx: Tx) -> ProofOutcome:  # noqa: ARG002 (there is nothing left to be done here)
         return self.outcome
 
     async def discard(self) -> None:
@@ -57,19 +57,19 @@ class IdentityProvider(Protocol):
     def name(self) -> str: ...
 
     @property
-    def remote(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether accounts are kept on the other side of a wire, and sessions can begin without the hub."""
         ...
 
     async def sign_up(self, new: NewAccount) -> Proof:
-        """Raises Invalid for a password that the provider finds too weak."""
+        """Raises InvalidRequest for a password that the provider finds too weak."""
         ...
 
     async def sign_in(self, email: str, password: str) -> Proof:
         """Raises Unauthenticated `wrong_credentials`, Forbidden `email_not_verified` after a right password."""
         ...
 
-    async def refresh(self, refresh_token: str) -> Grant:
+    async def refresh_session(self, refresh_token: str) -> SessionTokens:
         """A new pair for the old one. Raises Unauthenticated; a token used twice ends its session."""
         ...
 
@@ -81,7 +81,7 @@ class IdentityProvider(Protocol):
         """`token` stands in a letter, or is the access token of the session that the provider's own link has opened;
         such a session ends for the link's use alone, and comes without a refresh token.
 
-        `password` comes into force. Raises Gone for a token that is used, expired or unknown, Invalid for the
+        `password` comes into force. Raises Gone for a token that is used, expired or unknown, InvalidRequest for the
         password, Conflict `other_address_not_confirmed` for one half of a change of the address. To discard this
         proof is to discard the account's password, too.
         """
@@ -91,34 +91,34 @@ class IdentityProvider(Protocol):
         """Returns alike for every address."""
         ...
 
-    async def forgot_password(self, email: str) -> None:
+    async def request_password_reset(self, email: str) -> None:
         """Returns alike for every address."""
         ...
 
     async def reset_password(self, token: str, password: str) -> Proof:
-        """`token` as of `verify_email`. Ends all sessions, and gives no grant. Raises Gone for the token, Invalid for
-        the password.
+        """`token` as of `verify_email`. Ends all sessions, and gives no grant. Raises Gone for the token,
+        InvalidRequest for the password.
         """
         ...
 
-    async def password_is(self, caller: Caller, email: str, password: str) -> bool: ...
+    async def verify_password(self, caller: Caller, email: str, password: str) -> bool: ...
 
     async def change_password(self, caller: Caller, token: str, password: str) -> Proof:
-        """Ends the other sessions. `token` is the caller's access token. Raises Invalid for the password."""
+        """Ends the other sessions. `token` is the caller's access token. Raises InvalidRequest for the password."""
         ...
 
     async def sign_out(self, token: str, *, everywhere: bool = False) -> None:
         """Ends the caller's session, or all of theirs, on the provider's side."""
         ...
 
-    async def read(self, token: str) -> Reading:
+    async def read_token(self, token: str) -> VerifiedToken:
         """Checks an access token without asking anybody. Raises Unauthenticated `invalid_token`, `token_expired`."""
         ...
 
-    async def alive(self, token: str) -> bool:
+    async def is_session_live(self, token: str) -> bool:
         """Whether the provider still knows the session and its owner: a token outlives both."""
         ...
 
-    async def delete(self, identity: Identity) -> None:
+    async def delete_identity(self, identity: Identity) -> None:
         """Forgets the person. Succeeds when they are forgotten already."""
         ...

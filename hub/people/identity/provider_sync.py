@@ -8,31 +8,31 @@ from uuid import UUID
 
 import structlog
 
-from hub.core.clock import Clock, Ids
-from hub.core.db import Tx, named_queries
-from hub.core.inbox import Apply, WebhookEvent
-from hub.core.names import clean_person_name
-from hub.oversight.audit import Audit
+from hub.core.clock import Clock, IdGenerator
+from hub.core.db import Tx, load_queries
+from hub.core.inbox import WebhookEffect, WebhookEvent
+from hub.core.person_names import clean_person_name
+from hub.oversight.audit import AuditLog
 from hub.people.identity.model import Identity
-from hub.people.identity.one_time_links import OneTime, Purpose
+from hub.people.identity.one_time_links import LinkPurpose, OneTimeLinks
 
-SQL = named_queries("provider_sync")
-IDENTITY = named_queries("identity")
+SQL = load_queries("provider_sync")
+IDENTITY = load_queries("identity")
 log = structlog.get_logger(__name__)
 
-_LETTERS: dict[str, Purpose] = {"signup": "verify", "recovery": "reset"}
+_LETTERS: dict[str, LinkPurpose] = {"signup": "verify", "recovery": "reset"}
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteAccounts:
+class IdentityProviderSync:
     """Beside the calls of `Accounts`: people also register, change and leave without asking the hub."""
 
-    one_time: OneTime
-    audit: Audit
+    one_time_links: OneTimeLinks
+    audit: AuditLog
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
 
-    async def on_event(self, event: WebhookEvent) -> Apply | None:
+    async def handle_webhook(self, event: WebhookEvent) -> WebhookEffect | None:
         match event.type:
             case "users.INSERT" | "users.UPDATE":
                 record = event.payload.get("record")
@@ -50,7 +50,7 @@ class RemoteAccounts:
             case _:
                 return None
 
-    def _letter(self, event: WebhookEvent) -> Apply | None:
+    def _letter(self, event: WebhookEvent) -> WebhookEffect | None:
         person, letter = _person(event.payload.get("user")), event.payload.get("email_data") or {}
         purpose, token = _LETTERS.get(str(letter.get("email_action_type"))), letter.get("token_hash")
         if person is None or purpose is None or not isinstance(token, str) or not token:
@@ -64,19 +64,19 @@ class RemoteAccounts:
             SQL.keep, person.id, person.email, person.name, person.phone, self.clock.now(), person.verified
         )
         if kept:
-            await self.audit.record(tx, "customer.kept", customer_id=person.id, verified=person.verified)
+            await self.audit.record_action(tx, "customer.kept", customer_id=person.id, verified=person.verified)
 
     async def _left(self, customer_id: UUID, tx: Tx) -> None:
         """Bookings stay, and so does whose they are. Their erasure is for the customer to ask for, or for staff."""
         ended = await tx.fetch(IDENTITY.end_sessions, customer_id, self.clock.now(), "account_deleted", None)
         if await tx.fetchval(SQL.exists, customer_id):
-            await self.audit.record(tx, "customer.left", customer_id=customer_id, sessions=len(ended))
+            await self.audit.record_action(tx, "customer.left", customer_id=customer_id, sessions=len(ended))
 
-    async def _write(self, event: WebhookEvent, person: Identity, purpose: Purpose, token: str, tx: Tx) -> None:
+    async def _write(self, event: WebhookEvent, person: Identity, purpose: LinkPurpose, token: str, tx: Tx) -> None:
         await self._keep(person, tx)
         known = await tx.fetchval(SQL.exists, person.id)
-        if known and await self.one_time.may_send(tx, purpose, person.email):
-            await self.one_time.pass_on(tx, person.id, purpose, token)
+        if known and await self.one_time_links.allow_message(tx, purpose, person.email):
+            await self.one_time_links.send_provider_link(tx, person.id, purpose, token)
         await self._wipe(event, tx)
 
     async def _wipe(self, event: WebhookEvent, tx: Tx) -> None:

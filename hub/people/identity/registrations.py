@@ -16,87 +16,89 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from hub.core.clock import Clock, Ids
-from hub.core.db import Database, Tx, named_queries
+from hub.core.clock import Clock, IdGenerator
+from hub.core.db import Database, Tx, load_queries
 from hub.core.errors import Conflict, FieldError
 from hub.people.identity.model import Identity, NewAccount
-from hub.people.identity.one_time_links import digest
-from hub.people.identity.passwords import Passwords
+from hub.people.identity.one_time_links import hash_token
+from hub.people.identity.passwords import PasswordHasher
 
-SQL = named_queries("registrations")
+SQL = load_queries("registrations")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """A registration as it is made. `pending`: whose registration waits already for the address.
+class RegistrationAttempt:
+    """A registration as it is made. `pending_customer_id`: whose registration waits already for the address.
 
-    `repeats`: that one has the same password; `disputed`: it is disputed already.
+    `repeats_password`: that one has the same password; `is_disputed`: it is disputed already.
     """
 
     account: NewAccount
     password_hash: str = field(repr=False)
     secret: str = field(repr=False)
-    pending: UUID | None
-    repeats: bool
-    disputed: bool
+    pending_customer_id: UUID | None
+    repeats_password: bool
+    is_disputed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Registrations:
     db: Database
-    passwords: Passwords
+    password_hasher: PasswordHasher
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
 
-    async def prepare(self, account: NewAccount) -> Attempt:
+    async def prepare_attempt(self, account: NewAccount) -> RegistrationAttempt:
         """Takes as long for every address: it hashes for nobody, too."""
         async with self.db.connection() as tx:
             row = await tx.fetchrow(SQL.find_pending, account.email)
-        repeats = await self.passwords.matches(row["password_hash"] if row else None, account.password)
-        hashed = await self.passwords.hash(account.password)
+        repeats = await self.password_hasher.verify_password(row["password_hash"] if row else None, account.password)
+        hashed = await self.password_hasher.hash_password(account.password)
         pending, disputed = (row["customer_id"], row["disputed"]) if row else (None, False)
-        return Attempt(account, hashed, self.ids.token(), pending, repeats, disputed)
+        return RegistrationAttempt(account, hashed, self.ids.new_token(), pending, repeats, disputed)
 
-    async def record(self, tx: Tx, customer_id: UUID, attempt: Attempt) -> None:
+    async def record_attempt(self, tx: Tx, customer_id: UUID, attempt: RegistrationAttempt) -> None:
         """Takes the place of the registration before."""
         account = attempt.account
         disputed: bool | None = await tx.fetchval(
-            SQL.record, customer_id, attempt.password_hash, account.name, account.phone, digest(attempt.secret),
-            self.clock.now(), attempt.repeats,
+            SQL.record, customer_id, attempt.password_hash, account.name, account.phone, hash_token(attempt.secret),
+            self.clock.now(), attempt.repeats_password,
         )  # fmt: skip
         if disputed:
             await self._set_name(tx, customer_id, None)
 
-    async def dispute(self, tx: Tx, customer_id: UUID) -> None:
+    async def dispute_registration(self, tx: Tx, customer_id: UUID) -> None:
         await tx.execute(SQL.dispute, customer_id)
         await self._set_name(tx, customer_id, None)
 
-    async def forget(self, tx: Tx) -> None:
+    async def delete_confirmed(self, tx: Tx) -> None:
         await tx.execute(SQL.forget_confirmed)
 
-    async def find_foreign(self, tx: Tx, email: str, secret: str | None) -> Identity | None:
+    async def find_foreign_registration(self, tx: Tx, email: str, secret: str | None) -> Identity | None:
         """Whose undisputed registration waits for that address, unless it is that of the device with the secret."""
         row = await tx.fetchrow(SQL.find_pending, email)
         if row is None or row["disputed"] or _is_secret(secret, row["secret_hash"]):
             return None
         return Identity(row["customer_id"], email)
 
-    async def confirm(self, tx: Tx, customer_id: UUID, secret: str | None, *, chosen: bool, kept_here: bool) -> str:
+    async def confirm_registration(
+        self, tx: Tx, customer_id: UUID, secret: str | None, *, has_new_password: bool, is_local: bool
+    ) -> str:
         """The address is confirmed. The hash of the password that holds, empty where the registration has none.
 
-        `chosen`: a password was sent with the link. `kept_here`: this registration's password is kept by the hub, so
-        that its secret is enough in a dispute. Raises Conflict `password_required`.
+        `has_new_password`: a password was sent with the link. `is_local`: this registration's password is kept by the
+        hub, so that its secret is enough in a dispute. Raises Conflict `password_required`.
         """
         row = await tx.fetchrow(SQL.take, customer_id)
         if row is None:
             return ""
         owned = not row["disputed"] or _is_secret(secret, row["secret_hash"])
-        if not chosen and not (owned and (kept_here or not row["disputed"])):
+        if not has_new_password and not (owned and (is_local or not row["disputed"])):
             raise _password_required()
         await self._set_name(tx, customer_id, row if owned else None)
         return str(row["password_hash"])
 
-    async def replace(self, tx: Tx, customer_id: UUID, secret: str | None) -> None:
+    async def supersede_registration(self, tx: Tx, customer_id: UUID, secret: str | None) -> None:
         """The owner of the address sets a password by a link: only the registration's own device keeps its name."""
         row = await tx.fetchrow(SQL.take, customer_id)
         if row is not None:
@@ -118,4 +120,4 @@ def _password_required() -> Conflict:
 
 
 def _is_secret(secret: str | None, secret_hash: bytes) -> bool:
-    return secret is not None and hmac.compare_digest(digest(secret), secret_hash)
+    return secret is not None and hmac.compare_digest(hash_token(secret), secret_hash)

@@ -12,19 +12,19 @@ from datetime import datetime
 from uuid import UUID
 
 from hub.core.clock import Clock
-from hub.core.notifications import Notices
+from hub.core.notifications import NotificationListener
 
 CHANNEL = "session_ended"
-UNANNOUNCED_LIFE = 2.0
+UNANNOUNCED_TTL = 2.0
 """Seconds for which an entry holds while announcements cannot be relied on."""
-SIZE = 100_000
+MAX_ENTRIES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
     """`expires_at` is None for a session whose end its provider decides."""
 
-    ended: bool
+    has_ended: bool
     expires_at: datetime | None = None
 
 
@@ -34,34 +34,34 @@ class _Entry:
     read_at: float
 
 
-Read = Callable[[UUID], Awaitable[SessionState]]
+ReadSessionState = Callable[[UUID], Awaitable[SessionState]]
 
 
 class SessionCache:
     """`read` asks the database. Concurrent reads of one session are one."""
 
-    def __init__(self, read: Read, notices: Notices, clock: Clock) -> None:
+    def __init__(self, read: ReadSessionState, notices: NotificationListener, clock: Clock) -> None:
         self._read = read
         self._notices = notices
         self._clock = clock
         self._entries: dict[UUID, _Entry] = {}
         self._reads: dict[UUID, asyncio.Task[SessionState]] = {}
-        notices.subscribe(CHANNEL, self._session_ended, self._clear)
+        notices.subscribe_channel(CHANNEL, self._session_ended, self._clear)
 
-    def recall(self, session_id: UUID) -> bool | None:
+    def get_cached_liveness(self, session_id: UUID) -> bool | None:
         """Whether the session stands; None when that has to be read."""
         entry = self._entries.get(session_id)
         if entry is None:
             return None
-        if entry.state.ended:
+        if entry.state.has_ended:
             return False
-        if not self._notices.current and self._clock.monotonic() - entry.read_at > UNANNOUNCED_LIFE:
+        if not self._notices.is_current and self._clock.monotonic() - entry.read_at > UNANNOUNCED_TTL:
             return None
         return not self._expired(entry.state)
 
-    async def stands(self, session_id: UUID) -> bool:
+    async def is_session_live(self, session_id: UUID) -> bool:
         """Raises Unavailable when it has to be read and the database is away."""
-        known = self.recall(session_id)
+        known = self.get_cached_liveness(session_id)
         if known is not None:
             return known
         reading = self._reads.get(session_id)
@@ -69,9 +69,9 @@ class SessionCache:
             reading = asyncio.create_task(self._load(session_id), name="session")
             self._reads[session_id] = reading
         state = await asyncio.shield(reading)
-        return not state.ended and not self._expired(state)
+        return not state.has_ended and not self._expired(state)
 
-    def forget(self, session_id: UUID) -> None:
+    def evict_session(self, session_id: UUID) -> None:
         """The next look is at the database: what is being read now may be older than the change."""
         self._entries.pop(session_id, None)
         self._reads.pop(session_id, None)
@@ -90,7 +90,7 @@ class SessionCache:
                 del self._reads[session_id]
 
     def _keep(self, session_id: UUID, entry: _Entry) -> None:
-        if len(self._entries) >= SIZE:
+        if len(self._entries) >= MAX_ENTRIES:
             self._entries.pop(next(iter(self._entries)))
         self._entries[session_id] = entry
 
@@ -98,7 +98,7 @@ class SessionCache:
         return state.expires_at is not None and state.expires_at <= self._clock.now()
 
     def _session_ended(self, payload: str) -> None:
-        self.forget(UUID(payload))
+        self.evict_session(UUID(payload))
 
     def _clear(self) -> None:
         self._entries.clear()

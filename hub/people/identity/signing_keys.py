@@ -16,23 +16,23 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from hub.core.clock import Clock, Ids
-from hub.core.db import Database, Tx, named_queries
+from hub.core.clock import Clock, IdGenerator
+from hub.core.db import Database, Tx, load_queries
 from hub.core.errors import HubError
-from hub.core.jwks import KeySet
-from hub.core.sealing import Broken, Vault
+from hub.core.jwks import JwksCache
+from hub.core.sealing import SecretBox, UnsealError
 
-SQL = named_queries("signing_keys")
+SQL = load_queries("signing_keys")
 log = structlog.get_logger(__name__)
 
-ALGORITHM = "ES256"
-AHEAD = timedelta(minutes=10)
+SIGNING_ALGORITHM = "ES256"
+PUBLISH_AHEAD = timedelta(minutes=10)
 """Edges keep a key set for so long."""
-OUTLIVES = timedelta(minutes=30)
+VERIFY_OVERLAP = timedelta(minutes=30)
 """For so long after its successor began a key still verifies: longer than any token of it lives."""
-SIGNER_LIFE = 60.0
+SIGNER_REFRESH_AFTER = 60.0
 """Seconds after which it is looked whether another key signs by now."""
-SIGNER_STALE = 300.0
+SIGNER_MAX_AGE = 300.0
 """Seconds after which nothing is signed before that is known. Shorter than AHEAD."""
 
 
@@ -41,11 +41,11 @@ class SigningKey:
     kid: str
     created_at: datetime
     signs_from: datetime
-    private: ec.EllipticCurvePrivateKey
+    private_key: ec.EllipticCurvePrivateKey
 
 
 @dataclass(frozen=True, slots=True)
-class ListedKey:
+class SigningKeyInfo:
     """`state` is `waiting`, `signing`, `verifying` or `retired`."""
 
     kid: str
@@ -54,32 +54,32 @@ class ListedKey:
     state: str
 
 
-class Keyring:
-    def __init__(self, db: Database, vault: Vault, clock: Clock, ids: Ids) -> None:
+class SigningKeyStore:
+    def __init__(self, db: Database, vault: SecretBox, clock: Clock, ids: IdGenerator) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
         self._ids = ids
         self._signer: tuple[float, SigningKey] | None = None
         self._looking: asyncio.Task[None] | None = None
-        self.published = KeySet(self.jwks, clock, life=60.0, cooldown=1.0)
+        self.public_keys = JwksCache(self.list_public_jwks, clock, ttl=60.0, cooldown=1.0)
 
     async def close(self) -> None:
-        await self.published.close()
+        await self.public_keys.close()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 
-    async def signer(self) -> SigningKey:
+    async def get_signing_key(self) -> SigningKey:
         """The key that signs now; the first one is made here.
 
         Whether another has taken over is looked up behind the caller's back, who may be in a transaction; but what was
         true long ago is not believed: the key may be retired by now.
         """
         age = None if self._signer is None else self._clock.monotonic() - self._signer[0]
-        if age is None or age > SIGNER_STALE:
+        if age is None or age > SIGNER_MAX_AGE:
             await self._look()
-        elif age > SIGNER_LIFE and self._looking is None:
+        elif age > SIGNER_REFRESH_AFTER and self._looking is None:
             self._looking = asyncio.get_running_loop().create_task(self._look_quietly(), context=Context())
         return self._signer[1]  # type: ignore[index]
 
@@ -95,24 +95,24 @@ class Keyring:
         finally:
             self._looking = None
 
-    async def jwks(self) -> list[dict[str, Any]]:
+    async def list_public_jwks(self) -> list[dict[str, Any]]:
         """The public halves of all keys that sign, will sign, or have signed what may still be alive."""
         return [row["public_jwk"] for row in await self._rows() if row["state"] != "retired"]
 
-    async def rotate(self, *, now: bool = False) -> str:
-        """A new key; the `kid` of it. `now` is for a key that has leaked: it signs at once."""
-        await self.signer()
-        made = await self._make(self._clock.now() + (timedelta() if now else AHEAD), only_first=False)
+    async def rotate_key(self, *, sign_at_once: bool = False) -> str:
+        """A new key; the `kid` of it. `sign_at_once` is for a key that has leaked: it signs at once."""
+        await self.get_signing_key()
+        made = await self._make(self._clock.now() + (timedelta() if sign_at_once else PUBLISH_AHEAD), only_first=False)
         self._signer = None
         return made.kid
 
-    async def listed(self) -> list[ListedKey]:
+    async def list_keys(self) -> list[SigningKeyInfo]:
         names = "kid created_at signs_from state".split()
-        return [ListedKey(**{name: row[name] for name in names}) for row in await self._rows()]
+        return [SigningKeyInfo(**{name: row[name] for name in names}) for row in await self._rows()]
 
     async def _rows(self) -> list[Any]:
         async with self._db.connection() as connection:
-            return await connection.fetch(SQL.keys, self._clock.now(), OUTLIVES)
+            return await connection.fetch(SQL.keys, self._clock.now(), VERIFY_OVERLAP)
 
     async def _load(self) -> SigningKey | None:
         """None when there is no key yet, or none that this hub's secret opens."""
@@ -123,8 +123,8 @@ class Keyring:
 
     def _opened(self, row: Any) -> SigningKey | None:
         try:
-            pem = self._vault.open(f"key:{row['kid']}", row["sealed"])
-        except Broken:
+            pem = self._vault.unseal_text(f"key:{row['kid']}", row["sealed"])
+        except UnsealError:
             return None
         private = serialization.load_pem_private_key(pem.encode(), password=None)
         if not isinstance(private, ec.EllipticCurvePrivateKey):
@@ -136,15 +136,17 @@ class Keyring:
             await tx.execute(SQL.lock)
             if only_first and (found := await self._first(tx)) is not None:
                 return found
-            key = SigningKey(self._ids.token(8), self._clock.now(), signs_from, ec.generate_private_key(ec.SECP256R1()))
-            sealed = self._vault.seal(f"key:{key.kid}", _pem(key.private))
+            key = SigningKey(
+                self._ids.new_token(8), self._clock.now(), signs_from, ec.generate_private_key(ec.SECP256R1())
+            )
+            sealed = self._vault.seal_text(f"key:{key.kid}", _pem(key.private_key))
             await tx.execute(SQL.insert, key.kid, _public(key), sealed, key.created_at, signs_from)
             await tx.execute(SQL.forget, self._clock.now() - timedelta(days=30))
             return key
 
     async def _first(self, tx: Tx) -> SigningKey | None:
         """Another process was faster."""
-        rows = await tx.fetch(SQL.keys, self._clock.now(), OUTLIVES)
+        rows = await tx.fetch(SQL.keys, self._clock.now(), VERIFY_OVERLAP)
         opened = (self._opened(row) for row in rows if row["signs_from"] <= self._clock.now())
         return next((one for one in opened if one is not None), None)
 
@@ -156,9 +158,9 @@ def _pem(private: ec.EllipticCurvePrivateKey) -> str:
 
 
 def _public(key: SigningKey) -> dict[str, Any]:
-    public: dict[str, Any] = ECAlgorithm.to_jwk(key.private.public_key(), as_dict=True)
-    return {**public, "kid": key.kid, "alg": ALGORITHM, "use": "sig"}
+    public: dict[str, Any] = ECAlgorithm.to_jwk(key.private_key.public_key(), as_dict=True)
+    return {**public, "kid": key.kid, "alg": SIGNING_ALGORITHM, "use": "sig"}
 
 
-def sign(key: SigningKey, claims: dict[str, Any]) -> str:
-    return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid})
+def sign_claims(key: SigningKey, claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, key.private_key, algorithm=SIGNING_ALGORITHM, headers={"kid": key.kid})

@@ -19,26 +19,26 @@ class StaffIdentity:
     id_token: str | None = None
 
 
-class StaffProvider(Protocol):
-    """An OpenID provider. All methods but `read` may reach over a wire and raise the ProviderError family."""
+class StaffIdentityProvider(Protocol):
+    """An OpenID provider. All methods but `read_token` may reach over a wire and raise the ProviderError family."""
 
     @property
     def issuer(self) -> str:
         """As its tokens name it."""
         ...
 
-    async def begin(self, redirect_uri: str, *, state: str, nonce: str, verifier: str) -> str:
+    async def build_sign_in_url(self, redirect_uri: str, *, state: str, nonce: str, verifier: str) -> str:
         """Where to send the browser (authorization code with PKCE S256)."""
         ...
 
-    async def finish(self, code: str, *, redirect_uri: str, nonce: str, verifier: str) -> StaffIdentity:
+    async def exchange_code(self, code: str, *, redirect_uri: str, nonce: str, verifier: str) -> StaffIdentity:
         """Exchanges the code that came back. Raises Unauthenticated for a code or an ID token that does not hold."""
         ...
 
-    async def read(self, token: str) -> StaffIdentity:
+    async def read_token(self, token: str) -> StaffIdentity:
         """Checks an access token by signature, issuer, audience and expiry. Raises Unauthenticated."""
         ...
 
-    async def end_url(self, id_token_hint: str | None, return_to: str) -> str | None:
+    async def build_sign_out_url(self, id_token_hint: str | None, return_to: str) -> str | None:
         """Where the browser ends the provider's own session; None where the provider has no such page."""
         ...

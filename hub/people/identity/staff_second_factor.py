@@ -17,54 +17,54 @@ from uuid import UUID
 from asyncpg import Record
 
 from hub.core.clock import Clock
-from hub.core.context import current
+from hub.core.context import current_context
 from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, Forbidden, Unauthenticated
-from hub.core.sealing import Broken, Vault
-from hub.oversight.audit import Audit
+from hub.core.sealing import SecretBox, UnsealError
+from hub.oversight.audit import AuditLog
 from hub.people.identity.lockout import Lockout
 from hub.people.identity.permissions import Role
-from hub.people.identity.second_factor import Enrollment, SecondFactor, Status
-from hub.people.identity.staff_members import LOCAL, SQL, StaffMember
+from hub.people.identity.second_factor import Enrollment, SecondFactors, SecondFactorStatus
+from hub.people.identity.staff_members import LOCAL_ISSUER, SQL, StaffMember
 
-TICKET_LIFE = timedelta(minutes=10)
+TICKET_LIFETIME = timedelta(minutes=10)
 _TICKET = "staff_ticket"
 
 
 @dataclass(frozen=True, slots=True)
-class SecondStep:
-    """The password was right. `setup`: the factor has to be set up first."""
+class PendingSignIn:
+    """The password was right. `needs_setup`: the factor has to be set up first."""
 
     ticket: str = field(repr=False)
-    setup: bool
+    needs_setup: bool
 
 
 @dataclass(frozen=True, slots=True)
-class StaffFactor:
-    """`required_of` are the roles that may not come in without one."""
+class StaffSecondFactors:
+    """`required_roles` are the roles that may not come in without one."""
 
     db: Database
-    vault: Vault
-    audit: Audit
+    secret_box: SecretBox
+    audit: AuditLog
     clock: Clock
     lockout: Lockout
-    factors: SecondFactor
-    required_of: frozenset[Role] = frozenset()
+    second_factors: SecondFactors
+    required_roles: frozenset[Role] = frozenset()
 
     def is_required(self, member: StaffMember) -> bool:
-        return member.issuer == LOCAL and not self.required_of.isdisjoint(member.roles)
+        return member.issuer == LOCAL_ISSUER and not self.required_roles.isdisjoint(member.roles)
 
-    async def status(self, staff_id: UUID) -> Status:
+    async def get_status(self, staff_id: UUID) -> SecondFactorStatus:
         async with self.db.transaction() as tx:
-            return await self.factors.status(tx, staff_id)
+            return await self.second_factors.get_status(tx, staff_id)
 
-    async def check(self, member: StaffMember, code: str | None) -> bool:
+    async def check_code(self, member: StaffMember, code: str | None) -> bool:
         """After the password. Whether a factor was shown: without one, only who needs none comes in.
 
         Raises Unauthenticated `second_factor_required`, `wrong_code`; Forbidden `second_factor_setup_required`;
         TooManyRequests.
         """
-        if not (await self.status(member.id)).on:
+        if not (await self.get_status(member.id)).on:
             if self.is_required(member):
                 raise Forbidden(
                     "Your role needs a second factor. Set it up in a browser at /auth/login, or by the API.",
@@ -74,29 +74,29 @@ class StaffFactor:
         if not code:
             raise Unauthenticated("Send the code of your second factor too.", code="second_factor_required")
         async with self._code_attempt(member) as tx:
-            await self.factors.check(tx, member.id, code)
+            await self.second_factors.check_code(tx, member.id, code)
         return True
 
-    async def enrollment(self, member: StaffMember) -> Enrollment:
+    async def get_or_begin_enrollment(self, member: StaffMember) -> Enrollment:
         """What goes into an authenticator; the same until it is confirmed. Raises Conflict `second_factor_on`."""
         async with self.db.transaction() as tx:
-            return await self.factors.pending_or_new(tx, member.id, member.email)
+            return await self.second_factors.get_or_begin_enrollment(tx, member.id, member.email)
 
-    async def confirm(self, member: StaffMember, code: str) -> list[str]:
+    async def confirm_enrollment(self, member: StaffMember, code: str) -> list[str]:
         """Turns it on; the recovery codes. Raises Forbidden `wrong_code`, Conflict, TooManyRequests."""
         async with self._code_attempt(member) as tx:
-            return await self.factors.confirm(tx, member.id, code)
+            return await self.second_factors.confirm_enrollment(tx, member.id, code)
 
-    async def renew_codes(self, member: StaffMember, code: str) -> list[str]:
+    async def renew_recovery_codes(self, member: StaffMember, code: str) -> list[str]:
         """New recovery codes; the old ones are void.
 
         Raises Conflict `second_factor_off`, Forbidden `wrong_code`, TooManyRequests.
         """
         await self._require_on(member)
         async with self._code_attempt(member) as tx:
-            return await self.factors.renew_codes(tx, member.id, code)
+            return await self.second_factors.renew_recovery_codes(tx, member.id, code)
 
-    async def turn_off(self, member: StaffMember, code: str) -> None:
+    async def turn_off_factor(self, member: StaffMember, code: str) -> None:
         """Raises Conflict `second_factor_required` for a role that needs it, `second_factor_off`; Forbidden
         `wrong_code`; TooManyRequests.
         """
@@ -104,34 +104,36 @@ class StaffFactor:
             raise Conflict("Your role needs a second factor.", code="second_factor_required")
         await self._require_on(member)
         async with self._code_attempt(member) as tx:
-            await self.factors.turn_off(tx, member.id, code)
+            await self.second_factors.turn_off_factor(tx, member.id, code)
 
     async def _require_on(self, member: StaffMember) -> None:
-        if not (await self.status(member.id)).on:
+        if not (await self.get_status(member.id)).on:
             raise Conflict("There is no second factor.", code="second_factor_off")
 
     @asynccontextmanager
     async def _code_attempt(self, member: StaffMember) -> AsyncIterator[Tx]:
         """Counts the attempt before the code is looked at; a right code clears the count. Raises TooManyRequests."""
-        guarded = (f"second_factor:staff:{member.id}", current().ip or "", None)
+        guarded = (f"second_factor:staff:{member.id}", current_context().ip or "", None)
         async with self.db.transaction() as tx:
-            await self.lockout.attempt(tx, *guarded)
+            await self.lockout.count_attempt(tx, *guarded)
         async with self.db.transaction() as tx:
             yield tx
-            await self.lockout.cleared(tx, *guarded)
+            await self.lockout.clear_attempt(tx, *guarded)
 
-    def ticket(self, row: Record) -> str:
+    def issue_ticket(self, row: Record) -> str:
         """For the second step. `row` is that of a member whose password was right."""
-        until = (self.clock.now() + TICKET_LIFE).timestamp()
+        until = (self.clock.now() + TICKET_LIFETIME).timestamp()
         facts = {"id": str(row["id"]), "mark": self._mark(row), "until": until}
-        return base64.urlsafe_b64encode(self.vault.seal(_TICKET, json.dumps(facts))).decode()
+        return base64.urlsafe_b64encode(self.secret_box.seal_text(_TICKET, json.dumps(facts))).decode()
 
-    async def member_of(self, ticket: str) -> StaffMember:
+    async def find_ticket_member(self, ticket: str) -> StaffMember:
         """Raises Unauthenticated `login_expired`."""
         try:
-            facts: dict[str, Any] = json.loads(self.vault.open(_TICKET, base64.urlsafe_b64decode(ticket.encode())))
+            facts: dict[str, Any] = json.loads(
+                self.secret_box.unseal_text(_TICKET, base64.urlsafe_b64decode(ticket.encode()))
+            )
             staff_id, until = UUID(facts["id"]), datetime.fromtimestamp(facts["until"], UTC)
-        except (Broken, ValueError, TypeError, KeyError):
+        except (UnsealError, ValueError, TypeError, KeyError):
             raise _expired() from None
         async with self.db.connection() as tx:
             row = await tx.fetchrow(SQL.find, staff_id)
@@ -139,10 +141,10 @@ class StaffFactor:
             raise _expired()
         if not hmac.compare_digest(str(facts["mark"]), self._mark(row)):
             raise _expired()
-        return StaffMember.of(row)
+        return StaffMember.from_row(row)
 
     def _mark(self, row: Record) -> str:
-        return self.vault.mark(_TICKET, str(row["password_hash"])).hex()
+        return self.secret_box.compute_keyed_hash(_TICKET, str(row["password_hash"])).hex()
 
 
 def _expired() -> Unauthenticated:

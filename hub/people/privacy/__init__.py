@@ -1,8 +1,8 @@
 """What people may ask about what is kept of them: a copy of it, its history, its end."""
 
-from hub.people.privacy.activity import Act
-from hub.people.privacy.export import Export
-from hub.people.privacy.jobs import ForgetPerson, ForgetTraces
-from hub.people.privacy.service import Privacy
+from hub.people.privacy.activity import ActivityEntry
+from hub.people.privacy.export import DataExport
+from hub.people.privacy.jobs import EraseTraces, ForgetCustomer
+from hub.people.privacy.service import PrivacyService
 
-__all__ = ["Act", "Export", "ForgetPerson", "ForgetTraces", "Privacy"]
+__all__ = ["ActivityEntry", "DataExport", "EraseTraces", "ForgetCustomer", "PrivacyService"]

@@ -19,7 +19,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ActivityEntry:
     """One act. A `visitor` was not signed in. `ip` and `user_agent` are None where staff or the hub acted."""
 
     at: datetime
@@ -32,6 +32,6 @@ class Act:
     data: dict[str, Any]
 
 
-def told(action: str) -> str:
+def describe_action(action: str) -> str:
     """`payment.partially_refunded` is `Payment partially refunded`, unless there are better words."""
     return _WORDS.get(action) or action.replace(".", " ").replace("_", " ").capitalize()

@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from hub.core.db import Tx, named_queries
+from hub.core.db import Tx, load_queries
 from hub.core.errors import Conflict, NotFound
 
-SQL = named_queries("privacy")
+SQL = load_queries("privacy")
 
-ERASING: tuple[tuple[str, str], ...] = (
+ERASURE_QUERIES: tuple[tuple[str, str], ...] = (
     ("suppressions", SQL.erase_suppressions),
     ("messages", SQL.erase_messages),
     ("message_reports", SQL.erase_message_reports),
@@ -35,7 +35,7 @@ ERASING: tuple[tuple[str, str], ...] = (
 """One statement a table, in this order: the first looks at addresses that the others remove."""
 
 
-async def check_nothing_is_open(tx: Tx, customer_id: UUID, now: datetime) -> None:
+async def check_no_open_bookings(tx: Tx, customer_id: UUID, now: datetime) -> None:
     """Raises Conflict `open_bookings` with their references in `references`, NotFound for who is erased already."""
     if await tx.fetchval(SQL.lock_customer, customer_id) is None:
         raise NotFound("This account does not exist any more.", code="customer_not_found")
@@ -45,15 +45,18 @@ async def check_nothing_is_open(tx: Tx, customer_id: UUID, now: datetime) -> Non
         raise Conflict(text, code="open_bookings", references=found)
 
 
-async def anonymise(tx: Tx, customer_id: UUID, now: datetime) -> dict[str, int]:
-    """How many rows of each table have changed. May be repeated. The audit trail is left for `anonymise_trail`."""
+async def anonymize_customer(tx: Tx, customer_id: UUID, now: datetime) -> dict[str, int]:
+    """How many rows of each table have changed.
+
+    May be repeated. The audit trail is left for `anonymize_audit_trail`.
+    """
     await tx.execute(SQL.end_sessions, customer_id, now)
-    done = {table: _count(await tx.execute(query, customer_id)) for table, query in ERASING}
+    done = {table: _count(await tx.execute(query, customer_id)) for table, query in ERASURE_QUERIES}
     await tx.execute(SQL.erase_customer, customer_id, now)
     return {table: count for table, count in done.items() if count}
 
 
-async def anonymise_trail(tx: Tx, customer_id: UUID) -> None:
+async def anonymize_audit_trail(tx: Tx, customer_id: UUID) -> None:
     """Who did what stays, from where does not; last, because the erasure itself is written there."""
     await tx.execute(SQL.erase_audit_logs, customer_id)
 

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import orjson
 
-from hub.core.db import Tx, named_queries
+from hub.core.db import Tx, load_queries
 
-SQL = named_queries("privacy")
+SQL = load_queries("privacy")
 
-KINDS: tuple[tuple[str, str], ...] = (
+EXPORT_QUERIES: tuple[tuple[str, str], ...] = (
     ("profile", SQL.export_customers),
     ("sessions", SQL.export_sessions),
     ("devices", SQL.export_devices),
@@ -37,7 +37,7 @@ KINDS: tuple[tuple[str, str], ...] = (
 )
 """Every table that travellers can read, and how it is told: a new one is a line here and a query."""
 
-WITHHELD = (
+WITHHELD_NOTICE = (
     "Kept and not shown, because whoever read them could act in your name: the hash of your password, the secret and "
     "the recovery codes of your second factor, the marks of your devices, tokens, and the suppliers' own tokens."
 )
@@ -45,39 +45,41 @@ _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """`kinds` holds rows as plain data: money as {amount, currency} in minor units, times aware."""
+class DataExport:
+    """`rows_by_kind` holds rows as plain data: money as {amount, currency} in minor units, times aware."""
 
     customer_id: UUID
-    made_at: datetime
-    kinds: dict[str, list[dict[str, Any]]]
+    exported_at: datetime
+    rows_by_kind: dict[str, list[dict[str, Any]]]
 
-    def as_json(self) -> bytes:
+    def to_json(self) -> bytes:
         """One document. Times are RFC 3339 in UTC."""
-        return orjson.dumps(self._head() | {"data": self.kinds}, _plain, orjson.OPT_UTC_Z)
+        return orjson.dumps(self._head() | {"data": self.rows_by_kind}, _plain, orjson.OPT_UTC_Z)
 
-    def as_zip(self) -> bytes:
+    def to_zip(self) -> bytes:
         """One JSON file for each kind, and `index.json` that names them. The same export gives the same bytes."""
-        files = [{"kind": kind, "file": f"{kind}.json", "entries": len(rows)} for kind, rows in self.kinds.items()]
+        files = [
+            {"kind": kind, "file": f"{kind}.json", "entries": len(rows)} for kind, rows in self.rows_by_kind.items()
+        ]
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             self._put(archive, "index", self._head() | {"files": files})
-            for kind, rows in self.kinds.items():
+            for kind, rows in self.rows_by_kind.items():
                 self._put(archive, kind, rows)
         return buffer.getvalue()
 
     def _head(self) -> dict[str, Any]:
-        return {"customer_id": self.customer_id, "made_at": self.made_at, "withheld": WITHHELD}
+        return {"customer_id": self.customer_id, "made_at": self.exported_at, "withheld": WITHHELD_NOTICE}
 
     def _put(self, archive: zipfile.ZipFile, name: str, content: Any) -> None:
-        entry = zipfile.ZipInfo(f"{name}.json", self.made_at.timetuple()[:6])
+        entry = zipfile.ZipInfo(f"{name}.json", self.exported_at.timetuple()[:6])
         entry.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(entry, orjson.dumps(content, _plain, _PRETTY))
 
 
-async def read_all(tx: Tx) -> dict[str, list[dict[str, Any]]]:
+async def read_personal_data(tx: Tx) -> dict[str, list[dict[str, Any]]]:
     """Everything that the subject of the transaction may see."""
-    return {kind: [dict(row) for row in await tx.fetch(query)] for kind, query in KINDS}
+    return {kind: [dict(row) for row in await tx.fetch(query)] for kind, query in EXPORT_QUERIES}
 
 
 def _plain(value: Any) -> str:

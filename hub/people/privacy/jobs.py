@@ -5,13 +5,13 @@ from uuid import UUID
 from hub.core.jobs import Job
 
 
-class ForgetPerson(Job, kind="customer.forget", attempts=20):
+class ForgetCustomer(Job, kind="customer.forget", attempts=20):
     """The payment provider and the identity provider forget an erased customer."""
 
     customer_id: UUID
 
 
-class ForgetTraces(Job, kind="customer.forget_traces", attempts=20):
+class EraseTraces(Job, kind="customer.forget_traces", attempts=20):
     """What was on its way while the customer was erased.
 
     `payment_customer_id` is what the payment provider called them.

@@ -17,5 +17,5 @@ class PaymentCustomers(Protocol):
 class DocumentReader(Protocol):
     """The sealed travel documents of travelers."""
 
-    def reveal(self, row: dict[str, Any]) -> dict[str, Any]:
+    def reveal_document(self, row: dict[str, Any]) -> dict[str, Any]:
         """The traveler's row with its document in plain text."""

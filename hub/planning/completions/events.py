@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from hub.planning.completions.model import Delta, Finish, Usage
+from hub.planning.completions.model import FinishReason, TextDelta, TokenUsage
 
 
 @dataclass(frozen=True, slots=True)
-class Spender:
+class UsageScope:
     """For whom, and what for: `plan`, `refine`, `repair`, `chat`…"""
 
     user_id: UUID | None
@@ -16,7 +16,7 @@ class Spender:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ModelAttempt:
     """`outcome` is `answered`, `rate_limited`, `timeout`, `cut`, `stalled`, `refused:<code>`… `ms` is how long it took.
 
     A model that was left alone has an attempt too, of no time: `breaker_open`, `resting`, `out_of_time`.
@@ -28,15 +28,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class AnswerStarted:
     """The first piece of an answer is here. `attempts` is what was tried before, and this one, which has `began`."""
 
     model: str
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[ModelAttempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Restarted:
+class AnswerRestarted:
     """All Deltas so far are void: `model` has failed in the middle, and what follows begins anew.
 
     Who cannot begin anew closes the generator here: nobody else has been asked yet.
@@ -47,7 +47,7 @@ class Restarted:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Completion:
     """The end of an answer. `model` is the one that answered, `cost` in micro-units (millionths of the major unit).
 
     `reason` is `length` only without a schema, for who has asked for a bound. `id` is the row of the spending.
@@ -55,14 +55,14 @@ class Answered:
 
     text: str = field(repr=False)
     model: str
-    reason: Finish
-    usage: Usage
+    reason: FinishReason
+    usage: TokenUsage
     cost: int
     currency: str
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[ModelAttempt, ...]
     id: UUID
     note: str | None = field(default=None, repr=False)
     """What the provider says about a refusal or a filter."""
 
 
-Event = Began | Delta | Restarted | Answered
+CompletionEvent = AnswerStarted | TextDelta | AnswerRestarted | Completion

@@ -15,13 +15,13 @@ from hub.core.errors import HubError, ProviderError, ProviderTimeout, ProviderTr
 from hub.planning.completions.errors import ContentFiltered, ContextTooLong
 from hub.resilience.retry import Backoff
 
-PATIENCE = 2.0
+MAX_RETRY_WAIT = 2.0
 """Seconds of Retry-After that are waited for while somebody else could be asked."""
-ALONE_PATIENCE = 10.0
+MAX_RETRY_WAIT_LAST_MODEL = 10.0
 """The same where there is nobody else."""
-LIMITED = Backoff(attempts=3, first=0.25, cap=2.0)
+RATE_LIMIT_BACKOFF = Backoff(max_attempts=3, initial_delay=0.25, max_delay=2.0)
 """After a 429 that does not say for how long."""
-FAILED = Backoff(attempts=2, first=0.2, cap=1.0)
+FAILURE_BACKOFF = Backoff(max_attempts=2, initial_delay=0.2, max_delay=1.0)
 
 _TOO_MANY, _FAILED = 429, 500
 _ROUTE = frozenset({401, 403, 404, 429})
@@ -34,63 +34,67 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class FailureDecision:
     """`again`: the same model may be asked once more, after `pause` seconds, or jittered by `backoff` when None.
 
-    `rest`: seconds for which it wants to be left alone. `blames_question`: it would refuse this from anybody.
+    `cooldown`: seconds for which it wants to be left alone. `blames_request`: it would refuse this from anybody.
     """
 
     outcome: str
     healthy: bool
     backoff: Backoff | None = None
-    after: float | None = None
-    rest: float | None = None
-    blames_question: bool = False
+    retry_after: float | None = None
+    cooldown: float | None = None
+    blames_request: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """`begun`: a piece of the answer was out. `alone`: nobody else could be asked."""
+class AttemptContext:
+    """`has_started`: a piece of the answer was out. `is_last_model`: nobody else could be asked."""
 
-    begun: bool
-    alone: bool
-
-
-Bad = Literal["truncated", "unreadable"]
+    has_started: bool
+    is_last_model: bool
 
 
-def judge(error: HubError, now: Situation) -> Judgement:
+AnswerDefect = Literal["truncated", "unreadable"]
+
+
+def classify_failure(error: HubError, now: AttemptContext) -> FailureDecision:
     if isinstance(error, ContextTooLong):
-        return Judgement("refused:context_length", healthy=True)
+        return FailureDecision("refused:context_length", healthy=True)
     if isinstance(error, ContentFiltered):
-        return Judgement("refused:content_filter", healthy=True)
+        return FailureDecision("refused:content_filter", healthy=True)
     if isinstance(error, ProviderTimeout):
-        return Judgement(_WORDS.get(error.code, "timeout"), healthy=False)
+        return FailureDecision(_WORDS.get(error.code, "timeout"), healthy=False)
     if isinstance(error, ProviderTransient):
         return _transient(error, now)
     return _permanent(error)
 
 
-def _transient(error: ProviderTransient, now: Situation) -> Judgement:
+def _transient(error: ProviderTransient, now: AttemptContext) -> FailureDecision:
     if error.provider_status == _TOO_MANY:
         return _limited(error.retry_after, now)
     if error.code == "provider_busy":  # our own bulkhead: nothing was asked
-        return Judgement("busy", healthy=True)
+        return FailureDecision("busy", healthy=True)
     outcome = _WORDS.get(error.code) or ("failed" if error.provider_status else "reset")
-    passing = error.provider_status in {None, _FAILED} and not now.begun
-    return Judgement(outcome, healthy=False, backoff=FAILED if passing or now.alone else None)
+    passing = error.provider_status in {None, _FAILED} and not now.has_started
+    return FailureDecision(outcome, healthy=False, backoff=FAILURE_BACKOFF if passing or now.is_last_model else None)
 
 
-def _limited(after: float | None, now: Situation) -> Judgement:
+def _limited(after: float | None, now: AttemptContext) -> FailureDecision:
     if after is None:
-        return Judgement("rate_limited", healthy=True, backoff=LIMITED, rest=LIMITED.cap)
-    soon = after <= (ALONE_PATIENCE if now.alone else PATIENCE)
-    return Judgement("rate_limited", healthy=True, backoff=FAILED if soon else None, after=after, rest=after)
+        return FailureDecision(
+            "rate_limited", healthy=True, backoff=RATE_LIMIT_BACKOFF, cooldown=RATE_LIMIT_BACKOFF.max_delay
+        )
+    soon = after <= (MAX_RETRY_WAIT_LAST_MODEL if now.is_last_model else MAX_RETRY_WAIT)
+    return FailureDecision(
+        "rate_limited", healthy=True, backoff=FAILURE_BACKOFF if soon else None, retry_after=after, cooldown=after
+    )
 
 
-def _permanent(error: HubError) -> Judgement:
+def _permanent(error: HubError) -> FailureDecision:
     status = error.provider_status if isinstance(error, ProviderError) else None
     code = (error.provider_code if isinstance(error, ProviderError) else None) or status or error.code
-    return Judgement(
-        f"refused:{code}", healthy=status not in _ROUTE, blames_question=status in _QUESTION or status is None
+    return FailureDecision(
+        f"refused:{code}", healthy=status not in _ROUTE, blames_request=status in _QUESTION or status is None
     )

@@ -4,20 +4,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-DEEPEST = 64
+MAX_DEPTH = 64
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,), "null": (type(None),),
     "integer": (int,), "number": (int, float),
 }  # fmt: skip
 
 
-def fits(text: str, schema: Mapping[str, Any]) -> bool:
+def matches_schema(text: str, schema: Mapping[str, Any]) -> bool:
     """Complete JSON with the types, required keys and choices of the schema. Bounds and formats are the reader's."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return _fits(value, schema, schema, DEEPEST)
+    return _fits(value, schema, schema, MAX_DEPTH)
 
 
 def _fits(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> bool:

@@ -13,13 +13,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-MOST_PIXELS = 50_000_000
-MOST_PAGES = 300
-LARGEST = 16 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+MAX_PAGES = 300
+MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 """Bytes of what is written."""
-MEMORY = 2 * 1024**3
+MEMORY_LIMIT = 2 * 1024**3
 """Bytes of address space."""
-SECONDS = 20
+CPU_SECONDS_LIMIT = 20
 """Of processor time."""
 
 _PICTURES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/png"}
@@ -27,7 +27,7 @@ _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "app
 _HEAD = 1024
 
 
-class Refused(Exception):
+class FileRejected(Exception):
     """`code` is one of unsupported_file, unreadable_file, too_many_pixels, too_many_pages, too_large, locked_file."""
 
     def __init__(self, code: str) -> None:
@@ -35,21 +35,21 @@ class Refused(Exception):
         super().__init__(code)
 
 
-def wash(source: Path, target: Path) -> dict[str, Any]:
+def sanitize_file(source: Path, target: Path) -> dict[str, Any]:
     """`{content_type, suffix, width, height, pages}` of what is now at `target`. Raises Refused."""
-    kind = kind_of(source)
+    kind = detect_kind(source)
     if kind is None:
-        raise Refused("unsupported_file")
+        raise FileRejected("unsupported_file")
     try:
         found = _wash_pdf(source, target) if kind == "PDF" else _wash_picture(source, target, kind)
     except MemoryError as error:
-        raise Refused("unreadable_file") from error
-    if target.stat().st_size > LARGEST:
-        raise Refused("too_large")
+        raise FileRejected("unreadable_file") from error
+    if target.stat().st_size > MAX_OUTPUT_BYTES:
+        raise FileRejected("too_large")
     return {"width": None, "height": None, "pages": None, "suffix": _SUFFIXES[found["content_type"]], **found}
 
 
-def kind_of(source: Path) -> str | None:
+def detect_kind(source: Path) -> str | None:
     """By its first bytes: neither name nor declared type is asked."""
     with source.open("rb") as file:
         head = file.read(_HEAD)
@@ -70,13 +70,13 @@ def _wash_picture(source: Path, target: Path, kind: str) -> dict[str, Any]:
     Image.MAX_IMAGE_PIXELS = None  # our own bound is asked before a pixel is unpacked
     try:
         with Image.open(source, formats=(kind,)) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise Refused("too_many_pixels")
+            if picture.width * picture.height > MAX_PIXELS:
+                raise FileRejected("too_many_pixels")
             picture.seek(0)
             picture.load()
             clean = _pixels(picture, transparent=kind != "JPEG")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
-        raise Refused("unreadable_file") from error
+        raise FileRejected("unreadable_file") from error
     _save(clean, target, kind)
     return {"content_type": _PICTURES[kind], "width": clean.width, "height": clean.height}
 
@@ -133,10 +133,10 @@ def _wash_pdf(source: Path, target: Path) -> dict[str, Any]:
     try:
         reader = PdfReader(source, strict=False)
         if reader.is_encrypted and not reader.decrypt(""):
-            raise Refused("locked_file")
+            raise FileRejected("locked_file")
         count = len(reader.pages)
-        if not 0 < count <= MOST_PAGES:
-            raise Refused("too_many_pages" if count else "unreadable_file")
+        if not 0 < count <= MAX_PAGES:
+            raise FileRejected("too_many_pages" if count else "unreadable_file")
         writer = PdfWriter()
         for page in reader.pages:
             _copy_page(writer, page)
@@ -145,7 +145,7 @@ def _wash_pdf(source: Path, target: Path) -> dict[str, Any]:
         clean = BytesIO()
         writer.write(clean)
     except (PyPdfError, *_BROKEN) as error:
-        raise Refused("unreadable_file") from error
+        raise FileRejected("unreadable_file") from error
     target.write_bytes(clean.getbuffer())  # a disk that is full is not the file's fault
     return {"content_type": "application/pdf", "pages": count}
 
@@ -286,9 +286,9 @@ def _confine() -> None:
         import resource
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4 * LARGEST, 4 * LARGEST))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_LIMIT, CPU_SECONDS_LIMIT))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 * MAX_OUTPUT_BYTES, 4 * MAX_OUTPUT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -303,8 +303,8 @@ def main(source: str, target: str) -> int:
     warnings.simplefilter("ignore")
     _confine()
     try:
-        found = wash(Path(source), Path(target))
-    except Refused as refusal:
+        found = sanitize_file(Path(source), Path(target))
+    except FileRejected as refusal:
         found = {"refused": refusal.code}
     sys.stdout.write(json.dumps(found))
     return 0

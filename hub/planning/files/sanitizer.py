@@ -10,29 +10,29 @@ from typing import Any
 import orjson
 import structlog
 
-from hub.core.errors import FieldError, Invalid
+from hub.core.errors import FieldError, InvalidRequest
 from hub.planning.files import sanitize_process
 
 log = structlog.get_logger(__name__)
 
-LONGEST = 30.0
+TIMEOUT = 30.0
 """Seconds for one file."""
-AT_ONCE = 2
+MAX_CONCURRENT = 2
 
 _PASSED_ON = ("PATH", "HOME", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SYSTEMROOT", "LD_LIBRARY_PATH")
 """Of the environment only what Python needs to start: no secret of the hub's is in that program."""
 _WHY = {
     "unsupported_file": "is neither a JPEG, PNG, WebP or GIF picture nor a PDF",
     "unreadable_file": "is damaged, or of a kind that cannot be read",
-    "too_many_pixels": f"has more than {sanitize_process.MOST_PIXELS // 1_000_000} million pixels",
-    "too_many_pages": f"has more than {sanitize_process.MOST_PAGES} pages",
+    "too_many_pixels": f"has more than {sanitize_process.MAX_PIXELS // 1_000_000} million pixels",
+    "too_many_pages": f"has more than {sanitize_process.MAX_PAGES} pages",
     "too_large": "is too large once it has been unpacked",
     "locked_file": "is locked with a password",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Washed:
+class SanitizedFile:
     """`width` and `height` in pixels, upright; None for a PDF. `pages` None for a picture."""
 
     content_type: str
@@ -43,22 +43,22 @@ class Washed:
 
 
 @dataclass(frozen=True, slots=True)
-class Washer:
+class FileSanitizer:
     """At most `at_once` files at a time; the others wait."""
 
-    longest: float = LONGEST
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    timeout: float = TIMEOUT
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT))
 
-    async def wash(self, source: Path, target: Path) -> Washed:
-        """From `source` to `target`. Raises Invalid at /file with a code of washing.Refused."""
+    async def sanitize_file(self, source: Path, target: Path) -> SanitizedFile:
+        """From `source` to `target`. Raises InvalidRequest at /file with a code of washing.Refused."""
         async with self.slots:
             code, said = await self._run(source, target)
         if code == 1 or (code > 0 and not said):
             log.warning("attachment.wash_failed", exit=code)
         found = _document(said) if code == 0 else {"refused": "unreadable_file"}
         if "refused" in found:
-            raise refused(found["refused"])
-        return Washed(**found)
+            raise make_rejection_error(found["refused"])
+        return SanitizedFile(**found)
 
     async def _run(self, source: Path, target: Path) -> tuple[int, bytes]:
         """Its exit code and what it said; it is gone when this returns, however that comes about."""
@@ -69,7 +69,7 @@ class Washer:
             env=environment, cwd=source.parent,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(self.longest):
+            async with asyncio.timeout(self.timeout):
                 said, _ = await process.communicate()
         except TimeoutError:
             return -1, b""
@@ -85,5 +85,5 @@ def _document(said: bytes) -> dict[str, Any]:
     return found
 
 
-def refused(code: str) -> Invalid:
-    return Invalid(errors=(FieldError("/file", code, _WHY.get(code, "cannot be taken")),))
+def make_rejection_error(code: str) -> InvalidRequest:
+    return InvalidRequest(errors=(FieldError("/file", code, _WHY.get(code, "cannot be taken")),))

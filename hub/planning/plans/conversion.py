@@ -3,18 +3,18 @@
 from hub.planning.plans.model import Draft, DraftDay, DraftItem, Plan, PlanDay, PlanItem
 
 
-def draft_of(plan: Plan) -> Draft:
+def plan_to_draft(plan: Plan) -> Draft:
     """What the checks would have to be given to get this plan."""
     return Draft(
         title=plan.title,
         summary=plan.summary,
         packing=plan.packing,
         tips=plan.tips,
-        days=[draft_day(one) for one in plan.days],
+        days=[day_to_draft(one) for one in plan.days],
     )
 
 
-def draft_day(day: PlanDay) -> DraftDay:
+def day_to_draft(day: PlanDay) -> DraftDay:
     return DraftDay(date=day.date.isoformat(), title=day.title, items=[_item(one) for one in day.items])
 
 

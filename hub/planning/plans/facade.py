@@ -3,31 +3,33 @@
 from dataclasses import dataclass
 
 from hub.core.db import Database
-from hub.planning.plans.flight_refresh import PlanFlights
-from hub.planning.plans.generation.runner import Making
-from hub.planning.plans.ports import Grounds, Planner
-from hub.planning.plans.repository import Store
+from hub.planning.plans.flight_refresh import FlightRefresh
+from hub.planning.plans.generation.runner import GenerationRunner
+from hub.planning.plans.ports import PlanContextSource, Planner
+from hub.planning.plans.repository import PlanRepository
 from hub.planning.plans.service import Plans
-from hub.planning.plans.sharing import Sharing
-from hub.planning.plans.versions import Editing
+from hub.planning.plans.sharing import PlanSharing
+from hub.planning.plans.versions import PlanEditor
 from hub.supply.flights import Flights
 
 
 @dataclass(frozen=True, slots=True)
-class PlanDesk:
+class PlanFacade:
     """`plans` has jobs and schedules."""
 
     plans: Plans
-    editing: Editing
-    sharing: Sharing
-    flights: PlanFlights
+    editor: PlanEditor
+    sharing: PlanSharing
+    flight_refresh: FlightRefresh
 
 
-def plan_desk(db: Database, store: Store, flights: Flights, grounds: Grounds, planner: Planner) -> PlanDesk:
-    making = Making(db, store, grounds, planner)
-    return PlanDesk(
+def build_plan_facade(
+    db: Database, store: PlanRepository, flights: Flights, grounds: PlanContextSource, planner: Planner
+) -> PlanFacade:
+    making = GenerationRunner(db, store, grounds, planner)
+    return PlanFacade(
         plans=Plans(db, store, making),
-        editing=Editing(db, store, making),
-        sharing=Sharing(db, store),
-        flights=PlanFlights(db, store, flights),
+        editor=PlanEditor(db, store, making),
+        sharing=PlanSharing(db, store),
+        flight_refresh=FlightRefresh(db, store, flights),
     )

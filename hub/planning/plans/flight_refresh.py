@@ -11,53 +11,56 @@ from hub.core.db import Database
 from hub.core.errors import Conflict, Gone, NotFound, ProviderError
 from hub.core.money import Money
 from hub.people.identity import Caller
-from hub.planning.plans.model import Ground, Plan, PlanRequest
-from hub.planning.plans.repository import Store
+from hub.planning.plans.model import Plan, PlanContext, PlanRequest
+from hub.planning.plans.repository import PlanRepository
 from hub.supply.flights import FlightQuery, Flights
 
 
 @dataclass(frozen=True, slots=True)
 class CitedOffer:
-    """An offer that the plan stands on. `was` is its price in the plan, `now` at this moment, where it is known."""
+    """An offer that the plan stands on.
+
+    `planned_price` is its price in the plan, `current_price` at this moment, where it is known.
+    """
 
     offer_id: str
     status: Literal["available", "changed", "gone", "unknown"]
-    was: Money | None
-    now: Money | None
+    planned_price: Money | None
+    current_price: Money | None
 
 
 @dataclass(frozen=True, slots=True)
-class FlightsAgain:
-    """`search` is an answer as of a flight search: its offers can be booked."""
+class RefreshedFlights:
+    """`search_result` is an answer as of a flight search: its offers can be booked."""
 
-    cited: list[CitedOffer]
-    search: dict[str, Any]
+    cited_offers: list[CitedOffer]
+    search_result: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class PlanFlights:
+class FlightRefresh:
     db: Database
-    store: Store
+    repository: PlanRepository
     flights: Flights
 
-    async def again(self, caller: Caller, plan_id: UUID) -> FlightsAgain:
+    async def refresh_flights(self, caller: Caller, plan_id: UUID) -> RefreshedFlights:
         """Raises NotFound, Conflict `plan_without_flights`, and what a flight search raises."""
         async with self.db.transaction(caller.id) as tx:
-            kept = await self.store.find(tx, plan_id)
+            kept = await self.repository.find_plan(tx, plan_id)
             if kept.status != "ready":
                 raise Conflict(f"The plan is {kept.status}.", code="plan_not_ready")
-            version = await self.store.version(tx, plan_id, kept.version)
+            version = await self.repository.find_version(tx, plan_id, kept.version)
             async with tx.as_hub():
-                ground = await self.store.ground(tx, plan_id)
+                ground = await self.repository.find_context(tx, plan_id)
         query = _query(kept.request, ground)
         checks = asyncio.gather(*(self._cited(version.plan, one) for one in version.plan.offer_ids))
         found, cited = await asyncio.gather(self.flights.search(query), checks)
-        return FlightsAgain(cited, orjson.loads(found))
+        return RefreshedFlights(cited, orjson.loads(found))
 
     async def _cited(self, plan: Plan, offer_id: str) -> CitedOffer:
         was = _price(plan, offer_id)
         try:
-            check = await self.flights.check(offer_id)
+            check = await self.flights.check_offer(offer_id)
         except (NotFound, Gone):
             return CitedOffer(offer_id, "gone", was, None)
         except ProviderError:
@@ -67,7 +70,7 @@ class PlanFlights:
         return CitedOffer(offer_id, "changed" if check.price_changed else "available", was, check.total)
 
 
-def _query(request: PlanRequest, ground: Ground | None) -> FlightQuery:
+def _query(request: PlanRequest, ground: PlanContext | None) -> FlightQuery:
     if request.origin is None or ground is None or ground.code is None:
         raise Conflict("This plan was made without flights.", code="plan_without_flights")
     return FlightQuery(

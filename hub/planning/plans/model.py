@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hub.core.money import Money
 
-Text = Annotated[str, StringConstraints(max_length=600)]
-Line = Annotated[str, StringConstraints(max_length=160)]
+LongText = Annotated[str, StringConstraints(max_length=600)]
+ShortText = Annotated[str, StringConstraints(max_length=160)]
 
-LONGEST_STAY = 30
+MAX_PLAN_DAYS = 30
 """Days of one plan."""
 
 
@@ -40,8 +40,8 @@ class DraftItem(BaseModel):
     start: str
     end: str
     kind: Kind
-    place: Line
-    note: Text
+    place: ShortText
+    note: LongText
     cost: int | None
     offer_id: str | None
     activity_id: str | None
@@ -53,7 +53,7 @@ class DraftDay(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     date: str
-    title: Line
+    title: ShortText
     items: list[DraftItem] = Field(max_length=24)
 
 
@@ -64,11 +64,11 @@ class Draft(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Line
-    summary: Text
-    packing: list[Line] = Field(max_length=20)
-    tips: list[Line] = Field(max_length=20)
-    days: list[DraftDay] = Field(max_length=LONGEST_STAY)
+    title: ShortText
+    summary: LongText
+    packing: list[ShortText] = Field(max_length=20)
+    tips: list[ShortText] = Field(max_length=20)
+    days: list[DraftDay] = Field(max_length=MAX_PLAN_DAYS)
 
 
 class DraftDays(BaseModel):
@@ -76,7 +76,7 @@ class DraftDays(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    days: list[DraftDay] = Field(max_length=LONGEST_STAY)
+    days: list[DraftDay] = Field(max_length=MAX_PLAN_DAYS)
 
 
 class Mark(BaseModel):
@@ -87,7 +87,7 @@ class Mark(BaseModel):
         "impossible_connection", "closed", "unknown_offer", "unknown_activity", "party_size", "currency",
         "over_budget", "negative_cost", "empty_day", "flights_over_budget",
     ]  # fmt: skip
-    message: Line
+    message: ShortText
 
 
 class Amount(BaseModel):
@@ -97,7 +97,7 @@ class Amount(BaseModel):
     currency: str
 
     @classmethod
-    def of(cls, money: Money) -> "Amount":
+    def from_money(cls, money: Money) -> "Amount":
         return cls(amount=money.amount, currency=money.currency)
 
     @property
@@ -182,7 +182,7 @@ class Plan(BaseModel):
     planner: str
 
     @property
-    def feasible(self) -> bool:
+    def is_feasible(self) -> bool:
         """Whether every check came out well."""
         return not self.marks and not any(day.marks or any(item.marks for item in day.items) for day in self.days)
 
@@ -217,7 +217,7 @@ class PlanRequest:
     keep_failing_days: bool = False
 
     @property
-    def party(self) -> int:
+    def party_size(self) -> int:
         return self.adults + self.children + self.infants
 
 
@@ -241,7 +241,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class PlanContext:
     """What is true about the place and the time: all that a plan may stand on.
 
     `offers` are return offers of the flights noun as StoredOffer-like JSON with their id; `currency` of the plan.

@@ -5,19 +5,19 @@ from datetime import date
 from typing import Protocol
 from uuid import UUID
 
-from hub.planning.completions.events import Spender
-from hub.planning.plans.drafting.steps import Step, Titled
-from hub.planning.plans.model import Ground, Plan, PlanDay, PlanRequest
-from hub.planning.plans.rendering.affiliates import Affiliate
+from hub.planning.completions import UsageScope
+from hub.planning.plans.drafting.steps import DraftingStep, PlanHeading
+from hub.planning.plans.model import Plan, PlanContext, PlanDay, PlanRequest
+from hub.planning.plans.rendering.affiliates import AffiliateLink
 
 
-class Grounds(Protocol):
+class PlanContextSource(Protocol):
     """Finds out what is true about the place and the time.
 
-    Raises Invalid for a place that nobody knows; a supplier that does not answer is in `Ground.missing`.
+    Raises InvalidRequest for a place that nobody knows; a supplier that does not answer is in `PlanContext.missing`.
     """
 
-    async def of(self, request: PlanRequest) -> Ground: ...
+    async def collect_context(self, request: PlanRequest) -> PlanContext: ...
 
 
 class Planner(Protocol):
@@ -25,26 +25,26 @@ class Planner(Protocol):
 
     `keep` are days that are there already, by `planner`, under `titled` if that is there too.
 
-    Raises HubError where a plan cannot be made: BudgetSpent, ContentFiltered.
+    Raises HubError where a plan cannot be made: BudgetExceeded, ContentFiltered.
     """
 
-    def make(
+    def generate_steps(
         self,
         request: PlanRequest,
-        ground: Ground,
-        spender: Spender,
+        ground: PlanContext,
+        spender: UsageScope,
         *,
         keep: Mapping[date, PlanDay] = ...,
-        titled: Titled | None = None,
+        titled: PlanHeading | None = None,
         planner: str = "",
-    ) -> AsyncGenerator[Step]: ...
+    ) -> AsyncGenerator[DraftingStep]: ...
 
-    def refine(
-        self, plan: Plan, wish: str, request: PlanRequest, ground: Ground, spender: Spender
-    ) -> AsyncGenerator[Step]: ...
+    def refine_steps(
+        self, plan: Plan, wish: str, request: PlanRequest, ground: PlanContext, spender: UsageScope
+    ) -> AsyncGenerator[DraftingStep]: ...
 
 
-class Faces(Protocol):
+class PlanRenderer(Protocol):
     """How a plan looks to people. All of it is made from the structure: no text of a plan becomes markup."""
 
     @property
@@ -52,14 +52,14 @@ class Faces(Protocol):
         """Whether the offers in plans are made up: said with every plan."""
         ...
 
-    def markdown(self, plan: Plan) -> str: ...
+    def render_markdown(self, plan: Plan) -> str: ...
 
-    def html(self, plan: Plan) -> str:
+    def render_html(self, plan: Plan) -> str:
         """A fragment."""
         ...
 
-    def ics(self, plan: Plan, plan_id: UUID, *, version: int = 0) -> bytes: ...
+    def render_calendar(self, plan: Plan, plan_id: UUID, *, version: int = 0) -> bytes: ...
 
-    async def pdf(self, plan: Plan, plan_id: UUID) -> bytes: ...
+    async def render_pdf(self, plan: Plan, plan_id: UUID) -> bytes: ...
 
-    def affiliates(self, plan: Plan, request: PlanRequest) -> list[Affiliate]: ...
+    def list_affiliate_links(self, plan: Plan, request: PlanRequest) -> list[AffiliateLink]: ...

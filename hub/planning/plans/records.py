@@ -10,14 +10,14 @@ from asyncpg import Record
 from hub.planning.plans.model import Plan, PlanRequest
 from hub.planning.plans.request import request_from_json
 
-Status = Literal["making", "ready", "failed"]
-Visibility = Literal["private", "link", "public"]
-Reason = Literal["made", "partial", "edited", "refined", "restored"]
-EventName = Literal["status", "day", "budget", "done", "error"]
+PlanStatus = Literal["making", "ready", "failed"]
+PlanVisibility = Literal["private", "link", "public"]
+VersionReason = Literal["made", "partial", "edited", "refined", "restored"]
+GenerationEventName = Literal["status", "day", "budget", "done", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PlanRecord:
     """The row of a plan, without its document. `version` 0: there is no document yet. `lease` is one's own, if any.
 
     `model` is the language model that made it, None for the built-in planner. `cached_at` is when the plan was made
@@ -26,8 +26,8 @@ class Kept:
 
     id: UUID
     customer_id: UUID
-    status: Status
-    visibility: Visibility
+    status: PlanStatus
+    visibility: PlanVisibility
     share_token: str | None = field(repr=False)
     version: int
     title: str
@@ -53,7 +53,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class VersionUsage:
     """What a version has cost. `cost` in millionths of the currency's major unit; 0 for what no model was asked."""
 
     input_tokens: int = 0
@@ -63,33 +63,33 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class PlanVersion:
     version: int
     plan: Plan
-    reason: Reason
+    reason: VersionReason
     by: str
     """`customer`, or the planner's name."""
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class VersionLine:
+class PlanVersionSummary:
     """One line of a plan's history."""
 
     version: int
     title: str
-    reason: Reason
+    reason: VersionReason
     by: str
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PlanView:
     """A plan as somebody may see it. `own`: by who it belongs to."""
 
-    kept: Kept
-    version: Version
-    usage: Usage
+    record: PlanRecord
+    version: PlanVersion
+    usage: VersionUsage
     own: bool
 
     @property
@@ -98,16 +98,16 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class GenerationEvent:
     """One event of a making, as its readers are sent it. `seq` counts from 1 in each plan."""
 
     seq: int
-    event: EventName
+    event: GenerationEventName
     data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class PlanStatistics:
     """`days` of all ready plans together."""
 
     plans: int

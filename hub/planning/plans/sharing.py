@@ -7,9 +7,9 @@ from uuid import UUID
 from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, NotFound
 from hub.people.identity import Caller
-from hub.planning.plans.records import Kept, Shown, Usage, Visibility
-from hub.planning.plans.repository import SQL, Store
-from hub.planning.plans.request import fold, words_asked
+from hub.planning.plans.records import PlanRecord, PlanView, PlanVisibility, VersionUsage
+from hub.planning.plans.repository import SQL, PlanRepository
+from hub.planning.plans.request import fold_text, to_search_query
 
 _TOKEN_BYTES = 16
 _SOON = 3
@@ -17,13 +17,13 @@ _SOON = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class PlanSharing:
     """`caller` None is somebody unknown."""
 
     db: Database
-    store: Store
+    repository: PlanRepository
 
-    async def show(self, caller: Caller | None, plan_id: UUID, token: str | None = None) -> Shown:
+    async def get_plan_view(self, caller: Caller | None, plan_id: UUID, token: str | None = None) -> PlanView:
         """A plan as the caller may see it, in its latest version.
 
         Raises NotFound for what is not theirs and not shared with them, Conflict `plan_not_ready` where there is no
@@ -36,61 +36,63 @@ class Sharing:
             async with tx.as_hub():
                 kept = kept or await self._open(tx, plan_id, token)
                 _check_begun(kept)
-                version = await self.store.version(tx, plan_id, kept.version)
-                usage = await self.store.usage(tx, plan_id, kept.version) if own else Usage()
-        return Shown(kept, version, usage, own)
+                version = await self.repository.find_version(tx, plan_id, kept.version)
+                usage = await self.repository.find_usage(tx, plan_id, kept.version) if own else VersionUsage()
+        return PlanView(kept, version, usage, own)
 
-    async def shared(self, plan_id: UUID, token: str | None) -> Shown:
+    async def get_shared_view(self, plan_id: UUID, token: str | None) -> PlanView:
         """As whoever has nothing but the address sees it. Raises NotFound."""
-        return await self.show(None, plan_id, token)
+        return await self.get_plan_view(None, plan_id, token)
 
-    async def set_visibility(self, caller: Caller, plan_id: UUID, visibility: Visibility) -> Kept:
+    async def set_visibility(self, caller: Caller, plan_id: UUID, visibility: PlanVisibility) -> PlanRecord:
         """A link is made anew each time that a plan is shared again: the old one is worth nothing then.
 
         Raises NotFound, or Conflict for a plan that is not ready.
         """
         async with self.db.transaction(caller.id) as tx:
-            await self.store.find(tx, plan_id)
+            await self.repository.find_plan(tx, plan_id)
             async with tx.as_hub():
-                kept = await self.store.find(tx, plan_id, lock=True)
+                kept = await self.repository.find_plan(tx, plan_id, lock=True)
                 if kept.visibility == visibility:
                     return kept
                 if visibility != "private" and kept.status != "ready":
                     raise Conflict("Only a plan that is ready can be shared.", code="plan_not_ready")
-                token = self.store.ids.token(_TOKEN_BYTES) if visibility == "link" else None
-                row = await tx.fetchrow(SQL.set_visibility, plan_id, visibility, token, self.store.clock.now())
-                await self.store.record(tx, kept, "plan.visibility_changed", was=kept.visibility, now=visibility)
-        return kept if row is None else Kept.from_row(row)
+                token = self.repository.ids.new_token(_TOKEN_BYTES) if visibility == "link" else None
+                row = await tx.fetchrow(SQL.set_visibility, plan_id, visibility, token, self.repository.clock.now())
+                await self.repository.record_audit(
+                    tx, kept, "plan.visibility_changed", was=kept.visibility, now=visibility
+                )
+        return kept if row is None else PlanRecord.from_row(row)
 
-    async def public(
+    async def list_public_plans(
         self, *, q: str | None, destination: str | None, page: int, page_size: int
-    ) -> tuple[list[Kept], int]:
+    ) -> tuple[list[PlanRecord], int]:
         """The plans that everybody may see, the newest first. All words of `q` stand in the title or destination."""
-        asked = (words_asked(q), fold(destination or "") or None)
+        asked = (to_search_query(q), fold_text(destination or "") or None)
         async with self.db.transaction() as tx:
             rows = await tx.fetch(SQL.public_page, *asked, page_size, (page - 1) * page_size)
             total = rows[0]["total"] if rows else await tx.fetchval(SQL.public_count, *asked)
-        return [Kept.from_row(row) for row in rows], total
+        return [PlanRecord.from_row(row) for row in rows], total
 
-    async def _own(self, tx: Tx, plan_id: UUID) -> Kept | None:
+    async def _own(self, tx: Tx, plan_id: UUID) -> PlanRecord | None:
         row = await tx.fetchrow(SQL.find, plan_id)
-        return Kept.from_row(row) if row else None
+        return PlanRecord.from_row(row) if row else None
 
-    async def _open(self, tx: Tx, plan_id: UUID, token: str | None) -> Kept:
-        kept = await self.store.find(tx, plan_id)
+    async def _open(self, tx: Tx, plan_id: UUID, token: str | None) -> PlanRecord:
+        kept = await self.repository.find_plan(tx, plan_id)
         if kept.status != "ready" or not _is_open(kept, token):
             raise NotFound("There is no such plan.", code="plan_not_found")
         return kept
 
 
-def _check_begun(kept: Kept) -> None:
+def _check_begun(kept: PlanRecord) -> None:
     if kept.version == 0:
         text = "The plan is being made." if kept.status == "making" else "The plan could not be made."
         wait = _SOON if kept.status == "making" else None
         raise Conflict(text, code="plan_not_ready", retry_after=wait, plan_status=kept.status, failure=kept.failure)
 
 
-def _is_open(kept: Kept, token: str | None) -> bool:
+def _is_open(kept: PlanRecord, token: str | None) -> bool:
     if kept.visibility == "public":
         return True
     if kept.visibility != "link" or kept.share_token is None or token is None:

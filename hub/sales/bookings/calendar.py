@@ -7,14 +7,14 @@ from icalendar import Calendar, Event
 from hub.sales.bookings.itinerary import Flight, Itinerary
 from hub.sales.bookings.model import Booking, BookingStatus
 
-_ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELLED, BookingStatus.EXPIRED})
+_ENDED = frozenset({BookingStatus.FAILED, BookingStatus.CANCELED, BookingStatus.EXPIRED})
 _SEQUENCE_STEP = timedelta(milliseconds=100)
 """Two changes within a second differ, and 32 bits hold out for years."""
 _ZONES_AROUND = timedelta(days=400)
 """For so long around the flights the rules of their time zones are in the file."""
 
 
-def itinerary_ics(booking: Booking, itinerary: Itinerary, link: str = "") -> bytes:
+def build_calendar_file(booking: Booking, itinerary: Itinerary, link: str = "") -> bytes:
     """One event for each flight, on the clocks of its airports. The same booking gives the same bytes.
 
     An event keeps its UID, and its SEQUENCE grows with each change of the booking, so that a calendar which has the
@@ -25,7 +25,7 @@ def itinerary_ics(booking: Booking, itinerary: Itinerary, link: str = "") -> byt
     calendar.add("prodid", "-//travel-hub//itinerary//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", calendar_method(booking))
+    calendar.add("method", get_calendar_method(booking))
     for part, direction in enumerate(itinerary.directions):
         for position, flight in enumerate(direction.flights):
             event = _event(booking, flight, itinerary, link)
@@ -37,7 +37,7 @@ def itinerary_ics(booking: Booking, itinerary: Itinerary, link: str = "") -> byt
     return bytes(calendar.to_ical())
 
 
-def calendar_method(booking: Booking) -> str:
+def get_calendar_method(booking: Booking) -> str:
     """CANCEL takes the events out of a calendar, PUBLISH puts them in."""
     return "CANCEL" if _status(booking) == "CANCELLED" else "PUBLISH"
 

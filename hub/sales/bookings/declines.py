@@ -11,7 +11,7 @@ _CONCEALED = frozenset({
     "security_violation", "stolen_card",
 })  # fmt: skip
 """Shown as a generic decline: who holds a stolen card is not told that it is known (docs.stripe.com/declines/codes)."""
-GENERIC = "generic_decline"
+GENERIC_DECLINE = "generic_decline"
 
 _FUNDS = "The card has insufficient funds. Please use another card or payment method."
 _LIMIT = "The card's limit is exceeded. Please use another card or payment method, or contact your bank."
@@ -95,15 +95,15 @@ class Decline:
         """What the traveler is told, in a sentence or two."""
         return _TEXTS.get(self.decline_code or "") or _TEXTS.get(self.code) or _OTHER
 
-    def for_traveler(self) -> Self:
+    def redact_for_traveler(self) -> Self:
         """Without what only staff may know."""
         concealed = _CONCEALED & {self.code, self.decline_code}
-        return replace(self, code="card_declined", decline_code=GENERIC) if concealed else self
+        return replace(self, code="card_declined", decline_code=GENERIC_DECLINE) if concealed else self
 
     def is_same_attempt(self, other: "Decline | None") -> bool:
         return other is not None and replace(self, at=None) == replace(other, at=None)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "code": self.code,
             "decline_code": self.decline_code,

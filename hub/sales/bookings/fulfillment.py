@@ -16,113 +16,115 @@ from uuid import UUID
 
 from hub.core.charge_limits import ChargePolicy
 from hub.core.clock import Clock
-from hub.core.context import about
+from hub.core.context import bind_context
 from hub.core.db import Database, Tx
 from hub.core.errors import OutcomeUnknown, ProviderPermanent, ProviderReason, ProviderTransient
-from hub.core.inbox import Apply, WebhookEvent
+from hub.core.inbox import WebhookEffect, WebhookEvent
 from hub.core.jobs import Retry, job
 from hub.core.money import Money
 from hub.core.row_failures import RowKey, Sweep
-from hub.core.sealing import Broken
-from hub.oversight.review_queue import Attention
-from hub.sales.bookings.jobs import BookingChanged, CapturePayment, FulfilBooking
-from hub.sales.bookings.model import HELD, Booking, BookingStatus
-from hub.sales.bookings.order import Order, OrderUnusable
-from hub.sales.bookings.repository import SQL, Store
+from hub.core.sealing import UnsealError
+from hub.oversight.review_queue import ReviewQueue
+from hub.sales.bookings.jobs import BookingChanged, CapturePayment, FulfillBooking
+from hub.sales.bookings.model import Booking, BookingStatus
+from hub.sales.bookings.repository import SQL, BookingRepository
+from hub.sales.bookings.supplier_order import OrderUnusable, SupplierOrder, needs_order, refusal_of
 from hub.sales.bookings.tickets import Tickets
 from hub.sales.bookings.travel_documents import TravelDocuments
-from hub.supply.flights import OrderRequest, OrderState, Party, PlacedOrder, PriceCheck, Traveller, find_violations
+from hub.supply.flights import OrderRequest, OrderState, Party, PlacedOrder, PriceCheck, Traveler, find_violations
 
-LEASE = timedelta(seconds=10)
+ORDER_LEASE = timedelta(seconds=10)
 """A live lease means a live worker: it renews it while it works, and so the next one need not wait long."""
-GIVE_UP = timedelta(hours=24)
+UNKNOWN_ORDER_LIMIT = timedelta(hours=24)
 """After this an unknown order is for people."""
-SCHEDULE_CHANGED = "booking.delayed"
+SCHEDULE_CHANGED_EVENT = "booking.delayed"
 """The one piece of news that no later reading of the order shows."""
-CONSENT = timedelta(minutes=30)
+CONSENT_WINDOW = timedelta(minutes=30)
 """How long a traveller has to agree to a price that has risen; the old hold lasts longer than that."""
 _MISSING = 404
-PATIENCE = timedelta(minutes=20)
+SUPPLIER_WAIT_LIMIT = timedelta(minutes=20)
 """How long after the booking's own time a supplier that is not reachable may hold up an order not yet placed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fulfilment:
+class Fulfillment:
     db: Database
-    store: Store
-    attention: Attention
+    bookings: BookingRepository
+    review_queue: ReviewQueue
     clock: Clock
     suppliers: dict[str, Any]
-    """By name; each is a PriceChecker and an OrderDesk."""
-    documents: TravelDocuments
+    """By name; each is a PriceChecker and an OrderPlacer."""
+    travel_documents: TravelDocuments
     tickets: Tickets
-    charges: ChargePolicy = field(default_factory=ChargePolicy)
+    charge_policy: ChargePolicy = field(default_factory=ChargePolicy)
     """What can be charged here: a price that has risen is asked for as it can be charged."""
 
     @job
-    async def fulfil(self, work: FulfilBooking) -> None:
+    async def fulfill_booking(self, work: FulfillBooking) -> None:
         """Brings one booking as far as it gets. Raises Retry while somebody else has it, or the supplier is silent."""
-        with about(booking_id=work.booking_id):
+        with bind_context(booking_id=work.booking_id):
             sweep = Sweep("bookings.fulfil", self.db, self.clock)
             key = RowKey(str(work.booking_id), booking_id=work.booking_id)
             try:
                 order = await self._take(work.booking_id)
             except OrderUnusable as error:
-                failure = await sweep.record(key, error)
+                failure = await sweep.record_failure(key, error)
                 raise Retry(failure.retry_after, error.detail) from error
-            await sweep.forget(key)
+            await sweep.clear_failure(key)
             if order is None:
                 return
             async with self._in_hand(work.booking_id):
                 await self._advance(order)
 
-    async def on_event(self, event: WebhookEvent) -> Apply | None:
+    async def handle_webhook(self, event: WebhookEvent) -> WebhookEffect | None:
         """A supplier's callback is a hint and unsigned: the order is read again before anything is believed."""
         number, account = str(event.payload.get("booking_id")), self.suppliers[event.provider].account
         async with self.db.transaction() as tx:
             row = await tx.fetchrow(SQL.order_by_number, event.provider, number, account)
         if row is None or row["placed"] is None:
             return None
-        with about(booking_id=row["booking_id"]):
+        with bind_context(booking_id=row["booking_id"]):
             state = await self._read(event.provider, PlacedOrder.from_json(row["placed"]))
         return partial(self._hear, row["booking_id"], state, event)
 
     async def _hear(self, booking_id: UUID, state: OrderState | None, event: WebhookEvent, tx: Tx) -> None:
         """What the airline does after the sale reaches the traveller: with the money back, or in words."""
-        booking = await self.store.find(tx, booking_id, lock=True)
-        await event.concerns(tx, booking_id)
+        booking = await self.bookings.find_booking(tx, booking_id, lock=True)
+        await event.link_booking(tx, booking_id)
         if booking.status in {BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN}:
-            await self.store.jobs.enqueue(tx, FulfilBooking(booking_id=booking_id), key=f"booking:{booking_id}:fulfil")
+            await self.bookings.jobs.enqueue(
+                tx, FulfillBooking(booking_id=booking_id), key=f"booking:{booking_id}:fulfil"
+            )
         elif state is None:
-            await self.attention.ask(tx, "order_unknown", booking_id=booking_id, reason="order_missing")
+            await self.review_queue.open_item(tx, "order_unknown", booking_id=booking_id, reason="order_missing")
         elif state.status in {"cancelled", "refused"}:
-            await self.store.end(tx, booking, BookingStatus.CANCELLED, failure="supplier_cancelled")
+            await self.bookings.end_booking(tx, booking, BookingStatus.CANCELED, failure="supplier_cancelled")
         else:
-            await self.tickets.keep_references(tx, booking_id, state)
-        if event.type == SCHEDULE_CHANGED and state is not None and booking.status is BookingStatus.CONFIRMED:
-            await self.store.audit.record(
+            await self.tickets.store_references(tx, booking_id, state)
+        if event.type == SCHEDULE_CHANGED_EVENT and state is not None and booking.status is BookingStatus.CONFIRMED:
+            await self.bookings.audit.record_action(
                 tx, "booking.schedule_changed", customer_id=booking.customer_id, booking_id=booking_id
             )
             await tx.execute(SQL.set_schedule_changed, booking_id, self.clock.now())
             told = BookingChanged(booking_id=booking_id, event=event.id)
-            await self.store.jobs.enqueue(tx, told, key=f"booking:{booking_id}:changed:{event.id}")
+            await self.bookings.jobs.enqueue(tx, told, key=f"booking:{booking_id}:changed:{event.id}")
 
-    async def _take(self, booking_id: UUID) -> Order | None:
+    async def _take(self, booking_id: UUID) -> SupplierOrder | None:
         """The order, leased; None when there is nothing to do. Raises OrderUnusable."""
         now = self.clock.now()
         async with self.db.transaction() as tx:
-            booking = await self.store.find(tx, booking_id, lock=True)
+            booking = await self.bookings.find_booking(tx, booking_id, lock=True)
             if booking.status is BookingStatus.ORDERED:
                 await self._ask_for_capture(tx, booking)
                 return None
-            if not _needs_work(booking):
+            if not needs_order(booking):
                 return None
-            row = await tx.fetchrow(SQL.lease_order, booking_id, now + LEASE, now)
+            row = await tx.fetchrow(SQL.lease_order, booking_id, now + ORDER_LEASE, now)
             if row is None and await tx.fetchrow(SQL.order_of, booking_id) is None:
                 raise OrderUnusable
             if row is None:
                 raise Retry(5, "somebody else has this order in work")
-            return Order.from_row(booking, row)
+            return SupplierOrder.from_row(booking, row)
 
     @asynccontextmanager
     async def _in_hand(self, booking_id: UUID) -> AsyncIterator[None]:
@@ -138,11 +140,11 @@ class Fulfilment:
 
     async def _renew(self, booking_id: UUID) -> None:
         while True:
-            await self.clock.sleep(LEASE.total_seconds() / 3)
+            await self.clock.sleep(ORDER_LEASE.total_seconds() / 3)
             async with self.db.transaction() as tx:
-                await tx.execute(SQL.renew_lease, booking_id, self.clock.now() + LEASE)
+                await tx.execute(SQL.renew_lease, booking_id, self.clock.now() + ORDER_LEASE)
 
-    async def _advance(self, order: Order) -> None:
+    async def _advance(self, order: SupplierOrder) -> None:
         """An order of another account is not looked up in this one, where its number may be that of another order."""
         if order.is_foreign(self._supplier(order).account):
             await self._lost(order)
@@ -159,7 +161,7 @@ class Fulfilment:
             case _:
                 await self._find_out(order)
 
-    async def _begin(self, order: Order) -> None:
+    async def _begin(self, order: SupplierOrder) -> None:
         """Is it still there, at this price? Then order it."""
         try:
             check = await self._supplier(order).check(order.offer, order.query)
@@ -169,19 +171,19 @@ class Fulfilment:
         except ProviderTransient as error:
             await self._wait_or_fail(order, error)
             return
-        if (why := _refusal(check, order)) == "price_changed" and check.total is not None:
+        if (why := refusal_of(check, order)) == "price_changed" and check.total is not None:
             await self._ask_consent(order, check.total)
         elif why:
             await self._fail(order, why)
         else:
             await self._order(order, check)
 
-    async def _order(self, order: Order, check: PriceCheck) -> None:
+    async def _order(self, order: SupplierOrder, check: PriceCheck) -> None:
         """Orders, unless the supplier has come to ask for what the booking does not have."""
         try:
             async with self.db.transaction() as tx:
-                travelers = await self.documents.load_travelers(tx, order.booking)
-        except Broken:
+                travelers = await self.travel_documents.load_travelers(tx, order.booking)
+        except UnsealError:
             await self._fail(order, "documents_unreadable")
             return
         party = Party(travelers, order.booking.contact.phone)
@@ -192,42 +194,44 @@ class Fulfilment:
         elif (started := await self._start(order)) is not None:
             await self._place(started, check, travelers)
 
-    async def _ask_consent(self, order: Order, price: Money) -> None:
+    async def _ask_consent(self, order: SupplierOrder, price: Money) -> None:
         """To the new price as it can be charged. One that no payment provider charges ends the booking."""
-        charge = self.charges.charge(price)
+        charge = self.charge_policy.find_chargeable_amount(price)
         if charge.refusal is not None:
             await self._fail(order, "price_changed")
             return
         async with self.db.transaction() as tx:
-            await self.store.ask_consent(tx, order.booking, charge.total, self.clock.now() + CONSENT)
+            await self.bookings.request_price_consent(
+                tx, order.booking, charge.total, self.clock.now() + CONSENT_WINDOW
+            )
 
-    async def _wait_or_fail(self, order: Order, error: ProviderTransient) -> None:
+    async def _wait_or_fail(self, order: SupplierOrder, error: ProviderTransient) -> None:
         """Nothing has been ordered, so waiting costs nothing but time; after a while the money goes back."""
-        if self.clock.now() > order.booking.expires_at + PATIENCE:
+        if self.clock.now() > order.booking.expires_at + SUPPLIER_WAIT_LIMIT:
             await self._fail(order, "supplier_unavailable")
             return
         raise Retry(error.retry_after or 5, "the supplier is not available") from error
 
-    async def _start(self, order: Order) -> Order | None:
+    async def _start(self, order: SupplierOrder) -> SupplierOrder | None:
         """Writes down that the supplier is about to be asked. None when the booking has meanwhile ended, or the money
         is not there any more.
         """
         async with self.db.transaction() as tx:
-            booking = await self.store.find(tx, order.booking.id, lock=True)
-            if not _needs_work(booking):
+            booking = await self.bookings.find_booking(tx, order.booking.id, lock=True)
+            if not needs_order(booking):
                 return None
-            moved = await self.store.move(tx, booking, BookingStatus.ORDERING)
+            moved = await self.bookings.transition_booking(tx, booking, BookingStatus.ORDERING)
             if moved is None:
                 return None
             await self._set(tx, order, "placing", account=self._supplier(order).account)
         return replace(order, booking=moved, state="placing")
 
-    async def _place(self, order: Order, check: PriceCheck, travelers: tuple[Traveller, ...]) -> None:
+    async def _place(self, order: SupplierOrder, check: PriceCheck, travelers: tuple[Traveler, ...]) -> None:
         request = OrderRequest(
             offer=order.offer,
             query=order.query,
             check=check,
-            travellers=travelers,
+            travelers=travelers,
             contact_email=order.booking.contact.email,
             contact_phone=order.booking.contact.phone,
         )
@@ -237,7 +241,10 @@ class Fulfilment:
             await self._lost(order)
             return
         except ProviderPermanent as error:
-            if error.provider_code == "price_changed" and self.clock.now() <= order.booking.expires_at + PATIENCE:
+            if (
+                error.provider_code == "price_changed"
+                and self.clock.now() <= order.booking.expires_at + SUPPLIER_WAIT_LIMIT
+            ):
                 await self._put_back(order)
                 raise Retry(2, "the price has risen between the question and the order") from error
             await self._fail(order, error.provider_code or "order_refused", state="refused", refusal=error.reasons)
@@ -250,13 +257,13 @@ class Fulfilment:
             await tx.execute(SQL.set_baggage, order.booking.id, [asdict(bags) for bags in placed.baggage])
         await self._confirm(order, placed)
 
-    async def _put_back(self, order: Order) -> None:
+    async def _put_back(self, order: SupplierOrder) -> None:
         """The request never left the house: as if it had not been made."""
         async with self.db.transaction() as tx:
-            await self.store.move(tx, order.booking, BookingStatus.PENDING)
+            await self.bookings.transition_booking(tx, order.booking, BookingStatus.PENDING)
             await self._set(tx, order, "none")
 
-    async def _confirm(self, order: Order, placed: PlacedOrder) -> None:
+    async def _confirm(self, order: SupplierOrder, placed: PlacedOrder) -> None:
         async with self.db.transaction() as tx:
             await self._set(tx, order, "confirming", was=("placed", "confirming", "unknown"))
         try:
@@ -274,14 +281,14 @@ class Fulfilment:
             raise Retry(error.retry_after or 5, "the supplier is not available") from error
         await self._ordered(order, OrderState("confirmed", placed.order_id))
 
-    async def _lost(self, order: Order) -> None:
+    async def _lost(self, order: SupplierOrder) -> None:
         """The supplier was asked and did not answer. The rescue comes back to it."""
         async with self.db.transaction() as tx:
-            await self.store.move(tx, order.booking, BookingStatus.ORDER_UNKNOWN)
+            await self.bookings.transition_booking(tx, order.booking, BookingStatus.ORDER_UNKNOWN)
             await self._set(tx, order, "unknown")
 
     async def _find_out(
-        self, order: Order, *, refused: str | None = None, refusal: tuple[ProviderReason, ...] = ()
+        self, order: SupplierOrder, *, refused: str | None = None, refusal: tuple[ProviderReason, ...] = ()
     ) -> None:
         """Reads what the supplier has, and goes on from there.
 
@@ -318,38 +325,38 @@ class Fulfilment:
                 raise
             return None
 
-    async def _keep_waiting(self, order: Order) -> None:
+    async def _keep_waiting(self, order: SupplierOrder) -> None:
         if order.unknown_since is None or order.state != "unknown":
             await self._lost(order)
         else:
             await self._overdue(order)
 
-    async def _overdue(self, order: Order) -> None:
+    async def _overdue(self, order: SupplierOrder) -> None:
         """An order that has been unknown for too long is for people; it is looked up all the same."""
-        if order.unknown_since is not None and self.clock.now() - order.unknown_since > GIVE_UP:
+        if order.unknown_since is not None and self.clock.now() - order.unknown_since > UNKNOWN_ORDER_LIMIT:
             await self._review(order, "no_answer")
 
-    async def _review(self, order: Order, reason: str) -> None:
+    async def _review(self, order: SupplierOrder, reason: str) -> None:
         async with self.db.transaction() as tx:
-            await self.attention.ask(tx, "order_unknown", booking_id=order.booking.id, reason=reason)
+            await self.review_queue.open_item(tx, "order_unknown", booking_id=order.booking.id, reason=reason)
 
-    async def _ordered(self, order: Order, state: OrderState) -> None:
+    async def _ordered(self, order: SupplierOrder, state: OrderState) -> None:
         async with self.db.transaction() as tx:
             await self._set(tx, order, "confirmed")
             await self._found_out(tx, order, "the supplier has confirmed the order")
-            await self.tickets.keep_references(tx, order.booking.id, state)
-            if await self.store.move(tx, order.booking, BookingStatus.ORDERED):
+            await self.tickets.store_references(tx, order.booking.id, state)
+            if await self.bookings.transition_booking(tx, order.booking, BookingStatus.ORDERED):
                 await self._ask_for_capture(tx, order.booking)
 
-    async def _found_out(self, tx: Tx, order: Order, what: str) -> None:
+    async def _found_out(self, tx: Tx, order: SupplierOrder, what: str) -> None:
         if order.unknown_since is not None:
-            await self.attention.settled(tx, "order_unknown", order.booking.id, what)
+            await self.review_queue.close_item(tx, "order_unknown", order.booking.id, what)
 
     async def _ask_for_capture(self, tx: Tx, booking: Booking) -> None:
-        await self.store.jobs.enqueue(tx, CapturePayment(booking_id=booking.id), key=f"booking:{booking.id}:capture")
+        await self.bookings.jobs.enqueue(tx, CapturePayment(booking_id=booking.id), key=f"booking:{booking.id}:capture")
 
     async def _fail(
-        self, order: Order, why: str, *, state: str | None = None, refusal: tuple[ProviderReason, ...] = ()
+        self, order: SupplierOrder, why: str, *, state: str | None = None, refusal: tuple[ProviderReason, ...] = ()
     ) -> None:
         """What a supplier refuses in spite of the checks before it is a rule that the hub does not know: for people."""
         booking = order.booking
@@ -357,14 +364,19 @@ class Fulfilment:
             if state:
                 await self._set(tx, order, state)
             await self._found_out(tx, order, why)
-            if await self.store.end(tx, booking, BookingStatus.FAILED, failure=why, refusal=refusal) and refusal:
+            if (
+                await self.bookings.end_booking(tx, booking, BookingStatus.FAILED, failure=why, refusal=refusal)
+                and refusal
+            ):
                 reasons = [asdict(reason) for reason in refusal]
-                await self.attention.ask(tx, "order_refused", booking_id=booking.id, failure=why, reasons=reasons)
+                await self.review_queue.open_item(
+                    tx, "order_refused", booking_id=booking.id, failure=why, reasons=reasons
+                )
 
     async def _set(
         self,
         tx: Tx,
-        order: Order,
+        order: SupplierOrder,
         state: str,
         placed: PlacedOrder | None = None,
         *,
@@ -372,27 +384,11 @@ class Fulfilment:
         account: str | None = None,
     ) -> None:
         """Raises Retry when the order is not where we left it: our lease has run out, and another has gone on."""
-        stored, order_id = (placed.as_json(), placed.order_id) if placed else (None, None)
+        stored, order_id = (placed.to_json(), placed.order_id) if placed else (None, None)
         facts = (order_id, stored, self.clock.now(), list(was), account)
         row = await tx.fetchrow(SQL.set_order, order.booking.id, state, *facts)
         if row is None:
             raise Retry(5, "another worker has gone on with this order")
 
-    def _supplier(self, order: Order) -> Any:
+    def _supplier(self, order: SupplierOrder) -> Any:
         return self.suppliers[order.booking.supplier]
-
-
-def _needs_work(booking: Booking) -> bool:
-    paid = booking.payment_status in HELD
-    if booking.status is BookingStatus.PENDING:
-        return paid
-    return booking.status in {BookingStatus.ORDERING, BookingStatus.ORDER_UNKNOWN}
-
-
-def _refusal(check: PriceCheck, order: Order) -> str | None:
-    """Why the offer cannot be ordered as it was sold; None when it can. A price that has fallen is no reason."""
-    if not check.available or check.total is None:
-        return "sold_out"
-    if check.total.currency != order.booking.total.currency:
-        return "price_unknown"
-    return "price_changed" if order.booking.total < check.total else None

@@ -10,14 +10,14 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from hub.sales.bookings.model import Booking
-from hub.supply.flights import Baggage, airline_name
+from hub.supply.flights import Baggage, get_airline_name
 from hub.supply.locations import Locations
 
 _LOCATOR = re.compile(r"(?=.*[A-Z])[A-Z0-9]{5,8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ItineraryPlace:
     """An airport with its city. `zone` is None for an airport that is not known."""
 
     code: str
@@ -36,8 +36,8 @@ class Flight:
     number: str
     airline: str
     operated_by: str | None
-    origin: Place
-    destination: Place
+    origin: ItineraryPlace
+    destination: ItineraryPlace
     departs_at: datetime
     arrives_at: datetime
     reference: str | None
@@ -59,13 +59,13 @@ class Flight:
 class Direction:
     """A slice of the journey: out, or back."""
 
-    origin: Place
-    destination: Place
+    origin: ItineraryPlace
+    destination: ItineraryPlace
     flights: tuple[Flight, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TravelerBags:
+class TravelerBaggage:
     """`bags` in words."""
 
     traveler: str
@@ -77,7 +77,7 @@ class Itinerary:
     directions: tuple[Direction, ...]
     references: tuple[str, ...]
     """The airlines' references, each once, in the order of the flights."""
-    baggage: tuple[TravelerBags, ...]
+    baggage: tuple[TravelerBaggage, ...]
     separate_tickets: bool
 
     @property
@@ -86,12 +86,12 @@ class Itinerary:
 
 
 @dataclass(frozen=True, slots=True)
-class Itineraries:
+class ItineraryBuilder:
     """Makes the view of a booking."""
 
     locations: Locations
 
-    def of(self, booking: Booking) -> Itinerary:
+    def build_itinerary(self, booking: Booking) -> Itinerary:
         directions = tuple(self._direction(booking, slice_) for slice_ in booking.itinerary.get("slices") or [])
         references = dict.fromkeys(ticket.reference for ticket in booking.airline_references)
         if not references and _is_locator(booking.supplier_reference):
@@ -105,15 +105,15 @@ class Itineraries:
 
     def _direction(self, booking: Booking, slice_: dict[str, Any]) -> Direction:
         flights = tuple(self._flight(booking, segment) for segment in slice_.get("segments") or [])
-        return Direction(self.place(slice_["origin"]), self.place(slice_["destination"]), flights)
+        return Direction(self.find_place(slice_["origin"]), self.find_place(slice_["destination"]), flights)
 
     def _flight(self, booking: Booking, segment: dict[str, Any]) -> Flight:
         carrier, operator = segment["carrier"], segment.get("operating_carrier")
-        origin, destination = self.place(segment["origin"]), self.place(segment["destination"])
+        origin, destination = self.find_place(segment["origin"]), self.find_place(segment["destination"])
         return Flight(
             number=f"{carrier} {segment['flight_number']}",
-            airline=airline_name(carrier),
-            operated_by=airline_name(operator) if operator and operator != carrier else None,
+            airline=get_airline_name(carrier),
+            operated_by=get_airline_name(operator) if operator and operator != carrier else None,
             origin=origin,
             destination=destination,
             departs_at=_local(segment["departs_at"], origin),
@@ -123,15 +123,15 @@ class Itineraries:
             technical_stops=tuple(segment.get("technical_stops") or ()),
         )
 
-    def place(self, code: str) -> Place:
+    def find_place(self, code: str) -> ItineraryPlace:
         """The airport, or the metropolitan area, with this code."""
-        known = self.locations.find(code)
+        known = self.locations.find_location(code)
         if known is None:
-            return Place(code, code, code, None)
-        return Place(code, known.name, known.city, ZoneInfo(known.timezone))
+            return ItineraryPlace(code, code, code, None)
+        return ItineraryPlace(code, known.name, known.city, ZoneInfo(known.timezone))
 
 
-def _local(moment: str, place: Place) -> datetime:
+def _local(moment: str, place: ItineraryPlace) -> datetime:
     """Aware, in the named zone of the airport where that says the same, else at the offset that was given."""
     given = datetime.fromisoformat(moment)
     if place.zone is None:
@@ -155,16 +155,16 @@ def _is_locator(reference: str | None) -> bool:
     return reference is not None and _LOCATOR.fullmatch(reference) is not None
 
 
-def _baggage(booking: Booking) -> tuple[TravelerBags, ...]:
-    ordered = [bags_in_words(bags) for bags in booking.baggage]
+def _baggage(booking: Booking) -> tuple[TravelerBaggage, ...]:
+    ordered = [describe_bags(bags) for bags in booking.baggage]
     if not ordered:
         included = booking.itinerary.get("bags_included")
-        ordered = [bags_in_words(Baggage(hold=included))] * len(booking.travelers)
+        ordered = [describe_bags(Baggage(hold=included))] * len(booking.travelers)
     pairs = zip(booking.travelers, ordered, strict=False)
-    return tuple(TravelerBags(traveler.full_name, bags) for traveler, bags in pairs if bags)
+    return tuple(TravelerBaggage(traveler.full_name, bags) for traveler, bags in pairs if bags)
 
 
-def bags_in_words(bags: Baggage) -> str:
+def describe_bags(bags: Baggage) -> str:
     """`1 checked bag (20 kg), 1 cabin bag (8 kg)`; empty when nothing is known of either."""
     parts = (_bags(bags.hold, bags.hold_kg, "checked"), _bags(bags.hand, bags.hand_kg, "cabin"))
     return ", ".join(part for part in parts if part)

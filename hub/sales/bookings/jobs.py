@@ -6,7 +6,7 @@ from uuid import UUID
 from hub.core.jobs import Job
 
 
-class FulfilBooking(Job, kind="booking.fulfil"):
+class FulfillBooking(Job, kind="booking.fulfil"):
     """The money is held: order from the supplier. Repeatable; also finds out what became of an unknown order."""
 
     booking_id: UUID
@@ -38,7 +38,7 @@ class BookingEnded(Job, kind="booking.ended"):
     how: Literal["failed", "cancelled", "expired"]
 
 
-class PriceRisen(Job, kind="booking.price_risen"):
+class PriceIncreased(Job, kind="booking.price_risen"):
     """Ask the traveller. `amount` is the new price, in minor units."""
 
     booking_id: UUID

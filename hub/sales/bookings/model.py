@@ -9,7 +9,7 @@ from asyncpg import Record
 from hub.core.errors import ProviderReason
 from hub.core.money import Money
 from hub.sales.bookings.declines import Decline
-from hub.supply.flights import AirlineReference, Baggage, Traveller
+from hub.supply.flights import AirlineReference, Baggage, Traveler
 
 
 class BookingStatus(StrEnum):
@@ -20,7 +20,7 @@ class BookingStatus(StrEnum):
     ORDERED = "ordered"
     CONFIRMED = "confirmed"
     FAILED = "failed"
-    CANCELLED = "cancelled"
+    CANCELED = "cancelled"
     EXPIRED = "expired"
 
 
@@ -31,7 +31,7 @@ class PaymentStatus(StrEnum):
     REQUIRES_ACTION = "requires_action"
     PROCESSING = "processing"
     UNKNOWN = "unknown"
-    AUTHORISED = "authorised"
+    AUTHORIZED = "authorised"
     PARTIALLY_CAPTURED = "partially_captured"
     """Captured below the amount, outside the hub: nothing is ordered for it."""
     PAID = "paid"
@@ -41,7 +41,7 @@ class PaymentStatus(StrEnum):
     FAILED = "failed"
 
 
-HELD = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PAID})
+FUNDED_STATUSES = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PAID})
 """The money is there: ordering may go on."""
 
 
@@ -56,7 +56,7 @@ class NewBooking:
     """What a traveller asks for. The price is not among it: the hub's own snapshot of the offer has it."""
 
     offer_id: str
-    travelers: tuple[Traveller, ...]
+    travelers: tuple[Traveler, ...]
     contact: Contact
     idempotency_key: str | None = None
     allow_duplicate: bool = False
@@ -87,7 +87,7 @@ class Booking:
     """The price that waits for the traveller's consent, until `expires_at`."""
     last_failure: Decline | None = None
     """Why the last attempt to pay was declined, as long as the booking is to be paid."""
-    travelers: tuple[Traveller, ...] = field(default=())
+    travelers: tuple[Traveler, ...] = field(default=())
     """Without their travel documents, which are sealed."""
     airline_references: tuple[AirlineReference, ...] = ()
     """One for each ticket, as soon as the supplier has told them."""
@@ -99,7 +99,7 @@ class Booking:
     """When the airline changed the flights; their new times are with the airline."""
 
     @classmethod
-    def from_row(cls, row: Record, travelers: tuple[Traveller, ...] = ()) -> Self:
+    def from_row(cls, row: Record, travelers: tuple[Traveler, ...] = ()) -> Self:
         same = (
             "id reference customer_id itinerary supplier offer_id sandbox created_at updated_at expires_at "
             "confirmed_at failure notes supplier_reference schedule_changed_at"

@@ -16,12 +16,12 @@ from hub.core.clock import Clock
 from hub.core.db import Database, Tx
 from hub.core.jobs import every
 from hub.core.row_failures import RowKey, Sweep
-from hub.core.sealing import Broken, Vault
+from hub.core.sealing import SecretBox, UnsealError
 from hub.sales.bookings.model import Booking
 from hub.sales.bookings.repository import SQL
-from hub.supply.flights import Traveller
+from hub.supply.flights import Traveler
 
-SEALED_AT_ONCE = 500
+SEAL_BATCH_SIZE = 500
 
 log = structlog.get_logger(__name__)
 
@@ -30,13 +30,13 @@ log = structlog.get_logger(__name__)
 class TravelDocuments:
     db: Database
     clock: Clock
-    vault: Vault
+    secret_box: SecretBox
 
-    def seal(self, booking_id: UUID, position: int, traveler: Traveller) -> bytes | None:
+    def seal_document(self, booking_id: UUID, position: int, traveler: Traveler) -> bytes | None:
         """None for a traveler without a document."""
         return self._seal(booking_id, position, traveler.document_number, traveler.document_expires_on)
 
-    async def load_travelers(self, tx: Tx, booking: Booking) -> tuple[Traveller, ...]:
+    async def load_travelers(self, tx: Tx, booking: Booking) -> tuple[Traveler, ...]:
         """The travelers with their documents. Raises vault.Broken when the key that sealed one has been lost."""
         rows = {row["position"]: row for row in await tx.fetch(SQL.documents, booking.id)}
         return tuple(
@@ -44,7 +44,7 @@ class TravelDocuments:
             for position, traveler in enumerate(booking.travelers)
         )
 
-    def reveal(self, row: dict[str, Any]) -> dict[str, Any]:
+    def reveal_document(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row of travelers for its owner: number and expiry in the place of what is sealed.
 
         What cannot be opened, because the key has been lost, is told as `unreadable`.
@@ -54,16 +54,16 @@ class TravelDocuments:
             return shown
         try:
             number, expires_on = self._open(row["booking_id"], row["position"], row["document"])
-        except Broken:
+        except UnsealError:
             return shown | {"document_number": "unreadable"}
         return shown | {"document_number": number, "document_expires_on": expires_on}
 
     @every(300, "traveldocuments.seal_plain")
-    async def seal_plain(self) -> None:
+    async def seal_plain_documents(self) -> None:
         """Seals what an earlier version of the hub has stored in the clear."""
         async with self.db.transaction() as tx:
-            rows = await tx.fetch(SQL.unsealed_documents, SEALED_AT_ONCE)
-        failures = await Sweep("documents.seal", self.db, self.clock).process(rows, self._seal_row, key=_row_key)
+            rows = await tx.fetch(SQL.unsealed_documents, SEAL_BATCH_SIZE)
+        failures = await Sweep("documents.seal", self.db, self.clock).process_rows(rows, self._seal_row, key=_row_key)
         if rows:
             log.info("documents.sealed", count=len(rows) - len(failures))
 
@@ -72,7 +72,7 @@ class TravelDocuments:
         async with self.db.transaction() as tx:
             await tx.execute(SQL.seal_document, row["booking_id"], row["position"], self._seal(*row.values()))
 
-    def _with_document(self, traveler: Traveller, row: Record) -> Traveller:
+    def _with_document(self, traveler: Traveler, row: Record) -> Traveler:
         if row["document"] is None:
             number, expires_on = row["document_number"], row["document_expires_on"]
         else:
@@ -83,10 +83,10 @@ class TravelDocuments:
         if number is None and expires_on is None:
             return None
         text = orjson.dumps({"number": number, "expires_on": expires_on}).decode()
-        return self.vault.seal(_place(booking_id, position), text)
+        return self.secret_box.seal_text(_place(booking_id, position), text)
 
     def _open(self, booking_id: UUID, position: int, sealed: bytes) -> tuple[str | None, date | None]:
-        document = orjson.loads(self.vault.open(_place(booking_id, position), sealed))
+        document = orjson.loads(self.secret_box.unseal_text(_place(booking_id, position), sealed))
         expires_on = document["expires_on"]
         return document["number"], date.fromisoformat(expires_on) if expires_on else None
 

@@ -8,11 +8,24 @@ e-mail address, telephone number or names of travellers; the buyer goes when `ke
 at once.
 """
 
-from hub.sales.documents.glyph_reports import GlyphReports
-from hub.sales.documents.invoicing import Invoices
-from hub.sales.documents.journey import Journey
-from hub.sales.documents.model import Invoice, Paper, Seller, Tax
-from hub.sales.documents.pdf import Printer
-from hub.sales.documents.service import Documents
+from hub.sales.documents.glyph_reports import MissingGlyphReports
+from hub.sales.documents.glyphs import GlyphCoverage, list_font_files
+from hub.sales.documents.invoicing import InvoiceService
+from hub.sales.documents.journey import JourneyText
+from hub.sales.documents.model import Invoice, PdfFile, Seller, Tax
+from hub.sales.documents.pdf import TypstPrinter
+from hub.sales.documents.service import DocumentService
 
-__all__ = ["Documents", "GlyphReports", "Invoice", "Invoices", "Journey", "Paper", "Printer", "Seller", "Tax"]
+__all__ = [
+    "DocumentService",
+    "GlyphCoverage",
+    "Invoice",
+    "InvoiceService",
+    "JourneyText",
+    "MissingGlyphReports",
+    "PdfFile",
+    "Seller",
+    "Tax",
+    "TypstPrinter",
+    "list_font_files",
+]

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-SCRIPTS = {
+SCRIPT_SAMPLES = {
     "Latin": "aé", "Greek": "ω", "Cyrillic": "ж", "Arabic": "ع", "Hebrew": "ש", "Armenian": "Ա", "Georgian": "ა",
     "Devanagari": "अ", "Bengali": "অ", "Gujarati": "અ", "Gurmukhi": "ਅ", "Tamil": "அ", "Telugu": "అ", "Kannada": "ಅ",
     "Malayalam": "അ", "Sinhala": "අ", "Oriya": "ଅ", "Thai": "ก", "Lao": "ກ", "Khmer": "ក", "Burmese": "က",
@@ -26,7 +26,7 @@ _NEVER_DRAWN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
 _VARIATIONS = range(0xFE00, 0xFE10)
 
 
-def font_files(bundled: Path, further: Path | None) -> list[Path]:
+def list_font_files(bundled: Path, further: Path | None) -> list[Path]:
     """Fonts for papers: those that come with the hub, those of the extra `fonts`, and those of a directory."""
     files = [path for path in sorted(bundled.iterdir()) if path.suffix in {".otf", ".ttf"}]
     files += [path for package, name in _PACKAGES for path in _of_package(package, name)]
@@ -60,21 +60,21 @@ class GlyphCoverage:
         """The code points that some font has a glyph for."""
         return frozenset(code for path in self.fonts for code in _code_points(path))
 
-    def missing(self, text: str) -> set[str]:
+    def find_missing_characters(self, text: str) -> set[str]:
         """Characters of the text that would be printed as boxes."""
         drawn = (one for one in set(text) if unicodedata.category(one) not in _NEVER_DRAWN)
         return {one for one in drawn if ord(one) not in _VARIATIONS and ord(one) not in self.characters}
 
-    def missing_scripts(self, text: str) -> list[str]:
+    def find_missing_scripts(self, text: str) -> list[str]:
         """The scripts of those characters, by name."""
-        return sorted({script_of(one) for one in self.missing(text)})
+        return sorted({get_script_name(one) for one in self.find_missing_characters(text)})
 
-    def unprintable_scripts(self) -> list[str]:
+    def list_unprintable_scripts(self) -> list[str]:
         """Scripts of the list that no font can print."""
-        return [name for name, sample in SCRIPTS.items() if self.missing(sample)]
+        return [name for name, sample in SCRIPT_SAMPLES.items() if self.find_missing_characters(sample)]
 
 
-def script_of(character: str) -> str:
+def get_script_name(character: str) -> str:
     """`Khmer`, `Chinese`, `Emoji`; for others the first word of the character's Unicode name."""
     code = ord(character)
     block = next((name for first, last, name in _BLOCKS if first <= code <= last), None)
@@ -84,16 +84,16 @@ def script_of(character: str) -> str:
     return "Burmese" if word == "Myanmar" else word
 
 
-def texts_of(data: object) -> Iterable[str]:
+def iterate_texts(data: object) -> Iterable[str]:
     """Every string within a document."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, dict):
         for value in data.values():
-            yield from texts_of(value)
+            yield from iterate_texts(value)
     elif isinstance(data, list | tuple):
         for value in data:
-            yield from texts_of(value)
+            yield from iterate_texts(value)
 
 
 def _code_points(path: Path) -> Iterator[int]:

@@ -3,20 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.sales.bookings import Booking, Itineraries, Itinerary
-from hub.sales.bookings.itinerary import Flight
+from hub.sales.bookings import Booking, Flight, Itinerary, ItineraryBuilder
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
-    itineraries: Itineraries
+class JourneyText:
+    itineraries: ItineraryBuilder
 
-    def itinerary(self, booking: Booking) -> Itinerary:
-        return self.itineraries.of(booking)
+    def build_itinerary(self, booking: Booking) -> Itinerary:
+        return self.itineraries.build_itinerary(booking)
 
-    def title(self, booking: Booking) -> str:
+    def format_title(self, booking: Booking) -> str:
         """`Flights London (LHR) to New York (JFK) and back`."""
-        directions = self.itineraries.of(booking).directions
+        directions = self.itineraries.build_itinerary(booking).directions
         if not directions:
             return f"Journey, booking {booking.reference}"
         stops = [directions[0].origin, *(direction.destination for direction in directions)]
@@ -24,12 +23,12 @@ class Journey:
         places = " to ".join(str(place) for place in (stops[:2] if back else stops))
         return f"Flights {places}{' and back' if back else ''}"
 
-    def details(self, booking: Booking) -> list[str]:
+    def format_flights(self, booking: Booking) -> list[str]:
         """A line for each flight, in the airports' own time, with the day of arrival where it is another.
 
         `12 Mar 2027 · British Airways BA 175 · London (LHR) 11:20 - New York (JFK) 14:20`
         """
-        return [_flight(flight) for flight in self.itineraries.of(booking).flights]
+        return [_flight(flight) for flight in self.itineraries.build_itinerary(booking).flights]
 
 
 def _flight(flight: Flight) -> str:

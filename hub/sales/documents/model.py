@@ -11,9 +11,9 @@ from asyncpg import Record
 
 from hub.core.money import Money
 
-Kind = Literal["invoice", "credit_note", "reversal"]
+InvoiceKind = Literal["invoice", "credit_note", "reversal"]
 """A reversal takes back credit that was given for a refund which did not arrive."""
-_PREFIX: dict[Kind, str] = {"invoice": "", "credit_note": "CN-", "reversal": "RV-"}
+_PREFIX: dict[InvoiceKind, str] = {"invoice": "", "credit_note": "CN-", "reversal": "RV-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Tax:
     rate: Decimal | None = None
     note: str = ""
 
-    def within(self, gross: int) -> int:
+    def compute_included_tax(self, gross: int) -> int:
         """The part of `gross` that is tax, in minor units, rounded half up."""
         if not self.rate:
             return 0
@@ -44,14 +44,14 @@ class Seller:
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     keep_years: int = 10
 
-    def day(self, moment: datetime) -> date:
+    def get_local_date(self, moment: datetime) -> date:
         return moment.astimezone(self.time_zone).date()
 
-    def keep_until(self, issued_on: date) -> date:
+    def compute_keep_until(self, issued_on: date) -> date:
         """The last day of the year: books are kept by full years."""
         return date(issued_on.year + self.keep_years, 12, 31)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "address": list(self.address),
@@ -70,7 +70,7 @@ class Invoice:
 
     id: UUID
     number: str
-    kind: Kind
+    kind: InvoiceKind
     sandbox: bool
     booking_id: UUID
     payment_id: UUID
@@ -91,13 +91,13 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class PdfFile:
     """A PDF with the name to save it under."""
 
     filename: str
     content: bytes
 
 
-def number_of(kind: Kind, year: int, sequence: int, *, sandbox: bool) -> str:
+def format_invoice_number(kind: InvoiceKind, year: int, sequence: int, *, sandbox: bool) -> str:
     """`2027-000001`, `CN-…` for a credit note, `RV-…` for a reversal; test data has `TEST-` before that."""
     return f"{'TEST-' if sandbox else ''}{_PREFIX[kind]}{year}-{sequence:06}"

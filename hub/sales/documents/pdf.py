@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 import orjson
 
-from hub.sales.documents.glyphs import GlyphCoverage, font_files, link_or_copy, texts_of
+from hub.sales.documents.glyphs import GlyphCoverage, iterate_texts, link_or_copy, list_font_files
 
-Template = Literal["receipt", "invoice", "credit_note", "reversal", "plan"]
+DocumentTemplate = Literal["receipt", "invoice", "credit_note", "reversal", "plan"]
 
 _TURNS_TEXT_AROUND = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-class Printer:
+class TypstPrinter:
     """`templates/documents/<template>.typ`, with the fonts of `hub.sales.documents.glyphs.font_files`, and no others.
 
     The same data gives the same bytes. What people have typed is data to the template and never its language. Whoever
@@ -33,19 +33,21 @@ class Printer:
         self._files = ExitStack()
         self._compiler: Any = None
 
-    async def pdf(self, template: Template, data: dict[str, Any], at: datetime) -> bytes:
+    async def print_pdf(self, template: DocumentTemplate, data: dict[str, Any], at: datetime) -> bytes:
         """`at`, aware, is the date that the file bears. About 10 ms, the first one more."""
         content: bytes = await self._print(template, data, at, format="pdf")
         return content
 
-    async def png(self, template: Template, data: dict[str, Any], at: datetime, *, ppi: float = 96) -> list[bytes]:
+    async def print_png(
+        self, template: DocumentTemplate, data: dict[str, Any], at: datetime, *, ppi: float = 96
+    ) -> list[bytes]:
         """Each page as a picture."""
         pages: bytes | list[bytes] = await self._print(template, data, at, format="png", ppi=ppi)
         return [pages] if isinstance(pages, bytes) else pages
 
-    async def missing_scripts(self, data: dict[str, Any]) -> list[str]:
+    async def find_missing_scripts(self, data: dict[str, Any]) -> list[str]:
         """The scripts in the document that no font at hand can print; they appear as boxes."""
-        text = "".join(set("".join(texts_of(_clean(data)))))
+        text = "".join(set("".join(iterate_texts(_clean(data)))))
         if text.isascii():
             return []
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._missing_scripts, text)
@@ -55,12 +57,12 @@ class Printer:
         self._thread.shutdown(cancel_futures=True)
         self._files.close()
 
-    async def _print(self, template: Template, data: dict[str, Any], at: datetime, **form: Any) -> Any:
+    async def _print(self, template: DocumentTemplate, data: dict[str, Any], at: datetime, **form: Any) -> Any:
         document = orjson.dumps(_clean(data | {"date": _parts(at)})).decode()
         work = partial(self._compile, template, document, at.replace(microsecond=0), form)  # typst takes whole seconds
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _compile(self, template: Template, document: str, at: datetime, form: dict[str, Any]) -> Any:
+    def _compile(self, template: DocumentTemplate, document: str, at: datetime, form: dict[str, Any]) -> Any:
         if self._compiler is None:
             self._compiler, self._root = self._open()
         main = str(self._root / f"{template}.typ")
@@ -71,7 +73,7 @@ class Printer:
         import typst
 
         root = self._files.enter_context(as_file(files("templates").joinpath("documents")))
-        paths = font_files(root / "fonts", self._fonts)
+        paths = list_font_files(root / "fonts", self._fonts)
         self._coverage = GlyphCoverage(tuple(paths))
         folder = Path(self._files.enter_context(TemporaryDirectory(prefix="hub-fonts-")))
         for number, path in enumerate(paths):  # typst takes directories, and of some only single files are wanted
@@ -82,7 +84,7 @@ class Printer:
     def _missing_scripts(self, text: str) -> list[str]:
         if self._compiler is None:
             self._compiler, self._root = self._open()
-        return self._coverage.missing_scripts(text)
+        return self._coverage.find_missing_scripts(text)
 
 
 def _parts(at: datetime) -> dict[str, int]:

@@ -7,26 +7,26 @@ from asyncpg import Record
 
 from hub.core.money import Money
 from hub.sales.bookings import Booking
-from hub.sales.documents.journey import Journey
+from hub.sales.documents.journey import JourneyText
 from hub.sales.documents.model import Invoice, Seller
 
-VERSION = 1
+SNAPSHOT_VERSION = 1
 
 
-def invoice_of(seller: Seller, booking: Booking, payment: Record, journey: Journey) -> dict[str, Any]:
+def build_invoice_snapshot(seller: Seller, booking: Booking, payment: Record, journey: JourneyText) -> dict[str, Any]:
     """What was taken for a booking. `payment` is its row with `paid_at`."""
     gross = Money(payment["captured"], payment["currency"])
-    document = _document(seller, booking, payment, gross, seller.tax.within(gross.amount))
+    document = _document(seller, booking, payment, gross, seller.tax.compute_included_tax(gross.amount))
     line: dict[str, Any] = {
-        "text": journey.title(booking),
-        "details": journey.details(booking),
+        "text": journey.format_title(booking),
+        "details": journey.format_flights(booking),
         "quantity": len(booking.travelers) or None,
         "amount": gross.amount,
     }
     return document | {"lines": [line]}
 
 
-def credit_of(
+def build_credit_snapshot(
     seller: Seller, booking: Booking, payment: Record, invoice: Invoice, step: tuple[int, int]
 ) -> dict[str, Any]:
     """What went back with one `step`: all that had before it, and with it, in minor units. Less: what came back.
@@ -50,7 +50,7 @@ def credit_of(
     return document | {"lines": [line]}
 
 
-def buyer_of(name: str, address: Mapping[str, Any]) -> dict[str, Any]:
+def build_buyer(name: str, address: Mapping[str, Any]) -> dict[str, Any]:
     """Name and address, which an invoice must bear; nothing else of the person."""
     known = {key: value for key, value in address.items() if value}
     return {"name": name, **known}
@@ -66,14 +66,14 @@ def _document(seller: Seller, booking: Booking, payment: Record, gross: Money, t
     rate = seller.tax.rate
     taxes = [{"name": seller.tax.name, "rate": f"{rate.normalize():f}", **_parts(gross.amount, tax)}] if rate else []
     return {
-        "version": VERSION,
-        "seller": seller.as_json(),
+        "version": SNAPSHOT_VERSION,
+        "seller": seller.to_json(),
         "booking": {"id": str(booking.id), "reference": booking.reference},
         "payment": {
             "id": str(payment["id"]),
             "provider": payment["provider"],
             "provider_payment_id": payment["intent_id"],
-            "paid_on": seller.day(payment["paid_at"]).isoformat(),
+            "paid_on": seller.get_local_date(payment["paid_at"]).isoformat(),
         },
         "taxes": taxes,
         "totals": {gross.currency: _parts(gross.amount, tax) | {"gross": gross.amount}},

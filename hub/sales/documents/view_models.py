@@ -7,17 +7,17 @@ from asyncpg import Record
 
 from hub.core.money import Money
 from hub.sales.bookings import Booking
-from hub.sales.documents.journey import Journey
+from hub.sales.documents.journey import JourneyText
 from hub.sales.documents.model import Invoice, Seller
-from hub.supply.flights import Traveller
+from hub.supply.flights import Traveler
 
 _LAST = {"invoice": "Total", "credit_note": "Total credited", "reversal": "Total taken back"}
 
 
-def invoice_words(paper: Invoice) -> dict[str, Any]:
+def build_invoice_view(paper: Invoice) -> dict[str, Any]:
     """An issued paper, from its snapshot alone."""
     document, total = paper.document, paper.amount.display
-    issued, paid = day(paper.issued_on), day(date.fromisoformat(document["payment"]["paid_on"]))
+    issued, paid = format_date(paper.issued_on), format_date(date.fromisoformat(document["payment"]["paid_on"]))
     common = {
         "number": paper.number,
         "reference": document["booking"]["reference"],
@@ -36,7 +36,7 @@ def invoice_words(paper: Invoice) -> dict[str, Any]:
         facts = [["Invoice number", paper.number], ["Date of issue", issued], ["Date paid", paid], *about]
         return common | {"title": "Invoice", "headline": f"{total} paid on {paid}", "facts": facts}
     first = document["refers_to"]
-    to_invoice = f"{first['number']}, {day(date.fromisoformat(first['issued_on']))}"
+    to_invoice = f"{first['number']}, {format_date(date.fromisoformat(first['issued_on']))}"
     if paper.kind == "reversal":
         notes = ["Credit notes", ", ".join(document["credit_notes"])]
         facts = [["Number", paper.number], ["Date of issue", issued], ["For invoice", to_invoice], notes, *about]
@@ -46,20 +46,20 @@ def invoice_words(paper: Invoice) -> dict[str, Any]:
     return common | {"title": "Credit note", "headline": f"{total} credited on {issued}", "facts": facts}
 
 
-def receipt_words(
-    seller: Seller, booking: Booking, payments: list[Record], journey: Journey, *, sandbox: bool, link: str = ""
+def build_receipt_view(
+    seller: Seller, booking: Booking, payments: list[Record], journey: JourneyText, *, sandbox: bool, link: str = ""
 ) -> dict[str, Any]:
     """What has been taken for a booking and given back so far. `payments` are rows with `paid_at`."""
     currency = payments[0]["currency"]
     taken = Money(sum(one["captured"] for one in payments), currency)
     returned = Money(sum(one["refunded"] for one in payments), currency)
-    paid = day(seller.day(payments[0]["paid_at"]))
+    paid = format_date(seller.get_local_date(payments[0]["paid_at"]))
     totals = [["Amount paid", taken.display]]
     if returned.amount:
         totals += [["Refunded", _minus(returned)], ["Paid after refunds", (taken - returned).display]]
-    line = {"text": journey.title(booking), "details": journey.details(booking), "amount": taken.amount}
+    line = {"text": journey.format_title(booking), "details": journey.format_flights(booking), "amount": taken.amount}
     ids = ", ".join(one["intent_id"] or str(one["id"]) for one in payments)
-    itinerary = journey.itinerary(booking)
+    itinerary = journey.build_itinerary(booking)
     references = [["Airline reference", ", ".join(itinerary.references)]] if itinerary.references else []
     bags = [f"Bags, {entry.traveler}: {entry.bags}" for entry in itinerary.baggage]
     return {
@@ -67,7 +67,7 @@ def receipt_words(
         "number": booking.reference,
         "reference": booking.reference,
         "sandbox": sandbox,
-        "seller": _seller(seller.as_json()),
+        "seller": _seller(seller.to_json()),
         "buyer": _travellers(booking.travelers),
         "headline": f"{taken.display} paid on {paid}",
         "facts": [["Booking", booking.reference], *references, ["Date paid", paid], ["Payment", ids]],
@@ -81,7 +81,7 @@ def receipt_words(
     }
 
 
-def day(one: date | datetime) -> str:
+def format_date(one: date | datetime) -> str:
     """1 March 2027."""
     return f"{one.day} {one:%B %Y}"
 
@@ -100,7 +100,7 @@ def _buyer(buyer: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"name": buyer["name"], "lines": [one for one in lines if one]}
 
 
-def _travellers(people: tuple[Traveller, ...]) -> dict[str, Any] | None:
+def _travellers(people: tuple[Traveler, ...]) -> dict[str, Any] | None:
     names = [one.full_name for one in people]
     return {"name": names[0], "lines": names[1:]} if names else None
 

@@ -12,54 +12,86 @@ Webhook, browser's return, sweep and the hub's own calls all end in one place, `
 provider says of the intent now, and only ever moves forward.
 """
 
-from hub.sales.payments.checkout import Cashier
+from hub.sales.payments.checkout import CheckoutService
 from hub.sales.payments.gateway import (
     AMOUNT_NOT_SUPPORTED,
     AmountNotSupported,
     CheckoutPage,
-    Checkouts,
+    CheckoutPageRequest,
     CustomerMissing,
-    DisputeSeen,
     DisputeStatus,
-    Gateway,
-    Gateways,
+    GatewayRegistry,
+    HostedCheckoutGateway,
     Intent,
     IntentRequest,
-    PageRequest,
-    RefundSeen,
+    PaymentGateway,
+    ProviderDispute,
+    ProviderRefund,
     RefundTooLarge,
-    captured_status,
+    compute_captured_status,
 )
-from hub.sales.payments.hosted_checkout import Pages
+from hub.sales.payments.hosted_checkout import HostedCheckout, OpenCheckout
+from hub.sales.payments.intents import PaymentIntents
+from hub.sales.payments.jobs import IssueCreditNote, IssueInvoice
+from hub.sales.payments.ledger import Imbalance, Ledger, find_imbalances
+from hub.sales.payments.ledger_overview import LedgerOverview, LedgerTransaction, PaymentChange, TransactionFilter
 from hub.sales.payments.model import Payment
-from hub.sales.payments.payment_state import Ledger
-from hub.sales.payments.provider_statements import Movement, Statements
-from hub.sales.payments.refunds import Refund, Refunds
+from hub.sales.payments.payment_state import (
+    ENDED_BOOKING_STATUSES,
+    PaymentCaptured,
+    PaymentRefunded,
+    PaymentStateMachine,
+    RefundFailed,
+    can_transition,
+    is_unpaid_page_attempt,
+)
+from hub.sales.payments.provider_statements import BalanceMovement, StatementSource
+from hub.sales.payments.refunds import Refund, RefundPayment, RefundService
+from hub.sales.payments.return_urls import ReturnUrlPolicy
 from hub.sales.payments.settlement import Settlement
 
 __all__ = [
     "AMOUNT_NOT_SUPPORTED",
+    "ENDED_BOOKING_STATUSES",
     "AmountNotSupported",
-    "Cashier",
+    "BalanceMovement",
     "CheckoutPage",
-    "Checkouts",
+    "CheckoutPageRequest",
+    "CheckoutService",
     "CustomerMissing",
-    "DisputeSeen",
     "DisputeStatus",
-    "Gateway",
-    "Gateways",
+    "GatewayRegistry",
+    "HostedCheckout",
+    "HostedCheckoutGateway",
+    "Imbalance",
     "Intent",
     "IntentRequest",
+    "IssueCreditNote",
+    "IssueInvoice",
     "Ledger",
-    "Movement",
-    "PageRequest",
-    "Pages",
+    "LedgerOverview",
+    "LedgerTransaction",
+    "OpenCheckout",
     "Payment",
+    "PaymentCaptured",
+    "PaymentChange",
+    "PaymentGateway",
+    "PaymentIntents",
+    "PaymentRefunded",
+    "PaymentStateMachine",
+    "ProviderDispute",
+    "ProviderRefund",
     "Refund",
-    "RefundSeen",
+    "RefundFailed",
+    "RefundPayment",
+    "RefundService",
     "RefundTooLarge",
-    "Refunds",
+    "ReturnUrlPolicy",
     "Settlement",
-    "Statements",
-    "captured_status",
+    "StatementSource",
+    "TransactionFilter",
+    "can_transition",
+    "compute_captured_status",
+    "find_imbalances",
+    "is_unpaid_page_attempt",
 ]

@@ -5,19 +5,24 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from hub.core.clock import Clock, Ids
-from hub.core.context import about
+from hub.core.clock import Clock, IdGenerator
+from hub.core.context import bind_context
 from hub.core.db import Database, Tx
 from hub.core.errors import Conflict, Gone, HubError, ProviderPermanent
 from hub.core.money import Money
 from hub.core.row_failures import RowKey, Sweep
 from hub.people.identity import Caller
-from hub.sales.bookings import Booking, BookingStatus, PaymentStatus, ReleasePayment
-from hub.sales.bookings.repository import Store
-from hub.sales.payments.gateway import AMOUNT_NOT_SUPPORTED, AmountNotSupported, CreationRefused, Gateways, Intent
-from hub.sales.payments.intents import Intents, never_created
+from hub.sales.bookings import Booking, BookingRepository, BookingStatus, PaymentStatus, ReleasePayment
+from hub.sales.payments.gateway import (
+    AMOUNT_NOT_SUPPORTED,
+    AmountNotSupported,
+    CreationRefused,
+    GatewayRegistry,
+    Intent,
+)
+from hub.sales.payments.intents import PaymentIntents, build_refused_intent
 from hub.sales.payments.model import Payment
-from hub.sales.payments.payment_state import ENDED_WITHOUT_MONEY, SQL, Ledger
+from hub.sales.payments.payment_state import SQL, UNFUNDED_END_STATUSES, PaymentStateMachine
 
 _OPEN = frozenset({
     PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN,
@@ -28,17 +33,17 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Cashier:
+class CheckoutService:
     db: Database
-    bookings: Store
-    ledger: Ledger
-    intents: Intents
-    gateways: Gateways
+    bookings: BookingRepository
+    state_machine: PaymentStateMachine
+    intents: PaymentIntents
+    gateways: GatewayRegistry
     clock: Clock
-    ids: Ids
-    window: timedelta
+    ids: IdGenerator
+    payment_window: timedelta
 
-    async def start(
+    async def start_payment(
         self,
         caller: Caller,
         booking_id: UUID,
@@ -50,30 +55,30 @@ class Cashier:
         """The booking's payment intent, made once however often it is asked for.
 
         `amount` (minor units) and `currency` are what the traveller believes to pay. Raises Conflict when that is not
-        the hub's own price or the booking is not to be paid, Gone when its time is over, Invalid for a provider that
-        is not on, AmountNotSupported. Another provider than before, or a page, gives its place to it while nothing is
-        held; so does an intent that has been canceled at the provider.
+        the hub's own price or the booking is not to be paid, Gone when its time is over, InvalidRequest for a provider
+        that is not on, AmountNotSupported. Another provider than before, or a page, gives its place to it while nothing
+        is held; so does an intent that has been canceled at the provider.
         """
-        with about(booking_id=booking_id):
-            self.gateways.named(provider)
-            await self.look(booking_id, caller.id)
+        with bind_context(booking_id=booking_id):
+            self.gateways.choose_gateway(provider)
+            await self.refresh_from_provider(booking_id, caller.id)
             for _ in range(_TRIES):
                 payment = await self._open(caller, booking_id, (amount, currency), provider)
                 try:
-                    intent = await self.intents.of(payment)
+                    intent = await self.intents.get_or_create_intent(payment)
                 except CreationRefused as refused:
-                    raise await self.close_refused(payment, refused) from refused
+                    raise await self.close_refused_payment(payment, refused) from refused
                 async with self.db.transaction() as tx:
-                    settled = await self.ledger.settle(tx, payment.id, intent)
-                if settled.status not in ENDED_WITHOUT_MONEY:  # an intent that was canceled outside cannot be paid
+                    settled = await self.state_machine.settle_payment(tx, payment.id, intent)
+                if settled.status not in UNFUNDED_END_STATUSES:  # an intent that was canceled outside cannot be paid
                     return settled, intent
             raise ProviderPermanent(payment.provider, "cancels every new payment", provider_code="intent_canceled")
 
-    async def close_refused(self, payment: Payment, refused: CreationRefused) -> HubError:
+    async def close_refused_payment(self, payment: Payment, refused: CreationRefused) -> HubError:
         """Ends a payment that exists nowhere but here, so that the next attempt is a new one; the error to raise."""
-        if refused.leaves_nothing:
+        if refused.created_nothing:
             async with self.db.transaction() as tx:
-                await self.ledger.settle(tx, payment.id, never_created(payment, refused))
+                await self.state_machine.settle_payment(tx, payment.id, build_refused_intent(payment, refused))
         if refused.provider_code == AMOUNT_NOT_SUPPORTED:
             return AmountNotSupported(payment.provider, payment.amount)
         return refused
@@ -85,33 +90,33 @@ class Cashier:
         the price that waits for an answer, Gone when the time to answer is over.
         """
         async with self.db.transaction(caller.id) as tx:
-            await self.bookings.find(tx, booking_id)
+            await self.bookings.find_booking(tx, booking_id)
             async with tx.as_hub():
-                booking = await self.bookings.find(tx, booking_id, lock=True)
+                booking = await self.bookings.find_booking(tx, booking_id, lock=True)
                 now = self.clock.now()
                 if booking.status is BookingStatus.AWAITING_CONSENT and booking.expires_at <= now:
                     raise Gone("The time to agree is over.", code="booking_expired")
                 if booking.new_total is not None and booking.new_total != price:
                     text = f"The price is {booking.new_total.display}, not {price.display}."
                     raise Conflict(text, code="amount_mismatch")
-                agreed = await self.bookings.agree(tx, booking, now + self.window)
+                agreed = await self.bookings.accept_new_price(tx, booking, now + self.payment_window)
                 await tx.fetch(SQL.supersede, booking_id, now)
                 back = ReleasePayment(booking_id=booking_id, because="price_changed")
                 await self.bookings.jobs.enqueue(tx, back, key=f"booking:{booking_id}:release")
         return agreed
 
-    async def of_booking(self, caller: Caller, booking_id: UUID) -> list[Payment]:
+    async def list_payments(self, caller: Caller, booking_id: UUID) -> list[Payment]:
         """All payments of a booking. An open one is first looked up at the provider: the browser may be back from
         a bank's page before any webhook is. One that cannot be looked up or settled is shown as it is on record.
         """
-        with about(booking_id=booking_id):
+        with bind_context(booking_id=booking_id):
             payments = await self._list(caller, booking_id)
             waiting = [one for one in payments if one.status in _OPEN and (one.intent_id or one.page)]
-            sweep = Sweep("payments.refresh", self.db, self.clock, waits=False)
-            await sweep.process(waiting, self._refresh, key=lambda one: RowKey(str(one.id), booking_id, one.id))
+            sweep = Sweep("payments.refresh", self.db, self.clock, respects_backoff=False)
+            await sweep.process_rows(waiting, self._refresh, key=lambda one: RowKey(str(one.id), booking_id, one.id))
             return await self._list(caller, booking_id) if waiting else payments
 
-    async def look(self, booking_id: UUID, subject: UUID | None = None) -> None:
+    async def refresh_from_provider(self, booking_id: UUID, subject: UUID | None = None) -> None:
         """Somebody may have paid on the page of the booking, or it may be closed, without our having heard of it.
 
         Raises ProviderError: without the provider's word no other way to pay is opened beside it.
@@ -121,38 +126,38 @@ class Cashier:
         if row is None or row["page"] is None or PaymentStatus(row["status"]) not in _OPEN:
             return
         payment = Payment.from_row(row)
-        intent = await self.intents.look(payment)
+        intent = await self.intents.find_intent(payment)
         if intent is not None:
             async with self.db.transaction() as tx:
-                await self.ledger.settle(tx, payment.id, intent)
+                await self.state_machine.settle_payment(tx, payment.id, intent)
 
     async def _list(self, caller: Caller, booking_id: UUID) -> list[Payment]:
         async with self.db.transaction(caller.id) as tx:
-            await self.bookings.find(tx, booking_id)
+            await self.bookings.find_booking(tx, booking_id)
             return [Payment.from_row(row) for row in await tx.fetch(SQL.of_booking, booking_id)]
 
     async def _refresh(self, payment: Payment) -> None:
-        intent = await self.intents.look(payment)
+        intent = await self.intents.find_intent(payment)
         if intent is not None:
             async with self.db.transaction() as tx:
-                await self.ledger.settle(tx, payment.id, intent)
+                await self.state_machine.settle_payment(tx, payment.id, intent)
 
     async def _open(
         self, caller: Caller, booking_id: UUID, believed: tuple[int | None, str | None], asked: str | None
     ) -> Payment:
         async with self.db.transaction(caller.id) as tx:
-            await self.bookings.find(tx, booking_id)
+            await self.bookings.find_booking(tx, booking_id)
             async with tx.as_hub():
-                booking = await self.bookings.find(tx, booking_id, lock=True)
+                booking = await self.bookings.find_booking(tx, booking_id, lock=True)
                 _check_price(booking, *believed)
-                self.check(booking)
-                gateway = self.gateways.able_to_charge(booking.total, asked)
+                self.check_payable(booking)
+                gateway = self.gateways.choose_gateway_for_amount(booking.total, asked)
                 live = await tx.fetchrow(SQL.live_of_booking, booking_id)
                 if live is not None and (asked not in {None, live["provider"]} or _waits_on_page(live)):
-                    await self.make_room(tx, Payment.from_row(live))
-                return await self.insert(tx, booking, gateway.name)
+                    await self.supersede_live_payment(tx, Payment.from_row(live))
+                return await self.insert_payment(tx, booking, gateway.name)
 
-    def check(self, booking: Booking) -> None:
+    def check_payable(self, booking: Booking) -> None:
         """Raises Conflict for a booking that is not to be paid, Gone for one whose time is over."""
         if booking.status is BookingStatus.EXPIRED:
             raise Gone("The booking was not paid in time.", code="booking_expired")
@@ -161,7 +166,7 @@ class Cashier:
         if booking.payment_status in _OPEN and booking.expires_at <= self.clock.now():
             raise Gone("The booking was not paid in time.", code="booking_expired")
 
-    async def make_room(self, tx: Tx, payment: Payment) -> None:
+    async def supersede_live_payment(self, tx: Tx, payment: Payment) -> None:
         """For a payment in another way. Raises Conflict when money is on its way already."""
         if payment.status not in {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION}:
             raise Conflict(f"The payment is {payment.status} at {payment.provider}.", code="payment_in_progress")
@@ -169,12 +174,12 @@ class Cashier:
         back = ReleasePayment(booking_id=payment.booking_id, because="paid_otherwise")
         await self.bookings.jobs.enqueue(tx, back, key=f"booking:{payment.booking_id}:release")
 
-    async def insert(self, tx: Tx, booking: Booking, provider: str, *, page: str | None = None) -> Payment:
+    async def insert_payment(self, tx: Tx, booking: Booking, provider: str, *, page: str | None = None) -> Payment:
         """The booking's live payment, a new one where there is none. The booking is locked."""
         total = booking.total
         await tx.execute(
             SQL.insert_payment,
-            self.ids.uuid(), booking.id, booking.customer_id, provider, total.amount, total.currency,
+            self.ids.new_uuid(), booking.id, booking.customer_id, provider, total.amount, total.currency,
             self.clock.now(), page,
         )  # fmt: skip
         row = await tx.fetchrow(SQL.live_of_booking, booking.id)

@@ -12,21 +12,21 @@ from types import MappingProxyType
 
 from asyncpg import Record
 
-from hub.core.clock import Clock, Ids
-from hub.core.db import Tx, named_queries
-from hub.oversight.audit import Audit
-from hub.oversight.review_queue import Attention
-from hub.sales.payments.gateway import DisputeSeen, DisputeStatus
-from hub.sales.payments.ledger import Books, Kind
+from hub.core.clock import Clock, IdGenerator
+from hub.core.db import Tx, load_queries
+from hub.oversight.audit import AuditLog
+from hub.oversight.review_queue import ReviewQueue
+from hub.sales.payments.gateway import DisputeStatus, ProviderDispute
+from hub.sales.payments.ledger import Ledger, TransactionKind
 from hub.sales.payments.model import Payment
 
-SQL = named_queries("payments")
+SQL = load_queries("payments")
 
 _ACCOUNTS: Mapping[DisputeStatus, str] = MappingProxyType({
     "inquiry": "taken", "open": "disputed", "won": "taken", "lost": "traveller",
 })  # fmt: skip
 """Where the disputed money is."""
-_MOVEMENTS: Mapping[tuple[str, str], tuple[Kind, ...]] = MappingProxyType({
+_MOVEMENTS: Mapping[tuple[str, str], tuple[TransactionKind, ...]] = MappingProxyType({
     ("taken", "disputed"): ("dispute",),
     ("taken", "traveller"): ("dispute", "dispute_lost"),
     ("disputed", "taken"): ("dispute_won",),
@@ -46,14 +46,14 @@ class _Booked:
 
 
 @dataclass(frozen=True, slots=True)
-class Disputes:
-    books: Books
-    audit: Audit
-    attention: Attention
+class DisputeRecorder:
+    ledger: Ledger
+    audit: AuditLog
+    review_queue: ReviewQueue
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
 
-    async def record(self, tx: Tx, payment: Payment, captured: int, seen: DisputeSeen) -> None:
+    async def record_dispute(self, tx: Tx, payment: Payment, captured: int, seen: ProviderDispute) -> None:
         """Takes over how a dispute stands now. An answer older than the one on record changes nothing."""
         asked_at = seen.seen_at or self.clock.now()
         row = await tx.fetchrow(SQL.lock_dispute, seen.id)
@@ -64,19 +64,28 @@ class Disputes:
         await self._post(tx, payment, seen.id, was, now)
         await tx.execute(
             SQL.record_dispute,
-            self.ids.uuid(), payment.id, seen.id, seen.amount.amount, seen.amount.currency, seen.reason, seen.status,
-            seen.due_by, now.amount, asked_at, self.clock.now(),
-        )  # fmt: skip
+            self.ids.new_uuid(),
+            payment.id,
+            seen.id,
+            seen.amount.amount,
+            seen.amount.currency,
+            seen.reason,
+            seen.status,
+            seen.due_by,
+            now.amount,
+            asked_at,
+            self.clock.now(),
+        )
         if row is None or was.status != seen.status:
             await self._announce(tx, payment, seen, row)
 
-    async def _amount(self, tx: Tx, payment: Payment, captured: int, seen: DisputeSeen, was: _Booked) -> int:
+    async def _amount(self, tx: Tx, payment: Payment, captured: int, seen: ProviderDispute, was: _Booked) -> int:
         """What the bank has of the payment. Of a dispute in another currency whose worth the provider does not say:
         all that the payment has kept.
         """
         if _ACCOUNTS[seen.status] == "taken":
             return 0
-        known = seen.worth_in(payment.amount.currency)
+        known = seen.get_amount_in(payment.amount.currency)
         if known is not None:
             return known
         if was.amount:
@@ -94,19 +103,19 @@ class Disputes:
             steps = [(kind, was.amount) for kind in _MOVEMENTS.get((source, "taken"), ())]
             steps += [(kind, now.amount) for kind in _MOVEMENTS.get(("taken", target), ())]
         for kind, amount in steps:
-            await self.books.post(tx, payment.owner, kind, payment.money(amount), dispute_id)
+            await self.ledger.post_transaction(tx, payment.owner, kind, payment.to_money(amount), dispute_id)
 
-    async def _announce(self, tx: Tx, payment: Payment, seen: DisputeSeen, row: Record | None) -> None:
-        await self.audit.record(
+    async def _announce(self, tx: Tx, payment: Payment, seen: ProviderDispute, row: Record | None) -> None:
+        await self.audit.record_action(
             tx, f"dispute.{seen.status}", customer_id=payment.customer_id, booking_id=payment.booking_id,
             was=row["status"] if row else None, amount=seen.amount.display,
         )  # fmt: skip
         if row is not None and row["status"] == "inquiry":
             note = "It has come to nothing." if seen.status == "won" else "It has become a chargeback."
-            await self.attention.settled(tx, "dispute_inquiry", payment.booking_id, note)
+            await self.review_queue.close_item(tx, "dispute_inquiry", payment.booking_id, note)
         if seen.status in _FOR_PEOPLE:
             kind = "dispute_inquiry" if seen.status == "inquiry" else "dispute"
-            await self.attention.ask(
+            await self.review_queue.open_item(
                 tx, kind, booking_id=payment.booking_id, payment_id=payment.id, status=seen.status,
                 reason=seen.reason, amount=seen.amount.display,
                 due_by=seen.due_by.isoformat() if seen.due_by else None,

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 from uuid import UUID
 
-from hub.core.charge_limits import ChargeLimits, refusal_of
-from hub.core.errors import Conflict, FieldError, Invalid, ProviderPermanent
+from hub.core.charge_limits import ChargeLimits, find_charge_refusal
+from hub.core.errors import Conflict, FieldError, InvalidRequest, ProviderPermanent
 from hub.core.money import Money
 from hub.sales.bookings import Decline, PaymentStatus
 
@@ -23,7 +23,7 @@ _USED_BEFORE = frozenset({"idempotency_error", "PAYPAL_REQUEST_ID_PREVIOUSLY_USE
 """The key has made something, with another body."""
 
 
-class AmountNotSupported(Invalid):
+class AmountNotSupported(InvalidRequest):
     """The payment provider cannot charge this amount."""
 
     code = AMOUNT_NOT_SUPPORTED
@@ -59,7 +59,7 @@ class CreationRefused(ProviderPermanent):
     """The provider has refused to begin the payment."""
 
     @classmethod
-    def of(cls, error: ProviderPermanent) -> Self:
+    def from_error(cls, error: ProviderPermanent) -> Self:
         """The same error, of a request that was to make the intent or the page."""
         refused = cls(
             error.provider, provider_code=error.provider_code, provider_status=error.provider_status, code=error.code
@@ -68,7 +68,7 @@ class CreationRefused(ProviderPermanent):
         return refused
 
     @property
-    def leaves_nothing(self) -> bool:
+    def created_nothing(self) -> bool:
         """Whether the provider has said so of this very request: the key is the payment's, so none was made before."""
         if self.provider_code in _USED_BEFORE:
             return False
@@ -85,7 +85,7 @@ class IntentRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class PageRequest:
+class CheckoutPageRequest:
     """For a page of the provider's on which the traveller pays. The two addresses are where it sends them after."""
 
     payment_id: UUID
@@ -110,7 +110,7 @@ DisputeStatus = Literal["inquiry", "open", "won", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
-class RefundSeen:
+class ProviderRefund:
     """One refund as the provider shows it. `refund_id` is ours, where we have asked for it."""
 
     id: str
@@ -121,7 +121,7 @@ class RefundSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class DisputeSeen:
+class ProviderDispute:
     """One dispute. `amount` in the currency of the bank, which need not be that of the payment.
 
     `inquiry`: the bank asks, and has no money yet. While it is `open` and when it is `lost` the bank has the money.
@@ -140,7 +140,7 @@ class DisputeSeen:
     def has_money(self) -> bool:
         return self.status in {"open", "lost"}
 
-    def worth_in(self, currency: str) -> int | None:
+    def get_amount_in(self, currency: str) -> int | None:
         """What the bank has of a payment in this currency, in minor units. None when that is not known."""
         if not self.has_money:
             return 0
@@ -160,27 +160,27 @@ class Intent:
     payment_id: UUID | None
     amount: Money
     status: PaymentStatus
-    """Once something is captured: as `captured_status` has it."""
+    """Once something is captured: as `compute_captured_status` has it."""
     captured: int = 0
     refunded: int = 0
     client_secret: str | None = field(default=None, repr=False)
     approval_url: str | None = None
     """Where the traveller says yes, for a provider that asks them on a page of its own."""
     failure: Decline | None = None
-    held: bool = False
+    has_remaining_hold: bool = False
     """Whether a part of the amount is still held beside what has been captured."""
-    refunds: tuple[RefundSeen, ...] | None = None
-    disputes: tuple[DisputeSeen, ...] = ()
+    refunds: tuple[ProviderRefund, ...] | None = None
+    disputes: tuple[ProviderDispute, ...] = ()
     fee: Money | None = None
     """What the provider keeps, in the currency in which it settles."""
 
     @property
-    def makes_sense(self) -> bool:
+    def is_consistent(self) -> bool:
         """Not when more has come back than was captured."""
         return 0 <= self.refunded <= self.captured
 
 
-def captured_status(amount: int, captured: int, refunded: int) -> PaymentStatus:
+def compute_captured_status(amount: int, captured: int, refunded: int) -> PaymentStatus:
     """How a payment of `amount` stands of which something was captured. Minor units of one currency."""
     if refunded >= captured:
         return PaymentStatus.REFUNDED
@@ -189,7 +189,7 @@ def captured_status(amount: int, captured: int, refunded: int) -> PaymentStatus:
     return PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.PAID
 
 
-class Gateway(Protocol):
+class PaymentGateway(Protocol):
     """Each write takes the key of the business fact; the same key never has two effects.
 
     Raises ProviderPermanent, ProviderTransient or OutcomeUnknown.
@@ -201,18 +201,18 @@ class Gateway(Protocol):
     """Whether travellers have accounts at the provider."""
     charge_limits: ChargeLimits
 
-    async def account(self) -> str:
+    async def get_account(self) -> str:
         """The account and the mode that the credentials are for, such as `acct_1ABC/test`. Asked for once.
 
         An id that the provider has given is stored with it, and holds for no other.
         """
         ...
 
-    def foreign_reason(self, event: dict[str, Any]) -> str | None:
+    def find_foreign_reason(self, event: dict[str, Any]) -> str | None:
         """Why a webhook's payload is not about this account in this mode; None where it may be. A short constant."""
         ...
 
-    def intent_of(self, event: dict[str, Any]) -> str | None:
+    def find_intent_id(self, event: dict[str, Any]) -> str | None:
         """The intent that a webhook's payload is about, or the page; None when it is about none."""
         ...
 
@@ -226,11 +226,11 @@ class Gateway(Protocol):
         """Deletes what the provider knows of the person. Succeeds when that has been done already."""
         ...
 
-    async def create(self, request: IntentRequest, key: str) -> Intent:
+    async def create_intent(self, request: IntentRequest, key: str) -> Intent:
         """Made once under its key. Asked again it is the same intent, as it is by then. Raises CustomerMissing."""
         ...
 
-    async def read(self, intent_id: str, attempt: int = 0) -> Intent:
+    async def read_intent(self, intent_id: str, attempt: int = 0) -> Intent:
         """As it is now. Of a page: the intent that it was paid with, else one without id: unpaid, or released.
 
         `attempt` is part of the idempotency key where reading an approved intent holds its money: a provider answers
@@ -238,31 +238,32 @@ class Gateway(Protocol):
         """
         ...
 
-    async def capture(self, intent_id: str, key: str) -> Intent: ...
+    async def capture_intent(self, intent_id: str, key: str) -> Intent: ...
 
-    async def cancel(self, intent_id: str, key: str) -> Intent:
+    async def cancel_intent(self, intent_id: str, key: str) -> Intent:
         """Lets go of all that is held, also of the rest beside a part that was captured."""
         ...
 
-    async def refund(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> RefundSeen:
+    async def refund_intent(self, intent_id: str, amount: Money, refund_id: UUID, key: str) -> ProviderRefund:
         """Raises RefundTooLarge for what can come back in several refunds only."""
         ...
 
 
 @runtime_checkable
-class Checkouts(Protocol):
+class HostedCheckoutGateway(Protocol):
     """A gateway that lets travellers pay on pages of its own. Keys and errors are as at Gateway.
 
-    A method that holds money holds it there too, and the intent bears the payment's mark, as one of `create` does.
+    A method that holds money holds it there too, and the intent bears the payment's mark, as one of `create_intent`
+    does.
     """
 
     name: str
 
-    async def checkout(self, request: PageRequest, key: str) -> CheckoutPage:
+    async def create_checkout_session(self, request: CheckoutPageRequest, key: str) -> CheckoutPage:
         """A page for one traveller, for a day at most."""
         ...
 
-    async def payment_link(self, request: PageRequest, key: str) -> CheckoutPage:
+    async def create_payment_link(self, request: CheckoutPageRequest, key: str) -> CheckoutPage:
         """A page that can be sent to somebody, and be paid once."""
         ...
 
@@ -272,64 +273,69 @@ class Checkouts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Gateways:
+class GatewayRegistry:
     """The providers that are on. Each payment stays with the one that it began with."""
 
-    by_name: Mapping[str, Gateway]
-    default: str
+    by_name: Mapping[str, PaymentGateway]
+    default_name: str
 
-    def named(self, name: str | None) -> Gateway:
-        """The one asked for, or the default. Raises Invalid for one that is not on."""
-        found = self.by_name.get(name or self.default)
+    def choose_gateway(self, name: str | None) -> PaymentGateway:
+        """The one asked for, or the default. Raises InvalidRequest for one that is not on."""
+        found = self.by_name.get(name or self.default_name)
         if found is None:
             text = f"one of {', '.join(sorted(self.by_name))}"
-            raise Invalid(errors=(FieldError("/provider", "unknown_provider", text),))
+            raise InvalidRequest(errors=(FieldError("/provider", "unknown_provider", text),))
         return found
 
-    def able_to_charge(self, money: Money, name: str | None) -> Gateway:
+    def choose_gateway_for_amount(self, money: Money, name: str | None) -> PaymentGateway:
         """The gateway asked for; without a name the default, or another that can charge the amount.
 
-        Raises Invalid for one that is not on, AmountNotSupported.
+        Raises InvalidRequest for one that is not on, AmountNotSupported.
         """
-        asked = self.named(name)
+        asked = self.choose_gateway(name)
         return self._able(money, name, asked, (asked, *self.by_name.values()))
 
-    def with_pages_for(self, money: Money, name: str | None) -> Gateway:
-        """As `able_to_charge`, among the gateways that have pages. Raises also what `with_pages` raises."""
-        asked = self.with_pages(name)
-        paged = [gateway for gateway in self.by_name.values() if isinstance(gateway, Checkouts)]
+    def choose_checkout_gateway_for_amount(self, money: Money, name: str | None) -> PaymentGateway:
+        """As `choose_gateway_for_amount`, among the gateways that have pages.
+
+        Raises also what `choose_checkout_gateway` raises.
+        """
+        asked = self.choose_checkout_gateway(name)
+        paged = [gateway for gateway in self.by_name.values() if isinstance(gateway, HostedCheckoutGateway)]
         return self._able(money, name, asked, (asked, *paged))
 
-    def _able(self, money: Money, name: str | None, asked: Gateway, gateways: Iterable[Gateway]) -> Gateway:
-        able = [gateway for gateway in gateways if refusal_of(gateway.charge_limits, money) is None]
+    def _able(
+        self, money: Money, name: str | None, asked: PaymentGateway, gateways: Iterable[PaymentGateway]
+    ) -> PaymentGateway:
+        able = [gateway for gateway in gateways if find_charge_refusal(gateway.charge_limits, money) is None]
         if asked in able or (able and name is None):
             return asked if asked in able else able[0]
         raise AmountNotSupported(asked.name, money, tuple(sorted({gateway.name for gateway in able})))
 
-    def with_pages(self, name: str | None) -> Gateway:
+    def choose_checkout_gateway(self, name: str | None) -> PaymentGateway:
         """The one asked for, or the default, or any other that has pages.
 
-        Raises Invalid for one that is not on or has none, Conflict `checkout_unavailable` where none has.
+        Raises InvalidRequest for one that is not on or has none, Conflict `checkout_unavailable` where none has.
         """
         if name is not None:
-            asked = self.named(name)
-            if not isinstance(asked, Checkouts):
+            asked = self.choose_gateway(name)
+            if not isinstance(asked, HostedCheckoutGateway):
                 text = f"{name} asks travellers on its own page: use the approval_url of a payment intent"
-                raise Invalid(errors=(FieldError("/provider", "no_checkout", text),))
+                raise InvalidRequest(errors=(FieldError("/provider", "no_checkout", text),))
             return asked
-        for one in (self.by_name[self.default], *self.by_name.values()):
-            if isinstance(one, Checkouts):
+        for one in (self.by_name[self.default_name], *self.by_name.values()):
+            if isinstance(one, HostedCheckoutGateway):
                 return one
         raise Conflict("No provider that is on has payment pages.", code="checkout_unavailable")
 
-    def pages_of(self, provider: str) -> Checkouts:
+    def get_checkout_gateway(self, provider: str) -> HostedCheckoutGateway:
         """Of a payment on record that is paid on a page. Raises ProviderPermanent as `of` does."""
-        found = self.of(provider)
-        if not isinstance(found, Checkouts):
+        found = self.get_gateway(provider)
+        if not isinstance(found, HostedCheckoutGateway):
             raise ProviderPermanent(provider, "has no payment pages", provider_code="no_checkout")
         return found
 
-    def of(self, provider: str) -> Gateway:
+    def get_gateway(self, provider: str) -> PaymentGateway:
         """Of a payment on record. Raises ProviderPermanent for a provider that has been switched off since."""
         found = self.by_name.get(provider)
         if found is None:

@@ -9,18 +9,17 @@ import structlog
 from hub.core.db import Database
 from hub.core.errors import ProviderPermanent
 from hub.people.customers import Customer, Customers
-from hub.sales.bookings import Booking, Decline, PaymentStatus
-from hub.sales.bookings.repository import Store
+from hub.sales.bookings import Booking, BookingRepository, Decline, PaymentStatus
 from hub.sales.payments.gateway import (
     ACCOUNT_CHANGED,
     CheckoutPage,
+    CheckoutPageRequest,
     CreationRefused,
     CustomerMissing,
-    Gateway,
-    Gateways,
+    GatewayRegistry,
     Intent,
     IntentRequest,
-    PageRequest,
+    PaymentGateway,
     is_missing,
 )
 from hub.sales.payments.model import Payment
@@ -33,38 +32,38 @@ _OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
-class Payer:
-    """The customer at the provider. `losses`: how many before it the provider did not know any more."""
+class ProviderCustomer:
+    """The customer at the provider. `replaced_count`: how many before it the provider did not know any more."""
 
     id: str
-    losses: int
+    replaced_count: int
 
     @property
-    def suffix(self) -> str:
+    def key_suffix(self) -> str:
         """Of idempotency keys: what names another customer is another request."""
-        return f":{self.losses}" if self.losses else ""
+        return f":{self.replaced_count}" if self.replaced_count else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Intents:
+class PaymentIntents:
     db: Database
-    bookings: Store
+    bookings: BookingRepository
     customers: Customers
-    gateways: Gateways
+    gateways: GatewayRegistry
 
-    async def of(self, payment: Payment) -> Intent:
+    async def get_or_create_intent(self, payment: Payment) -> Intent:
         """Asked twice, also after a lost answer, it is the same intent: the key is the payment, the body its facts.
 
         For a payment on a page: what has become of the page, which is made where that is not certain.
         Raises CreationRefused where the provider refuses to make either.
         """
         if payment.intent_id is not None:
-            return await self.read(payment)
-        gateway = self.gateways.of(payment.provider)
+            return await self.read_intent(payment)
+        gateway = self.gateways.get_gateway(payment.provider)
         if payment.page is not None:
-            return await gateway.read((await self.page(payment)).id)
+            return await gateway.read_intent((await self.get_or_create_page(payment)).id)
 
-        async def create(booking: Booking, payer: Payer) -> Intent:
+        async def create(booking: Booking, payer: ProviderCustomer) -> Intent:
             request = IntentRequest(
                 payment_id=payment.id,
                 booking_id=payment.booking_id,
@@ -72,20 +71,23 @@ class Intents:
                 description=f"Booking {booking.reference}",
                 payment_customer_id=payer.id,
             )
-            return await gateway.create(request, key=f"payment:{payment.id}:create{payer.suffix}")
+            return await gateway.create_intent(request, key=f"payment:{payment.id}:create{payer.key_suffix}")
 
         return await self._begin(payment, gateway, create)
 
-    async def page(self, payment: Payment) -> CheckoutPage:
+    async def get_or_create_page(self, payment: Payment) -> CheckoutPage:
         """The page that the payment is made on, made once under its key."""
         row = await self._page(payment)
         if row["page_id"] is not None:
             return CheckoutPage(row["page_id"], row["url"] or "", row["expires_at"])
-        gateway, pages = self.gateways.of(payment.provider), self.gateways.pages_of(payment.provider)
-        make = pages.payment_link if payment.page == "link" else pages.checkout
+        gateway, pages = (
+            self.gateways.get_gateway(payment.provider),
+            self.gateways.get_checkout_gateway(payment.provider),
+        )
+        make = pages.create_payment_link if payment.page == "link" else pages.create_checkout_session
 
-        async def create(booking: Booking, payer: Payer) -> CheckoutPage:
-            request = PageRequest(
+        async def create(booking: Booking, payer: ProviderCustomer) -> CheckoutPage:
+            request = CheckoutPageRequest(
                 payment_id=payment.id,
                 booking_id=payment.booking_id,
                 amount=payment.amount,
@@ -94,36 +96,36 @@ class Intents:
                 cancel_url=row["cancel_url"],
                 payment_customer_id=payer.id,
             )
-            return await make(request, key=f"payment:{payment.id}:page{payer.suffix}")
+            return await make(request, key=f"payment:{payment.id}:page{payer.key_suffix}")
 
         made = await self._begin(payment, gateway, create)
         async with self.db.transaction() as tx:
             await tx.fetchrow(SQL.set_page, payment.id, made.id, made.url, made.expires_at)
         return made
 
-    async def close(self, payment: Payment) -> Intent:
+    async def close_page(self, payment: Payment) -> Intent:
         """Closes the page; what was paid there in the meantime shows in the intent. Raises ProviderPermanent."""
-        page = await self.page(payment)
-        await self.gateways.pages_of(payment.provider).close_page(page.id, key=payment.key("close"))
-        return await self.gateways.of(payment.provider).read(page.id)
+        page = await self.get_or_create_page(payment)
+        await self.gateways.get_checkout_gateway(payment.provider).close_page(page.id, key=payment.build_key("close"))
+        return await self.gateways.get_gateway(payment.provider).read_intent(page.id)
 
-    async def look(self, payment: Payment) -> Intent | None:
-        """As `read`; None while there is nothing at the provider that could be read."""
+    async def find_intent(self, payment: Payment) -> Intent | None:
+        """As `read_intent`; None while there is nothing at the provider that could be read."""
         if payment.intent_id is None and (payment.page is None or (await self._page(payment))["page_id"] is None):
             return None
-        return await self.read(payment)
+        return await self.read_intent(payment)
 
-    async def read(self, payment: Payment) -> Intent:
+    async def read_intent(self, payment: Payment) -> Intent:
         """As the provider shows it now. One that it does not know, without anything held, is as good as released: it
         has lapsed, or the hub's account or mode is another one now.
         """
         name = payment.intent_id
         if name is None and payment.page is not None:
             name = (await self._page(payment))["page_id"]
-        gateway = self.gateways.of(payment.provider)
+        gateway = self.gateways.get_gateway(payment.provider)
         try:
             await _check_account(payment, gateway)
-            return await gateway.read(name or "", payment.attempt)
+            return await gateway.read_intent(name or "", payment.attempt)
         except ProviderPermanent as error:
             if not is_missing(error) or payment.status not in _NOTHING_HELD | _OVER:
                 raise
@@ -134,11 +136,13 @@ class Intents:
         async with self.db.transaction() as tx:
             return await tx.fetchrow(SQL.page_of, payment.id)
 
-    async def _begin(self, payment: Payment, gateway: Gateway, create: Callable[[Booking, Payer], Awaitable[T]]) -> T:
+    async def _begin(
+        self, payment: Payment, gateway: PaymentGateway, create: Callable[[Booking, ProviderCustomer], Awaitable[T]]
+    ) -> T:
         """Creates the intent or the page. A customer whom the provider does not know any more is replaced once, under a
         key of its own. Raises CreationRefused.
         """
-        account = await gateway.account()
+        account = await gateway.get_account()
         booking, customer = await self._about(payment, account)
         payer = await self._payer(gateway, customer, account)
         try:
@@ -148,45 +152,50 @@ class Intents:
                 payer = await self._replace_payer(gateway, customer, payer)
                 return await create(booking, payer)
         except ProviderPermanent as error:
-            raise CreationRefused.of(error) from error
+            raise CreationRefused.from_error(error) from error
 
     async def _about(self, payment: Payment, account: str) -> tuple[Booking, Customer]:
         """And ties the payment to the account, before anything of it exists there."""
         async with self.db.transaction() as tx:
             await tx.execute(SQL.set_account, payment.id, account)
-            booking = await self.bookings.find(tx, payment.booking_id)
-            return booking, await self.customers.find(tx, payment.customer_id)
+            booking = await self.bookings.find_booking(tx, payment.booking_id)
+            return booking, await self.customers.find_customer(tx, payment.customer_id)
 
-    async def _payer(self, gateway: Gateway, customer: Customer, account: str) -> Payer:
+    async def _payer(self, gateway: PaymentGateway, customer: Customer, account: str) -> ProviderCustomer:
         """Their customer at the provider, in this account; none where the provider keeps none."""
         if not gateway.keeps_customers:
-            return Payer("", 0)
+            return ProviderCustomer("", 0)
         if customer.payment_customer_id and customer.payment_account in {None, account}:
-            return Payer(customer.payment_customer_id, customer.payment_customer_losses)
+            return ProviderCustomer(customer.payment_customer_id, customer.payment_customer_losses)
         losses = customer.payment_customer_losses
         created = await gateway.ensure_customer(
-            customer.id, customer.email, customer.name, key=f"customer:{customer.id}:create{Payer('', losses).suffix}"
+            customer.id,
+            customer.email,
+            customer.name,
+            key=f"customer:{customer.id}:create{ProviderCustomer('', losses).key_suffix}",
         )
         async with self.db.transaction() as tx:
-            kept = await self.customers.keep_payment_customer(tx, customer.id, created, account)
-        return Payer(kept, losses)
+            kept = await self.customers.store_payment_customer(tx, customer.id, created, account)
+        return ProviderCustomer(kept, losses)
 
-    async def _replace_payer(self, gateway: Gateway, customer: Customer, missing: Payer) -> Payer:
+    async def _replace_payer(
+        self, gateway: PaymentGateway, customer: Customer, missing: ProviderCustomer
+    ) -> ProviderCustomer:
         """Whoever notices first creates the next one; the others find it."""
         async with self.db.transaction() as tx:
             await self.customers.drop_payment_customer(tx, customer.id, missing.id)
-            customer = await self.customers.find(tx, customer.id)
+            customer = await self.customers.find_customer(tx, customer.id)
         log.warning("payment_customer.replaced", provider=gateway.name, losses=customer.payment_customer_losses)
-        return await self._payer(gateway, customer, await gateway.account())
+        return await self._payer(gateway, customer, await gateway.get_account())
 
 
-async def _check_account(payment: Payment, gateway: Gateway) -> None:
+async def _check_account(payment: Payment, gateway: PaymentGateway) -> None:
     """Raises ProviderPermanent for a payment that began in another account, or in another mode."""
-    if payment.account is not None and payment.account != await gateway.account():
+    if payment.account is not None and payment.account != await gateway.get_account():
         raise ProviderPermanent(gateway.name, "belongs to another account", provider_code=ACCOUNT_CHANGED)
 
 
-def never_created(payment: Payment, refused: CreationRefused) -> Intent:
+def build_refused_intent(payment: Payment, refused: CreationRefused) -> Intent:
     """The state of a payment whose intent the provider refused to create."""
     decline = Decline(refused.provider_code or refused.code)
     return Intent("", payment.id, payment.amount, PaymentStatus.FAILED, failure=decline)

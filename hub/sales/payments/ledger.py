@@ -16,18 +16,18 @@ from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
-from hub.core.clock import Clock, Ids
-from hub.core.context import current
-from hub.core.db import Tx, named_queries
+from hub.core.clock import Clock, IdGenerator
+from hub.core.context import current_context
+from hub.core.db import Tx, load_queries
 from hub.core.money import Money
 
-SQL = named_queries("ledger")
+SQL = load_queries("ledger")
 
-Kind = Literal[
+TransactionKind = Literal[
     "authorise", "release", "capture", "refund", "refund_failed", "dispute", "dispute_won", "dispute_lost",
     "dispute_reopened", "fee", "write_off",
 ]  # fmt: skip
-ROUTES: Mapping[str, tuple[str, str]] = MappingProxyType({
+POSTING_ACCOUNTS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "authorise": ("traveller", "held"),
     "release": ("held", "traveller"),
     "capture": ("held", "taken"),
@@ -44,7 +44,7 @@ ROUTES: Mapping[str, tuple[str, str]] = MappingProxyType({
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class TransactionOwner:
     """Whose movement it is."""
 
     payment_id: UUID
@@ -63,27 +63,29 @@ class Imbalance:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Ledger:
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
 
-    async def post(self, tx: Tx, owner: Owner, kind: Kind, money: Money, provider_id: str | None = None) -> None:
+    async def post_transaction(
+        self, tx: Tx, owner: TransactionOwner, kind: TransactionKind, money: Money, provider_id: str | None = None
+    ) -> None:
         """One movement, in the transaction of its cause. Nothing moves for an amount of 0."""
         if money.amount == 0:
             return
-        number, (source, target) = self.ids.uuid(), ROUTES[kind]
+        number, (source, target) = self.ids.new_uuid(), POSTING_ACCOUNTS[kind]
         await tx.execute(
             SQL.insert_transaction,
             number, owner.payment_id, owner.booking_id, owner.customer_id, kind, money.amount, money.currency,
-            owner.provider, provider_id, current().actor, self.clock.now(),
+            owner.provider, provider_id, current_context().actor, self.clock.now(),
         )  # fmt: skip
         await tx.execute(SQL.insert_postings, number, source, target, money.amount)
 
-    async def balances(self, tx: Tx, payment_id: UUID) -> dict[str, int]:
+    async def get_balances(self, tx: Tx, payment_id: UUID) -> dict[str, int]:
         """Of the accounts of one payment, in minor units of its own currency."""
         return {row["account"]: row["balance"] for row in await tx.fetch(SQL.balances, payment_id)}
 
 
-async def check(tx: Tx, since: datetime | None = None) -> list[Imbalance]:
+async def find_imbalances(tx: Tx, since: datetime | None = None) -> list[Imbalance]:
     """Every rule over every payment that has moved since then; no line is the proof."""
     return [Imbalance(row["rule"], row["subject"], row["detail"]) for row in await tx.fetch(SQL.check, since)]

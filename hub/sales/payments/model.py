@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from hub.core.money import Money
 from hub.sales.bookings import Decline, PaymentStatus
-from hub.sales.payments.ledger import Owner
+from hub.sales.payments.ledger import TransactionOwner
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,17 @@ class Payment:
         )
 
     @property
-    def owner(self) -> Owner:
-        return Owner(self.id, self.booking_id, self.customer_id, self.provider)
+    def owner(self) -> TransactionOwner:
+        return TransactionOwner(self.id, self.booking_id, self.customer_id, self.provider)
 
     @property
-    def is_covered(self) -> bool:
+    def is_fully_captured(self) -> bool:
         """Whether all of the amount has been captured."""
         return self.captured >= self.amount.amount
 
-    def money(self, amount: int) -> Money:
+    def to_money(self, amount: int) -> Money:
         return Money(amount, self.amount.currency)
 
-    def key(self, verb: str) -> str:
+    def build_key(self, verb: str) -> str:
         """The idempotency key of what is done to the payment, in its present attempt."""
         return f"payment:{self.id}:{verb}" + (f":{self.attempt}" if self.attempt else "")

@@ -8,26 +8,27 @@ A break says what differs, on both sides, with a proposal. It is seen again or c
 person with a note. Each run is repeatable, and what it does to money it does by the same calls as everything else.
 """
 
-from hub.sales.reconciliation.breaks import Breaks
-from hub.sales.reconciliation.missed_events import News
-from hub.sales.reconciliation.model import Break, Kind, Note, Report
-from hub.sales.reconciliation.payment_accounts import Accounts
-from hub.sales.reconciliation.repairs import Mending
+from hub.sales.reconciliation.breaks import BreakRegister
+from hub.sales.reconciliation.missed_events import MissedEvents
+from hub.sales.reconciliation.model import REVIEWED_KINDS, Break, BreakKind, ReconciliationReport, RunNote
+from hub.sales.reconciliation.payment_accounts import PaymentAccountCheck
+from hub.sales.reconciliation.repairs import Repairs
 from hub.sales.reconciliation.run import LastRun, Reconciliation
-from hub.sales.reconciliation.stalled import Standing
-from hub.sales.reconciliation.supplier_orders import Orders
+from hub.sales.reconciliation.stalled_records import StalledRecordCheck
+from hub.sales.reconciliation.supplier_orders import SupplierOrderCheck
 
 __all__ = [
-    "Accounts",
+    "REVIEWED_KINDS",
     "Break",
-    "Breaks",
-    "Kind",
+    "BreakKind",
+    "BreakRegister",
     "LastRun",
-    "Mending",
-    "News",
-    "Note",
-    "Orders",
+    "MissedEvents",
+    "PaymentAccountCheck",
     "Reconciliation",
-    "Report",
-    "Standing",
+    "ReconciliationReport",
+    "Repairs",
+    "RunNote",
+    "StalledRecordCheck",
+    "SupplierOrderCheck",
 ]

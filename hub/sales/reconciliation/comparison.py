@@ -8,23 +8,22 @@ from asyncpg import Record
 
 from hub.core.money import Money
 from hub.sales.bookings import BookingStatus, PaymentStatus
-from hub.sales.payments import DisputeSeen, Intent, Movement, Payment
-from hub.sales.payments.payment_state import may_move, mere_attempt
-from hub.sales.reconciliation.model import Found, Kind, small
+from hub.sales.payments import BalanceMovement, Intent, Payment, ProviderDispute, can_transition, is_unpaid_page_attempt
+from hub.sales.reconciliation.model import BreakKind, Finding, get_write_off_limit
 
-SUMS = frozenset({Kind.CAPTURED, Kind.REFUNDED, Kind.DISPUTED})
+WRITE_OFF_KINDS = frozenset({BreakKind.CAPTURED, BreakKind.REFUNDED, BreakKind.DISPUTED})
 """What a small difference may be written off of."""
-OF_INTENTS = SUMS | {Kind.AMOUNT, Kind.FEE, Kind.STATUS, Kind.INTENT_MISSING}
+INTENT_KINDS = WRITE_OFF_KINDS | {BreakKind.AMOUNT, BreakKind.FEE, BreakKind.STATUS, BreakKind.INTENT_MISSING}
 _OVER = frozenset({PaymentStatus.RELEASED, PaymentStatus.FAILED})
 _MONEY = frozenset({
-    PaymentStatus.AUTHORISED, PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED,
+    PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED,
     PaymentStatus.REFUNDED,
 })  # fmt: skip
 _OPEN = frozenset({PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION})
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class RecordedPayment:
     """A payment with what the books know beyond its row. `refunds` are "id status", `disputes` "id status amount
     currency", `written_off` in minor units.
     """
@@ -48,118 +47,128 @@ class Ours:
         )
 
     @property
-    def kept(self) -> int:
+    def expected_balance(self) -> int:
         """What must be in the provider's balance of it."""
         return self.payment.captured - self.payment.refunded - self.payment.disputed - self.written_off
 
 
-def disputed(ours: Ours, theirs: Intent) -> int:
+def get_disputed_amount(ours: RecordedPayment, theirs: Intent) -> int:
     """What the banks have of it. Where the provider does not say it in the payment's currency, what is booked."""
-    worths = [dispute.worth_in(theirs.amount.currency) for dispute in theirs.disputes]
+    worths = [dispute.get_amount_in(theirs.amount.currency) for dispute in theirs.disputes]
     known = [worth for worth in worths if worth is not None]
     return sum(known) if len(known) == len(worths) else ours.payment.disputed
 
 
-def left(ours: Ours, theirs: Intent) -> int:
+def get_remaining_amount(ours: RecordedPayment, theirs: Intent) -> int:
     """What the provider says it has kept of it."""
-    return theirs.captured - theirs.refunded - disputed(ours, theirs)
+    return theirs.captured - theirs.refunded - get_disputed_amount(ours, theirs)
 
 
-def is_news(ours: Ours, theirs: Intent) -> bool:
+def has_unsettled_changes(ours: RecordedPayment, theirs: Intent) -> bool:
     """Whether the ledger has something to take over. What it could not book is none: that is a break."""
     payment = ours.payment
-    if payment.amount != theirs.amount or not theirs.makes_sense:
+    if payment.amount != theirs.amount or not theirs.is_consistent:
         return False
     seen = {f"{one.id} {one.status}" for one in theirs.refunds or ()}
     return (
-        (payment.intent_id is None and not mere_attempt(payment, theirs))
+        (payment.intent_id is None and not is_unpaid_page_attempt(payment, theirs))
         or theirs.captured > payment.captured
         or (theirs.refunds is None and theirs.refunded > payment.refunded)
         or not ours.refunds.issuperset(seen)
         or not ours.disputes.issuperset(map(_facts, theirs.disputes))
-        or (payment.status is not theirs.status and not payment.captured and may_move(payment.status, theirs.status))
+        or (
+            payment.status is not theirs.status
+            and not payment.captured
+            and can_transition(payment.status, theirs.status)
+        )
         or (ours.fee is None and theirs.fee is not None)
     )
 
 
-def _facts(dispute: DisputeSeen) -> str:
+def _facts(dispute: ProviderDispute) -> str:
     return f"{dispute.id} {dispute.status} {dispute.amount.amount} {dispute.amount.currency}"
 
 
-def gap(ours: Ours, theirs: Intent) -> int:
+def compute_gap(ours: RecordedPayment, theirs: Intent) -> int:
     """By how much the books have more than the provider, in minor units."""
-    return ours.kept - left(ours, theirs)
+    return ours.expected_balance - get_remaining_amount(ours, theirs)
 
 
-def may_be_written_off(ours: Ours, theirs: Intent) -> bool:
+def can_write_off(ours: RecordedPayment, theirs: Intent) -> bool:
     """Little is missing, also together with what is written off already; more money than expected never is."""
-    missing = gap(ours, theirs)
-    return missing > 0 and ours.written_off + missing <= small(ours.payment.amount.currency)
+    missing = compute_gap(ours, theirs)
+    return missing > 0 and ours.written_off + missing <= get_write_off_limit(ours.payment.amount.currency)
 
 
-def differences(ours: Ours, theirs: Intent) -> list[Found]:
+def find_payment_differences(ours: RecordedPayment, theirs: Intent) -> list[Finding]:
     """What remains to be told once the ledger has taken over the news."""
     if ours.payment.amount != theirs.amount:
-        return [_found(Kind.AMOUNT, ours, {"amount": ours.payment.amount}, {"amount": theirs.amount})]
-    found = [] if ours.written_off and gap(ours, theirs) == 0 else _sums(ours, theirs)
+        return [_found(BreakKind.AMOUNT, ours, {"amount": ours.payment.amount}, {"amount": theirs.amount})]
+    found = [] if ours.written_off and compute_gap(ours, theirs) == 0 else _sums(ours, theirs)
     if _status_differs(ours, theirs):
-        found.append(_found(Kind.STATUS, ours, {"status": ours.payment.status}, {"status": theirs.status}))
+        found.append(_found(BreakKind.STATUS, ours, {"status": ours.payment.status}, {"status": theirs.status}))
     if ours.fee is not None and theirs.fee is not None and ours.fee != theirs.fee:
-        found.append(_found(Kind.FEE, ours, {"fee": ours.fee}, {"fee": theirs.fee}))
+        found.append(_found(BreakKind.FEE, ours, {"fee": ours.fee}, {"fee": theirs.fee}))
     return found
 
 
-def _sums(ours: Ours, theirs: Intent) -> list[Found]:
+def _sums(ours: RecordedPayment, theirs: Intent) -> list[Finding]:
     payment = ours.payment
     told = (
-        (Kind.CAPTURED, payment.captured, theirs.captured),
-        (Kind.REFUNDED, payment.refunded, theirs.refunded),
-        (Kind.DISPUTED, payment.disputed, disputed(ours, theirs)),
+        (BreakKind.CAPTURED, payment.captured, theirs.captured),
+        (BreakKind.REFUNDED, payment.refunded, theirs.refunded),
+        (BreakKind.DISPUTED, payment.disputed, get_disputed_amount(ours, theirs)),
     )
     return [
-        _found(kind, ours, {"amount": payment.money(had)}, {"amount": payment.money(has)})
+        _found(kind, ours, {"amount": payment.to_money(had)}, {"amount": payment.to_money(has)})
         for kind, had, has in told
         if had != has
     ]
 
 
-def _status_differs(ours: Ours, theirs: Intent) -> bool:
+def _status_differs(ours: RecordedPayment, theirs: Intent) -> bool:
     """Money on one side only. What is on its way settles by itself, or is stuck, which shows elsewhere."""
     if ours.payment.status in _OVER:
         return theirs.status in _MONEY - {PaymentStatus.REFUNDED}
     return ours.payment.status in _MONEY and theirs.status in _OVER | _OPEN
 
 
-def balance_differs(ours: Ours, movements: Iterable[Movement]) -> Found | None:
+def find_balance_difference(ours: RecordedPayment, movements: Iterable[BalanceMovement]) -> Finding | None:
     """For a payment all of whose lines are at hand. None also where it is settled in another currency, or not yet."""
     lines = list(movements)
-    if not any(one.takes for one in lines) or {one.amount.currency for one in lines} != {ours.payment.amount.currency}:
+    if not any(one.is_charge for one in lines) or {one.amount.currency for one in lines} != {
+        ours.payment.amount.currency
+    }:
         return None
     has = sum(one.amount.amount for one in lines)
-    if has == ours.kept:
+    if has == ours.expected_balance:
         return None
-    money = ours.payment.money
-    return _found(Kind.BALANCE, ours, {"kept": money(ours.kept)}, {"balance": money(has)})
+    money = ours.payment.to_money
+    return _found(BreakKind.BALANCE, ours, {"kept": money(ours.expected_balance)}, {"balance": money(has)})
 
 
-def _found(kind: Kind, ours: Ours, mine: dict[str, Any], theirs: dict[str, Any]) -> Found:
+def _found(kind: BreakKind, ours: RecordedPayment, mine: dict[str, Any], theirs: dict[str, Any]) -> Finding:
     payment = ours.payment
     facts = {"provider": payment.provider, "intent": payment.intent_id}
-    return Found(kind, str(payment.id), _told(mine), facts | _told(theirs), payment.booking_id, payment.id)
+    return Finding(kind, str(payment.id), _told(mine), facts | _told(theirs), payment.booking_id, payment.id)
 
 
 def _told(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: one.display if isinstance(one, Money) else str(one) for name, one in facts.items()}
 
 
-def stray(provider: str, theirs: Intent, payment: Ours | None) -> Found | None:
+def find_stray_intent(provider: str, theirs: Intent, payment: RecordedPayment | None) -> Finding | None:
     """An intent under our mark that no payment of ours has. None when nothing is at stake."""
     at_stake = theirs.status in _MONEY - {PaymentStatus.REFUNDED} or theirs.status is PaymentStatus.PROCESSING
     told = {"provider": provider, "intent": theirs.id, "status": str(theirs.status), "amount": theirs.amount.display}
     if payment is None:
-        return Found(Kind.STRAY_INTENT, theirs.id, {}, told | {"mark": str(theirs.payment_id)}) if at_stake else None
+        return (
+            Finding(BreakKind.STRAY_INTENT, theirs.id, {}, told | {"mark": str(theirs.payment_id)})
+            if at_stake
+            else None
+        )
     if not at_stake and theirs.status not in _OPEN:
         return None
     one = payment.payment
     ours = {"intent": one.intent_id, "status": str(one.status)}
-    return Found(Kind.SECOND_INTENT, theirs.id, ours, told, one.booking_id, one.id)
+    return Finding(BreakKind.SECOND_INTENT, theirs.id, ours, told, one.booking_id, one.id)

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from hub.core.errors import HubError
-from hub.core.job_runner import said
-from hub.core.money import decimals
+from hub.core.job_runner import describe_error
+from hub.core.money import get_decimal_places
 from hub.core.row_failures import RowFailure, is_transient
 
 
-class Kind(StrEnum):
+class BreakKind(StrEnum):
     """What a break is about. In brackets what its subject is."""
 
     STRAY_INTENT = "intent_without_payment"
@@ -55,41 +55,57 @@ class Kind(StrEnum):
     """The supplier says of an order what the hub does not understand (the booking)."""
     PRICE = "price_differs"
     """The supplier charges another price than the one that was sold (the booking)."""
-    BOOKS = "books_unbalanced"
+    LEDGER = "books_unbalanced"
     """A rule of double entry that is not true (the rule and what breaks it)."""
 
 
-PROPOSALS: Mapping[Kind, str] = MappingProxyType({
-    Kind.STRAY_INTENT: "Find out at the provider whose money it is; cancel or refund it there if it is nobody's.",
-    Kind.SECOND_INTENT: "Let the second one go: cancel it, or give back what it has taken.",
-    Kind.INTENT_MISSING: "Check that the account and the mode of the keys are those the payment was made with.",
-    Kind.AMOUNT: "Confirm nothing. Compare both sums with what the traveller has agreed to, then refund or cancel.",
-    Kind.CAPTURED: "Compare with the provider's own page of the payment; the books have another sum taken.",
-    Kind.REFUNDED: "Compare the refunds one by one with the provider's page; the books have another sum given back.",
-    Kind.DISPUTED: "Compare the disputes one by one with the provider's page.",
-    Kind.FEE: "Book the difference of the fee by hand.",
-    Kind.STATUS: "Look at the payment at the provider: give back what it holds, or find out where the money went.",
-    Kind.BALANCE: "Compare the lines of the provider's balance with the movements in the books.",
-    Kind.STUCK: "Ask the provider what keeps the payment open; cancel it if nobody waits for it.",
-    Kind.HOLD_EXPIRING: "Take the money if the journey is ordered, let it go if not, before the hold runs out.",
-    Kind.REFUND_STUCK: "Carry the refund out once more.",
-    Kind.MONEY_WITHOUT_BOOKING: "Give the rest of the money back.",
-    Kind.REFUNDED_WITH_TICKET: "Cancel the booking and its ticket, or ask the traveller to pay again.",
-    Kind.DISPUTE_LOST_WITH_TICKET: "Cancel the booking and its ticket if the journey has not been made.",
-    Kind.TICKET_WITHOUT_BOOKING: "Cancel the order with the supplier.",
-    Kind.BOOKING_WITHOUT_TICKET: "End the booking and give the money back, or order anew.",
-    Kind.ORDER_MISSING: "Ask the supplier for the order; end the booking if there is none.",
-    Kind.ORDER_UNCLEAR: "Look at the order on the supplier's own pages.",
-    Kind.PRICE: "Compare with the supplier's invoice.",
-    Kind.BOOKS: "Find the movement that is wrong, and correct it with another one.",
+PROPOSALS: Mapping[BreakKind, str] = MappingProxyType({
+    BreakKind.STRAY_INTENT: "Find out at the provider whose money it is; cancel or refund it there if it is nobody's.",
+    BreakKind.SECOND_INTENT: "Let the second one go: cancel it, or give back what it has taken.",
+    BreakKind.INTENT_MISSING: "Check that the account and the mode of the keys are those the payment was made with.",
+    BreakKind.AMOUNT: "Confirm nothing. Compare both sums with what the traveler has agreed to, then refund or cancel.",
+    BreakKind.CAPTURED: "Compare with the provider's own page of the payment; the books have another sum taken.",
+    BreakKind.REFUNDED: "Compare the refunds one by one with the provider's page; the books show another sum.",
+    BreakKind.DISPUTED: "Compare the disputes one by one with the provider's page.",
+    BreakKind.FEE: "Book the difference of the fee by hand.",
+    BreakKind.STATUS: "Look at the payment at the provider: give back what it holds, or find out where the money went.",
+    BreakKind.BALANCE: "Compare the lines of the provider's balance with the movements in the books.",
+    BreakKind.STUCK: "Ask the provider what keeps the payment open; cancel it if nobody waits for it.",
+    BreakKind.HOLD_EXPIRING: "Take the money if the journey is ordered, let it go if not, before the hold runs out.",
+    BreakKind.REFUND_STUCK: "Carry the refund out once more.",
+    BreakKind.MONEY_WITHOUT_BOOKING: "Give the rest of the money back.",
+    BreakKind.REFUNDED_WITH_TICKET: "Cancel the booking and its ticket, or ask the traveller to pay again.",
+    BreakKind.DISPUTE_LOST_WITH_TICKET: "Cancel the booking and its ticket if the journey has not been made.",
+    BreakKind.TICKET_WITHOUT_BOOKING: "Cancel the order with the supplier.",
+    BreakKind.BOOKING_WITHOUT_TICKET: "End the booking and give the money back, or order anew.",
+    BreakKind.ORDER_MISSING: "Ask the supplier for the order; end the booking if there is none.",
+    BreakKind.ORDER_UNCLEAR: "Look at the order on the supplier's own pages.",
+    BreakKind.PRICE: "Compare with the supplier's invoice.",
+    BreakKind.LEDGER: "Find the movement that is wrong, and correct it with another one.",
 })  # fmt: skip
 
-FOR_PEOPLE = frozenset({
-    Kind.STRAY_INTENT, Kind.SECOND_INTENT, Kind.INTENT_MISSING, Kind.AMOUNT, Kind.CAPTURED, Kind.REFUNDED,
-    Kind.DISPUTED, Kind.STATUS, Kind.BALANCE, Kind.STUCK, Kind.HOLD_EXPIRING, Kind.MONEY_WITHOUT_BOOKING,
-    Kind.REFUNDED_WITH_TICKET, Kind.DISPUTE_LOST_WITH_TICKET, Kind.TICKET_WITHOUT_BOOKING,
-    Kind.BOOKING_WITHOUT_TICKET, Kind.ORDER_MISSING, Kind.BOOKS,
-})  # fmt: skip
+REVIEWED_KINDS = frozenset(
+    {
+        BreakKind.STRAY_INTENT,
+        BreakKind.SECOND_INTENT,
+        BreakKind.INTENT_MISSING,
+        BreakKind.AMOUNT,
+        BreakKind.CAPTURED,
+        BreakKind.REFUNDED,
+        BreakKind.DISPUTED,
+        BreakKind.STATUS,
+        BreakKind.BALANCE,
+        BreakKind.STUCK,
+        BreakKind.HOLD_EXPIRING,
+        BreakKind.MONEY_WITHOUT_BOOKING,
+        BreakKind.REFUNDED_WITH_TICKET,
+        BreakKind.DISPUTE_LOST_WITH_TICKET,
+        BreakKind.TICKET_WITHOUT_BOOKING,
+        BreakKind.BOOKING_WITHOUT_TICKET,
+        BreakKind.ORDER_MISSING,
+        BreakKind.LEDGER,
+    }
+)
 """Those over which somebody has to act; the others are only to be known."""
 
 _SMALL = {
@@ -100,19 +116,19 @@ _SMALL = {
 _CENTS, _TWO_DECIMALS = 5, 2
 
 
-def small(currency: str) -> int:
+def get_write_off_limit(currency: str) -> int:
     """Up to how much of a payment, in minor units, is written off without asking: about five euro cents.
 
     Nothing where a currency without two decimals is not in the table.
     """
-    return _SMALL.get(currency, _CENTS if decimals(currency) == _TWO_DECIMALS else 0)
+    return _SMALL.get(currency, _CENTS if get_decimal_places(currency) == _TWO_DECIMALS else 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Finding:
     """A break as a run sees it. `ours` and `theirs` hold what differs, and nothing that changes by itself."""
 
-    kind: Kind
+    kind: BreakKind
     subject: str
     ours: dict[str, Any]
     theirs: dict[str, Any]
@@ -121,13 +137,13 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ComparisonResult:
     """What one part of a run has looked at: breaks of these kinds and subjects (None: all) that it has not found are
     there no more.
     """
 
-    kinds: frozenset[Kind]
-    found: tuple[Found, ...]
+    kinds: frozenset[BreakKind]
+    findings: tuple[Finding, ...]
     subjects: frozenset[str] | None = None
 
 
@@ -152,7 +168,7 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RunNote:
     """A part of the run that could not be done, or one row of it (`row_failed`), and why."""
 
     part: str
@@ -162,7 +178,7 @@ class Note:
 
 
 @dataclass(slots=True)
-class Report:
+class ReconciliationReport:
     """One run. `looked_at`, `mended` and `open` count by name; `new` and `closed` are breaks.
 
     `sums`, by provider and currency in minor units: what its balance has got of the payments of this window, and what
@@ -178,31 +194,33 @@ class Report:
     closed: dict[str, int] = field(default_factory=dict)
     open: dict[str, int] = field(default_factory=dict)
     sums: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
+    notes: list[RunNote] = field(default_factory=list)
 
     @property
-    def clean(self) -> bool:
+    def is_clean(self) -> bool:
         """Nothing is open, and everything could be looked at."""
         return not self.open and not self.notes
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"clean": self.clean}
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"clean": self.is_clean}
 
 
-MOST_NOTES = 20
+MAX_NOTES = 20
 ROW_FAILED = "row_failed"
 """The code of a note about one row. Others stand for a part that could not be done, or a provider that is away."""
 
 
-def note_failures(report: Report, part: str, provider: str, failures: Sequence[RowFailure[Any]]) -> None:
+def add_failure_notes(
+    report: ReconciliationReport, part: str, provider: str, failures: Sequence[RowFailure[Any]]
+) -> None:
     """Adds a note for each row that could not be compared; of very many only the first."""
-    for failure in failures[:MOST_NOTES]:
+    for failure in failures[:MAX_NOTES]:
         error = failure.error
         code = error.code if isinstance(error, HubError) and is_transient(error) else ROW_FAILED
-        report.notes.append(Note(part, provider, code, f"{failure.key.id}: {said(error)}"))
+        report.notes.append(RunNote(part, provider, code, f"{failure.key.id}: {describe_error(error)}"))
 
 
-def count(into: dict[str, int], name: str, by: int = 1) -> None:
+def add_count(into: dict[str, int], name: str, by: int = 1) -> None:
     """Adds; a name that counts nothing is left out."""
     if by:
         into[str(name)] = into.get(name, 0) + by

@@ -1,7 +1,6 @@
 """Flights: offers of all suppliers in one form, searched, cached, checked, and kept until they can be booked."""
 
-from hub.supply.flights.airlines import airline_name
-from hub.supply.flights.answers import Answer
+from hub.supply.flights.airlines import get_airline_name
 from hub.supply.flights.model import (
     AirlineReference,
     Baggage,
@@ -9,7 +8,7 @@ from hub.supply.flights.model import (
     FlightOffer,
     FlightQuery,
     FlightSearch,
-    OrderDesk,
+    OrderPlacer,
     OrderRequest,
     OrderState,
     PlacedOrder,
@@ -18,7 +17,7 @@ from hub.supply.flights.model import (
     Segment,
     Slice,
     StoredOffer,
-    Traveller,
+    Traveler,
 )
 from hub.supply.flights.requirements import (
     AgeRules,
@@ -30,17 +29,24 @@ from hub.supply.flights.requirements import (
     requirements_from_json,
     requirements_to_json,
 )
-from hub.supply.flights.service import BookableOffer, Flights, LiveCheck
-from hub.supply.flights.snapshot import offer_from_json, offer_to_json, query_from_json, query_to_json
-from hub.supply.flights.traveler_check import Party, check_contact, check_party, find_violations
+from hub.supply.flights.search_responses import SearchResponse
+from hub.supply.flights.serialization import (
+    money_to_json,
+    offer_from_json,
+    offer_to_json,
+    query_from_json,
+    query_to_json,
+)
+from hub.supply.flights.service import BookableOffer, CheckedOffer, Flights
+from hub.supply.flights.traveler_check import Party, find_violations, validate_contact, validate_party
 
 __all__ = [
     "AgeRules",
     "AirlineReference",
-    "Answer",
     "Baggage",
     "BookableOffer",
     "Cabin",
+    "CheckedOffer",
     "ContactRules",
     "DocumentNeed",
     "DocumentRules",
@@ -48,9 +54,8 @@ __all__ = [
     "FlightQuery",
     "FlightSearch",
     "Flights",
-    "LiveCheck",
     "NameRules",
-    "OrderDesk",
+    "OrderPlacer",
     "OrderRequest",
     "OrderState",
     "Party",
@@ -58,18 +63,20 @@ __all__ = [
     "PriceCheck",
     "PriceChecker",
     "Requirements",
+    "SearchResponse",
     "Segment",
     "Slice",
     "StoredOffer",
-    "Traveller",
-    "airline_name",
-    "check_contact",
-    "check_party",
+    "Traveler",
     "find_violations",
+    "get_airline_name",
+    "money_to_json",
     "offer_from_json",
     "offer_to_json",
     "query_from_json",
     "query_to_json",
     "requirements_from_json",
     "requirements_to_json",
+    "validate_contact",
+    "validate_party",
 ]

@@ -12,6 +12,6 @@ def _names() -> dict[str, str]:
     return names
 
 
-def airline_name(code: str) -> str:
+def get_airline_name(code: str) -> str:
     """`British Airways` for BA; the code itself for an airline that is not in the list."""
     return _names().get(code, code)

@@ -27,7 +27,7 @@ class FlightQuery:
     sort: Literal["best", "price", "duration", "departure"] = "best"
 
     @property
-    def passengers(self) -> int:
+    def traveler_count(self) -> int:
         return self.adults + self.children + self.infants
 
 
@@ -91,17 +91,17 @@ class FlightOffer:
     """The payment providers that can charge `total`. Empty: no payments are taken here."""
 
     @property
-    def separate_tickets(self) -> bool:
+    def has_separate_tickets(self) -> bool:
         """Whether it is certainly more than one ticket: a missed flight of one does not protect the others."""
         return self.self_transfer or (self.tickets or 1) > 1
 
     @property
-    def first_departure(self) -> date:
+    def first_departure_date(self) -> date:
         """The local day on which the journey begins."""
         return self.slices[0].segments[0].departs_at.date()
 
     @property
-    def last_landing(self) -> date:
+    def last_landing_date(self) -> date:
         """The latest local day of a landing. A flight over the date line can land a day before the one that fed it."""
         return max(segment.arrives_at.date() for part in self.slices for segment in part.segments)
 
@@ -145,7 +145,7 @@ class PriceChecker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Traveller:
+class Traveler:
     """A person who flies. `title` is mr, ms, mrs, miss or dr; `gender` m or f; `nationality` ISO 3166 alpha-2 or XK.
 
     Who has only one name has it as `family_name`, and an empty `given_name`.
@@ -166,13 +166,13 @@ class Traveller:
     def full_name(self) -> str:
         return f"{self.given_name} {self.family_name}".strip()
 
-    def age_on(self, day: date) -> int:
+    def compute_age(self, day: date) -> int:
         """In whole years; negative before the birth."""
         return day.year - self.born_on.year - ((day.month, day.day) < (self.born_on.month, self.born_on.day))
 
-    def kind_on(self, day: date, ages: AgeRules) -> Literal["adult", "child", "infant"]:
+    def classify_age(self, day: date, ages: AgeRules) -> Literal["adult", "child", "infant"]:
         """What suppliers count the traveler as on that day."""
-        years = self.age_on(day)
+        years = self.compute_age(day)
         if years < ages.child_from:
             return "infant"
         return "child" if years < ages.adult_from else "adult"
@@ -185,7 +185,7 @@ class OrderRequest:
     offer: FlightOffer
     query: FlightQuery
     check: PriceCheck
-    travellers: tuple[Traveller, ...] = field(repr=False)
+    travelers: tuple[Traveler, ...] = field(repr=False)
     contact_email: str = field(repr=False)
     contact_phone: str | None = field(default=None, repr=False)
 
@@ -202,7 +202,7 @@ class PlacedOrder:
     secret: dict[str, Any] = field(default_factory=dict, repr=False)
     baggage: tuple[Baggage, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
@@ -221,7 +221,7 @@ class AirlineReference:
     reference: str
     flights: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {"reference": self.reference, "flights": list(self.flights)}
 
 
@@ -237,7 +237,7 @@ class OrderState:
     """One for each ticket that has been issued."""
 
 
-class OrderDesk(Protocol):
+class OrderPlacer(Protocol):
     """A supplier that can be ordered from.
 
     `place` and `confirm` are never repeated blindly. They raise ProviderPermanent (refused), ProviderTransient
@@ -257,10 +257,10 @@ class OrderDesk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredOffer:
-    """An offer as it was shown, and can be booked until `expires_at`. `public` is what the traveller saw."""
+    """An offer as it was shown, and can be booked until `expires_at`. `public_json` is what the traveller saw."""
 
     offer: FlightOffer
     query: FlightQuery
-    public: dict[str, Any]
+    public_json: dict[str, Any]
     sandbox: bool
     expires_at: datetime

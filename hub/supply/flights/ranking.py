@@ -10,10 +10,12 @@ _TIME = 0.5
 """What time counts beside money in the order `best`: twice as long is as bad as half as dear again."""
 
 
-def wanted(offers: Iterable[FlightOffer], query: FlightQuery, *, hidden_city: bool = False) -> list[FlightOffer]:
+def rank_offers(
+    offers: Iterable[FlightOffer], query: FlightQuery, *, includes_hidden_city: bool = False
+) -> list[FlightOffer]:
     """Without what our policy does not sell (hidden city, throwaway), without doubles, in the order asked for."""
-    fit = [one for one in offers if (hidden_city or not _forbidden(one)) and _within_stops(one, query)]
-    found = merged(fit)
+    fit = [one for one in offers if (includes_hidden_city or not _forbidden(one)) and _within_stops(one, query)]
+    found = merge_offers(fit)
     return sorted(found, key=_order(query.sort, found))
 
 
@@ -21,11 +23,11 @@ def _forbidden(offer: FlightOffer) -> bool:
     return offer.hidden_city or offer.throwaway
 
 
-def merged(offers: Iterable[FlightOffer]) -> list[FlightOffer]:
+def merge_offers(offers: Iterable[FlightOffer]) -> list[FlightOffer]:
     """One offer per product: the cheapest, with the other suppliers of it as alternates."""
     best: dict[tuple[Any, ...], FlightOffer] = {}
     for one in offers:
-        key = product(one)
+        key = build_product_key(one)
         known = best.get(key)
         if known is None:
             best[key] = one
@@ -36,7 +38,7 @@ def merged(offers: Iterable[FlightOffer]) -> list[FlightOffer]:
     return list(best.values())
 
 
-def product(offer: FlightOffer) -> tuple[Any, ...]:
+def build_product_key(offer: FlightOffer) -> tuple[Any, ...]:
     """What makes two offers the same thing to buy: flights, cabin, brand, bags, protection and currency."""
     flights = tuple(
         tuple(
@@ -46,7 +48,7 @@ def product(offer: FlightOffer) -> tuple[Any, ...]:
         )
         for direction in offer.slices
     )  # fmt: skip
-    return flights, offer.bags_included, offer.self_transfer, offer.separate_tickets, offer.total.currency
+    return flights, offer.bags_included, offer.self_transfer, offer.has_separate_tickets, offer.total.currency
 
 
 def _within_stops(offer: FlightOffer, query: FlightQuery) -> bool:

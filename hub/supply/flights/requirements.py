@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 from hub.core.countries import NATIONALITIES
 
 _LATIN = r"A-Za-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u024F\u1E00-\u1EFF"
-LATIN_NAME = rf"^[{_LATIN}][{_LATIN} '-]*$"
-DOCUMENT_NUMBER = r"^[A-Za-z0-9]{1,20}$"
+LATIN_NAME_PATTERN = rf"^[{_LATIN}][{_LATIN} '-]*$"
+DOCUMENT_NUMBER_PATTERN = r"^[A-Za-z0-9]{1,20}$"
 
 DocumentNeed = Literal["none", "optional", "required"]
 
@@ -30,7 +30,7 @@ class ContactRules:
 class NameRules:
     """`characters` says in words what `pattern` allows. A mononym is a family name without a given name."""
 
-    pattern: str = LATIN_NAME
+    pattern: str = LATIN_NAME_PATTERN
     characters: str = "Latin letters, spaces, hyphens and apostrophes, as in the passport"
     max_length: int = 60
     mononym_allowed: bool = True
@@ -41,7 +41,7 @@ class DocumentRules:
     """Passport or identity card. It must be valid on the day of the last landing."""
 
     need: DocumentNeed = "optional"
-    number_pattern: str = DOCUMENT_NUMBER
+    number_pattern: str = DOCUMENT_NUMBER_PATTERN
     number_max_length: int = 20
 
 

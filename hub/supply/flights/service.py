@@ -10,16 +10,16 @@ from uuid import UUID
 import orjson
 import structlog
 
-from hub.core.cache import Cache, Loaded
+from hub.core.cache import Cache, LoadResult
 from hub.core.charge_limits import ChargePolicy
-from hub.core.clock import Clock, Ids
+from hub.core.clock import Clock, IdGenerator
 from hub.core.compression import IDENTITY
-from hub.core.db import Database, named_queries
+from hub.core.db import Database, load_queries
 from hub.core.errors import (
     FieldError,
     Gone,
     HubError,
-    Invalid,
+    InvalidRequest,
     NotFound,
     ProviderError,
     ProviderPermanent,
@@ -28,20 +28,26 @@ from hub.core.errors import (
 )
 from hub.core.jobs import every
 from hub.core.money import Money
-from hub.resilience.deadline import detached, within
-from hub.supply.flights.answers import Answer, Answers
+from hub.resilience.deadline import enforce_deadline, suspend_deadline
 from hub.supply.flights.model import FlightOffer, FlightQuery, FlightSearch, StoredOffer
-from hub.supply.flights.pricing import PricedOffers, price_check, price_offers
-from hub.supply.flights.query_validation import check_query
-from hub.supply.flights.ranking import wanted
+from hub.supply.flights.pricing import PricedOffers, price_offers, reprice_check
+from hub.supply.flights.query_validation import validate_query
+from hub.supply.flights.ranking import rank_offers
 from hub.supply.flights.requirements import Requirements, requirements_from_json, requirements_to_json
-from hub.supply.flights.snapshot import offer_from_json, offer_to_json, public_offer, query_from_json, query_to_json
+from hub.supply.flights.search_responses import SearchResponse, SearchResponseEncoder
+from hub.supply.flights.serialization import (
+    offer_from_json,
+    offer_to_json,
+    offer_to_public_json,
+    query_from_json,
+    query_to_json,
+)
 from hub.supply.locations import Locations
 
 log = structlog.get_logger(__name__)
 
-SQL = named_queries("flights")
-BOOKABLE = timedelta(minutes=5)
+SQL = load_queries("flights")
+MIN_BOOKABLE_TIME = timedelta(minutes=5)
 """An offer is not shown any more when it has less than this to live."""
 PARTIAL_TTL = 15.0
 """Seconds that an answer is kept in which a supplier is missing."""
@@ -55,7 +61,7 @@ class SearchFailed(ProviderError):
 
 
 @dataclass(frozen=True, slots=True)
-class LiveCheck:
+class CheckedOffer:
     """What the supplier says of an offer now. `total` is None when it cannot be had any more."""
 
     stored: StoredOffer
@@ -100,9 +106,9 @@ class _Heard:
 
 @dataclass(frozen=True, slots=True)
 class Flights:
-    """`ttl` and `deadline` in seconds. `sandboxed` names the suppliers whose offers are made up.
+    """`ttl` and `supplier_timeout` in seconds. `sandboxed_suppliers` names the suppliers whose offers are made up.
 
-    `hidden_city`: also offers hidden-city and throwaway tickets, which airlines forbid.
+    `includes_hidden_city`: also offers hidden-city and throwaway tickets, which airlines forbid.
     """
 
     suppliers: Mapping[str, Any]
@@ -110,47 +116,54 @@ class Flights:
     cache: Cache
     db: Database
     clock: Clock
-    ids: Ids
+    ids: IdGenerator
     ttl: float
-    deadline: float
-    sandboxed: frozenset[str]
-    hidden_city: bool = False
-    charges: ChargePolicy = field(default_factory=ChargePolicy)
+    supplier_timeout: float
+    sandboxed_suppliers: frozenset[str]
+    includes_hidden_city: bool = False
+    charge_policy: ChargePolicy = field(default_factory=ChargePolicy)
     """What can be charged here. Offers are shown at prices that it accepts."""
-    answers: Answers = field(default_factory=Answers)
+    response_encoder: SearchResponseEncoder = field(default_factory=SearchResponseEncoder)
 
-    async def search(self, query: FlightQuery, *, where: str = "") -> bytes:
-        """The whole answer as JSON; see `find_answer`."""
-        return (await self.find_answer(query, where=where)).body
+    async def search(self, query: FlightQuery, *, pointer_prefix: str = "") -> bytes:
+        """The whole answer as JSON; see `find_response`."""
+        return (await self.find_response(query, pointer_prefix=pointer_prefix)).body
 
-    async def find_answer(self, query: FlightQuery, *, where: str = "", encoding: str = IDENTITY) -> Answer:
+    async def find_response(
+        self, query: FlightQuery, *, pointer_prefix: str = "", encoding: str = IDENTITY
+    ) -> SearchResponse:
         """The whole answer as JSON in the encoding, with the age of what was stored.
 
-        Raises Invalid for the query (pointers under `where`), SearchFailed when no supplier answers in time.
+        Raises InvalidRequest for the query (pointers under `pointer_prefix`), SearchFailed when no supplier answers in
+        time.
         """
-        key = self.key(query)
-        if (hit := self.hot(key, encoding)) is not None:
+        key = self.build_cache_key(query)
+        if (hit := self.find_cached_response(key, encoding)) is not None:
             return hit
-        check_query(query, self.locations, self.clock.now(), where)
+        validate_query(query, self.locations, self.clock.now(), pointer_prefix)
         try:
-            return self.answers.get(key, await self.cache.fetch(key, lambda: self._load(query)), encoding)
+            return self.response_encoder.encode_response(
+                key, await self.cache.get_or_load(key, lambda: self._load(query)), encoding
+            )
         except SearchFailed as error:
             if error.provider_code == "currency_not_supported":
-                wrong = FieldError(f"{where}/currency", "not_supported", "no supplier sells in this currency")
-                raise Invalid(errors=(wrong,)) from error
+                wrong = FieldError(f"{pointer_prefix}/currency", "not_supported", "no supplier sells in this currency")
+                raise InvalidRequest(errors=(wrong,)) from error
             raise
 
-    def hot(self, key: str, encoding: str = IDENTITY) -> Answer | None:
-        """The answer to a query (by its `key`) that has passed `search` before, when this process has it fresh."""
-        hit = self.cache.peek(key)
-        return self.answers.get(key, hit, encoding) if hit is not None else None
+    def find_cached_response(self, key: str, encoding: str = IDENTITY) -> SearchResponse | None:
+        """The answer to a query (by its `build_cache_key`) that has passed `search` before, when this process has it
+        fresh.
+        """
+        hit = self.cache.get_fresh(key)
+        return self.response_encoder.encode_response(key, hit, encoding) if hit is not None else None
 
     @staticmethod
-    def key(query: FlightQuery) -> str:
+    def build_cache_key(query: FlightQuery) -> str:
         """The name of the query's answer."""
         return f"flights:{orjson.dumps(query).decode()}"
 
-    async def offer(self, offer_id: str) -> StoredOffer:
+    async def find_offer(self, offer_id: str) -> StoredOffer:
         """An offer that was shown. Raises NotFound, or Gone when it has expired."""
         search_id, number = _parse(offer_id)
         async with self.db.connection() as connection:
@@ -160,18 +173,18 @@ class Flights:
         offer = offer_from_json(row["offer"])
         if offer.expires_at <= self.clock.now():
             raise Gone("The offer has expired; search again.", code="offer_expired")
-        sandbox = offer.provider in self.sandboxed
-        shown = public_offer(offer, sandbox=sandbox)
+        sandbox = offer.provider in self.sandboxed_suppliers
+        shown = offer_to_public_json(offer, sandbox=sandbox)
         return StoredOffer(offer, query_from_json(row["query"]), shown, sandbox, offer.expires_at)
 
-    async def check(self, offer_id: str) -> LiveCheck:
-        """Asks the supplier about the offer now. Raises what `offer` raises, and ProviderError."""
-        stored = await self.offer(offer_id)
+    async def check_offer(self, offer_id: str) -> CheckedOffer:
+        """Asks the supplier about the offer now. Raises what `find_offer` raises, and ProviderError."""
+        stored = await self.find_offer(offer_id)
         supplier = self.suppliers.get(stored.offer.provider)
         if supplier is None:
             raise Gone("The supplier of this offer is switched off.", code="offer_expired")
         try:
-            async with within(self.clock, self.deadline):
+            async with enforce_deadline(self.clock, self.supplier_timeout):
                 found = await supplier.check(stored.offer, stored.query)
         except TimeoutError:
             raise ProviderTimeout(supplier.name) from None
@@ -181,24 +194,24 @@ class Flights:
             if error.provider_code == "bags_gone":
                 raise Gone("The bags of this offer cannot be had any more; search again.", code="bags_gone") from error
             raise
-        priced = price_check(found, self.charges)
+        priced = reprice_check(found, self.charge_policy)
         if not priced.available:
-            return LiveCheck(stored, available=False, total=None, checked_at=self.clock.now())
+            return CheckedOffer(stored, available=False, total=None, checked_at=self.clock.now())
         await self._keep_requirements(offer_id, found.requirements)
-        return LiveCheck(stored, priced.available, priced.total, self.clock.now(), found.requirements)
+        return CheckedOffer(stored, priced.available, priced.total, self.clock.now(), found.requirements)
 
-    async def find_bookable(self, offer_id: str) -> BookableOffer:
+    async def find_bookable_offer(self, offer_id: str) -> BookableOffer:
         """The offer with its requirements: those of its last check, else the supplier is asked now.
 
-        Raises what `check` raises, and Gone when the supplier has sold it meanwhile.
+        Raises what `check_offer` raises, and Gone when the supplier has sold it meanwhile.
         """
-        stored = await self.offer(offer_id)
+        stored = await self.find_offer(offer_id)
         search_id, number = _parse(offer_id)
         async with self.db.connection() as connection:
             kept = await connection.fetchval(SQL.requirements, search_id, str(number))
         if kept is not None:
             return BookableOffer(stored, requirements_from_json(kept))
-        checked = await self.check(offer_id)
+        checked = await self.check_offer(offer_id)
         if checked.requirements is None:
             raise Gone("The offer has been sold meanwhile; search again.", code="sold_out")
         return BookableOffer(stored, checked.requirements)
@@ -209,42 +222,44 @@ class Flights:
             await connection.execute(SQL.keep_requirements, search_id, str(number), requirements_to_json(requirements))
 
     @every(600, "flights.sweep")
-    async def sweep(self) -> None:
+    async def delete_old_searches(self) -> None:
         """Searches of yesterday are of no use to anybody."""
         async with self.db.transaction() as tx:
             await tx.execute(SQL.sweep, self.clock.now() - timedelta(days=1))
 
-    async def _load(self, query: FlightQuery) -> Loaded:
+    async def _load(self, query: FlightQuery) -> LoadResult:
         """Asks everybody. Meant for all who wait for this key, so no single request's deadline bounds it."""
-        with detached():
+        with suspend_deadline():
             heard = await asyncio.gather(*(self._ask(one, query) for one in self.suppliers.values()))
         good = [one for one in heard if one.error is None]
         if not good:
             raise _unforeseen(heard) or _failure(heard)
-        search_id, now = self.ids.uuid(), self.clock.now()
-        every = (offer for one in good for offer in one.offers if offer.expires_at > now + BOOKABLE)
-        priced = price_offers(every, self.charges)
+        search_id, now = self.ids.new_uuid(), self.clock.now()
+        every = (offer for one in good for offer in one.offers if offer.expires_at > now + MIN_BOOKABLE_TIME)
+        priced = price_offers(every, self.charge_policy)
         found = [
             replace(offer, id=f"off_{search_id.hex}_{number}")
-            for number, offer in enumerate(wanted(priced.offers, query, hidden_city=self.hidden_city))
+            for number, offer in enumerate(
+                rank_offers(priced.offers, query, includes_hidden_city=self.includes_hidden_city)
+            )
         ]
         if found:
             await self._keep(search_id, query, found, now)
         body = self._body(query, heard, (found, priced), now)
         return self._loaded(body, _life(found, now), whole=len(good) == len(heard))
 
-    def _loaded(self, body: bytes, life: float, *, whole: bool) -> Loaded:
+    def _loaded(self, body: bytes, life: float, *, whole: bool) -> LoadResult:
         """An answer in which a supplier is missing is soon asked for again, and kept only in case that fails."""
         ttl = min(self.ttl if whole else PARTIAL_TTL, life)
         stale = min(ttl, life - ttl) if whole else 0.0
-        return Loaded(body, ttl=ttl, stale=stale, spare=life - ttl - stale)
+        return LoadResult(body, ttl=ttl, stale_while_revalidate=stale, stale_if_error=life - ttl - stale)
 
     async def _ask(self, supplier: FlightSearch, query: FlightQuery) -> _Heard:
         started = self.clock.monotonic()
         offers: list[FlightOffer] = []
         failed: ProviderError | None = None
         try:
-            async with within(self.clock, self.deadline):
+            async with enforce_deadline(self.clock, self.supplier_timeout):
                 offers = await supplier.search(query)
         except ProviderError as error:
             failed = error
@@ -270,18 +285,18 @@ class Flights:
         body = {
             "query": query_to_json(query),
             "fetched_at": now.isoformat(),
-            "sandbox": any(one.provider in self.sandboxed for one in found)
-            or (not found and bool(self.sandboxed & self.suppliers.keys())),
+            "sandbox": any(one.provider in self.sandboxed_suppliers for one in found)
+            or (not found and bool(self.sandboxed_suppliers & self.suppliers.keys())),
             "sources": [one.as_json() for one in heard],
-            "pricing": {"rounded": priced.rounded, "left_out": dict(priced.left_out)},
-            "offers": [public_offer(one, sandbox=one.provider in self.sandboxed) for one in found],
+            "pricing": {"rounded": priced.rounded_count, "left_out": dict(priced.exclusions)},
+            "offers": [offer_to_public_json(one, sandbox=one.provider in self.sandboxed_suppliers) for one in found],
             "locations": self._places(found),
         }
         return orjson.dumps(body)
 
     def _places(self, offers: list[FlightOffer]) -> dict[str, Any]:
         codes = {code for o in offers for s in o.slices for g in s.segments for code in (g.origin, g.destination)}
-        places = {code: self.locations.airport(code) for code in sorted(codes)}
+        places = {code: self.locations.find_airport(code) for code in sorted(codes)}
         return {
             code: {"name": one.name, "city": one.city, "country": one.country, "timezone": one.timezone}
             for code, one in places.items()
@@ -292,7 +307,7 @@ class Flights:
 def _life(offers: list[FlightOffer], now: datetime) -> float:
     """Seconds for which all of them can still be booked, with some time to do it."""
     ends = min((one.expires_at for one in offers), default=now + timedelta(minutes=30))
-    return max(1.0, (ends - BOOKABLE - now).total_seconds())
+    return max(1.0, (ends - MIN_BOOKABLE_TIME - now).total_seconds())
 
 
 def _status(error: ProviderError) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from hub.core.errors import FieldError, Invalid
-from hub.supply.flights.model import FlightOffer, FlightQuery, Traveller
+from hub.core.errors import FieldError, InvalidRequest
+from hub.supply.flights.model import FlightOffer, FlightQuery, Traveler
 from hub.supply.flights.requirements import Requirements
 
-Problem = tuple[str, str, str]
+Violation = tuple[str, str, str]
 """Pointer below the traveler, code, and a sentence for the traveler."""
 
 
@@ -17,12 +17,14 @@ Problem = tuple[str, str, str]
 class Party:
     """Who flies, and the telephone number at which somebody is reached on the way."""
 
-    travelers: tuple[Traveller, ...]
+    travelers: tuple[Traveler, ...]
     contact_phone: str | None
 
 
-def check_party(requirements: Requirements, party: Party, offer: FlightOffer, query: FlightQuery, today: date) -> None:
-    """Raises Invalid, with the pointers of `POST /api/bookings`, for everything that the supplier would refuse.
+def validate_party(
+    requirements: Requirements, party: Party, offer: FlightOffer, query: FlightQuery, today: date
+) -> None:
+    """Raises InvalidRequest, with the pointers of `POST /api/bookings`, for everything that the supplier would refuse.
 
     `wrong_party` when the travelers are not those of the search, `requirements_not_met` otherwise.
     """
@@ -30,14 +32,16 @@ def check_party(requirements: Requirements, party: Party, offer: FlightOffer, qu
     _raise_violations(find_violations(requirements, party, offer, today))
 
 
-def check_contact(requirements: Requirements, phone: str | None) -> None:
-    """Raises Invalid `requirements_not_met` for a telephone number of the contact that the supplier would refuse."""
+def validate_contact(requirements: Requirements, phone: str | None) -> None:
+    """Raises InvalidRequest `requirements_not_met` for a telephone number of the contact that the supplier would
+    refuse.
+    """
     _raise_violations(_contact_errors(requirements, phone))
 
 
 def _raise_violations(errors: list[FieldError]) -> None:
     if errors:
-        raise Invalid(
+        raise InvalidRequest(
             "These flights need other details of the travelers.", code="requirements_not_met", errors=tuple(errors)
         )
 
@@ -46,30 +50,30 @@ def find_violations(requirements: Requirements, party: Party, offer: FlightOffer
     """Every field that breaks a rule of the supplier's. `today` decides who has been born yet."""
     errors = _contact_errors(requirements, party.contact_phone)
     for place, traveler in enumerate(party.travelers):
-        problems = _traveler_problems(requirements, traveler, offer.last_landing, today)
+        problems = _traveler_problems(requirements, traveler, offer.last_landing_date, today)
         errors += [FieldError(f"/travelers/{place}{pointer}", code, text) for pointer, code, text in problems]
-    return errors + _company_errors(requirements, party.travelers, offer.first_departure)
+    return errors + _company_errors(requirements, party.travelers, offer.first_departure_date)
 
 
 def _check_composition(
-    requirements: Requirements, travelers: Sequence[Traveller], offer: FlightOffer, query: FlightQuery
+    requirements: Requirements, travelers: Sequence[Traveler], offer: FlightOffer, query: FlightQuery
 ) -> None:
     """The party must be the one that was priced: as many, and each of the age that was said."""
-    if len(travelers) != query.passengers:
-        text = f"The offer is for {query.passengers} travelers, not {len(travelers)}."
-        raise Invalid(text, code="wrong_party", errors=(FieldError("/travelers", "wrong_party", text),))
+    if len(travelers) != query.traveler_count:
+        text = f"The offer is for {query.traveler_count} travelers, not {len(travelers)}."
+        raise InvalidRequest(text, code="wrong_party", errors=(FieldError("/travelers", "wrong_party", text),))
     count = {"adult": 0, "child": 0, "infant": 0}
     for traveler in travelers:
-        count[traveler.kind_on(offer.last_landing, requirements.ages)] += 1
+        count[traveler.classify_age(offer.last_landing_date, requirements.ages)] += 1
     if count != {"adult": query.adults, "child": query.children, "infant": query.infants}:
         ages = requirements.ages
         text = (
             f"The offer is for {query.adults} adults, {query.children} children ({ages.child_from} to "
             f"{ages.adult_from - 1}) and {query.infants} infants (under {ages.child_from}) on the day of the last "
-            f"landing, {offer.last_landing}; by their dates of birth the travelers are "
+            f"landing, {offer.last_landing_date}; by their dates of birth the travelers are "
             f"{count['adult']}, {count['child']} and {count['infant']}."
         )
-        raise Invalid(text, code="wrong_party", errors=(FieldError("/travelers", "wrong_ages", text),))
+        raise InvalidRequest(text, code="wrong_party", errors=(FieldError("/travelers", "wrong_ages", text),))
 
 
 def _contact_errors(requirements: Requirements, phone: str | None) -> list[FieldError]:
@@ -88,8 +92,8 @@ def _phone_length(requirements: Requirements, phone: str) -> str | None:
 
 
 def _traveler_problems(
-    requirements: Requirements, traveler: Traveller, last_landing: date, today: date
-) -> Iterator[Problem]:
+    requirements: Requirements, traveler: Traveler, last_landing: date, today: date
+) -> Iterator[Violation]:
     yield from _name_problems(requirements, traveler)
     if traveler.nationality not in requirements.nationalities:
         yield "/nationality", "unknown_country", "Not the code of a country: two letters, such as GB."
@@ -100,7 +104,7 @@ def _traveler_problems(
     yield from _document_problems(requirements, traveler, last_landing)
 
 
-def _name_problems(requirements: Requirements, traveler: Traveller) -> Iterator[Problem]:
+def _name_problems(requirements: Requirements, traveler: Traveler) -> Iterator[Violation]:
     rules = requirements.names
     if not traveler.given_name and not rules.mononym_allowed:
         yield "/given_name", "required", "The airline needs a given name and a family name."
@@ -112,7 +116,7 @@ def _name_problems(requirements: Requirements, traveler: Traveller) -> Iterator[
             yield f"/{field}", "name_characters", f"The airline accepts {rules.characters}."
 
 
-def _document_problems(requirements: Requirements, traveler: Traveller, last_landing: date) -> Iterator[Problem]:
+def _document_problems(requirements: Requirements, traveler: Traveler, last_landing: date) -> Iterator[Violation]:
     rules = requirements.document
     number, expires_on = traveler.document_number, traveler.document_expires_on
     if rules.need == "none":
@@ -133,14 +137,14 @@ def _document_problems(requirements: Requirements, traveler: Traveller, last_lan
 
 
 def _company_errors(
-    requirements: Requirements, travelers: Sequence[Traveller], first_departure: date
+    requirements: Requirements, travelers: Sequence[Traveler], first_departure: date
 ) -> list[FieldError]:
     """The oldest traveler must be old enough to travel without somebody older."""
     alone_from = requirements.ages.alone_from
     if alone_from is None or not travelers:
         return []
     oldest = min(range(len(travelers)), key=lambda place: travelers[place].born_on)
-    if travelers[oldest].age_on(first_departure) >= alone_from:
+    if travelers[oldest].compute_age(first_departure) >= alone_from:
         return []
     text = f"Somebody of {alone_from} or older has to travel along."
     return [FieldError(f"/travelers/{oldest}/born_on", "too_young_alone", text)]

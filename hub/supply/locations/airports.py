@@ -6,11 +6,11 @@ from functools import cached_property
 
 import airportsdata
 
-from hub.supply.locations.distance import kilometers
+from hub.supply.locations.distance import compute_distance_km
 from hub.supply.locations.index import PlaceIndex
 from hub.supply.locations.model import Location, NearbyAirport
 
-MAJOR = """
+MAJOR_AIRPORTS = """
 LHR JFK CDG DXB HND SIN AMS FRA IST ATL LAX ICN BKK HKG MAD BCN DOH DEL PVG PEK NRT ORD SFO SGN SYD MIA EWR MUC FCO LGW
 DFW DEN KUL CGK BOM MEX GRU YYZ SEA LAS MCO BOS LIS ZRH VIE CPH DUB ARN OSL HEL ATH BRU WAW PRG BUD MAN ORY MXP TPE MNL
 HAN KIX CAN SZX TFU CTU KMG XIY HGH PKX SHA DMK DPS AUH RUH JED CAI JNB CPT NBO ADD LOS CMN TLV AMM BAH KWI MCT BLR HYD
@@ -23,7 +23,7 @@ FUK OKA NGO ITM GMP CJU PUS KHH MFM UBN DAR EBB KGL ACC ABJ DSS TUN ALG RAK MRU 
 """
 """Airports that many people fly to, the busiest roughly first: what is meant when a name could be many places."""
 
-CLOSED, UNSERVED = "x", "0"
+CLOSED_CLASS, UNSERVED_CLASS = "x", "0"
 _ADDED = {"NYC": ("EWR",)}
 """Airports that IATA counts to an area and airportsdata does not."""
 _CELL = 2.0
@@ -45,7 +45,7 @@ class Airports:
         self._index = index
 
     @cached_property
-    def all(self) -> Mapping[str, Location]:
+    def airports_by_code(self) -> Mapping[str, Location]:
         """Every airport, also those that are closed: a booking of long ago names them."""
         return {
             code: Location(
@@ -55,13 +55,17 @@ class Airports:
         }
 
     @cached_property
-    def areas(self) -> Mapping[str, Location]:
+    def areas_by_code(self) -> Mapping[str, Location]:
         """Metropolitan areas by code, with those of their airports that have scheduled flights."""
         results = {}
         for code, row in airportsdata.load_iata_macs().items():
             codes = dict.fromkeys((*row["airports"], *_ADDED.get(code, ()), code))
-            members = [self.all[airport] for airport in codes if airport in self.all and self.is_served(airport)]
-            members.sort(key=lambda airport: (self.rank(airport.code), airport.code))
+            members = [
+                self.airports_by_code[airport]
+                for airport in codes
+                if airport in self.airports_by_code and self.is_served(airport)
+            ]
+            members.sort(key=lambda airport: (self.get_rank(airport.code), airport.code))
             if members:
                 first, airports = members[0], tuple(airport.code for airport in members)
                 results[code] = Location(
@@ -78,35 +82,37 @@ class Airports:
         return results
 
     @cached_property
-    def ranks(self) -> Mapping[str, int]:
-        return {code: rank for rank, code in enumerate(MAJOR.split())}
+    def ranks_by_code(self) -> Mapping[str, int]:
+        return {code: rank for rank, code in enumerate(MAJOR_AIRPORTS.split())}
 
-    def rank(self, code: str) -> int:
+    def get_rank(self, code: str) -> int:
         """0 is the busiest; the airports that are not listed share the last rank of their class."""
-        return self.ranks.get(code, 1000 - int(grade) if (grade := self.grade(code)).isdigit() else 2000)
+        return self.ranks_by_code.get(
+            code, 1000 - int(grade) if (grade := self.get_airport_class(code)).isdigit() else 2000
+        )
 
-    def grade(self, code: str) -> str:
+    def get_airport_class(self, code: str) -> str:
         """`3`, `2`, `1`: a large, medium, small airport with scheduled flights; `0` without; `x` closed."""
         known = self._index.airport_classes.get(code)
         if known is not None:
             return known
-        airport = self.all.get(code)  # newer than the index
-        return "1" if airport is not None and "International" in airport.name else UNSERVED
+        airport = self.airports_by_code.get(code)  # newer than the index
+        return "1" if airport is not None and "International" in airport.name else UNSERVED_CLASS
 
     def is_served(self, code: str) -> bool:
-        return self.grade(code) not in {CLOSED, UNSERVED}
+        return self.get_airport_class(code) not in {CLOSED_CLASS, UNSERVED_CLASS}
 
-    def area_of(self, airport: str) -> Location | None:
+    def find_area(self, airport: str) -> Location | None:
         """The metropolitan area that an airport belongs to."""
         code = self._area_codes.get(airport)
-        return self.areas[code] if code is not None else None
+        return self.areas_by_code[code] if code is not None else None
 
-    def nearest(self, lat: float, lon: float, limit: int = 6) -> list[tuple[Location, float]]:
+    def find_nearest(self, lat: float, lon: float, limit: int = 6) -> list[tuple[Location, float]]:
         """Airports with scheduled flights, and their distance in km."""
         results: list[tuple[float, str, Location]] = []
         for ring in range(_WIDEST + 1):
             results += [
-                (kilometers(lat, lon, airport.lat, airport.lon), airport.code, airport)
+                (compute_distance_km(lat, lon, airport.lat, airport.lon), airport.code, airport)
                 for airport in self._ring(lat, lon, ring)
             ]
             results.sort()
@@ -114,41 +120,41 @@ class Airports:
                 break
         return [(airport, distance) for distance, _, airport in results[:limit]]
 
-    def main_of(self, near: list[tuple[Location, float]], country: str) -> Location | None:
+    def choose_main_airport(self, near: list[tuple[Location, float]], country: str) -> Location | None:
         """The airport that one would fly to: near, large, and in the country of the place."""
 
         def effort(entry: tuple[Location, float]) -> float:
             airport, distance = entry
-            rank = self.ranks.get(airport.code)
-            detour = _DETOUR.get(self.grade(airport.code), 120.0) if rank is None else _PER_RANK * rank
+            rank = self.ranks_by_code.get(airport.code)
+            detour = _DETOUR.get(self.get_airport_class(airport.code), 120.0) if rank is None else _PER_RANK * rank
             return distance + detour + (_ABROAD if airport.country != country else 0.0)
 
         return min(near, key=effort)[0] if near else None
 
-    def same_city(self, code: str, other: str) -> bool:
+    def is_same_city(self, code: str, other: str) -> bool:
         """Whether both are, or belong to, one city: nobody flies between them."""
         first, second = self._served_by(code), self._served_by(other)
         if first & second:
             return True
-        here, there = self.all.get(code), self.all.get(other)
+        here, there = self.airports_by_code.get(code), self.airports_by_code.get(other)
         if here is None or there is None or not here.city:
             return False
-        close = kilometers(here.lat, here.lon, there.lat, there.lon) <= _SAME_CITY
+        close = compute_distance_km(here.lat, here.lon, there.lat, there.lon) <= _SAME_CITY
         return close and (here.city, here.country) == (there.city, there.country)
 
     def _served_by(self, code: str) -> set[str]:
-        area = self.areas.get(code)
+        area = self.areas_by_code.get(code)
         own = self._area_codes.get(code)
         return {code, *(area.airports if area else ()), *((own,) if own else ())}
 
     @cached_property
     def _area_codes(self) -> Mapping[str, str]:
-        return {airport: code for code, area in self.areas.items() for airport in area.airports}
+        return {airport: code for code, area in self.areas_by_code.items() for airport in area.airports}
 
     @cached_property
     def _grid(self) -> Mapping[tuple[int, int], list[Location]]:
         grid: dict[tuple[int, int], list[Location]] = {}
-        for airport in self.all.values():
+        for airport in self.airports_by_code.values():
             if self.is_served(airport.code):
                 grid.setdefault(_cell(airport.lat, airport.lon), []).append(airport)
         return grid
@@ -167,7 +173,7 @@ class Airports:
             yield from self._grid.get(cell, ())
 
 
-def nearby_of(near: list[tuple[Location, float]]) -> tuple[NearbyAirport, ...]:
+def to_nearby_airports(near: list[tuple[Location, float]]) -> tuple[NearbyAirport, ...]:
     return tuple(
         NearbyAirport(airport.code, airport.name, airport.city, airport.country, round(distance))
         for airport, distance in near

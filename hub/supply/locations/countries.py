@@ -13,7 +13,7 @@ def _locale(language: str) -> Locale:
         return Locale.parse(language.partition("-")[0]) if "-" in language else Locale.parse("en")
 
 
-def country_name(code: str, language: str = "en") -> str:
+def get_country_name(code: str, language: str = "en") -> str:
     """By ISO 3166 alpha-2; the code itself where nobody knows it, English where the language is unknown."""
     try:
         locale = _locale(language)

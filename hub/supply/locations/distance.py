@@ -3,7 +3,7 @@ import math
 _DIAMETER = 12_742
 
 
-def kilometers(latitude: float, longitude: float, to_latitude: float, to_longitude: float) -> float:
+def compute_distance_km(latitude: float, longitude: float, to_latitude: float, to_longitude: float) -> float:
     """Distance along the great circle between two points in degrees."""
     here, there = math.radians(latitude), math.radians(to_latitude)
     across = math.sin(math.radians(longitude - to_longitude) / 2) ** 2

@@ -23,13 +23,13 @@ from typing import Any, Literal
 
 import orjson
 
-Kind = Literal["city", "island", "region", "country"]
-KINDS: tuple[Kind, ...] = ("city", "island", "region", "country")
-MAIN, FAMOUS = 4_000, 1_500
+PlaceKind = Literal["city", "island", "region", "country"]
+PLACE_KINDS: tuple[PlaceKind, ...] = ("city", "island", "region", "country")
+MAIN_PLACE_COUNT, FAMOUS_PLACE_COUNT = 4_000, 1_500
 """How many places count as best known, and as famous: those whose names are compared with a misspelled one."""
 _MOST = 60
 """Places of one beginning that are looked at."""
-PATH = Path(__file__).with_name("places.bin")
+INDEX_PATH = Path(__file__).with_name("places.bin")
 _MAGIC = b"places01"
 _SECTIONS = (
     "head", "latitude", "longitude", "country", "zone", "region", "importance", "kind", "name_at", "names", "key_at",
@@ -44,11 +44,11 @@ _SCALE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PlaceRecord:
     """A place. `area` in square kilometers, of countries; `airports` where they are not simply the nearest."""
 
     name: str
-    kind: Kind
+    kind: PlaceKind
     country: str
     region: str
     zone: str
@@ -62,7 +62,7 @@ class Record:
 class PlaceIndex:
     """Opened on first use. Numbers of places are valid for this file alone."""
 
-    def __init__(self, path: Path = PATH) -> None:
+    def __init__(self, path: Path = INDEX_PATH) -> None:
         self._path = path
 
     @cached_property
@@ -98,22 +98,22 @@ class PlaceIndex:
         return {text[at : at + 3]: text[at + 3] for at in range(0, len(text), 4)}
 
     @property
-    def states(self) -> Mapping[str, str]:
+    def us_states(self) -> Mapping[str, str]:
         """States of the USA by code."""
         results: dict[str, str] = self._head["states"]
         return results
 
     @property
-    def count(self) -> int:
+    def place_count(self) -> int:
         return len(self._numbers["kind"])
 
-    def record(self, place: int) -> Record:
+    def get_record(self, place: int) -> PlaceRecord:
         of, head = self._numbers, self._head
         latitude, longitude = self._positions
         extra = head["extras"].get(str(place), {})
-        return Record(
+        return PlaceRecord(
             name=self._text("name", place),
-            kind=KINDS[of["kind"][place]],
+            kind=PLACE_KINDS[of["kind"][place]],
             country=head["countries"][of["country"][place]],
             region=head["regions"][of["region"][place]],
             zone=head["zones"][of["zone"][place]],
@@ -124,19 +124,19 @@ class PlaceIndex:
             airports=tuple(extra.get("airports", ())),
         )
 
-    def name(self, place: int) -> str:
+    def get_name(self, place: int) -> str:
         return self._text("name", place)
 
-    def importance(self, place: int) -> float:
+    def get_importance(self, place: int) -> float:
         return self._numbers["importance"][place] / _SCALE
 
-    def named(self, key: str) -> list[int]:
+    def find_by_name(self, key: str) -> list[int]:
         """The places of exactly this folded name, the most important first."""
         raw, owners = key.encode(), self._numbers["key_place"]
         first = self._first(raw)
         return sorted(set(owners[first : self._first(raw + b"\0", first)]))
 
-    def starting(self, key: str, widest: int = 3000) -> dict[int, str]:
+    def find_by_prefix(self, key: str, widest: int = 3000) -> dict[int, str]:
         """Places with a name that begins so, and that name, the most important first; of many the best known alone."""
         first, last = self._range(key)
         if last - first <= widest:
@@ -150,20 +150,20 @@ class PlaceIndex:
             results.setdefault(owners[number], number)
         return {place: self._text("key", results[place]) for place in sorted(results)[:_MOST]}
 
-    def famous_names(self, first_letters: str) -> Iterator[str]:
+    def list_famous_names(self, first_letters: str) -> Iterator[str]:
         """Folded names of the most famous places that begin with these letters."""
         main, owners = self._numbers["main_keys"], self._numbers["key_place"]
         first, last = self._range(first_letters)
         for number in main[bisect_left(main, first) : bisect_left(main, last)]:
-            if owners[number] < FAMOUS:
+            if owners[number] < FAMOUS_PLACE_COUNT:
                 yield self._text("key", number)
 
-    def has(self, key: str) -> bool:
+    def has_name(self, key: str) -> bool:
         raw = key.encode()
         number = self._first(raw)
         return number < len(self._numbers["key_place"]) and self._key(number) == raw
 
-    def of_country(self, code: str, limit: int) -> list[int]:
+    def list_country_cities(self, code: str, limit: int) -> list[int]:
         """The most important cities of a country."""
         number = self._head["countries"].index(code)
         countries, kinds = self._numbers["country"], self._numbers["kind"]
@@ -196,15 +196,18 @@ class PlaceIndex:
         return str(self._bytes[f"{what}s"][at[number] : at[number + 1]], "utf-8")
 
 
-def write_index(
-    records: Sequence[Record], keys: Sequence[tuple[str, int]], classes: Mapping[str, str], states: Mapping[str, str]
+def encode_index(
+    records: Sequence[PlaceRecord],
+    keys: Sequence[tuple[str, int]],
+    classes: Mapping[str, str],
+    states: Mapping[str, str],
 ) -> bytes:
     """The file's content, always the same for the same input. `keys` are folded names with the number of a record."""
     order = sorted(range(len(records)), key=lambda number: (-records[number].importance, number))
     place_of = {number: place for place, number in enumerate(order)}
     rows = [records[number] for number in order]
     names = sorted({(key.encode(), place_of[number]) for key, number in keys})
-    main = [at for at, (key, place) in enumerate(names) if place < MAIN and key[0] < _LATIN_ENDS]
+    main = [at for at, (key, place) in enumerate(names) if place < MAIN_PLACE_COUNT and key[0] < _LATIN_ENDS]
     countries, zones, regions = (sorted({getattr(row, name) for row in rows}) for name in ("country", "zone", "region"))
     sections = {
         "head": orjson.dumps({**_head_of(rows, countries, zones, regions, classes), "states": states}),
@@ -214,7 +217,7 @@ def write_index(
         "zone": array("H", [zones.index(row.zone) for row in rows]),
         "region": array("H", [regions.index(row.region) for row in rows]),
         "importance": array("H", [round(row.importance * _SCALE) for row in rows]),
-        "kind": array("B", [KINDS.index(row.kind) for row in rows]),
+        "kind": array("B", [PLACE_KINDS.index(row.kind) for row in rows]),
         **_texts("name", [row.name.encode() for row in rows]),
         **_texts("key", [key for key, _ in names]),
         "key_place": array("H", [place for _, place in names]),
@@ -224,7 +227,7 @@ def write_index(
 
 
 def _head_of(
-    rows: Sequence[Record],
+    rows: Sequence[PlaceRecord],
     countries: Sequence[str],
     zones: Sequence[str],
     regions: Sequence[str],

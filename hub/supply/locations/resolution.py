@@ -3,79 +3,79 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hub.supply.locations.model import Match, Resolution
-from hub.supply.locations.normalization import fold
+from hub.supply.locations.model import LocationMatch, LocationResolution
+from hub.supply.locations.normalization import normalize_place_name
 from hub.supply.locations.search import PlaceSearch
 
-CLEARLY = 1.2
+CLEAR_MARGIN = 1.2
 """By how much more important the best has to be than the next of the name, so that it is meant."""
-ALIKE = 2.2
+CHOICE_MARGIN = 2.2
 """Places this much less important than the best are still offered as choices."""
-CERTAIN = 15.0
+CODE_IMPORTANCE = 15.0
 """The importance of what a code in capitals names: a place of that name has to be famous to be meant instead."""
-MOST = 6
+MAX_CHOICES = 6
 _CODE_LETTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Resolver:
+class LocationResolver:
     places: PlaceSearch
 
-    def resolve(self, text: str) -> Resolution:
+    def resolve_text(self, text: str) -> LocationResolution:
         """`Lisbon`, `LIS`, `Lisbon, Portugal`, `Oxford, Mississippi, US`, `paris texas`, `ミラノ`."""
         head, *qualifiers = (part.strip() for part in text.split(","))
         results = self._named(head, [part for part in qualifiers if part])
         if results:
             return self._decided(results)
-        return Resolution(suggestions=self._suggestions(head)[:MOST])
+        return LocationResolution(suggestions=self._suggestions(head)[:MAX_CHOICES])
 
-    def _named(self, head: str, qualifiers: Sequence[str]) -> list[Match]:
-        key = fold(head)
-        results = self.places.named(key) if key else []
-        code = self.places.by_code(key) if _is_code(head) or not results else []
+    def _named(self, head: str, qualifiers: Sequence[str]) -> list[LocationMatch]:
+        key = normalize_place_name(head)
+        results = self.places.find_by_name(key) if key else []
+        code = self.places.find_by_code(key) if _is_code(head) or not results else []
         if code and _is_code(head):
-            certain = replace(code[0], importance=CERTAIN)
+            certain = replace(code[0], importance=CODE_IMPORTANCE)
             results = [certain, *(item for item in results if item.location.country != certain.location.country)]
         elif code:
             results = code
         if not results and not qualifiers:
-            results = self.places.qualified(key)
+            results = self.places.find_qualified(key)
         for qualifier in qualifiers:
-            results = self.places.inside(results, qualifier)
+            results = self.places.filter_by_qualifier(results, qualifier)
         return results
 
-    def _decided(self, results: list[Match]) -> Resolution:
-        alike = rivals(results)
+    def _decided(self, results: list[LocationMatch]) -> LocationResolution:
+        alike = find_rivals(results)
         if alike:
-            return Resolution(choices=tuple(alike[:MOST]))
+            return LocationResolution(choices=tuple(alike[:MAX_CHOICES]))
         best = max(results, key=lambda item: item.importance)
         if best.is_large_country:
-            return Resolution(choices=tuple(self._cities_of(best.location.country)))
-        return Resolution(place=best)
+            return LocationResolution(choices=tuple(self._cities_of(best.location.country)))
+        return LocationResolution(place=best)
 
-    def _cities_of(self, country: str) -> list[Match]:
-        numbers = self.places.index.of_country(country, MOST)
-        return [self.places.place(number, "exact", "") for number in numbers]
+    def _cities_of(self, country: str) -> list[LocationMatch]:
+        numbers = self.places.index.list_country_cities(country, MAX_CHOICES)
+        return [self.places.build_match(number, "exact", "") for number in numbers]
 
-    def _suggestions(self, head: str) -> tuple[Match, ...]:
+    def _suggestions(self, head: str) -> tuple[LocationMatch, ...]:
         """What is called nearly so, or goes on after it."""
-        key = fold(head)
-        results = self.places.search(head, MOST) if len(key) >= _CODE_LETTERS else []
+        key = normalize_place_name(head)
+        results = self.places.search(head, MAX_CHOICES) if len(key) >= _CODE_LETTERS else []
         return tuple(replace(item, kind="similar") for item in results if item.location.type != "airport")
 
-    def unique_name(self, match: Match) -> str:
+    def build_unique_name(self, match: LocationMatch) -> str:
         """A text that names this place and no other: `Oxford, Mississippi, US`."""
         location = match.location
         parts = [location.name, location.region, location.country]
         return ", ".join(part for part in parts if part)
 
 
-def rivals(results: Sequence[Match]) -> list[Match]:
+def find_rivals(results: Sequence[LocationMatch]) -> list[LocationMatch]:
     """The places that may be meant, the best known first, where none of them is clearly better known than the next."""
     ordered = sorted(results, key=lambda item: -item.importance)
-    if len(ordered) < 2 or ordered[0].importance - ordered[1].importance >= CLEARLY:  # noqa: PLR2004
+    if len(ordered) < 2 or ordered[0].importance - ordered[1].importance >= CLEAR_MARGIN:  # noqa: PLR2004
         return []
-    return [item for item in ordered if ordered[0].importance - item.importance <= ALIKE]
+    return [item for item in ordered if ordered[0].importance - item.importance <= CHOICE_MARGIN]
 
 
 def _is_code(head: str) -> bool:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-SHORTEST, SHORTEST_FOR_TWO = 4, 6
+MIN_LENGTH, MIN_LENGTH_TWO_EDITS = 4, 6
 """Letters from which one mistake, and two, are looked for: in a shorter word everything is near to everything."""
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz "
 
 
-def one_mistake(key: str) -> Iterator[str]:
+def list_one_edit_variants(key: str) -> Iterator[str]:
     """All texts at one letter too many, too few, wrong, or swapped with the next (Damerau-Levenshtein distance 1)."""
     parts = [(key[:at], key[at:]) for at in range(len(key) + 1)]
     for head, tail in parts:
@@ -21,22 +21,22 @@ def one_mistake(key: str) -> Iterator[str]:
             yield head + letter + tail
 
 
-def similar(key: str, has: Callable[[str], bool], famous_names: Callable[[str], Sequence[str]]) -> list[str]:
+def find_similar_names(key: str, has: Callable[[str], bool], famous_names: Callable[[str], Sequence[str]]) -> list[str]:
     """Known names at one mistake; if there are none, those of famous places at two."""
-    if len(key) < SHORTEST or not key.isascii():
+    if len(key) < MIN_LENGTH or not key.isascii():
         return []
-    near = list(dict.fromkeys(text for text in one_mistake(key) if text != key and has(text.strip())))
-    if near or len(key) < SHORTEST_FOR_TWO:
+    near = list(dict.fromkeys(text for text in list_one_edit_variants(key) if text != key and has(text.strip())))
+    if near or len(key) < MIN_LENGTH_TWO_EDITS:
         return [text.strip() for text in near]
     letters = set(key)
     return [
         name
         for name in famous_names(key[0])
-        if abs(len(name) - len(key)) <= 2 and len(letters ^ set(name)) <= 4 and within_two(key, name)  # noqa: PLR2004
+        if abs(len(name) - len(key)) <= 2 and len(letters ^ set(name)) <= 4 and is_within_two_edits(key, name)  # noqa: PLR2004
     ]
 
 
-def within_two(first: str, second: str) -> bool:
+def is_within_two_edits(first: str, second: str) -> bool:
     """Whether the Damerau-Levenshtein distance (optimal string alignment) is at most 2."""
     before: list[int] = []
     row = list(range(len(second) + 1))

@@ -10,15 +10,21 @@ from aiohttp import web
 
 from hub.core.errors import Forbidden, HubError, NotFound, Unauthenticated
 from hub.people.identity import Caller
-from hub.planning.plans.model import Plan
-from hub.planning.plans.records import Kept, Shown, Version
-from hub.planning.plans.rendering import PlanFaces, filename, told
+from hub.planning.plans import (
+    Plan,
+    PlanRecord,
+    PlanVersion,
+    PlanView,
+    StandardPlanRenderer,
+    build_filename,
+    build_view_model,
+)
 from routes.web import html_pages
-from routes.web.access import Gate
-from routes.web.endpoint_api import ANYONE, PLANS_COOKIE, VISIT, Call, get
-from routes.web.problems import from_exception
+from routes.web.access import AccessGate
+from routes.web.endpoint_api import ANYONE, PLANS_COOKIE, REQUEST_CONTEXT, Call, get
+from routes.web.problems import exception_to_response
 
-LONGEST_TOKEN = 200
+MAX_TOKEN_LENGTH = 200
 _LONGEST_DESCRIPTION = 200
 _CSP = (
     "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -29,15 +35,15 @@ _PUBLIC = {"Cache-Control": "public, max-age=60", "Referrer-Policy": "strict-ori
 _TYPES = {"ics": "text/calendar", "pdf": "application/pdf", "md": "text/markdown"}
 
 
-class SharedPlans(Protocol):
+class PlanViewSource(Protocol):
     """What this page asks for; see hub/planning/plans/sharing.py."""
 
-    async def show(self, caller: Caller | None, plan_id: UUID, token: str | None = None) -> Shown:
+    async def get_plan_view(self, caller: Caller | None, plan_id: UUID, token: str | None = None) -> PlanView:
         """A public plan, one whose share token this is, or one of the caller's own. Raises NotFound."""
         ...
 
 
-Authenticate = Callable[[str], Awaitable[Caller]]
+AuthenticateToken = Callable[[str], Awaitable[Caller]]
 """The traveler of an access token. Raises Unauthenticated."""
 
 
@@ -45,8 +51,8 @@ Authenticate = Callable[[str], Awaitable[Caller]]
 class _Seen:
     """A plan that may be seen here."""
 
-    kept: Kept
-    version: Version
+    kept: PlanRecord
+    version: PlanVersion
 
     @property
     def plan(self) -> Plan:
@@ -69,54 +75,54 @@ class PlanPage:
 
     def __init__(
         self,
-        plans: SharedPlans,
-        faces: PlanFaces,
+        plans: PlanViewSource,
+        faces: StandardPlanRenderer,
         public_url: str,
         home: str | None = None,
-        authenticate: Authenticate | None = None,
+        authenticate: AuthenticateToken | None = None,
     ) -> None:
         self._plans = plans
         self._authenticate = authenticate
         self._faces = faces
         self._public_url = public_url
         self._home = home
-        self._css = html_pages.static_file("plan.css")
-        self._jinja = html_pages.templates()
+        self._css = html_pages.get_static_path("plan.css")
+        self._jinja = html_pages.create_template_environment()
 
-    def install(self, app: web.Application, gate: Gate) -> None:
+    def install_pages(self, app: web.Application, gate: AccessGate) -> None:
         """Instead of `Api.add`: what goes wrong here is told to people, as a page."""
-        html_pages.install(app, gate, self, self._trouble)
+        html_pages.install_pages(app, gate, self, self._trouble)
 
-    @get("/static/plan.css", who=ANYONE, hidden=True)
+    @get("/static/plan.css", permission=ANYONE, hidden=True)
     async def style(self) -> web.FileResponse:
         """How it looks."""
-        return html_pages.styled(self._css)
+        return html_pages.serve_stylesheet(self._css)
 
-    @get("/plan/{plan_id}.ics", who=ANYONE, hidden=True)
+    @get("/plan/{plan_id}.ics", permission=ANYONE, hidden=True)
     async def ics(self, call: Call, plan_id: UUID) -> web.Response:
         """For a calendar."""
         seen = await self._seen(call, plan_id)
-        content = self._faces.ics(seen.plan, plan_id, version=seen.version.version)
+        content = self._faces.render_calendar(seen.plan, plan_id, version=seen.version.version)
         return _download(seen, "ics", content)
 
-    @get("/plan/{plan_id}.pdf", who=ANYONE, hidden=True)
+    @get("/plan/{plan_id}.pdf", permission=ANYONE, hidden=True)
     async def pdf(self, call: Call, plan_id: UUID) -> web.Response:
         """On paper."""
         seen = await self._seen(call, plan_id)
-        return _download(seen, "pdf", await self._faces.pdf(seen.plan, plan_id))
+        return _download(seen, "pdf", await self._faces.render_pdf(seen.plan, plan_id))
 
-    @get("/plan/{plan_id}.md", who=ANYONE, hidden=True)
+    @get("/plan/{plan_id}.md", permission=ANYONE, hidden=True)
     async def md(self, call: Call, plan_id: UUID) -> web.Response:
         """As text."""
         seen = await self._seen(call, plan_id)
-        return _download(seen, "md", self._faces.markdown(seen.plan).encode())
+        return _download(seen, "md", self._faces.render_markdown(seen.plan).encode())
 
-    @get("/plan/{plan_id}", who=ANYONE, hidden=True)
+    @get("/plan/{plan_id}", permission=ANYONE, hidden=True)
     async def show(self, call: Call, plan_id: UUID) -> web.Response:
         """The whole plan, day by day."""
         seen = await self._seen(call, plan_id)
-        links = self._faces.affiliates(seen.plan, seen.kept.request)
-        it = told(seen.plan, links, sandbox=self._faces.sandbox)
+        links = self._faces.list_affiliate_links(seen.plan, seen.kept.request)
+        it = build_view_model(seen.plan, links, sandbox=self._faces.sandbox)
         facts: dict[str, Any] = {
             "it": it,
             "id": plan_id,
@@ -129,12 +135,12 @@ class PlanPage:
     async def _seen(self, call: Call, plan_id: UUID) -> _Seen:
         """Raises NotFound, also while nothing has been planned yet."""
         token = call.request.query.get("t", "")
-        usable = 0 < len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable()
+        usable = 0 < len(token) <= MAX_TOKEN_LENGTH and token.isascii() and token.isprintable()
         caller = await self._visitor(call.request)
-        shown = await self._plans.show(caller, plan_id, token if usable else None)
+        shown = await self._plans.get_plan_view(caller, plan_id, token if usable else None)
         if shown.version is None:
             raise NotFound(code="plan_not_found")
-        return _Seen(shown.kept, shown.version)
+        return _Seen(shown.record, shown.version)
 
     async def _visitor(self, request: web.Request) -> Caller | None:
         """The traveler who is signed in with this browser. A session that has ended is none."""
@@ -147,13 +153,13 @@ class PlanPage:
             return None
 
     def _trouble(self, request: web.Request, error: Exception) -> web.Response:
-        request_id = request[VISIT].request_id
-        problem = from_exception(error, request_id)
+        request_id = request[REQUEST_CONTEXT].request_id
+        problem = exception_to_response(error, request_id)
         detail = error.detail if isinstance(error, HubError) else ""
         headers = {name: problem.headers[name] for name in ("Retry-After",) if name in problem.headers}
         return self._page(
             "plan_trouble", problem.status, headers=_SECRET | headers, detail=detail, request_id=request_id,
-            plan_id=_plan_of(request), root=html_pages.path_to_root(request),
+            plan_id=_plan_of(request), root=html_pages.build_path_to_root(request),
         )  # fmt: skip
 
     def _page(self, name: str, status: int = 200, *, headers: dict[str, str], **facts: Any) -> web.Response:
@@ -176,6 +182,6 @@ def _description(it: dict[str, Any]) -> str:
 
 
 def _download(seen: _Seen, suffix: str, content: bytes) -> web.Response:
-    headers = {**seen.headers, "Content-Disposition": f'attachment; filename="{filename(seen.plan, suffix)}"'}
+    headers = {**seen.headers, "Content-Disposition": f'attachment; filename="{build_filename(seen.plan, suffix)}"'}
     charset = None if suffix == "pdf" else "utf-8"
     return web.Response(body=content, headers=headers, content_type=_TYPES[suffix], charset=charset)

@@ -5,9 +5,9 @@ import random
 import pytest
 from aiohttp import web
 
-from adapters.transport import Call, Transport
+from adapters.transport import ProviderCall, Transport
 from hub.core.clock import SystemClock
-from hub.resilience.policy import Policy
+from hub.resilience.policy import ResiliencePolicy
 from hub.resilience.retry import Backoff
 
 
@@ -119,7 +119,12 @@ async def provider():
     await runner.cleanup()
 
 
-QUICK = Policy(timeout=3, backoff=Backoff(first=0.001, cap=0.01, patience=0.5), retry_reserve=20, minimum=1000)
+QUICK = ResiliencePolicy(
+    timeout=3,
+    backoff=Backoff(initial_delay=0.001, max_delay=0.01, max_retry_after=0.5),
+    retry_reserve=20,
+    breaker_min_calls=1000,
+)
 
 
 @pytest.fixture
@@ -135,7 +140,7 @@ def records():
 @pytest.fixture
 async def transport(records):
     policies = dict.fromkeys(("kiwi", "stripe", "resend", "twilio", "openai"), QUICK)
-    async with Transport.opened(
+    async with Transport.open_with_session(
         clock=SystemClock(), chance=random.Random(1), policies=policies, record=records.append
     ) as opened:
         yield opened
@@ -144,8 +149,9 @@ async def transport(records):
 @pytest.fixture
 def read(provider):
     def make(**fields):
-        return Call(
-            **{"provider": "kiwi", "operation": "search", "method": "GET", "url": provider.url, "read": True} | fields
+        return ProviderCall(
+            **{"provider": "kiwi", "operation": "search", "method": "GET", "url": provider.url, "is_read": True}
+            | fields
         )
 
     return make
@@ -155,6 +161,6 @@ def read(provider):
 def write(provider):
     def make(**fields):
         given = {"provider": "kiwi", "operation": "save_booking", "method": "POST", "url": provider.url, "body": b"{}"}
-        return Call(**given | fields)
+        return ProviderCall(**given | fields)
 
     return make

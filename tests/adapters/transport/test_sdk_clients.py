@@ -12,11 +12,11 @@ import resend
 import stripe
 import twilio.rest
 
-from adapters.sdk_clients import OpenAITransport, ResendHTTP, StripeHTTP, TwilioHTTP, translate, warm
+from adapters.sdk_clients import OpenAITransport, ResendHTTP, StripeHTTP, TwilioHTTP, translate_sdk_errors, warm_up_sdk
 from adapters.transport import Transport
 from hub.core.clock import SystemClock
 from hub.core.errors import BreakerOpen, OutcomeUnknown, ProviderPermanent, ProviderTransient
-from hub.resilience.policy import Policy
+from hub.resilience.policy import ResiliencePolicy
 from hub.resilience.retry import Backoff
 
 CANARY = "canary@example.com"
@@ -32,7 +32,7 @@ def pay(transport, provider):
     )
 
     async def create():
-        with translate("stripe") as exchange:
+        with translate_sdk_errors("stripe") as exchange:
             await client.v1.payment_intents.create_async(
                 {"amount": 100, "currency": "eur", "receipt_email": CANARY}, {"idempotency_key": "booking:1:pay"}
             )
@@ -49,7 +49,7 @@ def mail(transport, provider, monkeypatch):
     monkeypatch.setattr(resend, "default_async_http_client", ResendHTTP(transport))
 
     async def send():
-        with translate("resend"):
+        with translate_sdk_errors("resend"):
             return await resend.Emails.send_async(
                 {"from": "a@example.com", "to": [CANARY], "subject": "s", "text": "t"}, {"idempotency_key": "mail:1"}
             )
@@ -63,7 +63,7 @@ def text(transport, provider):
     client.api.base_url = f"{provider.url}/twilio"
 
     async def send(**fields):
-        with translate("twilio"):
+        with translate_sdk_errors("twilio"):
             return await client.messages.create_async(
                 **{"to": "+15005550001", "from_": "+15005550006", "body": "hi"} | fields
             )
@@ -78,7 +78,7 @@ async def ask(transport, provider):
         client = openai.AsyncOpenAI(api_key="sk-canary", base_url=f"{provider.url}/v1", http_client=http, max_retries=0)
 
         async def generate():
-            with translate("openai"):
+            with translate_sdk_errors("openai"):
                 return await client.chat.completions.create(model="m", messages=[{"role": "user", "content": CANARY}])
 
         yield generate
@@ -96,7 +96,7 @@ async def test_stripe_sends_the_key_and_the_form(pay, provider, records):
     assert parse_qs(provider.bodies[1].decode())["amount"] == ["100"]
     assert provider.seen[0].headers["Authorization"] == "Bearer sk_test_canary"
     assert (records[1].operation, records[1].idempotency_key) == ("payment_intents.create", "booking:1:pay")
-    assert exchange.answer.json()["id"] == "pi_1"
+    assert exchange.response.json()["id"] == "pi_1"
 
 
 async def test_stripe_keeps_its_typed_answer(pay, provider):
@@ -213,8 +213,8 @@ async def test_a_success_that_makes_no_sense_is_not_taken_for_one(sdk, provider)
 
 async def test_an_open_breaker_comes_out_as_itself(provider, monkeypatch, pay):
     provider.will(provider.says(500))
-    policies = {"stripe": Policy(minimum=1, backoff=Backoff(first=0))}
-    async with Transport.opened(clock=SystemClock(), chance=Random(1), policies=policies) as transport:
+    policies = {"stripe": ResiliencePolicy(breaker_min_calls=1, backoff=Backoff(initial_delay=0))}
+    async with Transport.open_with_session(clock=SystemClock(), chance=Random(1), policies=policies) as transport:
         monkeypatch.setattr(pay.client._requestor._client, "_transport", transport)
         with pytest.raises(OutcomeUnknown):
             await pay()
@@ -223,7 +223,7 @@ async def test_an_open_breaker_comes_out_as_itself(provider, monkeypatch, pay):
 
 
 async def test_a_wrong_argument_is_a_bug_and_not_a_providers_error(pay):
-    with pytest.raises(TypeError), translate("stripe"):
+    with pytest.raises(TypeError), translate_sdk_errors("stripe"):
         await pay.client.v1.payment_intents.retrieve_async()
 
 
@@ -260,7 +260,7 @@ async def test_a_stripe_key_in_use_passes(pay, provider):
 @pytest.mark.parametrize("name", ["stripe", "resend", "twilio", "openai"])
 async def test_warming_needs_no_network_and_leaves_no_trace(name, provider, mail):
     before = resend.default_async_http_client, resend.api_key
-    await warm(name)
+    await warm_up_sdk(name)
     assert (resend.default_async_http_client, resend.api_key) == before
     assert provider.seen == []
 

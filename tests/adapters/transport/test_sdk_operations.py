@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sdk_clients.operations import CAMEL_WORD, operation
+from adapters.sdk_clients.operations import CAMEL_WORD, name_operation
 from adapters.sdk_clients.twilio import _operation
 
 
@@ -30,7 +30,7 @@ from adapters.sdk_clients.twilio import _operation
     ],
 )
 def test_operations_are_named_without_ids(method, path, name):
-    assert operation(method, path) == name
+    assert name_operation(method, path) == name
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_twilio_operations_show_no_number(method, path, name):
 def test_any_path_gives_a_short_plain_name(path, method):
     """Labels of metrics: a stray path must neither break the call nor flood the registry."""
     for word in (None, CAMEL_WORD):
-        name = operation(method, "/" + path, *([word] if word else []))
+        name = name_operation(method, "/" + path, *([word] if word else []))
         assert name.isascii()
         assert len(name) <= 300
         assert not any(one.isdigit() for one in name)

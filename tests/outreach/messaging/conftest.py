@@ -7,15 +7,23 @@ from uuid import UUID
 
 import pytest
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.db import Database
-from hub.core.jobs import Jobs
-from hub.core.sealing import Vault
-from hub.outreach.messaging import Email, Facts, Letters, Outbox, SendMessage, Suppressions, Templates
-from hub.oversight.audit import Audit
-from hub.people.identity import WriteLetter
-from hub.sales.bookings import BookingLinks, Itineraries
-from hub.sales.bookings.repository import Store
+from hub.core.jobs import JobQueue
+from hub.core.sealing import SecretBox
+from hub.outreach.messaging import (
+    AccountMessages,
+    EmailMessage,
+    MessageContexts,
+    MessageSender,
+    MessageTemplates,
+    SendMessage,
+    Suppressions,
+)
+from hub.oversight.audit import AuditLog
+from hub.people.identity import QueueAccountMessage
+from hub.sales.bookings import BookingLinks, ItineraryBuilder
+from hub.sales.bookings.repository import BookingRepository
 from hub.supply.locations import Locations
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -39,18 +47,18 @@ class Clock:
 class Mailbox:
     name: str = "resend"
     trouble: Exception | None = None
-    sent: list[tuple[str, Email]] = field(default_factory=list)
+    sent: list[tuple[str, EmailMessage]] = field(default_factory=list)
 
-    async def send(self, email: Email, key: str) -> str:
+    async def send_email(self, email: EmailMessage, key: str) -> str:
         if self.trouble:
             raise self.trouble
         self.sent.append((key, email))
         return f"mail-{len(self.sent)}"
 
-    def suppression_cause(self, error: Exception) -> None:
+    def find_suppression_cause(self, error: Exception) -> None:
         return None
 
-    def delivery_of(self, event: dict[str, Any]) -> None:
+    def parse_delivery_report(self, event: dict[str, Any]) -> None:
         return None
 
 
@@ -59,24 +67,26 @@ class Post:
 
     def __init__(self, db: Database) -> None:
         self.db, self.clock, self.mailbox = db, Clock(), Mailbox()
-        self.ids, self.vault, jobs = Ids(self.clock), Vault(["s" * 32]), Jobs()
-        audit = Audit(self.clock)
-        store = Store(jobs, audit, self.clock)
+        self.ids, self.vault, jobs = IdGenerator(self.clock), SecretBox(["s" * 32]), JobQueue()
+        audit = AuditLog(self.clock)
+        store = BookingRepository(jobs, audit, self.clock)
         links = BookingLinks(self.vault, "https://hub.test", None)
-        itineraries = Itineraries(Locations())
-        facts = Facts(store, self.vault, self.clock, "https://hub.test/account", itineraries, links)
-        self.letters = Letters(db, jobs, self.clock, self.ids)
+        itineraries = ItineraryBuilder(Locations())
+        facts = MessageContexts(store, self.vault, self.clock, "https://hub.test/account", itineraries, links)
+        self.letters = AccountMessages(db, jobs, self.clock, self.ids)
         suppressions = Suppressions(db, audit, self.clock)
-        self.outbox = Outbox(db, facts, jobs, audit, self.clock, Templates(), suppressions, self.mailbox, None)
+        self.outbox = MessageSender(
+            db, facts, jobs, audit, self.clock, MessageTemplates(), suppressions, self.mailbox, None
+        )
 
     async def customer(self, name: str = "Ada Lovelace", email: str = "ada@example.com") -> UUID:
         return await self._insert("customers", email=email, name=name, created_at=self.clock.at)
 
     async def token(self, customer: UUID, purpose: str = "verify", hours: int = 24, link: str = LINK) -> UUID:
-        number, at = self.ids.uuid(), self.clock.at
+        number, at = self.ids.new_uuid(), self.clock.at
         return await self._insert(
             "one_time_tokens", id=number, customer_id=customer, purpose=purpose, hash=number.bytes, created_at=at,
-            sealed=self.vault.seal(f"link:{number}", link), expires_at=at + timedelta(hours=hours),
+            sealed=self.vault.seal_text(f"link:{number}", link), expires_at=at + timedelta(hours=hours),
         )  # fmt: skip
 
     async def session(self, customer: UUID, agent: str | None = FIREFOX) -> UUID:
@@ -87,7 +97,7 @@ class Post:
         )  # fmt: skip
 
     async def _insert(self, table: str, **row: Any) -> UUID:
-        row.setdefault("id", self.ids.uuid())
+        row.setdefault("id", self.ids.new_uuid())
         places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
         await self.sql(f"insert into {table} ({', '.join(row)}) values ({places})", *row.values())
         return row["id"]
@@ -98,17 +108,17 @@ class Post:
 
     async def write(self, letter: Any, customer: UUID, **more: Any) -> None:
         fact = f"account:{customer}:{letter}:1"
-        await self.letters.write(WriteLetter(customer_id=customer, letter=letter, fact=fact, **more))
+        await self.letters.queue_message(QueueAccountMessage(customer_id=customer, letter=letter, fact=fact, **more))
 
     async def send(self) -> None:
         for row in await self.messages():
-            await self.outbox.send(SendMessage(message_id=row["id"]))
+            await self.outbox.send_message(SendMessage(message_id=row["id"]))
 
     async def messages(self) -> list[dict[str, Any]]:
         return await self.sql("select * from messages order by created_at")
 
     @property
-    def mails(self) -> list[Email]:
+    def mails(self) -> list[EmailMessage]:
         return [email for _, email in self.mailbox.sent]
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.errors import ProviderTransient
-from hub.core.jobs import Jobs
+from hub.core.jobs import JobQueue
 from hub.core.mail_limits import MailLimits
-from hub.core.sealing import Vault
-from hub.outreach.messaging.template_context import LETTERS
-from hub.people.identity.one_time_links import OneTime
+from hub.core.sealing import SecretBox
+from hub.outreach.messaging.template_context import ACCOUNT_TEMPLATES
+from hub.people.identity.one_time_links import OneTimeLinks
 from tests.outreach.messaging.conftest import LINK, Post
 from tests.support.jobs import until, working
 from tests.support.logs import logging_to_memory
@@ -109,7 +109,7 @@ async def test_a_link_sealed_under_a_lost_secret_is_a_failure_that_shows(post: P
     ada = await post.customer()
     token = await post.token(ada)
     await post.write("verify", ada, token_id=token)
-    await post.sql("update one_time_tokens set sealed = $1", Vault(["x" * 32]).seal(f"link:{token}", LINK))
+    await post.sql("update one_time_tokens set sealed = $1", SecretBox(["x" * 32]).seal_text(f"link:{token}", LINK))
     await post.send()
     (row,) = await post.messages()
     assert (row["status"], row["error"], post.mails) == ("failed", "link_unreadable", [])
@@ -141,7 +141,7 @@ async def test_a_new_sign_in_says_when_where_and_on_what(post: Post):
         assert "https://hub.test/account/forgot" in text
 
 
-@pytest.mark.parametrize("letter", sorted(LETTERS))
+@pytest.mark.parametrize("letter", sorted(ACCOUNT_TEMPLATES))
 async def test_every_letter_can_be_written(post: Post, letter: str):
     ada = await post.customer()
     more = {"token_id": await post.token(ada, letter)} if letter in {"verify", "reset"} else {}
@@ -157,10 +157,12 @@ async def test_every_letter_can_be_written(post: Post, letter: str):
 async def test_from_the_link_to_the_mailbox_through_the_queue(post: Post, dsn: str):
     ada = await post.customer()
     limits = MailLimits(post.db, post.vault, post.clock)
-    one_time = OneTime(Jobs(), post.vault, post.clock, Ids(post.clock), "https://hub.test/account", limits)
+    one_time = OneTimeLinks(
+        JobQueue(), post.vault, post.clock, IdGenerator(post.clock), "https://hub.test/account", limits
+    )
     async with working(post.db, dsn, post.letters, post.outbox):
         async with post.db.transaction() as tx:
-            await one_time.send(tx, ada, "reset")
+            await one_time.send_link(tx, ada, "reset")
         await until(lambda: post.mails)
     (mail,) = post.mails
     assert "https://hub.test/account/reset?token=" in mail.text

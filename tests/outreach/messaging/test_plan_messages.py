@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from icalendar import Calendar
 
-from hub.outreach.messaging import PlanFacts, PlanLetters, Templates
+from hub.outreach.messaging import MessageTemplates, PlanMessageContexts, PlanMessages
 from hub.planning.plans.jobs import PlanReady
 from hub.planning.plans.model import Plan
-from hub.planning.plans.rendering import told
+from hub.planning.plans.rendering import build_view_model
 from tests.outreach.messaging.conftest import Post
 from tests.planning.plans.trips import athens, hostile
 
@@ -22,9 +22,9 @@ def office(post: Post) -> Post:
 
 
 def fronted(post: Post, frontend: str | None) -> Post:
-    plans = PlanFacts("https://hub.test", frontend, sandbox=True)
-    facts = replace(post.outbox.facts, link_base="https://x", plans=plans)
-    object.__setattr__(post.outbox, "facts", facts)
+    plans = PlanMessageContexts("https://hub.test", frontend, sandbox=True)
+    facts = replace(post.outbox.contexts, link_base="https://x", plans=plans)
+    object.__setattr__(post.outbox, "contexts", facts)
     return post
 
 
@@ -46,7 +46,7 @@ async def planned(post: Post, plan: Plan, visibility: str = "private", *, verifi
 
 
 async def tell(post: Post, plan: UUID) -> None:
-    await PlanLetters(post.db, post.outbox.jobs, post.clock, post.ids).ready(PlanReady(plan_id=plan))
+    await PlanMessages(post.db, post.outbox.jobs, post.clock, post.ids).queue_plan_ready(PlanReady(plan_id=plan))
 
 
 def links(mail: Any) -> list[str]:
@@ -116,8 +116,8 @@ async def test_the_letter_speaks_of_the_plan_as_it_is_now(office: Post):
 
 def test_no_text_of_a_plan_makes_markup_or_another_line_of_the_head():
     evil = "<img src=x onerror=alert(1)>\r\nBcc: x@example.com"
-    facts = {"it": told(hostile(evil)), "customer": {"name": evil}, "link": None}
-    mail = Templates().email("plan_ready", facts)
+    facts = {"it": build_view_model(hostile(evil)), "customer": {"name": evil}, "link": None}
+    mail = MessageTemplates().render_email("plan_ready", facts)
     assert "<img" not in mail.html
     assert "\n" not in mail.subject
     assert mail.text.startswith("Hello,\n")

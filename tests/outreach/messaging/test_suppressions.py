@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from adapters.resend import ResendMailer
-from adapters.twilio import TwilioTexter
+from adapters.twilio import TwilioSmsSender
 from hub.core.errors import Conflict, ProviderPermanent
 from hub.outreach.messaging import SuppressionFilter
 from tests.outreach.messaging.conftest import Post
@@ -13,7 +13,7 @@ from tests.outreach.messaging.conftest import Post
 
 def resend(kind: str, **data: Any) -> str | None:
     event = {"type": f"email.{kind}", "data": {"email_id": "1", **data}}
-    delivery = ResendMailer.delivery_of(ResendMailer.__new__(ResendMailer), event)
+    delivery = ResendMailer.parse_delivery_report(ResendMailer.__new__(ResendMailer), event)
     assert delivery is not None
     return delivery.cause
 
@@ -50,11 +50,11 @@ def test_complaints_and_the_providers_own_list_are_taken_over_with_their_cause()
     ],
 )  # fmt: skip
 def test_twilios_codes_suppress_by_their_meaning(code: str, cause: str | None):
-    texter = TwilioTexter.__new__(TwilioTexter)
-    report = texter.delivery_of({"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": code})
+    texter = TwilioSmsSender.__new__(TwilioSmsSender)
+    report = texter.parse_delivery_report({"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": code})
     assert report is not None
     assert report.cause == cause
-    assert texter.suppression_cause(ProviderPermanent("twilio", provider_code=code)) == cause
+    assert texter.find_suppression_cause(ProviderPermanent("twilio", provider_code=code)) == cause
 
 
 @pytest.mark.parametrize(
@@ -73,29 +73,29 @@ async def test_a_complaint_never_blocks_a_message_about_security(
 ):
     suppressions = post.outbox.suppressions
     async with post.db.transaction() as tx:
-        await suppressions.add(tx, "email", "Ada@Example.com", cause)
-        assert await suppressions.blocks(tx, "email", "ada@example.com", message) == blocks
-        assert await suppressions.blocks(tx, "sms", "ada@example.com", message) is None
+        await suppressions.add_suppression(tx, "email", "Ada@Example.com", cause)
+        assert await suppressions.find_blocking_cause(tx, "email", "ada@example.com", message) == blocks
+        assert await suppressions.find_blocking_cause(tx, "sms", "ada@example.com", message) is None
 
 
 async def test_an_address_that_bounces_after_a_complaint_gets_nothing_at_all(post: Post):
     suppressions = post.outbox.suppressions
     async with post.db.transaction() as tx:
         for cause in ("complaint", "bounce", "bounce"):
-            await suppressions.add(tx, "email", "ada@example.com", cause)
-        assert await suppressions.blocks(tx, "email", "ada@example.com", "reset") == "bounce"
-    listed, total = await suppressions.list(SuppressionFilter(), page=1, page_size=10)
+            await suppressions.add_suppression(tx, "email", "ada@example.com", cause)
+        assert await suppressions.find_blocking_cause(tx, "email", "ada@example.com", "reset") == "bounce"
+    listed, total = await suppressions.list_suppressions(SuppressionFilter(), page=1, page_size=10)
     assert ({entry.cause for entry in listed}, total) == ({"complaint", "bounce"}, 2)
 
 
 async def test_an_opt_out_is_lifted_only_with_the_recipients_consent(post: Post):
     suppressions = post.outbox.suppressions
     async with post.db.transaction() as tx:
-        await suppressions.add(tx, "sms", "+15005550004", "opt_out", "21610")
-    ((entry,), _) = await suppressions.list(SuppressionFilter("sms", "5550004"), page=1, page_size=10)
+        await suppressions.add_suppression(tx, "sms", "+15005550004", "opt_out", "21610")
+    ((entry,), _) = await suppressions.list_suppressions(SuppressionFilter("sms", "5550004"), page=1, page_size=10)
     with pytest.raises(Conflict, match="opted out"):
-        await suppressions.lift(entry.id)
-    await suppressions.lift(entry.id, consent=True)
-    assert await suppressions.list(SuppressionFilter(), page=1, page_size=10) == ([], 0)
+        await suppressions.lift_suppression(entry.id)
+    await suppressions.lift_suppression(entry.id, consent=True)
+    assert await suppressions.list_suppressions(SuppressionFilter(), page=1, page_size=10) == ([], 0)
     (audit,) = await post.sql("select data from audit_logs where action = 'suppression.lifted'")
     assert (audit["data"]["consent"], "5550004" in str(audit["data"])) == (True, False)

@@ -1,8 +1,8 @@
 import pytest
 
-from hub.core.clock import Ids, SystemClock
+from hub.core.clock import IdGenerator, SystemClock
 from hub.core.db import Database
-from hub.oversight.audit import Audit
+from hub.oversight.audit import AuditLog
 from hub.people.customers import Customers
 from tests.people.customers.people import ADA, BEN, insert_customer
 
@@ -14,4 +14,4 @@ async def customers(db: Database) -> Customers:
         for one in (ADA, BEN):
             await insert_customer(tx, one.id)
     clock = SystemClock()
-    return Customers(db, Audit(clock), clock, Ids(clock))
+    return Customers(db, AuditLog(clock), clock, IdGenerator(clock))

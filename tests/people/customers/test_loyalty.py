@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.core import migrate as migrations
+from hub.core import migrations
 from hub.core.db import Database
 from hub.core.money import Money
-from hub.people.customers import Customers, Spend, Stats
+from hub.people.customers import CurrencyTotal, Customers, CustomerStats
 from hub.people.identity import Caller
 from tests.people.customers.people import ADA, BEN, NOW, insert_customer, insert_payment
 
@@ -42,7 +42,7 @@ async def payment_of(customers: Customers, who: Caller, currency: str = "EUR") -
 
 
 async def points(customers: Customers, who: Caller = ADA) -> int:
-    return (await customers.stats(who)).points
+    return (await customers.get_stats(who)).points
 
 
 def recomputed(rows: list[asyncpg.Record]) -> tuple[Any, ...]:
@@ -67,7 +67,7 @@ async def test_whatever_the_payments_go_through_the_numbers_are_theirs(customers
             await write(tx, [payments[which]] if which < len(payments) else payments, captured, refunded)
         rows = await tx.fetch("select * from payments where customer_id = $1", who.id)
         held = await tx.fetchval("select coalesce(sum(points), 0) from loyalty_entries where customer_id = $1", who.id)
-    found = await customers.stats(who)
+    found = await customers.get_stats(who)
     spend = {one: [0, 0] for one in CURRENCIES}
     spend |= {one.paid.currency: [one.paid.amount, one.refunded.amount] for one in found.spend}
     assert (found.points, found.bookings_paid, found.bookings_refunded, spend) == recomputed(rows)
@@ -78,18 +78,20 @@ async def test_what_is_paid_earns_and_what_goes_back_returns(customers: Customer
     payment = await payment_of(customers, ADA)
     for captured, refunded in ((29950, 0), (29950, 10000), (29950, 29950)):
         await paid(customers, payment, captured, refunded)
-    entries, total = await customers.loyalty(ADA, page=1, page_size=2)
+    entries, total = await customers.list_loyalty_entries(ADA, page=1, page_size=2)
     assert [(one.points, one.reason) for one in entries] == [(-199, "returned"), (-100, "returned")]
-    assert (total, (await customers.loyalty(ADA, page=2, page_size=2))[0][0].points) == (3, 299)
-    assert await customers.stats(ADA) == Stats(0, 1, 1, NOW, (Spend(Money(29950, "EUR"), Money(29950, "EUR")),))
+    assert (total, (await customers.list_loyalty_entries(ADA, page=2, page_size=2))[0][0].points) == (3, 299)
+    assert await customers.get_stats(ADA) == CustomerStats(
+        0, 1, 1, NOW, (CurrencyTotal(Money(29950, "EUR"), Money(29950, "EUR")),)
+    )
 
 
 async def test_the_same_sums_again_change_nothing(customers: Customers):
     payment = await payment_of(customers, ADA)
     await paid(customers, payment, 29950)
-    before = await customers.stats(ADA), await customers.loyalty(ADA, page=1, page_size=9)
+    before = await customers.get_stats(ADA), await customers.list_loyalty_entries(ADA, page=1, page_size=9)
     await paid(customers, payment, 29950)
-    assert (await customers.stats(ADA), await customers.loyalty(ADA, page=1, page_size=9)) == before
+    assert (await customers.get_stats(ADA), await customers.list_loyalty_entries(ADA, page=1, page_size=9)) == before
 
 
 async def test_what_is_rolled_back_earns_nothing(customers: Customers):
@@ -98,7 +100,7 @@ async def test_what_is_rolled_back_earns_nothing(customers: Customers):
         async with customers.db.transaction() as tx:
             await write(tx, [payment], 29950, 0)
             raise KeyError("x")
-    assert await customers.stats(ADA) == Stats()
+    assert await customers.get_stats(ADA) == CustomerStats()
 
 
 async def test_a_payment_that_arrives_captured_counts(customers: Customers):
@@ -110,7 +112,7 @@ async def test_a_payment_that_arrives_captured_counts(customers: Customers):
 async def test_payments_at_the_same_time_are_all_counted(customers: Customers):
     payments = [await payment_of(customers, ADA) for _ in range(8)]
     await asyncio.gather(*(paid(customers, one, 1000) for one in payments))
-    found = await customers.stats(ADA)
+    found = await customers.get_stats(ADA)
     assert (found.points, found.bookings_paid, found.spend[0].paid.amount) == (80, 8, 8000)
 
 
@@ -127,8 +129,8 @@ async def test_a_new_rate_is_for_new_payments(customers: Customers):
 
 async def test_points_are_their_owners_alone(customers: Customers):
     await paid(customers, await payment_of(customers, BEN), 10_000)
-    assert await customers.stats(ADA) == Stats()
-    assert (await customers.loyalty(ADA, page=1, page_size=9))[1] == 0
+    assert await customers.get_stats(ADA) == CustomerStats()
+    assert (await customers.list_loyalty_entries(ADA, page=1, page_size=9))[1] == 0
 
 
 @pytest.mark.parametrize(
@@ -142,17 +144,17 @@ async def test_a_traveller_neither_reads_the_rates_nor_writes_points(customers: 
 
 
 async def test_payments_from_before_are_counted(empty: str, monkeypatch: pytest.MonkeyPatch):
-    every = migrations.available()
-    monkeypatch.setattr(migrations, "available", lambda: [one for one in every if one.version < 18])
-    await migrations.migrate(empty)
-    db = await Database.open(empty, size=1)
+    every = migrations.list_migrations()
+    monkeypatch.setattr(migrations, "list_migrations", lambda: [one for one in every if one.version < 18])
+    await migrations.apply_migrations(empty)
+    db = await Database.open_pool(empty, pool_size=1)
     async with db.transaction() as tx:
         await insert_customer(tx, ADA.id)
         for currency, captured, refunded in (("EUR", 5000, 1000), ("ISK", 700, 700), ("EUR", 999, 0), ("EUR", 0, 0)):
             await insert_payment(tx, ADA.id, currency, captured, refunded)
         payments = await tx.fetch("select * from payments")
     monkeypatch.undo()
-    await migrations.migrate(empty)
+    await migrations.apply_migrations(empty)
     async with db.transaction() as tx:
         row = await tx.fetchrow("select points, bookings_paid, bookings_refunded from customer_stats")
         spend = {one["currency"]: [one["paid"], one["refunded"]] for one in await tx.fetch("table customer_spend")}

@@ -14,7 +14,7 @@ async def test_what_is_not_given_stays_as_it_is(customers: Customers):
     changed = await customers.change_profile(ADA, name="Ada King")
     assert (changed.name, changed.phone) == ("Ada King", "+447700900123")
     assert (await customers.change_profile(ADA, phone=None)).phone is None
-    assert await customers.me(ADA) == await customers.change_profile(ADA)
+    assert await customers.get_profile(ADA) == await customers.change_profile(ADA)
 
 
 async def test_the_audit_names_the_fields_and_not_what_is_in_them(customers: Customers):
@@ -24,9 +24,9 @@ async def test_the_audit_names_the_fields_and_not_what_is_in_them(customers: Cus
 
 
 async def test_somebody_elses_profile_does_not_move(customers: Customers):
-    before = await customers.me(BEN)
+    before = await customers.get_profile(BEN)
     await customers.change_profile(ADA, name="Eve")
-    assert await customers.me(BEN) == before
+    assert await customers.get_profile(BEN) == before
 
 
 async def erase(db: Database, who: Caller) -> None:
@@ -37,38 +37,38 @@ async def erase(db: Database, who: Caller) -> None:
 async def test_an_erased_traveller_is_not_there_and_can_change_nothing(customers: Customers):
     await erase(customers.db, ADA)
     for attempt in (
-        customers.me(ADA),
+        customers.get_profile(ADA),
         customers.change_profile(ADA, name="Eve"),
         customers.change_preferences(ADA, seat="aisle"),
     ):
         with pytest.raises(NotFound):
             await attempt
     async with customers.db.transaction() as tx:
-        assert (await customers.find(tx, ADA.id)).erased_at is not None
+        assert (await customers.find_customer(tx, ADA.id)).erased_at is not None
 
 
 async def test_in_each_account_of_the_payment_provider_the_first_customer_is_kept(customers: Customers):
     async with customers.db.transaction() as tx:
-        assert await customers.keep_payment_customer(tx, ADA.id, "cus_1", "acct_1/test") == "cus_1"
-        assert await customers.keep_payment_customer(tx, ADA.id, "cus_2", "acct_1/test") == "cus_1"
-        assert await customers.keep_payment_customer(tx, ADA.id, "cus_3", "acct_1/live") == "cus_3"
+        assert await customers.store_payment_customer(tx, ADA.id, "cus_1", "acct_1/test") == "cus_1"
+        assert await customers.store_payment_customer(tx, ADA.id, "cus_2", "acct_1/test") == "cus_1"
+        assert await customers.store_payment_customer(tx, ADA.id, "cus_3", "acct_1/live") == "cus_3"
         await customers.drop_payment_customer(tx, ADA.id, "cus_2")
-        assert (await customers.find(tx, ADA.id)).payment_customer_id == "cus_3"
+        assert (await customers.find_customer(tx, ADA.id)).payment_customer_id == "cus_3"
         await customers.drop_payment_customer(tx, ADA.id, "cus_3")
-        assert await customers.keep_payment_customer(tx, ADA.id, "cus_4", "acct_1/live") == "cus_4"
+        assert await customers.store_payment_customer(tx, ADA.id, "cus_4", "acct_1/live") == "cus_4"
 
 
 async def test_before_anything_was_said_there_are_defaults(customers: Customers):
-    assert await customers.preferences(ADA) == Preferences()
+    assert await customers.get_preferences(ADA) == Preferences()
 
 
 async def test_preferences_are_changed_one_by_one(customers: Customers):
     await customers.change_preferences(ADA, seat="aisle", language="en-GB", extra={"theme": {"dark": True}})
     await customers.change_preferences(ADA, seat=None, currency="EUR")
-    found = await customers.preferences(ADA)
+    found = await customers.get_preferences(ADA)
     assert (found.seat, found.language, found.currency, found.cabin) == (None, "en-GB", "EUR", None)
     assert found.extra == {"theme": {"dark": True}}
-    assert await customers.preferences(BEN) == Preferences()
+    assert await customers.get_preferences(BEN) == Preferences()
 
 
 async def test_two_changes_at_once_are_both_kept(customers: Customers):
@@ -77,7 +77,7 @@ async def test_two_changes_at_once_are_both_kept(customers: Customers):
         customers.change_preferences(ADA, meal="VGML"),
         customers.change_preferences(ADA, home_airport="LHR"),
     )
-    found = await customers.preferences(ADA)
+    found = await customers.get_preferences(ADA)
     assert (found.seat, found.meal, found.home_airport) == ("aisle", "VGML", "LHR")
 
 

@@ -19,7 +19,7 @@ async def client(customers: Customers):
     """Signed in as Ada where a test does not say otherwise."""
     toy = Toy()
     toy.remember(customers.db)
-    toy.api.add(CustomerRoutes(customers))
+    toy.api.add_endpoints(CustomerRoutes(customers))
     async with toy as found:
         yield found
 
@@ -128,8 +128,8 @@ async def test_nothing_of_anybody_else_is_here(client: TestClient, customers: Cu
         assert {(await call(client, method, base + path, body))[0] for method, path, body in everything} == {404}
     for method, path in (("PUT", ""), ("DELETE", ""), ("POST", "/default")):
         assert (await call(client, method, f"/api/user/{one}{path}", HOME if method == "PUT" else None))[0] == 404
-    assert (await customers.me(BEN)).name == "Ada"
-    assert [one.city for one in await customers.addresses.list(BEN)] == ["London"]
+    assert (await customers.get_profile(BEN)).name == "Ada"
+    assert [one.city for one in await customers.address_book.list_addresses(BEN)] == ["London"]
 
 
 async def test_without_a_token_there_is_nothing(client: TestClient):
@@ -148,8 +148,8 @@ async def test_extra_of_any_depth_is_kept_or_refused(client: TestClient, depth: 
 
 def test_every_address_is_in_the_document_under_a_name_of_its_own(customers: Customers):
     toy = Toy()
-    toy.api.add(CustomerRoutes(customers))
-    paths = toy.api.openapi()["paths"]
+    toy.api.add_endpoints(CustomerRoutes(customers))
+    paths = toy.api.build_openapi_document()["paths"]
     names = {
         one["operationId"] for path, methods in paths.items() if "/{customer_id}" in path for one in methods.values()
     }

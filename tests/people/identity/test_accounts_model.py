@@ -12,27 +12,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.core import mail_limits
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.db import Database
 from hub.core.errors import HubError
-from hub.core.jobs import Jobs
+from hub.core.jobs import JobQueue
 from hub.core.mail_limits import MailLimits, MailRate
-from hub.core.notifications import Notices
-from hub.core.sealing import Vault
-from hub.oversight.audit import Audit
-from hub.people.identity import Grant, NewAccount, lockout
+from hub.core.notifications import NotificationListener
+from hub.core.sealing import SecretBox
+from hub.oversight.audit import AuditLog
+from hub.people.identity import NewAccount, SessionTokens, lockout
 from hub.people.identity import session_cache as session_cache_module
-from hub.people.identity.account_security import Security
-from hub.people.identity.accounts import Accounts, session_cache
-from hub.people.identity.known_devices import Devices
-from hub.people.identity.local_provider import REUSE_WINDOW, SESSION_LIFE, LocalIdentity
+from hub.people.identity.account_security import AccountSecurity
+from hub.people.identity.accounts import Accounts, build_session_cache
+from hub.people.identity.known_devices import KnownDevices
+from hub.people.identity.local_provider import REFRESH_REUSE_WINDOW, SESSION_LIFETIME, LocalIdentityProvider
 from hub.people.identity.lockout import Lockout
-from hub.people.identity.one_time_links import PAUSE, OneTime
-from hub.people.identity.passwords import Passwords
+from hub.people.identity.one_time_links import RESEND_INTERVAL, OneTimeLinks
+from hub.people.identity.passwords import PasswordHasher
 from hub.people.identity.registrations import Registrations
-from hub.people.identity.second_factor import SecondFactor
-from hub.people.identity.signing_keys import Keyring
-from hub.people.identity.tokens import ACCESS_LIFE, Checked, Tokens
+from hub.people.identity.second_factor import SecondFactors
+from hub.people.identity.signing_keys import SigningKeyStore
+from hub.people.identity.tokens import ACCESS_TOKEN_LIFETIME, AccessTokenIssuer, TokenCache
 from tests.people.identity.hand import HandClock
 
 LIFE = {"verify": timedelta(hours=24), "reset": timedelta(hours=1)}
@@ -56,7 +56,7 @@ class Stay:
     """A session as it should stand."""
 
     person: int
-    grant: Grant
+    grant: SessionTokens
     began: datetime
     issued: datetime
     spent: list[tuple[str, datetime]] = field(default_factory=list)
@@ -81,34 +81,44 @@ class House:
 
     db: Database
     clock: HandClock
-    vault: Vault
+    vault: SecretBox
     accounts: Accounts
-    security: Security
-    keyring: Keyring
+    security: AccountSecurity
+    keyring: SigningKeyStore
 
 
 @pytest.fixture
 async def house(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    for scope in lockout.FREE:
-        monkeypatch.setitem(lockout.FREE, scope, 1_000_000)  # the lock-out has tests of its own
-    for kind in mail_limits.RATES:
-        monkeypatch.setitem(mail_limits.RATES, kind, MailRate(1_000_000, timedelta(microseconds=1)))
-    monkeypatch.setattr(session_cache_module, "UNANNOUNCED_LIFE", -1.0)  # and so has the memory of sessions
-    clock, vault, passwords = HandClock(), Vault(["s" * 32]), Passwords(time_cost=1, memory_cost=8)
-    ids, audit = Ids(clock), Audit(clock)
+    for scope in lockout.FREE_FAILURES:
+        monkeypatch.setitem(lockout.FREE_FAILURES, scope, 1_000_000)  # the lock-out has tests of its own
+    for kind in mail_limits.MAIL_RATES:
+        monkeypatch.setitem(mail_limits.MAIL_RATES, kind, MailRate(1_000_000, timedelta(microseconds=1)))
+    monkeypatch.setattr(session_cache_module, "UNANNOUNCED_TTL", -1.0)  # and so has the memory of sessions
+    clock, vault, passwords = HandClock(), SecretBox(["s" * 32]), PasswordHasher(time_cost=1, memory_cost=8)
+    ids, audit = IdGenerator(clock), AuditLog(clock)
     keyring, one_time = (
-        Keyring(db, vault, clock, ids),
-        OneTime(Jobs(), vault, clock, ids, LINKS, MailLimits(db, vault, clock)),
+        SigningKeyStore(db, vault, clock, ids),
+        OneTimeLinks(JobQueue(), vault, clock, ids, LINKS, MailLimits(db, vault, clock)),
     )
-    tokens = Tokens(keyring, clock, "https://hub.example")
-    local = LocalIdentity(db, tokens, passwords, one_time, audit, clock, ids, vault)
-    guard, factors = Lockout(db, clock, vault), SecondFactor(vault, audit, clock, ids.chance)
+    tokens = AccessTokenIssuer(keyring, clock, "https://hub.example")
+    local = LocalIdentityProvider(db, tokens, passwords, one_time, audit, clock, ids, vault)
+    guard, factors = Lockout(db, clock, vault), SecondFactors(vault, audit, clock, ids.rng)
     registrations = Registrations(db, passwords, clock, ids)
-    cache = session_cache(db, local, Notices(db, clock), clock)
+    cache = build_session_cache(db, local, NotificationListener(db, clock), clock)
     accounts = Accounts(
-        db, local, one_time, Devices(clock, ids), guard, factors, audit, clock, Checked(clock), cache, registrations
+        db,
+        local,
+        one_time,
+        KnownDevices(clock, ids),
+        guard,
+        factors,
+        audit,
+        clock,
+        TokenCache(clock),
+        cache,
+        registrations,
     )
-    security = Security(db, local, one_time, guard, factors, audit, clock, cache)
+    security = AccountSecurity(db, local, one_time, guard, factors, audit, clock, cache)
     yield House(db, clock, vault, accounts, security, keyring)
     await keyring.close()
     passwords.close()
@@ -149,7 +159,7 @@ class Story:
         for row in rows:
             if row["id"] not in self.known:
                 self.known.add(row["id"])
-                token = self.house.vault.open(f"link:{row['id']}", row["sealed"]).partition("token=")[2]
+                token = self.house.vault.unseal_text(f"link:{row['id']}", row["sealed"]).partition("token=")[2]
                 self.links[-1].token = token
         assert len(self.known) == len(self.links), "a letter that should not be, or one that is missing"
 
@@ -157,27 +167,29 @@ class Story:
         """Sessions are exactly those that should stand, and access tokens are read until they or the session end."""
         now = self.house.clock.now()
         for stay in self.stays:
-            reading, caller = await self.said(self.house.accounts.authenticate(stay.grant.token))
-            alive = now < stay.issued + ACCESS_LIFE
+            reading, caller = await self.said(self.house.accounts.authenticate_token(stay.grant.access_token))
+            alive = now < stay.issued + ACCESS_TOKEN_LIFETIME
             # Long after its end even the key that signed it is forgotten.
             expected = "ok" if self.stands(stay) else "session_ended"
             assert reading in ({expected} if alive else {"token_expired", "invalid_token"})
             if caller is not None:
-                assert (await self.said(self.house.accounts.surely(caller, stay.grant.token)))[0] == "ok"
+                assert (await self.said(self.house.accounts.require_live_session(caller, stay.grant.access_token)))[
+                    0
+                ] == "ok"
 
     def stands(self, stay: Stay) -> bool:
-        return not stay.ended and self.house.clock.now() < stay.began + SESSION_LIFE
+        return not stay.ended and self.house.clock.now() < stay.began + SESSION_LIFETIME
 
     def letter(self, purpose: str, person: int) -> None:
         self.links.append(Link("", purpose, person, self.house.clock.now()))
 
     def lately(self, purpose: str, person: int) -> bool:
         mine = [one.made for one in self.links if (one.purpose, one.person) == (purpose, person)]
-        return bool(mine) and self.house.clock.now() - max(mine) < PAUSE
+        return bool(mine) and self.house.clock.now() - max(mine) < RESEND_INTERVAL
 
     def enter(self, person: int, done: Any) -> None:
         now = self.house.clock.now()
-        self.stays.append(Stay(person, done.grant, now, now))
+        self.stays.append(Stay(person, done.tokens, now, now))
 
     def end_all(self, person: int, but: Stay | None = None) -> None:
         for stay in self.stays:
@@ -194,14 +206,14 @@ class Story:
     async def register(self, who: int, password: str) -> None:
         person = self.people[who]
         new = NewAccount(person.email, password, "Ada")
-        code, done = await self.said(self.house.accounts.register(new, device=None))
-        assert (code, done.signed_in) == ("ok", None)
+        code, done = await self.said(self.house.accounts.register_account(new, device=None))
+        assert (code, done.sign_in) == ("ok", None)
         if person.verified:
             return
         if person.exists and person.password != password:
             person.disputed = True
             self.void(who, "verify")
-        person.exists, person.password, person.secret = True, password, done.secret
+        person.exists, person.password, person.secret = True, password, done.registration_secret
         self.letter("verify", who)
 
     async def resend(self, who: int, mine: bool) -> None:
@@ -217,13 +229,13 @@ class Story:
     async def forgot(self, who: int) -> None:
         person = self.people[who]
         sends = person.exists and not self.lately("reset", who)
-        assert (await self.said(self.house.accounts.forgot_password(person.email)))[0] == "ok"
+        assert (await self.said(self.house.accounts.request_password_reset(person.email)))[0] == "ok"
         if sends:
             self.letter("reset", who)
 
     async def login(self, who: int, password: str) -> None:
         person = self.people[who]
-        code, done = await self.said(self.house.accounts.login(person.email, password, code=None, device=None))
+        code, done = await self.said(self.house.accounts.sign_in(person.email, password, code=None, device=None))
         if not person.exists or person.password != password:
             assert code == "wrong_credentials"
         elif not person.verified:
@@ -274,7 +286,7 @@ class Story:
         stay = self.stays[which % len(self.stays)]
         spent = stay.spent[-generation] if 0 < generation <= len(stay.spent) else None
         token = spent[0] if spent else stay.grant.refresh_token
-        code, grant = await self.said(self.house.accounts.refresh(token))
+        code, grant = await self.said(self.house.accounts.refresh_session(token))
         if not self.stands(stay):
             assert code == "invalid_refresh_token"
         elif spent is None:
@@ -289,7 +301,7 @@ class Story:
             stay.ended = True
 
     def recent(self, spent: tuple[str, datetime]) -> bool:
-        return self.house.clock.now() - spent[1] <= REUSE_WINDOW
+        return self.house.clock.now() - spent[1] <= REFRESH_REUSE_WINDOW
 
     async def race(self, which: int, tabs: int) -> None:
         """Tabs refresh at once, with the current token and, if it was used just now, the one before it."""
@@ -299,7 +311,7 @@ class Story:
         tokens = [stay.grant.refresh_token] * tabs
         if stay.spent and self.recent(stay.spent[-1]):
             tokens.append(stay.spent[-1][0])
-        answers = await asyncio.gather(*(self.said(self.house.accounts.refresh(token)) for token in tokens))
+        answers = await asyncio.gather(*(self.said(self.house.accounts.refresh_session(token)) for token in tokens))
         assert {code for code, _ in answers} == {"ok"}
         newest = {grant.refresh_token for _, grant in answers} - {stay.grant.refresh_token}
         assert len(newest) == 1, "all tabs end with one pair"
@@ -312,11 +324,13 @@ class Story:
         if not self.stays:
             return None
         stay = self.stays[which % len(self.stays)]
-        code, caller = await self.said(self.house.accounts.authenticate(stay.grant.token))
+        code, caller = await self.said(self.house.accounts.authenticate_token(stay.grant.access_token))
         return (await self.said(act(caller, stay)))[0] if code == "ok" else code, stay
 
     async def logout(self, which: int) -> None:
-        done = await self.within(which, lambda caller, stay: self.house.accounts.logout(caller, stay.grant.token))
+        done = await self.within(
+            which, lambda caller, stay: self.house.accounts.sign_out(caller, stay.grant.access_token)
+        )
         if done is not None and done[0] == "ok":
             done[1].ended = True
 
@@ -330,7 +344,7 @@ class Story:
         done = await self.within(
             which,
             lambda caller, stay: self.house.security.change_password(
-                caller, stay.grant.token, person.password or "", password
+                caller, stay.grant.access_token, person.password or "", password
             ),
         )
         if done is not None and done[0] == "ok":
@@ -339,7 +353,9 @@ class Story:
             self.end_all(stay.person, but=stay)
 
     async def everywhere(self, which: int) -> None:
-        done = await self.within(which, lambda caller, stay: self.house.security.end_all(caller, stay.grant.token))
+        done = await self.within(
+            which, lambda caller, stay: self.house.security.end_all_sessions(caller, stay.grant.access_token)
+        )
         if done is not None and done[0] == "ok":
             self.end_all(done[1].person)
 
@@ -349,7 +365,9 @@ class Story:
         target = self.stays[other % len(self.stays)]
         done = await self.within(
             which,
-            lambda caller, stay: self.house.security.end_session(caller, stay.grant.token, target.grant.session_id),
+            lambda caller, stay: self.house.security.end_session(
+                caller, stay.grant.access_token, target.grant.session_id
+            ),
         )
         if done is None or done[0] in {"token_expired", "invalid_token", "session_ended"}:
             return
@@ -358,7 +376,7 @@ class Story:
         target.ended = target.ended or mine
 
     async def rotate(self, *, now: bool) -> None:
-        await self.house.keyring.rotate(now=now)
+        await self.house.keyring.rotate_key(sign_at_once=now)
 
     async def wait(self, minutes: int) -> None:
         self.house.clock.at += timedelta(minutes=minutes)

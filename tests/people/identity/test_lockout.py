@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from hub.core.db import Database
 from hub.core.errors import TooManyRequests
-from hub.core.sealing import Vault
-from hub.people.identity.lockout import FREE, Lockout, _folded, _network
+from hub.core.sealing import SecretBox
+from hub.people.identity.lockout import FREE_FAILURES, Lockout, _folded, _network
 from tests.people.identity.hand import HandClock, somebody
 
 LOWER = """
@@ -34,7 +34,7 @@ class Door:
     clock: HandClock = field(default_factory=HandClock)
 
     def __post_init__(self) -> None:
-        self.lockout = Lockout(self.db, self.clock, Vault(["s" * 32]))
+        self.lockout = Lockout(self.db, self.clock, SecretBox(["s" * 32]))
 
     async def knock(
         self, email: str = ADA, network: str = ELSEWHERE, device: UUID | None = None, *, right: bool = False
@@ -42,12 +42,12 @@ class Door:
         """Zero for who may try, else the seconds to wait."""
         try:
             async with self.db.transaction() as tx:
-                await self.lockout.attempt(tx, email, network, device)
+                await self.lockout.count_attempt(tx, email, network, device)
         except TooManyRequests as error:
             return error.retry_after or 0
         if right:
             async with self.db.transaction() as tx:
-                await self.lockout.cleared(tx, email, network, device)
+                await self.lockout.clear_attempt(tx, email, network, device)
         return 0
 
     async def guesses(self, lasting: timedelta, **who: Any) -> int:
@@ -79,7 +79,7 @@ def door(db: Database) -> Door:
 
 
 async def test_waits_begin_with_the_fifth_failure_and_double_up_to_fifteen_minutes(door: Door):
-    assert [await door.knock() for _ in range(FREE["account"])] == [0] * 5
+    assert [await door.knock() for _ in range(FREE_FAILURES["account"])] == [0] * 5
     waits = []
     for _ in range(8):
         waits.append(await door.knock())
@@ -102,7 +102,7 @@ async def test_the_error_says_how_long_and_nothing_of_whom(door: Door):
     await door.locked()
     with pytest.raises(TooManyRequests) as refused:
         async with door.db.transaction() as tx:
-            await door.lockout.attempt(tx, ADA, ELSEWHERE, None)
+            await door.lockout.count_attempt(tx, ADA, ELSEWHERE, None)
     assert (refused.value.code, refused.value.retry_after) == ("too_many_failures", 30)
     assert "ada" not in repr(refused.value).lower()
 
@@ -127,15 +127,15 @@ async def test_one_network_cannot_go_through_many_accounts(door: Door):
     tried = 0
     for number in range(200):
         tried += not await door.knock(email=f"customer{number}@example.com", network=HOME)
-    assert tried == FREE["network"]
+    assert tried == FREE_FAILURES["network"]
     assert await door.knock(email="somebody-else@example.com", network=HOME) == 30
     assert await door.knock(email="somebody-else@example.com", network=ELSEWHERE) == 0
 
 
 async def test_an_account_of_ones_own_does_not_clean_the_network(door: Door):
-    for number in range(FREE["network"]):
+    for number in range(FREE_FAILURES["network"]):
         assert await door.knock(email=f"customer{number}@example.com", network=HOME) == 0
-        if number < FREE["network"] - 1:
+        if number < FREE_FAILURES["network"] - 1:
             assert await door.knock(email="mallory@example.com", network=HOME, right=True) == 0
     assert await door.knock(email="mallory@example.com", network=HOME) > 0
 
@@ -149,15 +149,15 @@ async def test_another_spelling_of_the_address_is_no_further_account(door: Door)
 
 async def test_two_hundred_at_once_are_not_two_hundred_guesses(door: Door):
     answers = await asyncio.gather(*(door.knock() for _ in range(200)))
-    assert answers.count(0) == FREE["account"]
+    assert answers.count(0) == FREE_FAILURES["account"]
     assert await door.failures("account") == [5]
 
 
 async def test_two_hundred_at_once_over_many_accounts_are_as_many_as_their_network_may(door: Door):
     answers = await asyncio.gather(*(door.knock(email=f"{number}@example.com", network=HOME) for number in range(200)))
-    assert answers.count(0) == FREE["network"]
-    assert await door.failures("network") == [FREE["network"]]
-    assert await door.failures("account") == [1] * FREE["network"]
+    assert answers.count(0) == FREE_FAILURES["network"]
+    assert await door.failures("network") == [FREE_FAILURES["network"]]
+    assert await door.failures("account") == [1] * FREE_FAILURES["network"]
 
 
 async def test_no_failure_is_lost_among_those_that_come_at_once(door: Door):
@@ -178,7 +178,7 @@ async def test_a_device_that_is_known_comes_in_whatever_strangers_do(door: Door)
     phone = uuid4()
     for _ in range(24):
         await door.locked(network=HOME)
-        for number in range(FREE["network"]):
+        for number in range(FREE_FAILURES["network"]):
             await door.knock(email=f"customer{number}@example.com", network=HOME)
         assert await door.knock(network=HOME, device=phone, right=True) == 0
         door.clock.move(hours=1)
@@ -197,7 +197,7 @@ async def test_a_new_device_comes_in_after_a_reset_and_the_one_that_asked_for_it
     await door.locked(network=HOME)
     assert await door.knock(network=HOME) > 0
     async with door.db.transaction() as tx:
-        await door.lockout.forgiven(tx, ADA)
+        await door.lockout.reset_account_failures(tx, ADA)
     assert await door.knock(network=HOME) == 0
     await door.locked(network=HOME)
     assert await door.knock(network=HOME, device=uuid4(), right=True) == 0
@@ -241,7 +241,7 @@ async def test_what_is_forgotten_is_swept_away(door: Door):
     door.clock.move(hours=23)
     await door.knock(email="ben@example.com")
     door.clock.move(hours=2)
-    await door.lockout.forget()
+    await door.lockout.delete_expired_failures()
     assert [await door.failures(scope) for scope in ("device", "account", "network")] == [[], [1], [1]]
 
 
@@ -250,7 +250,7 @@ async def test_while_nobody_can_judge_a_password_nothing_counts(door: Door):
     for device in (None, phone) * 30:
         assert await door.knock(device=device) == 0
         async with door.db.transaction() as tx:
-            await door.lockout.withdrawn(tx, ADA, ELSEWHERE, device)
+            await door.lockout.withdraw_attempt(tx, ADA, ELSEWHERE, device)
     assert [await door.failures(scope) for scope in ("device", "account", "network")] == [[0], [0], [0]]
 
 
@@ -303,8 +303,8 @@ async def test_neither_addresses_nor_networks_are_readable(door: Door):
 async def test_it_works_within_the_travellers_own_transaction(door: Door):
     ada = await somebody(door.db)
     async with door.db.transaction(ada) as tx:
-        await door.lockout.attempt(tx, ADA, HOME, None)
-        await door.lockout.cleared(tx, ADA, HOME, None)
+        await door.lockout.count_attempt(tx, ADA, HOME, None)
+        await door.lockout.clear_attempt(tx, ADA, HOME, None)
         assert await tx.fetchval("select current_user") == "authenticated"
 
 
@@ -328,7 +328,7 @@ def test_networks(one: str, other: str, same: bool):
 
 @pytest.mark.parametrize("nowhere", ["", "unknown", "unix:", "300.1.1.1"])
 async def test_who_comes_from_nowhere_shares_no_network(door: Door, nowhere: str):
-    for number in range(FREE["network"] + 5):
+    for number in range(FREE_FAILURES["network"] + 5):
         assert await door.knock(email=f"{number}@example.com", network=nowhere) == 0
     assert await door.failures("network") == []
 

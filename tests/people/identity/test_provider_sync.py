@@ -7,15 +7,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.db import Database
 from hub.core.inbox import WebhookEvent
-from hub.core.jobs import Jobs
+from hub.core.jobs import JobQueue
 from hub.core.mail_limits import MailLimits
-from hub.core.sealing import Vault
-from hub.oversight.audit import Audit
-from hub.people.identity.one_time_links import OneTime
-from hub.people.identity.provider_sync import RemoteAccounts
+from hub.core.sealing import SecretBox
+from hub.oversight.audit import AuditLog
+from hub.people.identity.one_time_links import OneTimeLinks
+from hub.people.identity.provider_sync import IdentityProviderSync
 from tests.people.identity.hand import START, HandClock, somebody
 
 ADA = "ada@example.com"
@@ -26,17 +26,17 @@ Tell = Callable[..., Awaitable[bool]]
 
 
 @pytest.fixture
-def vault() -> Vault:
-    return Vault(["s" * 32])
+def vault() -> SecretBox:
+    return SecretBox(["s" * 32])
 
 
 @pytest.fixture
-def tell(db: Database, vault: Vault) -> Tell:
+def tell(db: Database, vault: SecretBox) -> Tell:
     """Stores an event and works on it; False when it is of no interest."""
     clock = HandClock()
-    ids = Ids(clock)
-    remote = RemoteAccounts(
-        OneTime(Jobs(), vault, clock, ids, LINKS, MailLimits(db, vault, clock)), Audit(clock), clock, ids
+    ids = IdGenerator(clock)
+    remote = IdentityProviderSync(
+        OneTimeLinks(JobQueue(), vault, clock, ids, LINKS, MailLimits(db, vault, clock)), AuditLog(clock), clock, ids
     )
 
     async def told(kind: str, **payload: Any) -> bool:
@@ -46,7 +46,7 @@ def tell(db: Database, vault: Vault) -> Tell:
                 " values ('supabase', $1, $2, $3, 'raw', $4) returning id",
                 uuid4().hex, kind, payload, START,
             )  # fmt: skip
-        apply = await remote.on_event(WebhookEvent(number, "supabase", "e", kind, payload, START))
+        apply = await remote.handle_webhook(WebhookEvent(number, "supabase", "e", kind, payload, START))
         if apply is not None:
             async with db.transaction() as tx:
                 await apply(tx)
@@ -135,7 +135,7 @@ async def test_who_leaves_there_is_signed_out_here_and_keeps_their_bookings(
 
 @pytest.mark.parametrize(("action", "page"), [("signup", "verify"), ("recovery", "reset")])
 async def test_a_letter_carries_the_token_and_nothing_else_shows_it(
-    tell: Tell, db: Database, vault: Vault, action: str, page: str
+    tell: Tell, db: Database, vault: SecretBox, action: str, page: str
 ) -> None:
     await tell("hook.send_email", **letter(uuid4(), action))
     async with db.transaction() as tx:
@@ -143,7 +143,7 @@ async def test_a_letter_carries_the_token_and_nothing_else_shows_it(
         jobs = await tx.fetchval("select string_agg(convert_from(payload, 'utf8'), '') from pgqueuer")
         told = await tx.fetchrow("select payload, raw from webhook_events")
         audit = await tx.fetchval("select string_agg(a::text, '') from audit_logs a")
-    assert vault.open(f"link:{row['id']}", row["sealed"]) == f"{LINKS}/{page}?token={TOKEN}"
+    assert vault.unseal_text(f"link:{row['id']}", row["sealed"]) == f"{LINKS}/{page}?token={TOKEN}"
     assert (row["hash"], row["expires_at"] - START) == (None, timedelta(hours={"verify": 24, "reset": 1}[page]))
     assert (told["payload"]["email_data"], told["raw"]) == ({"email_action_type": action}, b"")
     assert f'"letter":"{page}"' in jobs.replace(" ", "").replace("\\", "")

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.clock import UNAMBIGUOUS
-from hub.core.context import about
+from hub.core.clock import REFERENCE_ALPHABET
+from hub.core.context import bind_context
 from hub.core.db import Database
 from hub.core.errors import Conflict, Forbidden, HubError, Unauthenticated
-from hub.core.sealing import Broken, Vault
-from hub.oversight.audit import Audit
-from hub.people.identity.second_factor import STEP, Enrollment, SecondFactor, Status, _bare
+from hub.core.sealing import SecretBox, UnsealError
+from hub.oversight.audit import AuditLog
+from hub.people.identity.second_factor import STEP_SECONDS, Enrollment, SecondFactors, SecondFactorStatus, _bare
 from tests.people.identity.hand import START, HandClock, somebody
 
 EMAIL = "ada+travel@example.com"
@@ -42,41 +42,41 @@ class Phone:
         self.chance = random.Random(self.seed)
         self.factor = self.under("s" * 32)
 
-    def under(self, *secret_keys: str) -> SecondFactor:
+    def under(self, *secret_keys: str) -> SecondFactors:
         """The second factor of a hub with these secrets."""
-        return SecondFactor(Vault(secret_keys), Audit(self.clock), self.clock, self.chance)
+        return SecondFactors(SecretBox(secret_keys), AuditLog(self.clock), self.clock, self.chance)
 
     def shows(self, steps: int = 0) -> str:
         return pyotp.TOTP(self.secret).at(self.clock.now(), counter_offset=steps)
 
     async def begin(self) -> Enrollment:
         async with self.db.transaction() as tx:
-            made = await self.factor.begin(tx, self.ada, EMAIL)
+            made = await self.factor.begin_enrollment(tx, self.ada, EMAIL)
         self.secret = made.secret
         return made
 
     async def turn_on(self) -> None:
         """And so long ago that the next code is a fresh one."""
         await self.begin()
-        self.codes = await self.does(self.factor.confirm, self.shows())
+        self.codes = await self.does(self.factor.confirm_enrollment, self.shows())
         self.clock.move(minutes=5)
 
     async def does(self, what: Callable[..., Awaitable[Any]], code: str) -> Any:
         async with self.db.transaction() as tx:
             return await what(tx, self.ada, code)
 
-    async def enters(self, code: str, factor: SecondFactor | None = None) -> bool:
+    async def enters(self, code: str, factor: SecondFactors | None = None) -> bool:
         """Whether a code is good at a sign-in."""
         try:
-            await self.does((factor or self.factor).check, code)
+            await self.does((factor or self.factor).check_code, code)
         except Unauthenticated as error:
             return error.code != "wrong_code"
         return True
 
-    async def status(self) -> Status:
+    async def status(self) -> SecondFactorStatus:
         async with self.db.transaction() as tx:
-            status = await self.factor.status(tx, self.ada)
-            assert await self.factor.required(tx, self.ada) is status.on
+            status = await self.factor.get_status(tx, self.ada)
+            assert await self.factor.is_required(tx, self.ada) is status.on
         return status
 
     async def audited(self) -> list[str]:
@@ -103,12 +103,12 @@ async def on(phone: Phone) -> Phone:
 
 
 async def test_it_is_on_when_a_first_code_has_been_seen(phone: Phone):
-    assert await phone.status() == Status(on=False, since=None, recovery_codes_left=0)
+    assert await phone.status() == SecondFactorStatus(on=False, since=None, recovery_codes_left=0)
     await phone.begin()
     assert not (await phone.status()).on
     assert not await phone.enters(phone.shows())
-    codes = await phone.does(phone.factor.confirm, phone.shows())
-    assert await phone.status() == Status(on=True, since=START, recovery_codes_left=10)
+    codes = await phone.does(phone.factor.confirm_enrollment, phone.shows())
+    assert await phone.status() == SecondFactorStatus(on=True, since=START, recovery_codes_left=10)
     assert len(set(codes)) == 10
     assert await phone.audited() == ["second_factor.turned_on"]
 
@@ -129,12 +129,12 @@ async def test_a_new_beginning_replaces_one_that_was_not_confirmed(phone: Phone)
     first = phone.shows()
     await phone.begin()
     with pytest.raises(Forbidden):
-        await phone.does(phone.factor.confirm, first)
-    assert await phone.does(phone.factor.confirm, phone.shows())
+        await phone.does(phone.factor.confirm_enrollment, first)
+    assert await phone.does(phone.factor.confirm_enrollment, phone.shows())
 
 
 async def test_nobody_replaces_what_is_on(on: Phone):
-    for again in (on.begin(), on.does(on.factor.confirm, on.shows())):
+    for again in (on.begin(), on.does(on.factor.confirm_enrollment, on.shows())):
         with pytest.raises(Conflict) as refused:
             await again
         assert refused.value.code == "second_factor_on"
@@ -143,15 +143,15 @@ async def test_nobody_replaces_what_is_on(on: Phone):
 
 async def test_there_is_nothing_to_confirm_before_the_beginning(phone: Phone):
     with pytest.raises(Conflict) as refused:
-        await phone.does(phone.factor.confirm, "123456")
+        await phone.does(phone.factor.confirm_enrollment, "123456")
     assert refused.value.code == "second_factor_not_begun"
 
 
 async def test_the_code_that_turned_it_on_is_used_up(phone: Phone):
     await phone.begin()
-    await phone.does(phone.factor.confirm, phone.shows())
+    await phone.does(phone.factor.confirm_enrollment, phone.shows())
     assert not await phone.enters(phone.shows())
-    phone.clock.move(seconds=STEP)
+    phone.clock.move(seconds=STEP_SECONDS)
     assert await phone.enters(phone.shows())
 
 
@@ -169,7 +169,7 @@ async def test_a_code_is_good_once_and_none_before_it_any_more(on: Phone):
     assert not await on.enters(code)
     assert not await on.enters(earlier)
     assert await on.enters(later)
-    on.clock.move(seconds=STEP)
+    on.clock.move(seconds=STEP_SECONDS)
     assert not await on.enters(later)
 
 
@@ -181,7 +181,7 @@ async def test_of_those_who_enter_one_code_at_once_one_gets_in(on: Phone):
 async def test_a_code_is_not_used_up_by_a_sign_in_that_failed_otherwise(on: Phone):
     with pytest.raises(ZeroDivisionError):
         async with on.db.transaction() as tx:
-            await on.factor.check(tx, on.ada, on.shows())
+            await on.factor.check_code(tx, on.ada, on.shows())
             raise ZeroDivisionError
     assert await on.enters(on.shows())
 
@@ -210,7 +210,7 @@ async def test_a_code_is_its_owners_alone(on: Phone):
 
 
 async def test_recovery_codes_are_two_groups_that_can_be_read_aloud(on: Phone):
-    letters = f"[{UNAMBIGUOUS}]{{5}}"
+    letters = f"[{REFERENCE_ALPHABET}]{{5}}"
     assert all(re.fullmatch(f"{letters}-{letters}", code) for code in on.codes)
 
 
@@ -229,7 +229,7 @@ async def test_of_those_who_enter_one_recovery_code_at_once_one_gets_in(on: Phon
 
 
 async def test_new_recovery_codes_void_the_old_ones(on: Phone):
-    fresh = await on.does(on.factor.renew_codes, on.shows())
+    fresh = await on.does(on.factor.renew_recovery_codes, on.shows())
     assert set(fresh).isdisjoint(on.codes)
     assert (await on.status()).recovery_codes_left == 10
     assert not await on.enters(on.codes[0])
@@ -238,7 +238,7 @@ async def test_new_recovery_codes_void_the_old_ones(on: Phone):
 
 
 async def test_they_can_be_renewed_with_the_last_of_them(on: Phone):
-    fresh = await on.does(on.factor.renew_codes, on.codes[9])
+    fresh = await on.does(on.factor.renew_recovery_codes, on.codes[9])
     assert await on.enters(fresh[9])
 
 
@@ -246,8 +246,8 @@ async def test_they_can_be_renewed_with_the_last_of_them(on: Phone):
 
 
 async def test_off_it_is_not_asked_for_and_its_codes_are_gone(on: Phone):
-    await on.does(on.factor.turn_off, on.shows())
-    assert await on.status() == Status(on=False, since=None, recovery_codes_left=0)
+    await on.does(on.factor.turn_off_factor, on.shows())
+    assert await on.status() == SecondFactorStatus(on=False, since=None, recovery_codes_left=0)
     assert not await on.enters(on.codes[0])
     assert (await on.audited())[-1] == "second_factor.turned_off"
     await on.turn_on()
@@ -256,7 +256,7 @@ async def test_off_it_is_not_asked_for_and_its_codes_are_gone(on: Phone):
 
 async def test_it_takes_a_code_to_change_anything(on: Phone):
     wrong = "".join(str((int(digit) + 1) % 10) for digit in on.shows())
-    for what in (on.factor.renew_codes, on.factor.turn_off):
+    for what in (on.factor.renew_recovery_codes, on.factor.turn_off_factor):
         with pytest.raises(Forbidden) as refused:
             await on.does(what, wrong)
         assert refused.value.code == "wrong_code"
@@ -268,7 +268,7 @@ async def test_a_code_given_at_two_doors_opens_one(on: Phone):
     """Somebody looks over a shoulder: the code of a sign-in does not turn the second factor off as well."""
     code = on.shows()
     answers = await asyncio.gather(
-        on.does(on.factor.check, code), on.does(on.factor.turn_off, code), return_exceptions=True
+        on.does(on.factor.check_code, code), on.does(on.factor.turn_off_factor, code), return_exceptions=True
     )
     assert sum(isinstance(answer, HubError) for answer in answers) == 1
 
@@ -289,19 +289,19 @@ async def test_it_outlives_a_change_of_the_hubs_secret(on: Phone):
     both = on.under("t" * 32, "s" * 32)
     assert await on.enters(on.codes[0], both)
     assert await on.enters(on.shows(), both)
-    on.clock.move(seconds=STEP)
+    on.clock.move(seconds=STEP_SECONDS)
     moved = on.under("t" * 32)
     assert await on.enters(on.shows(), moved)
     assert await on.enters(on.codes[1], moved)
 
 
 async def test_a_secret_that_the_hub_has_lost_lets_nobody_in_and_is_no_wrong_code(on: Phone):
-    with pytest.raises(Broken):
+    with pytest.raises(UnsealError):
         await on.enters(on.codes[0], on.under("t" * 32))
 
 
 async def test_acts_are_written_down_with_where_they_came_from(phone: Phone):
-    with about(ip="192.0.2.1", user_agent="browser"):
+    with bind_context(ip="192.0.2.1", user_agent="browser"):
         await phone.turn_on()
     async with phone.db.transaction() as tx:
         row = await tx.fetchrow("select ip, user_agent from audit_logs where customer_id = $1", phone.ada)
@@ -310,12 +310,12 @@ async def test_acts_are_written_down_with_where_they_came_from(phone: Phone):
 
 async def test_it_works_within_the_travellers_own_transaction(on: Phone):
     async with on.db.transaction(on.ada) as tx:
-        assert (await on.factor.status(tx, on.ada)).on
-        await on.factor.check(tx, on.ada, on.shows())
-        await on.factor.renew_codes(tx, on.ada, on.codes[0])
-        await on.factor.turn_off(tx, on.ada, on.shows(1))
-        made = await on.factor.begin(tx, on.ada, EMAIL)
-        assert await on.factor.confirm(tx, on.ada, pyotp.TOTP(made.secret).at(on.clock.now()))
+        assert (await on.factor.get_status(tx, on.ada)).on
+        await on.factor.check_code(tx, on.ada, on.shows())
+        await on.factor.renew_recovery_codes(tx, on.ada, on.codes[0])
+        await on.factor.turn_off_factor(tx, on.ada, on.shows(1))
+        made = await on.factor.begin_enrollment(tx, on.ada, EMAIL)
+        assert await on.factor.confirm_enrollment(tx, on.ada, pyotp.TOTP(made.secret).at(on.clock.now()))
         assert await tx.fetchval("select current_user") == "authenticated"
 
 

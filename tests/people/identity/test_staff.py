@@ -9,17 +9,17 @@ from typing import Any
 import jwt
 import pytest
 
-from hub.core.clock import Ids
-from hub.core.context import about
+from hub.core.clock import IdGenerator
+from hub.core.context import bind_context
 from hub.core.db import Database
-from hub.core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
-from hub.core.sealing import Vault
-from hub.oversight.audit import Audit
+from hub.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooManyRequests, Unauthenticated
+from hub.core.sealing import SecretBox
+from hub.oversight.audit import AuditLog
 from hub.people.identity.lockout import Lockout
 from hub.people.identity.model import Caller
-from hub.people.identity.passwords import Passwords
+from hub.people.identity.passwords import PasswordHasher
 from hub.people.identity.permissions import MANAGE_STAFF, READ_CUSTOMERS, Role
-from hub.people.identity.staff import Staff, StaffIdentity, StaffMember
+from hub.people.identity.staff import StaffAccounts, StaffIdentity, StaffMember
 
 PASSWORD = "a long walk by the sea"
 ISSUER = "https://id.example.com"
@@ -57,19 +57,19 @@ class Provider:
     )  # fmt: skip
     asked: dict[str, Any] = field(default_factory=dict)
 
-    async def begin(self, redirect_uri: str, *, state: str, nonce: str, verifier: str) -> str:
+    async def build_sign_in_url(self, redirect_uri: str, *, state: str, nonce: str, verifier: str) -> str:
         self.asked = {"redirect_uri": redirect_uri, "state": state, "nonce": nonce, "verifier": verifier}
         return f"{ISSUER}/authorize?state={state}"
 
-    async def finish(self, code: str, *, redirect_uri: str, nonce: str, verifier: str) -> StaffIdentity:
+    async def exchange_code(self, code: str, *, redirect_uri: str, nonce: str, verifier: str) -> StaffIdentity:
         if code != "good" or (nonce, verifier) != (self.asked["nonce"], self.asked["verifier"]):
             raise Unauthenticated("The code is not valid.", code="invalid_grant")
         return self.person
 
-    async def read(self, token: str) -> StaffIdentity:
+    async def read_token(self, token: str) -> StaffIdentity:
         return self.person
 
-    async def end_url(self, id_token_hint: str | None, return_to: str) -> str | None:
+    async def build_sign_out_url(self, id_token_hint: str | None, return_to: str) -> str | None:
         return f"{ISSUER}/logout?hint={id_token_hint}"
 
 
@@ -77,15 +77,22 @@ class Provider:
 class House:
     db: Database
     clock: Clock
-    passwords: Passwords
-    vault: Vault = field(default_factory=lambda: Vault(["s" * 32]))
+    passwords: PasswordHasher
+    vault: SecretBox = field(default_factory=lambda: SecretBox(["s" * 32]))
 
-    def staff(self, provider: Provider | None = None) -> Staff:
-        return Staff(
-            self.db, Audit(self.clock), self.clock, Ids(self.clock), vault=self.vault, passwords=self.passwords,
-            lockout=Lockout(self.db, self.clock, self.vault), provider=provider,
-            role_map={"boss": Role.MANAGER, "root": Role.ADMIN}, callback_url="http://hub/auth/callback",
-        )  # fmt: skip
+    def staff(self, provider: Provider | None = None) -> StaffAccounts:
+        return StaffAccounts(
+            self.db,
+            AuditLog(self.clock),
+            self.clock,
+            IdGenerator(self.clock),
+            secret_box=self.vault,
+            password_hasher=self.passwords,
+            lockout=Lockout(self.db, self.clock, self.vault),
+            provider=provider,
+            role_map={"boss": Role.MANAGER, "root": Role.ADMIN},
+            callback_url="http://hub/auth/callback",
+        )
 
     async def audited(self, action: str = "staff.%") -> list[Any]:
         async with self.db.transaction() as tx:
@@ -94,23 +101,23 @@ class House:
 
 @pytest.fixture
 async def house(db: Database) -> AsyncIterator[House]:
-    passwords = Passwords(threads=1)
+    passwords = PasswordHasher(threads=1)
     yield House(db, Clock(), passwords)
     passwords.close()
 
 
-async def adam(staff: Staff, *roles: Role, email: str = "adam@example.com") -> StaffMember:
-    return await staff.members.add(email, "Adam", roles or (Role.ADMIN,), PASSWORD)
+async def adam(staff: StaffAccounts, *roles: Role, email: str = "adam@example.com") -> StaffMember:
+    return await staff.members.add_member(email, "Adam", roles or (Role.ADMIN,), PASSWORD)
 
 
 async def test_a_member_signs_in_and_is_known_by_the_cookie(house: House):
     staff = house.staff()
     member = await adam(staff)
-    with about(ip="192.0.2.7", user_agent="Firefox"):
+    with bind_context(ip="192.0.2.7", user_agent="Firefox"):
         session = await staff.sign_in("ADAM@example.com", PASSWORD)
-    caller = await staff.by_cookie(staff.cookie(session))
+    caller = await staff.authenticate_cookie(staff.sign_cookie(session))
     assert caller == Caller(member.id, session.id, frozenset({Role.ADMIN}), "staff")
-    assert MANAGE_STAFF.admits(caller.roles)
+    assert MANAGE_STAFF.admits_roles(caller.roles)
     (row,) = await house.audited("staff.signed_in")
     assert (row["actor"], row["ip"], row["user_agent"]) == (f"staff:{member.id}", "192.0.2.7", "Firefox")
 
@@ -131,7 +138,7 @@ async def test_unknown_addresses_and_wrong_passwords_are_refused_alike_and_writt
 ):
     staff = house.staff()
     await adam(staff)
-    with about(ip="192.0.2.9"), pytest.raises(Unauthenticated) as refused:
+    with bind_context(ip="192.0.2.9"), pytest.raises(Unauthenticated) as refused:
         await staff.sign_in(email, password)
     assert refused.value.code == "wrong_credentials"
     (row,) = await house.audited("staff.sign_in_failed")
@@ -142,16 +149,16 @@ async def test_unknown_addresses_and_wrong_passwords_are_refused_alike_and_writt
 async def test_who_guesses_elsewhere_has_to_wait_and_the_member_has_not(house: House):
     staff = house.staff()
     await adam(staff)
-    with about(ip="192.0.2.7"):
+    with bind_context(ip="192.0.2.7"):
         await staff.sign_in("adam@example.com", PASSWORD)
-    with about(ip="203.0.113.1"):
+    with bind_context(ip="203.0.113.1"):
         said = await asyncio.gather(
             *(staff.sign_in("adam@example.com", "no") for _ in range(9)), return_exceptions=True
         )
         assert [type(one) for one in said].count(Unauthenticated) == 5
         with pytest.raises(TooManyRequests):
             await staff.sign_in("adam@example.com", PASSWORD)
-    with about(ip="192.0.2.7"):
+    with bind_context(ip="192.0.2.7"):
         assert await staff.sign_in("adam@example.com", PASSWORD)
 
 
@@ -159,28 +166,28 @@ async def test_a_disabled_member_is_out_at_once(house: House):
     staff = house.staff()
     member, _ = await adam(staff), await adam(staff, email="ann@example.com")
     session = await staff.sign_in("adam@example.com", PASSWORD)
-    await staff.members.change(member.id, disabled=True)
+    await staff.members.change_member(member.id, disabled=True)
     with pytest.raises(Unauthenticated):
-        await staff.by_cookie(staff.cookie(session))
+        await staff.authenticate_cookie(staff.sign_cookie(session))
     with pytest.raises(Forbidden, match="disabled"):
         await staff.sign_in("adam@example.com", PASSWORD)
     assert (await house.audited("staff.disabled"))[0]["data"]["sessions_ended"] == 1
-    await staff.members.change(member.id, disabled=False)
+    await staff.members.change_member(member.id, disabled=False)
     assert await staff.sign_in("adam@example.com", PASSWORD)
 
 
 async def test_a_session_ends_unused_after_two_hours_and_used_after_twelve(house: House):
     staff = house.staff()
     await adam(staff)
-    idle, used = [staff.cookie(await staff.sign_in("adam@example.com", PASSWORD)) for _ in range(2)]
+    idle, used = [staff.sign_cookie(await staff.sign_in("adam@example.com", PASSWORD)) for _ in range(2)]
     for _ in range(11):
         house.clock.forward(minutes=61)
-        await staff.by_cookie(used)
+        await staff.authenticate_cookie(used)
     with pytest.raises(Unauthenticated):
-        await staff.by_cookie(idle)
+        await staff.authenticate_cookie(idle)
     house.clock.forward(minutes=50)
     with pytest.raises(Unauthenticated):
-        await staff.by_cookie(used)
+        await staff.authenticate_cookie(used)
 
 
 async def test_a_bearer_does_not_do_as_a_cookie_nor_a_cookie_as_a_bearer(house: House):
@@ -188,13 +195,13 @@ async def test_a_bearer_does_not_do_as_a_cookie_nor_a_cookie_as_a_bearer(house: 
     await adam(staff)
     session = await staff.sign_in("adam@example.com", PASSWORD, kind="bearer")
     cookie, bearer = (await staff.sign_in("adam@example.com", PASSWORD)).secret, session.secret
-    assert (bearer.startswith("hst_"), staff.knows(bearer)) == (True, True)
-    assert (await staff.by_bearer(bearer)).kind == "staff"
+    assert (bearer.startswith("hst_"), staff.recognizes_token(bearer)) == (True, True)
+    assert (await staff.authenticate_token(bearer)).kind == "staff"
     with pytest.raises(Unauthenticated):
-        await staff.by_cookie(staff.cookie(session))
+        await staff.authenticate_cookie(staff.sign_cookie(session))
     for wrong in (cookie, f"hst_{cookie}", "hst_", "hst_\ud800"):
         with pytest.raises(Unauthenticated):
-            await staff.by_bearer(wrong)
+            await staff.authenticate_token(wrong)
 
 
 @pytest.mark.parametrize(
@@ -203,23 +210,23 @@ async def test_a_bearer_does_not_do_as_a_cookie_nor_a_cookie_as_a_bearer(house: 
 async def test_a_cookie_that_has_been_changed_is_none(house: House, change: Any):
     staff = house.staff()
     await adam(staff)
-    cookie = staff.cookie(await staff.sign_in("adam@example.com", PASSWORD))
+    cookie = staff.sign_cookie(await staff.sign_in("adam@example.com", PASSWORD))
     with pytest.raises(Unauthenticated):
-        await staff.by_cookie(change(cookie))
+        await staff.authenticate_cookie(change(cookie))
 
 
 async def test_signing_out_ends_this_session_and_no_other(house: House):
     staff = house.staff()
     await adam(staff)
     first, second = [await staff.sign_in("adam@example.com", PASSWORD) for _ in range(2)]
-    caller = await staff.by_cookie(staff.cookie(first))
-    assert await staff.alive(caller)
-    await staff.end(caller)
-    assert not await staff.alive(caller)
+    caller = await staff.authenticate_cookie(staff.sign_cookie(first))
+    assert await staff.is_session_live(caller)
+    await staff.end_session(caller)
+    assert not await staff.is_session_live(caller)
     with pytest.raises(Unauthenticated):
-        await staff.by_cookie(staff.cookie(first))
-    assert await staff.by_cookie(staff.cookie(second))
-    assert staff.csrf(caller) != staff.csrf(replace(caller, session_id=second.id))
+        await staff.authenticate_cookie(staff.sign_cookie(first))
+    assert await staff.authenticate_cookie(staff.sign_cookie(second))
+    assert staff.compute_csrf_token(caller) != staff.compute_csrf_token(replace(caller, session_id=second.id))
 
 
 async def test_the_last_admin_stays_one(house: House):
@@ -228,7 +235,7 @@ async def test_the_last_admin_stays_one(house: House):
     await adam(staff, Role.STAFF, email="stella@example.com")
     for change in ({"roles": {Role.STAFF}}, {"disabled": True}):
         with pytest.raises(Conflict) as refused:
-            await staff.members.change(member.id, **change)
+            await staff.members.change_member(member.id, **change)
         assert refused.value.code == "last_admin"
 
 
@@ -236,7 +243,7 @@ async def test_two_admins_who_demote_each_other_at_once_leave_one(house: House):
     staff = house.staff()
     pair = [await adam(staff), await adam(staff, email="ann@example.com")]
     said = await asyncio.gather(
-        *(staff.members.change(one.id, roles={Role.STAFF}) for one in pair), return_exceptions=True
+        *(staff.members.change_member(one.id, roles={Role.STAFF}) for one in pair), return_exceptions=True
     )
     assert sorted(type(one).__name__ for one in said) == ["Conflict", "StaffMember"]
 
@@ -245,7 +252,7 @@ async def test_nobody_disables_themselves(house: House):
     staff = house.staff()
     member, _ = await adam(staff), await adam(staff, email="ann@example.com")
     with pytest.raises(Conflict) as refused:
-        await staff.members.change(member.id, disabled=True, by=Caller(member.id, kind="staff"))
+        await staff.members.change_member(member.id, disabled=True, caller=Caller(member.id, kind="staff"))
     assert refused.value.code == "not_yourself"
 
 
@@ -254,10 +261,10 @@ async def test_who_is_added_needs_a_free_address_a_good_password_and_a_role(hous
     await adam(staff)
     with pytest.raises(Conflict):
         await adam(staff, email="Adam@Example.com")
-    for roles, password in (((Role.ADMIN,), "password1234"), ((), PASSWORD), ((Role.TRAVELLER,), PASSWORD)):
-        with pytest.raises(Invalid):
-            await staff.members.add("eve@example.com", "Eve", roles, password)
-    found, total = await staff.members.page()
+    for roles, password in (((Role.ADMIN,), "password1234"), ((), PASSWORD), ((Role.TRAVELER,), PASSWORD)):
+        with pytest.raises(InvalidRequest):
+            await staff.members.add_member("eve@example.com", "Eve", roles, password)
+    found, total = await staff.members.list_members()
     assert ([one.email for one in found], total) == (["adam@example.com"], 1)
 
 
@@ -266,36 +273,38 @@ async def test_a_new_password_ends_the_sessions_and_replaces_the_old_one(house: 
     member = await adam(staff)
     session = await staff.sign_in("adam@example.com", PASSWORD)
     await staff.members.set_password(member.id, "another walk by the sea")
-    for attempt in (staff.by_cookie(staff.cookie(session)), staff.sign_in("adam@example.com", PASSWORD)):
+    for attempt in (staff.authenticate_cookie(staff.sign_cookie(session)), staff.sign_in("adam@example.com", PASSWORD)):
         with pytest.raises(Unauthenticated):
             await attempt
     assert await staff.sign_in("adam@example.com", "another walk by the sea")
-    caller = await staff.by_cookie(staff.cookie(await staff.sign_in("adam@example.com", "another walk by the sea")))
+    caller = await staff.authenticate_cookie(
+        staff.sign_cookie(await staff.sign_in("adam@example.com", "another walk by the sea"))
+    )
     with pytest.raises(Forbidden, match="wrong"):
         await staff.change_password(caller, PASSWORD, PASSWORD)
     await staff.change_password(caller, "another walk by the sea", PASSWORD)
-    assert await staff.alive(caller)
+    assert await staff.is_session_live(caller)
     with pytest.raises(NotFound):
-        await staff.members.set_password(Ids(house.clock).uuid(), "another walk by the sea")
+        await staff.members.set_password(IdGenerator(house.clock).new_uuid(), "another walk by the sea")
 
 
 # Through an OpenID provider.
 
 
-async def signed_in(staff: Staff, provider: Provider) -> Any:
-    _, cookie = await staff.begin("/console?a=1")
-    return await staff.finish("good", provider.asked["state"], cookie)
+async def signed_in(staff: StaffAccounts, provider: Provider) -> Any:
+    _, cookie = await staff.begin_provider_sign_in("/console?a=1")
+    return await staff.finish_provider_sign_in("good", provider.asked["state"], cookie)
 
 
 async def test_a_member_comes_in_through_the_provider_with_its_roles(house: House):
     provider = Provider()
     staff = house.staff(provider)
     session, return_to = await signed_in(staff, provider)
-    caller = await staff.by_cookie(staff.cookie(session))
-    member = await staff.members.get(caller.id)
+    caller = await staff.authenticate_cookie(staff.sign_cookie(session))
+    member = await staff.members.find_member(caller.id)
     assert (member.email, member.issuer, return_to) == ("mona@example.com", ISSUER, "/console?a=1")
-    assert (caller.roles, READ_CUSTOMERS.admits(caller.roles)) == ({Role.MANAGER}, True)
-    assert await staff.end(caller) == "id-token"
+    assert (caller.roles, READ_CUSTOMERS.admits_roles(caller.roles)) == ({Role.MANAGER}, True)
+    assert await staff.end_session(caller) == "id-token"
     assert [row["action"] for row in await house.audited()] == ["staff.added", "staff.signed_in", "staff.signed_out"]
 
 
@@ -305,8 +314,8 @@ async def test_what_the_provider_says_now_wins_also_for_sessions_that_stand(hous
     session, _ = await signed_in(staff, provider)
     provider.person = replace(provider.person, roles=frozenset({"root"}), email=None, name="Mona M.")
     await signed_in(staff, provider)
-    caller = await staff.by_cookie(staff.cookie(session))
-    member = await staff.members.get(caller.id)
+    caller = await staff.authenticate_cookie(staff.sign_cookie(session))
+    member = await staff.members.find_member(caller.id)
     assert (member.name, member.email, caller.roles) == ("Mona M.", "mona@example.com", {Role.ADMIN})
     (row,) = await house.audited("staff.roles_changed")
     assert (row["data"]["before"], row["data"]["roles"]) == (["manager"], ["admin"])
@@ -323,17 +332,17 @@ async def test_without_a_role_of_ours_nobody_comes_in(house: House, was_known: b
     assert refused.value.code == "no_role"
     assert (await house.audited("staff.sign_in_failed"))[0]["data"]["because"] == "no_role"
     if session is not None:
-        assert (await staff.by_cookie(staff.cookie(session))).roles == frozenset()
+        assert (await staff.authenticate_cookie(staff.sign_cookie(session))).roles == frozenset()
     else:
-        assert (await staff.members.page())[1] == 0
+        assert (await staff.members.list_members())[1] == 0
 
 
 async def test_who_is_disabled_here_stays_out_whatever_the_provider_says(house: House):
     provider = Provider()
     staff = house.staff(provider)
     session, _ = await signed_in(staff, provider)
-    await staff.members.change(session.member.id, disabled=True)
-    for attempt in (signed_in(staff, provider), staff.by_bearer("token")):
+    await staff.members.change_member(session.member.id, disabled=True)
+    for attempt in (signed_in(staff, provider), staff.authenticate_token("token")):
         with pytest.raises(Forbidden) as refused:
             await attempt
         assert refused.value.code == "staff_disabled"
@@ -342,38 +351,38 @@ async def test_who_is_disabled_here_stays_out_whatever_the_provider_says(house: 
 async def test_the_way_back_has_to_belong_to_the_way_out(house: House):
     provider = Provider()
     staff = house.staff(provider)
-    _, other = await staff.begin("/")
-    _, cookie = await staff.begin("/")
+    _, other = await staff.begin_provider_sign_in("/")
+    _, cookie = await staff.begin_provider_sign_in("/")
     state = provider.asked["state"]
     for wrong in (("good", "x", cookie), ("good", state, other), ("good", state, ""), ("good", "\ud800", cookie)):
         with pytest.raises(Unauthenticated) as refused:
-            await staff.finish(*wrong)
+            await staff.finish_provider_sign_in(*wrong)
         assert refused.value.code == "login_expired"
     with pytest.raises(Unauthenticated, match="code"):
-        await staff.finish("bad", state, cookie)
+        await staff.finish_provider_sign_in("bad", state, cookie)
     house.clock.forward(minutes=10)
     with pytest.raises(Unauthenticated, match="too long ago"):
-        await staff.finish("good", state, cookie)
+        await staff.finish_provider_sign_in("good", state, cookie)
 
 
 async def test_an_access_token_of_the_provider_is_enough_for_an_api(house: House):
     provider = Provider()
     staff = house.staff(provider)
-    caller = await staff.by_bearer("token")
+    caller = await staff.authenticate_token("token")
     assert (caller.kind, caller.session_id, caller.roles) == ("staff", None, {Role.MANAGER})
-    assert await staff.by_bearer("token") == caller
-    assert await staff.alive(caller)
+    assert await staff.authenticate_token("token") == caller
+    assert await staff.is_session_live(caller)
     assert len(await house.audited("staff.added")) == 1
     provider.person = replace(provider.person, roles=frozenset())
     with pytest.raises(Forbidden):
-        await staff.by_bearer("token")
+        await staff.authenticate_token("token")
 
 
 async def test_tokens_for_here_are_told_from_travellers_by_their_issuer(house: House):
     ours, local = house.staff(Provider()), house.staff()
     token = jwt.encode({"iss": ISSUER}, "k" * 32)
-    assert (ours.knows(token), local.knows(token)) == (True, False)
-    assert [ours.knows(one) for one in ("", "a.b.c", jwt.encode({"iss": "x"}, "k" * 32))] == [False] * 3
+    assert (ours.recognizes_token(token), local.recognizes_token(token)) == (True, False)
+    assert [ours.recognizes_token(one) for one in ("", "a.b.c", jwt.encode({"iss": "x"}, "k" * 32))] == [False] * 3
 
 
 async def test_with_a_provider_the_passwords_here_open_nothing(house: House):
@@ -383,7 +392,7 @@ async def test_with_a_provider_the_passwords_here_open_nothing(house: House):
     with pytest.raises(Conflict):
         await staff.sign_in("adam@example.com", PASSWORD)
     with pytest.raises(Unauthenticated):
-        await staff.by_cookie(staff.cookie(session))
+        await staff.authenticate_cookie(staff.sign_cookie(session))
 
 
 async def test_roles_that_the_provider_keeps_are_not_changed_here(house: House):
@@ -391,5 +400,5 @@ async def test_roles_that_the_provider_keeps_are_not_changed_here(house: House):
     staff = house.staff(provider)
     session, _ = await signed_in(staff, provider)
     with pytest.raises(Conflict) as refused:
-        await staff.members.change(session.member.id, roles={Role.ADMIN})
+        await staff.members.change_member(session.member.id, roles={Role.ADMIN})
     assert refused.value.code == "roles_from_provider"

@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.db import Database
 from hub.core.errors import Unauthenticated
-from hub.core.sealing import Vault
-from hub.people.identity.signing_keys import AHEAD, OUTLIVES, Keyring
-from hub.people.identity.tokens import Checked, Tokens
+from hub.core.sealing import SecretBox
+from hub.people.identity.signing_keys import PUBLISH_AHEAD, VERIFY_OVERLAP, SigningKeyStore
+from hub.people.identity.tokens import AccessTokenIssuer, TokenCache
 
 ISSUER = "https://hub.example"
 
@@ -53,33 +53,33 @@ def clock() -> Hand:
 
 @pytest.fixture
 async def keyring(db: Database, clock: Hand):
-    found = Keyring(db, Vault(["s" * 32]), clock, Ids(clock))
+    found = SigningKeyStore(db, SecretBox(["s" * 32]), clock, IdGenerator(clock))
     yield found
     await found.close()
 
 
 @pytest.fixture
-def tokens(keyring: Keyring, clock: Hand) -> Tokens:
-    return Tokens(keyring, clock, ISSUER)
+def tokens(keyring: SigningKeyStore, clock: Hand) -> AccessTokenIssuer:
+    return AccessTokenIssuer(keyring, clock, ISSUER)
 
 
-async def test_a_token_says_who_and_ends_in_time(tokens: Tokens, clock: Hand):
+async def test_a_token_says_who_and_ends_in_time(tokens: AccessTokenIssuer, clock: Hand):
     customer, session = uuid4(), uuid4()
-    token = await tokens.issue(customer, session)
-    reading = await tokens.read(token)
+    token = await tokens.issue_token(customer, session)
+    reading = await tokens.read_token(token)
     assert (reading.caller.id, reading.caller.session_id) == (customer, session)
     clock.move(timedelta(minutes=15))
     with pytest.raises(Unauthenticated, match="expired"):
-        await tokens.read(token)
+        await tokens.read_token(token)
 
 
-async def test_a_token_is_ours_and_whole(tokens: Tokens, keyring: Keyring):
-    token = await tokens.issue(uuid4(), uuid4())
-    claims, key = jwt.decode(token, options={"verify_signature": False}), await keyring.signer()
-    sign = lambda claims, private=key.private: jwt.encode(  # noqa: E731
+async def test_a_token_is_ours_and_whole(tokens: AccessTokenIssuer, keyring: SigningKeyStore):
+    token = await tokens.issue_token(uuid4(), uuid4())
+    claims, key = jwt.decode(token, options={"verify_signature": False}), await keyring.get_signing_key()
+    sign = lambda claims, private=key.private_key: jwt.encode(  # noqa: E731
         claims, private, algorithm="ES256", headers={"kid": key.kid}
     )
-    public = key.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    public = key.private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for bad in (
         sign(claims, ec.generate_private_key(ec.SECP256R1())),
         sign(claims | {"aud": "another"}),
@@ -89,86 +89,90 @@ async def test_a_token_is_ours_and_whole(tokens: Tokens, keyring: Keyring):
         sign({name: value for name, value in claims.items() if name != "exp"}),
         jwt.encode(claims, None, algorithm="none", headers={"kid": key.kid}),
         with_hmac(token, public, key.kid),
-        jwt.encode(claims, key.private, algorithm="ES256"),
+        jwt.encode(claims, key.private_key, algorithm="ES256"),
         token[:-4] + "AAAA",
         "é.é.é",
         "",
     ):
         with pytest.raises(Unauthenticated) as refused:
-            await tokens.read(bad)
+            await tokens.read_token(bad)
         assert refused.value.code == "invalid_token"
 
 
-async def test_a_rotation_signs_nobody_out(tokens: Tokens, keyring: Keyring, clock: Hand):
+async def test_a_rotation_signs_nobody_out(tokens: AccessTokenIssuer, keyring: SigningKeyStore, clock: Hand):
     """Published at once, signing after a while; the old key is published until its last token has ended."""
-    first = (await keyring.signer()).kid
-    before = await tokens.issue(uuid4(), uuid4())
-    second = await keyring.rotate()
-    assert {one["kid"] for one in await keyring.jwks()} == {first, second}
-    assert (await keyring.signer()).kid == first
-    clock.move(AHEAD + timedelta(minutes=1))
-    fresh = Keyring(keyring._db, keyring._vault, clock, keyring._ids)
-    assert (await fresh.signer()).kid == second
-    assert {one["kid"] for one in await fresh.jwks()} == {first, second}
+    first = (await keyring.get_signing_key()).kid
+    before = await tokens.issue_token(uuid4(), uuid4())
+    second = await keyring.rotate_key()
+    assert {one["kid"] for one in await keyring.list_public_jwks()} == {first, second}
+    assert (await keyring.get_signing_key()).kid == first
+    clock.move(PUBLISH_AHEAD + timedelta(minutes=1))
+    fresh = SigningKeyStore(keyring._db, keyring._vault, clock, keyring._ids)
+    assert (await fresh.get_signing_key()).kid == second
+    assert {one["kid"] for one in await fresh.list_public_jwks()} == {first, second}
     clock.move(-timedelta(minutes=2))
-    assert (await tokens.read(before)).caller.id
-    clock.move(OUTLIVES + timedelta(minutes=2))
-    assert {one["kid"] for one in await fresh.jwks()} == {second}
+    assert (await tokens.read_token(before)).caller.id
+    clock.move(VERIFY_OVERLAP + timedelta(minutes=2))
+    assert {one["kid"] for one in await fresh.list_public_jwks()} == {second}
     await fresh.close()
 
 
 async def test_a_process_that_has_slept_through_a_rotation_does_not_sign_with_a_retired_key(
-    tokens: Tokens, keyring: Keyring, clock: Hand
+    tokens: AccessTokenIssuer, keyring: SigningKeyStore, clock: Hand
 ):
-    await tokens.issue(uuid4(), uuid4())
-    elsewhere = Keyring(keyring._db, keyring._vault, clock, keyring._ids)
-    await elsewhere.rotate()
-    clock.move(AHEAD + OUTLIVES + timedelta(hours=1))
-    assert (await tokens.read(await tokens.issue(uuid4(), uuid4()))).caller.id
+    await tokens.issue_token(uuid4(), uuid4())
+    elsewhere = SigningKeyStore(keyring._db, keyring._vault, clock, keyring._ids)
+    await elsewhere.rotate_key()
+    clock.move(PUBLISH_AHEAD + VERIFY_OVERLAP + timedelta(hours=1))
+    assert (await tokens.read_token(await tokens.issue_token(uuid4(), uuid4()))).caller.id
     await elsewhere.close()
 
 
-async def test_another_process_reads_what_a_key_of_this_minute_signs(tokens: Tokens, keyring: Keyring, clock: Hand):
-    other = Keyring(keyring._db, keyring._vault, clock, keyring._ids)
-    await other.published.find((await keyring.signer()).kid, ("ES256",))
-    await keyring.rotate(now=True)
-    token = await tokens.issue(uuid4(), uuid4())
+async def test_another_process_reads_what_a_key_of_this_minute_signs(
+    tokens: AccessTokenIssuer, keyring: SigningKeyStore, clock: Hand
+):
+    other = SigningKeyStore(keyring._db, keyring._vault, clock, keyring._ids)
+    await other.public_keys.find_key((await keyring.get_signing_key()).kid, ("ES256",))
+    await keyring.rotate_key(sign_at_once=True)
+    token = await tokens.issue_token(uuid4(), uuid4())
     clock.move(timedelta(seconds=2))
-    assert (await Tokens(other, clock, ISSUER).read(token)).caller.id
+    assert (await AccessTokenIssuer(other, clock, ISSUER).read_token(token)).caller.id
     await other.close()
 
 
 async def test_processes_that_start_together_make_one_key(db: Database, clock: Hand):
-    many = [Keyring(db, Vault(["s" * 32]), clock, Ids(clock)) for _ in range(6)]
-    kids = {key.kid for key in await asyncio.gather(*(one.signer() for one in many))}
-    assert len(kids) == len(await many[0].listed()) == 1
+    many = [SigningKeyStore(db, SecretBox(["s" * 32]), clock, IdGenerator(clock)) for _ in range(6)]
+    kids = {key.kid for key in await asyncio.gather(*(one.get_signing_key() for one in many))}
+    assert len(kids) == len(await many[0].list_keys()) == 1
 
 
 async def test_with_another_secret_a_new_key_signs_and_old_tokens_are_still_read(
-    tokens: Tokens, keyring: Keyring, db: Database, clock: Hand
+    tokens: AccessTokenIssuer, keyring: SigningKeyStore, db: Database, clock: Hand
 ):
-    old = await tokens.issue(uuid4(), uuid4())
-    moved = Keyring(db, Vault(["t" * 32]), clock, Ids(clock))
-    assert (await moved.signer()).kid != (await keyring.signer()).kid
-    assert (await Tokens(moved, clock, ISSUER).read(old)).caller.id
-    both = Keyring(db, Vault(["u" * 32, "t" * 32]), clock, Ids(clock))
-    assert (await both.signer()).kid == (await moved.signer()).kid
+    old = await tokens.issue_token(uuid4(), uuid4())
+    moved = SigningKeyStore(db, SecretBox(["t" * 32]), clock, IdGenerator(clock))
+    assert (await moved.get_signing_key()).kid != (await keyring.get_signing_key()).kid
+    assert (await AccessTokenIssuer(moved, clock, ISSUER).read_token(old)).caller.id
+    both = SigningKeyStore(db, SecretBox(["u" * 32, "t" * 32]), clock, IdGenerator(clock))
+    assert (await both.get_signing_key()).kid == (await moved.get_signing_key()).kid
     await moved.close()
 
 
-async def test_a_checked_token_is_remembered_for_a_minute_and_never_beyond_its_end(tokens: Tokens, clock: Hand):
-    checked, token = Checked(clock), await tokens.issue(uuid4(), uuid4())
-    checked.keep(token, await tokens.read(token))
-    assert checked.get(token)
+async def test_a_checked_token_is_remembered_for_a_minute_and_never_beyond_its_end(
+    tokens: AccessTokenIssuer, clock: Hand
+):
+    checked, token = TokenCache(clock), await tokens.issue_token(uuid4(), uuid4())
+    checked.put_token(token, await tokens.read_token(token))
+    assert checked.get_token(token)
     clock.move(timedelta(seconds=61))
-    assert checked.get(token) is None
-    checked.keep(token, await tokens.read(token))
+    assert checked.get_token(token) is None
+    checked.put_token(token, await tokens.read_token(token))
     clock.move(timedelta(minutes=14))
-    assert checked.get(token) is None
+    assert checked.get_token(token) is None
 
 
-async def test_private_keys_are_not_readable_in_the_database(keyring: Keyring, db: Database):
-    await keyring.signer()
+async def test_private_keys_are_not_readable_in_the_database(keyring: SigningKeyStore, db: Database):
+    await keyring.get_signing_key()
     async with db.connection() as tx:
         row = await tx.fetchrow("select public_jwk, sealed from signing_keys")
     assert b"PRIVATE" not in row["sealed"]

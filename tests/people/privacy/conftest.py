@@ -3,14 +3,14 @@ from typing import Any
 import pytest
 
 from hub.core.db import Database
-from hub.core.jobs import Jobs
-from hub.core.sealing import Vault
-from hub.oversight.audit import Audit
-from hub.people.privacy import Privacy
+from hub.core.jobs import JobQueue
+from hub.core.sealing import SecretBox
+from hub.oversight.audit import AuditLog
+from hub.people.privacy import PrivacyService
 from hub.sales.bookings import TravelDocuments
 from tests.people.privacy.people import ADA, BEN, Clock, Gateway, Keeper, insert, rows_of
 
-VAULT = Vault(["s" * 32])
+VAULT = SecretBox(["s" * 32])
 
 
 @pytest.fixture
@@ -31,6 +31,6 @@ def keeper() -> Keeper:
 
 
 @pytest.fixture
-def privacy(db: Database, gateway: Any, keeper: Any) -> Privacy:
+def privacy(db: Database, gateway: Any, keeper: Any) -> PrivacyService:
     clock: Any = Clock()
-    return Privacy(db, Audit(clock), Jobs(), clock, gateway, keeper, TravelDocuments(db, clock, VAULT))
+    return PrivacyService(db, AuditLog(clock), JobQueue(), clock, gateway, keeper, TravelDocuments(db, clock, VAULT))

@@ -260,5 +260,5 @@ class Keeper:
     def __init__(self) -> None:
         self.deleted: list[Identity] = []
 
-    async def delete(self, identity: Identity) -> None:
+    async def delete_identity(self, identity: Identity) -> None:
         self.deleted.append(identity)

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from hub.core.context import about
+from hub.core.context import bind_context
 from hub.core.db import Database
 from hub.core.errors import Conflict, NotFound
-from hub.people.privacy import Privacy
+from hub.people.privacy import PrivacyService
 from tests.people.privacy.people import ADA, BEN, dump, insert, rows_of
 
 GONE = ["credentials", "devices", "refresh_tokens", "one_time_tokens", "second_factors", "recovery_codes"]
@@ -31,9 +31,9 @@ async def count_of(db: Database, table: str) -> int:
         return found
 
 
-async def test_nothing_of_the_person_is_left_in_any_table(privacy: Privacy, two: Database):
-    with about(actor=f"customer:{ADA.id}", ip=ADA.ip, user_agent=f"{ADA.mark}'s browser"):
-        await privacy.erase(ADA.caller)
+async def test_nothing_of_the_person_is_left_in_any_table(privacy: PrivacyService, two: Database):
+    with bind_context(actor=f"customer:{ADA.id}", ip=ADA.ip, user_agent=f"{ADA.mark}'s browser"):
+        await privacy.erase_account(ADA.caller)
     for table, text in (await dump(two)).items():
         # The payment provider's own number goes when it has forgotten the person too.
         found = text.replace(f"cus_{ADA.mark}0123", "") if table == "customers" else text
@@ -47,8 +47,8 @@ async def test_every_table_is_looked_at_here(db: Database):
     assert {row["tablename"] for row in names} == {table for table, _ in rows_of(ADA)} | NOBODYS
 
 
-async def test_what_the_books_need_is_kept(privacy: Privacy, two: Database):
-    await privacy.erase(ADA.caller)
+async def test_what_the_books_need_is_kept(privacy: PrivacyService, two: Database):
+    await privacy.erase_account(ADA.caller)
     async with two.transaction() as tx:
         row = await tx.fetchrow(
             "select b.reference, b.status, b.amount, b.currency, b.confirmed_at is not null as confirmed, p.captured, "
@@ -62,36 +62,36 @@ async def test_what_the_books_need_is_kept(privacy: Privacy, two: Database):
     assert tuple(row or ()) == wanted
 
 
-async def test_a_real_invoice_keeps_its_buyer_as_the_law_asks(privacy: Privacy, two: Database):
+async def test_a_real_invoice_keeps_its_buyer_as_the_law_asks(privacy: PrivacyService, two: Database):
     real = {"id": UUID(int=1), "number": "CN-2026-000001", "kind": "credit_note", "sandbox": False, "refunded": 100}
     row = next(row for table, row in rows_of(ADA) if table == "invoices")
     await insert(two, ("invoices", row | real | {"amount": 100, "invoice_id": ADA.id}))
-    await privacy.erase(ADA.caller)
+    await privacy.erase_account(ADA.caller)
     async with two.transaction() as tx:
         rows = await tx.fetch("select sandbox, buyer from invoices where customer_id = $1", ADA.id)
     assert {row["sandbox"]: row["buyer"] for row in rows} == {True: None, False: {"name": ADA.mark}}
 
 
-async def test_nobody_else_has_lost_anything(privacy: Privacy, db: Database):
+async def test_nobody_else_has_lost_anything(privacy: PrivacyService, db: Database):
     await insert(db, *rows_of(BEN))
     before = await dump(db)
     await insert(db, *rows_of(ADA))
-    await privacy.erase(ADA.caller)
+    await privacy.erase_account(ADA.caller)
     after = await dump(db)
     for table, text in before.items():
         assert set(text.splitlines()) <= set(after[table].splitlines()), table
 
 
-async def test_what_opens_the_account_is_deleted(privacy: Privacy, two: Database):
-    await privacy.erase(ADA.caller)
+async def test_what_opens_the_account_is_deleted(privacy: PrivacyService, two: Database):
+    await privacy.erase_account(ADA.caller)
     assert {table: await count_of(two, table) for table in GONE} == dict.fromkeys(GONE, 1)
     async with two.transaction(ADA.id) as tx:
         row = await tx.fetchrow("select ended_because, ip from sessions")
     assert tuple(row or ()) == ("erased", None)
 
 
-async def test_it_is_written_down_with_counts_only(privacy: Privacy, two: Database):
-    await privacy.erase(ADA.caller)
+async def test_it_is_written_down_with_counts_only(privacy: PrivacyService, two: Database):
+    await privacy.erase_account(ADA.caller)
     async with two.transaction() as tx:
         row = await tx.fetchrow("select data, ip from audit_logs where action = 'customer.erased'")
     assert row is not None
@@ -99,39 +99,39 @@ async def test_it_is_written_down_with_counts_only(privacy: Privacy, two: Databa
     assert all(isinstance(count, int) for count in row["data"]["rows"].values())
 
 
-async def test_what_staff_did_keeps_where_they_did_it_from(privacy: Privacy, two: Database):
-    await privacy.erase(ADA.caller)
+async def test_what_staff_did_keeps_where_they_did_it_from(privacy: PrivacyService, two: Database):
+    await privacy.erase_account(ADA.caller)
     async with two.transaction(ADA.id) as tx:
         assert await tx.fetchval("select ip from audit_logs where actor = 'staff:1'") == "198.51.100.7"
 
 
-async def test_the_address_is_free_again(privacy: Privacy, two: Database):
-    await privacy.erase(ADA.caller)
+async def test_the_address_is_free_again(privacy: PrivacyService, two: Database):
+    await privacy.erase_account(ADA.caller)
     async with two.transaction() as tx:
         assert await tx.fetchval("select count(*) from customers where lower(email) = lower($1)", ADA.email) == 0
 
 
-async def test_an_address_that_somebody_else_uses_stays_suppressed(privacy: Privacy, two: Database):
+async def test_an_address_that_somebody_else_uses_stays_suppressed(privacy: PrivacyService, two: Database):
     async with two.transaction() as tx:
         await tx.execute("update bookings set contact_email = $2 where customer_id = $1", ADA.id, BEN.email)
-    await privacy.erase(ADA.caller)
+    await privacy.erase_account(ADA.caller)
     async with two.transaction() as tx:
         assert await tx.fetchval("select address from suppressions") == BEN.email.lower()
 
 
-async def test_a_letter_that_has_not_gone_out_is_not_sent(privacy: Privacy, two: Database):
+async def test_a_letter_that_has_not_gone_out_is_not_sent(privacy: PrivacyService, two: Database):
     async with two.transaction() as tx:
         await tx.execute("update messages set status = 'queued'")
-    await privacy.erase(ADA.caller)
+    await privacy.erase_account(ADA.caller)
     async with two.transaction() as tx:
         rows = await tx.fetch("select customer_id, status from messages")
     assert {row["customer_id"]: row["status"] for row in rows} == {ADA.id: "suppressed", BEN.id: "queued"}
 
 
-async def test_who_is_erased_cannot_be_erased_again(privacy: Privacy, two: Database):
-    await privacy.erase(ADA.caller)
+async def test_who_is_erased_cannot_be_erased_again(privacy: PrivacyService, two: Database):
+    await privacy.erase_account(ADA.caller)
     with pytest.raises(NotFound):
-        await privacy.erase(ADA.caller)
+        await privacy.erase_account(ADA.caller)
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,13 @@ async def test_who_is_erased_cannot_be_erased_again(privacy: Privacy, two: Datab
     ],
 )
 async def test_an_open_booking_stands_in_the_way_and_is_named(
-    privacy: Privacy, db: Database, status: str, more: dict[str, Any]
+    privacy: PrivacyService, db: Database, status: str, more: dict[str, Any]
 ):
     """Also one that has ended while its money has not come back."""
     await insert(db, *rows_of(ADA, status=status, **more))
     before = await dump(db)
     with pytest.raises(Conflict, match=f"R{ADA.number:05}") as refused:
-        await privacy.erase(ADA.caller)
+        await privacy.erase_account(ADA.caller)
     assert (refused.value.code, refused.value.extra["references"]) == ("open_bookings", [f"R{ADA.number:05}"])
     assert await dump(db) == before
 
@@ -172,26 +172,26 @@ async def test_an_open_booking_stands_in_the_way_and_is_named(
     ],
 )
 async def test_money_is_open_until_it_is_settled_or_released(
-    privacy: Privacy, two: Database, status: str, payment: str, *, is_open: bool
+    privacy: PrivacyService, two: Database, status: str, payment: str, *, is_open: bool
 ):
     async with two.transaction() as tx:
         await tx.execute("update bookings set status = $2 where customer_id = $1", ADA.id, status)
         await tx.execute("update payments set status = $2 where customer_id = $1", ADA.id, payment)
     if is_open:
         with pytest.raises(Conflict):
-            await privacy.erase(ADA.caller)
+            await privacy.erase_account(ADA.caller)
     else:
-        await privacy.erase(ADA.caller)
+        await privacy.erase_account(ADA.caller)
 
 
-async def test_a_refund_on_its_way_is_waited_for(privacy: Privacy, two: Database):
+async def test_a_refund_on_its_way_is_waited_for(privacy: PrivacyService, two: Database):
     async with two.transaction() as tx:
         await tx.execute("update refunds set status = 'pending'")
     with pytest.raises(Conflict):
-        await privacy.erase(ADA.caller)
+        await privacy.erase_account(ADA.caller)
 
 
-async def test_an_account_without_bookings_can_end(privacy: Privacy, db: Database):
+async def test_an_account_without_bookings_can_end(privacy: PrivacyService, db: Database):
     await insert(db, *rows_of(ADA)[:1])
-    await privacy.erase(ADA.caller)
+    await privacy.erase_account(ADA.caller)
     assert "erased.invalid" in (await dump(db))["customers"]

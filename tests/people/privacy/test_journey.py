@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hub.people.privacy import ForgetTraces
+from hub.people.privacy import EraseTraces
 from tests.people.privacy.people import dump
 from tests.support.running import Running, until
 
@@ -66,8 +66,8 @@ async def test_an_account_that_ends_leaves_nobody_behind(running: Running):
 
     await until(stripe_has_forgotten)
     await quiet(running)
-    work = ForgetTraces(customer_id=me["customer_id"], payment_customer_id=known_as)
-    await running.made.privacy.forget_traces(work)
+    work = EraseTraces(customer_id=me["customer_id"], payment_customer_id=known_as)
+    await running.made.privacy.erase_traces(work)
     for table, text in (await dump(running.db)).items():
         found = [one for one in ("lovelace", "ada@", "447700900123", "1990-12-10") if one in text.lower()]
         assert found == [], table

@@ -9,16 +9,16 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from hub.core.clock import Ids, SystemClock
+from hub.core.clock import IdGenerator, SystemClock
 from hub.core.db import Database
 from hub.core.errors import Forbidden
 from hub.core.metrics import HttpMetrics, new_registry
 from hub.people.identity import Caller
-from hub.people.privacy import Privacy
+from hub.people.privacy import PrivacyService
 from routes.traveler.privacy import ExportOut, PrivacyRoutes
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.middleware import Drain, Edge
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 from tests.people.privacy.people import ADA, BEN
 
 PEOPLE = {"ada": ADA, "ben": BEN}
@@ -35,11 +35,11 @@ async def confirm(caller: Caller, password: str) -> None:
 
 
 @pytest.fixture
-async def client(privacy: Privacy, two: Database) -> AsyncIterator[Client]:
-    api, app, clock, metrics = Api(), web.Application(), SystemClock(), HttpMetrics(new_registry())
-    api.add(PrivacyRoutes(privacy, confirm))
-    api.install(app, Gate(authenticate, clock, metrics=metrics))
-    Edge(clock, Ids(clock), metrics, Drain()).install(app)
+async def client(privacy: PrivacyService, two: Database) -> AsyncIterator[Client]:
+    api, app, clock, metrics = ApiRouter(), web.Application(), SystemClock(), HttpMetrics(new_registry())
+    api.add_endpoints(PrivacyRoutes(privacy, confirm))
+    api.install_routes(app, AccessGate(authenticate, clock, metrics=metrics))
+    EdgeMiddleware(clock, IdGenerator(clock), metrics, RequestDrain()).install_middleware(app)
     async with TestClient(TestServer(app)) as opened:
         yield opened
 

@@ -10,23 +10,23 @@ from uuid import UUID
 
 from hub.core.errors import ProviderPermanent, ProviderTimeout, ProviderTransient
 from hub.planning.completions import (
-    Answered,
-    Chain,
-    Delta,
-    Finish,
-    Finished,
-    Health,
-    Message,
-    Price,
-    Question,
-    Restarted,
+    AnswerEnd,
+    AnswerRestarted,
+    ChatMessage,
+    Completion,
+    CompletionRequest,
+    FinishReason,
+    ModelChain,
+    ModelHealth,
+    OutputSchema,
     Route,
-    Schema,
-    Usage,
+    TextDelta,
+    TokenPrice,
+    TokenUsage,
 )
-from hub.planning.completions.chain import Course
+from hub.planning.completions.chain import ChainRun
 
-Line = str | float | BaseException | Finished | Delta
+Line = str | float | BaseException | AnswerEnd | TextDelta
 
 
 class Time:
@@ -48,11 +48,11 @@ class Time:
         await asyncio.sleep(0)
 
 
-USAGE = Usage(100, 20)
+USAGE = TokenUsage(100, 20)
 
 
-def done(reason: Finish = "stop", usage: Usage | None = USAGE, note: str | None = None) -> Finished:
-    return Finished(reason, usage, "served", note)
+def done(reason: FinishReason = "stop", usage: TokenUsage | None = USAGE, note: str | None = None) -> AnswerEnd:
+    return AnswerEnd(reason, usage, "served", note)
 
 
 def transient(status: int | None = None, *, code: str | None = None, after: float | None = None) -> ProviderTransient:
@@ -83,7 +83,7 @@ class Scripted:
     def names(self) -> list[str]:
         return [one.model for one in self.asked]
 
-    async def stream(self, route: Route, question: Question) -> AsyncIterator[Delta | Finished]:
+    async def stream_answer(self, route: Route, question: CompletionRequest) -> AsyncIterator[TextDelta | AnswerEnd]:
         played = self.scripts[route.model]
         lines = played[min(self.names.count(route.model), len(played) - 1)]
         self.asked.append(route)
@@ -96,26 +96,26 @@ class Scripted:
                 if isinstance(line, float):
                     await self.time.sleep(line)
                     continue
-                complete = isinstance(line, Finished)
-                yield Delta(line) if isinstance(line, str) else line
+                complete = isinstance(line, AnswerEnd)
+                yield TextDelta(line) if isinstance(line, str) else line
         finally:
             if not complete:
                 self.hung_up.append(route.model)
 
-    async def whole(self, route: Route, question: Question) -> tuple[Delta, Finished]:
+    async def fetch_answer(self, route: Route, question: CompletionRequest) -> tuple[TextDelta, AnswerEnd]:
         raise NotImplementedError
 
 
-PRICE = Price(1000, 4000)
+PRICE = TokenPrice(1000, 4000)
 
 
 def route(model: str, **more: Any) -> Route:
     return Route(model, "http://localhost/v1", "sk", "chat", PRICE, **{"first": 20.0, **more})
 
 
-def question(text: str = "Where to?", *, schema: Mapping[str, Any] | None = None, most: int = 500) -> Question:
-    asked = Schema("answer", schema) if schema is not None else None
-    return Question((Message("user", text),), most, asked)
+def question(text: str = "Where to?", *, schema: Mapping[str, Any] | None = None, most: int = 500) -> CompletionRequest:
+    asked = OutputSchema("answer", schema) if schema is not None else None
+    return CompletionRequest((ChatMessage("user", text),), most, asked)
 
 
 @dataclass
@@ -124,27 +124,27 @@ class Table:
 
     time: Time
     models: Scripted
-    health: Health
+    health: ModelHealth
     total: float = 60.0
 
-    async def ask(self, *names: str, about: Question | None = None) -> list[Any]:
+    async def ask(self, *names: str, about: CompletionRequest | None = None) -> list[Any]:
         """Every event of the chain, deltas as their text."""
         names = names or tuple(self.models.scripts)
-        chain = Chain(self.models, self.health, self.time, random.Random(1))
+        chain = ModelChain(self.models, self.health, self.time, random.Random(1))
         ends_at = self.time.monotonic() + self.total
-        course = Course(UUID(int=1), about or question(), [route(one) for one in names], ends_at)
+        course = ChainRun(UUID(int=1), about or question(), [route(one) for one in names], ends_at)
         events = [one async for one in chain.run(course)]
-        return [one.text if isinstance(one, Delta) else one for one in events]
+        return [one.text if isinstance(one, TextDelta) else one for one in events]
 
-    async def answer(self, *names: str, about: Question | None = None) -> Answered:
+    async def answer(self, *names: str, about: CompletionRequest | None = None) -> Completion:
         found = (await self.ask(*names, about=about))[-1]
-        assert isinstance(found, Answered)
+        assert isinstance(found, Completion)
         return found
 
 
 def table(**scripts: Sequence[Sequence[Line]]) -> Table:
     time = Time()
-    return Table(time, Scripted(time, dict(scripts)), Health(time, scripts))
+    return Table(time, Scripted(time, dict(scripts)), ModelHealth(time, scripts))
 
 
 def outcomes(answer: Any) -> list[str]:
@@ -152,4 +152,4 @@ def outcomes(answer: Any) -> list[str]:
 
 
 def restarts(events: list[Any]) -> list[str]:
-    return [one.because for one in events if isinstance(one, Restarted)]
+    return [one.because for one in events if isinstance(one, AnswerRestarted)]

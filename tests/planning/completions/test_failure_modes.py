@@ -220,8 +220,10 @@ async def test_16_the_model_that_answered_is_named_and_billed_and_failed_attempt
         call["usage"]["input_tokens"], call["usage"]["output_tokens"],
     )  # fmt: skip
     row = await until(lambda: settled_last(desk))
-    price = desk.hub.made.completions.menu.of([odd])[0].price
-    assert row["cost"] == -(-(usage.prompt_tokens * price.input + usage.completion_tokens * price.output) // 1000)
+    price = desk.hub.made.completions.catalog.resolve_routes([odd])[0].price
+    assert row["cost"] == -(
+        -(usage.prompt_tokens * price.input_per_1k + usage.completion_tokens * price.output_per_1k) // 1000
+    )
     assert (row["model"], row["input_tokens"], row["estimated"]) == (odd, usage.prompt_tokens, False)
 
 

@@ -13,20 +13,20 @@ import pytest
 from aiohttp import FormData, MultipartWriter, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from adapters.files import LocalFiles
-from hub.core.clock import Ids, SystemClock
+from adapters.files import LocalFileStore
+from hub.core.clock import IdGenerator, SystemClock
 from hub.core.db import Database
 from hub.core.errors import ProviderError, ProviderTransient
 from hub.core.metrics import HttpMetrics, new_registry
-from hub.oversight.audit import Audit
+from hub.oversight.audit import AuditLog
 from hub.people.identity import Caller
 from hub.planning.files import attachments as noun
-from hub.planning.files.attachments import Attachments, clean_name
-from hub.planning.files.sanitizer import Washer
+from hub.planning.files.attachments import Attachments, sanitize_filename
+from hub.planning.files.sanitizer import FileSanitizer
 from routes.traveler.attachments import AttachmentRoutes
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.middleware import Drain, Edge
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 from tests.planning.files import uploads
 
 Client = TestClient[web.Request, web.Application]
@@ -43,7 +43,7 @@ class Tomorrow(SystemClock):
 
 
 @dataclass
-class Files(LocalFiles):
+class Files(LocalFileStore):
     """A directory that can be away."""
 
     root: Path
@@ -55,13 +55,13 @@ class Files(LocalFiles):
     def held(self) -> list[str]:
         return sorted(str(one.relative_to(self.root)) for one in self.root.rglob("*") if one.is_file())
 
-    async def put(self, key: str, content: bytes, content_type: str) -> None:
+    async def put_file(self, key: str, content: bytes, content_type: str) -> None:
         self._maybe()
-        await super().put(key, content, content_type)
+        await super().put_file(key, content, content_type)
 
-    async def remove(self, key: str) -> None:
+    async def delete_file(self, key: str) -> None:
         self._maybe()
-        await super().remove(key)
+        await super().delete_file(key)
 
     def _maybe(self) -> None:
         if self.trouble:
@@ -118,11 +118,11 @@ async def house(db: Database, tmp_path: Path) -> AsyncIterator[House]:
             query = "insert into customers (id, email, name, created_at) values ($1, $2, $3, $4)"
             await tx.execute(query, who, f"{name}@example.com", name, NOW)
     files, clock, metrics = Files(tmp_path / "files"), Tomorrow(), HttpMetrics(new_registry())
-    found = Attachments(db, files, Washer(), Audit(clock), clock, Ids(clock))
-    api, app = Api(), web.Application()
-    api.add(AttachmentRoutes(found))
-    api.install(app, Gate(authenticate, clock, metrics=metrics))
-    Edge(clock, Ids(clock), metrics, Drain()).install(app)
+    found = Attachments(db, files, FileSanitizer(), AuditLog(clock), clock, IdGenerator(clock))
+    api, app = ApiRouter(), web.Application()
+    api.add_endpoints(AttachmentRoutes(found))
+    api.install_routes(app, AccessGate(authenticate, clock, metrics=metrics))
+    EdgeMiddleware(clock, IdGenerator(clock), metrics, RequestDrain()).install_middleware(app)
     async with TestClient(TestServer(app)) as client:
         yield House(db, files, clock, found, client)
 
@@ -138,7 +138,7 @@ async def test_a_ticket_is_put_beside_a_plan_seen_and_taken_away(house: House):
     assert (status, len(content), content[:5]) == (200, ticket["size"], b"%PDF-")
     assert (await house.call("DELETE", ticket["url"]))[0] == 204
     assert (await house.call("GET", ticket["url"]))[0] == 404
-    await house.attachments.sweep()
+    await house.attachments.delete_orphaned_files()
     assert (house.files.held(), await house.sql("select count(*) from discarded_files")) == ([], 0)
     actions = await house.sql("select array_agg(action order by id) from audit_logs")
     assert actions == ["attachment.added", "attachment.removed"]
@@ -188,20 +188,20 @@ async def test_the_same_file_again_is_the_one_that_is_there(house: House):
     found = await asyncio.gather(*(house.upload(plan, uploads.picture(), f"{n}.jpg") for n in range(4)))
     assert len({one["id"] for _, one in found}) == 1
     house.clock.ahead = timedelta(hours=2)
-    await house.attachments.sweep()
+    await house.attachments.delete_orphaned_files()
     assert len(house.files.held()) == 1
     assert (await house.call("GET", found[0][1]["url"]))[0] == 200
 
 
 async def test_a_plan_has_room_for_so_many(house: House, monkeypatch: pytest.MonkeyPatch):
     """Also when they come at the same time."""
-    monkeypatch.setattr(noun, "MOST", 2)
+    monkeypatch.setattr(noun, "MAX_ATTACHMENTS", 2)
     plan = await house.plan()
     found = await asyncio.gather(*(house.upload(plan, uploads.picture(size=(10 + n, 10))) for n in range(4)))
     assert sorted(status for status, _ in found) == [201, 201, 409, 409]
     assert {one["code"] for status, one in found if status == 409} == {"too_many_attachments"}
     house.clock.ahead = timedelta(hours=2)
-    await house.attachments.sweep()
+    await house.attachments.delete_orphaned_files()
     assert len(house.files.held()) == 2
 
 
@@ -221,9 +221,9 @@ async def test_what_cannot_be_taken_is_refused_with_a_reason(house: House, conte
 async def test_a_file_that_is_too_large_is_not_taken_in(house: House, monkeypatch: pytest.MonkeyPatch):
     """Whether it says so beforehand or not."""
     plan = await house.plan()
-    status, found = await house.upload(plan, b"\xff" * (noun.LARGEST + 1))
+    status, found = await house.upload(plan, b"\xff" * (noun.MAX_UPLOAD_BYTES + 1))
     assert (status, found["code"]) == (413, "too_large")
-    monkeypatch.setattr(noun, "LARGEST", 1000)
+    monkeypatch.setattr(noun, "MAX_UPLOAD_BYTES", 1000)
     status, found = await house.upload(plan, b"\xff" * 200_000)
     assert (status, found["code"]) == (413, "too_large")
 
@@ -250,11 +250,11 @@ async def test_an_upload_that_died_leaves_no_file(house: House):
     house.files.trouble.append(ProviderTransient("files"))
     assert (await house.upload(plan, uploads.picture()))[0] == 503
     key = await house.sql("select key from discarded_files")
-    await house.files.put(key, b"half of it", "image/jpeg")
-    await house.attachments.sweep()
+    await house.files.put_file(key, b"half of it", "image/jpeg")
+    await house.attachments.delete_orphaned_files()
     assert len(house.files.held()) == 1
     house.clock.ahead = timedelta(hours=2)
-    await house.attachments.sweep()
+    await house.attachments.delete_orphaned_files()
     assert house.files.held() == []
 
 
@@ -266,10 +266,10 @@ async def test_files_end_with_their_plan_and_their_owner(house: House, end: str)
     await house.sql("delete from audit_logs")
     await house.sql(end)
     house.files.trouble.append(ProviderTransient("files"))
-    await house.attachments.sweep()
+    await house.attachments.delete_orphaned_files()
     assert len(house.files.held()) == 1
     house.clock.ahead = timedelta(minutes=11)
-    await house.attachments.sweep()
+    await house.attachments.delete_orphaned_files()
     assert (house.files.held(), await house.sql("select count(*) from discarded_files")) == ([], 0)
 
 
@@ -300,4 +300,4 @@ async def test_travellers_read_their_own_rows_alone(house: House):
     ],
 )  # fmt: skip
 def test_names_are_made_harmless(name: str, clean: str):
-    assert clean_name(name, "png") == clean
+    assert sanitize_filename(name, "png") == clean

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfReader
 
-from hub.core.errors import Invalid
+from hub.core.errors import InvalidRequest
 from hub.planning.files import sanitize_process
-from hub.planning.files.sanitize_process import Refused, wash
-from hub.planning.files.sanitizer import Washer
+from hub.planning.files.sanitize_process import FileRejected, sanitize_file
+from hub.planning.files.sanitizer import FileSanitizer
 from tests.planning.files import uploads
 from tests.planning.files.uploads import SECRET
 
@@ -22,12 +22,12 @@ from tests.planning.files.uploads import SECRET
 def washed(tmp_path: Path, content: bytes) -> tuple[dict[str, Any], bytes]:
     source, target = tmp_path / "given", tmp_path / "washed"
     source.write_bytes(content)
-    found = wash(source, target)
+    found = sanitize_file(source, target)
     return found, target.read_bytes()
 
 
 def refusal(tmp_path: Path, content: bytes) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(FileRejected) as caught:
         washed(tmp_path, content)
     return caught.value.code
 
@@ -115,7 +115,7 @@ def test_a_pdf_that_opens_without_a_password_is_opened(tmp_path: Path):
 
 
 def test_a_pdf_of_too_many_pages_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sanitize_process, "MOST_PAGES", 2)
+    monkeypatch.setattr(sanitize_process, "MAX_PAGES", 2)
     assert refusal(tmp_path, uploads.pdf(3)) == "too_many_pages"
 
 
@@ -141,7 +141,7 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path: Path, seed
         content[where % len(content) : where % len(content) + len(what)] = what
     try:
         _, clean = washed(tmp_path, bytes(content))
-    except Refused:
+    except FileRejected:
         return
     assert b"/JavaScript" not in clean
 
@@ -149,19 +149,19 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path: Path, seed
 async def test_the_washer_washes_in_a_program_of_its_own(tmp_path: Path):
     source, target = tmp_path / "given", tmp_path / "washed"
     source.write_bytes(uploads.photograph())
-    found = await Washer().wash(source, target)
+    found = await FileSanitizer().sanitize_file(source, target)
     assert (found.content_type, found.suffix, found.width, found.pages) == ("image/jpeg", "jpg", 40, None)
     source.write_bytes(uploads.bomb())
-    with pytest.raises(Invalid) as caught:
-        await Washer().wash(source, target)
+    with pytest.raises(InvalidRequest) as caught:
+        await FileSanitizer().sanitize_file(source, target)
     assert [(one.pointer, one.code) for one in caught.value.errors] == [("/file", "too_many_pixels")]
 
 
 async def test_a_file_that_takes_for_ever_is_given_up(tmp_path: Path):
     source = tmp_path / "given"
     source.write_bytes(uploads.photograph())
-    with pytest.raises(Invalid) as caught:
-        await Washer(longest=0.0).wash(source, tmp_path / "washed")
+    with pytest.raises(InvalidRequest) as caught:
+        await FileSanitizer(timeout=0.0).sanitize_file(source, tmp_path / "washed")
     assert caught.value.errors[0].code == "unreadable_file"
 
 
@@ -171,8 +171,8 @@ async def test_the_washing_program_knows_no_secret(tmp_path: Path, monkeypatch: 
     spy.write_text("import json, os, sys\nsys.stdout.write(json.dumps({'refused': '|'.join(os.environ)}))")
     monkeypatch.setattr(sanitize_process, "__file__", str(spy))
     monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_live_x")
-    with pytest.raises(Invalid) as caught:
-        await Washer().wash(tmp_path / "given", tmp_path / "washed")
+    with pytest.raises(InvalidRequest) as caught:
+        await FileSanitizer().sanitize_file(tmp_path / "given", tmp_path / "washed")
     assert "PATH" in caught.value.errors[0].code
     assert "STRIPE" not in caught.value.errors[0].code
 
@@ -185,6 +185,6 @@ async def test_a_program_that_eats_all_memory_dies_alone(tmp_path: Path, monkeyp
         f"sanitize_process._confine()\nopen({str(tmp_path / 'began')!r}, 'w')\nbytearray(3 * 1024 ** 3)\n"
     )
     monkeypatch.setattr(sanitize_process, "__file__", str(glutton))
-    with pytest.raises(Invalid) as caught:
-        await Washer().wash(tmp_path / "given", tmp_path / "washed")
+    with pytest.raises(InvalidRequest) as caught:
+        await FileSanitizer().sanitize_file(tmp_path / "given", tmp_path / "washed")
     assert ((tmp_path / "began").exists(), caught.value.errors[0].code) == (True, "unreadable_file")

@@ -2,11 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.sales.documents.pdf import Printer
+from hub.sales.documents.pdf import TypstPrinter
 
 
 @pytest.fixture(scope="session")
-def printer() -> Iterator[Printer]:
-    made = Printer()
+def printer() -> Iterator[TypstPrinter]:
+    made = TypstPrinter()
     yield made
     made.close()

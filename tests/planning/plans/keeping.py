@@ -7,24 +7,31 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from hub.core.clock import Ids, SystemClock
+from hub.core.clock import IdGenerator, SystemClock
 from hub.core.db import Database
-from hub.core.jobs import Jobs
+from hub.core.jobs import JobQueue
 from hub.core.money import Money
-from hub.oversight.audit import Audit
+from hub.oversight.audit import AuditLog
 from hub.people.identity import Caller
-from hub.planning.completions.events import Spender
-from hub.planning.plans.drafting.steps import Began, DayMade, Made, Step, Titled, Used
-from hub.planning.plans.facade import PlanDesk, plan_desk
-from hub.planning.plans.model import Draft, DraftDay, DraftItem, Ground, Kind, Plan, PlanDay, PlanRequest
-from hub.planning.plans.records import Event, Kept
-from hub.planning.plans.repository import Store
-from hub.planning.plans.rules.checker import check
-from hub.planning.plans.service import Wanted
+from hub.planning.completions.events import UsageScope
+from hub.planning.plans.drafting.steps import (
+    DayDrafted,
+    DraftingStep,
+    ModelUsage,
+    PlanDrafted,
+    PlanHeading,
+    PlannerStarted,
+)
+from hub.planning.plans.facade import PlanFacade, build_plan_facade
+from hub.planning.plans.model import Draft, DraftDay, DraftItem, Kind, Plan, PlanContext, PlanDay, PlanRequest
+from hub.planning.plans.records import GenerationEvent, PlanRecord
+from hub.planning.plans.repository import PlanRepository
+from hub.planning.plans.rules.checker import check_draft
+from hub.planning.plans.service import CreatePlan
 
 ADA, BEN = UUID(int=0xADA), UUID(int=0xBEB)
 START = date.today() + timedelta(days=40)  # noqa: DTZ011
-LISBON = Ground(place="Lisbon", country="PT", zone="Europe/Lisbon", code="LIS", currency="EUR", facts=("Trams.",))
+LISBON = PlanContext(place="Lisbon", country="PT", zone="Europe/Lisbon", code="LIS", currency="EUR", facts=("Trams.",))
 
 
 def caller(who: UUID = ADA) -> Caller:
@@ -62,41 +69,41 @@ class Planner:
     hung_up: int = 0
     title: str = "Three days in Lisbon"
 
-    async def make(
+    async def generate_steps(
         self,
         request: PlanRequest,
-        ground: Ground,
-        spender: Spender,
+        ground: PlanContext,
+        spender: UsageScope,
         *,
         keep: Mapping[date, PlanDay] = {},
-        titled: Titled | None = None,
+        titled: PlanHeading | None = None,
         planner: str = "",
-    ) -> AsyncGenerator[Step]:
+    ) -> AsyncGenerator[DraftingStep]:
         self.asked.append({"keep": sorted(keep), "titled": titled, "spender": spender, "notes": request.notes})
-        plan = check(draft(request, self.title), request, ground, planner="gpt-script")
+        plan = check_draft(draft(request, self.title), request, ground, planner="gpt-script")
         ended = False
         try:
-            yield Began("gpt-script")
-            yield Titled(plan.title, plan.summary, plan.packing, plan.tips)
+            yield PlannerStarted("gpt-script")
+            yield PlanHeading(plan.title, plan.summary, plan.packing, plan.tips)
             for count, day in enumerate(one for one in plan.days if one.date not in keep):
                 if count == self.stop_after:
                     await self._stop()
-                yield DayMade(keep.get(day.date, day))
-            used = Used("gpt-script", 1000, 500, 1234, "USD")
-            yield Made(plan, [used], [{"stage": "drafted", "marks": {}}])
+                yield DayDrafted(keep.get(day.date, day))
+            used = ModelUsage("gpt-script", 1000, 500, 1234, "USD")
+            yield PlanDrafted(plan, [used], [{"stage": "drafted", "marks": {}}])
             ended = True
         finally:
             self.hung_up += not ended
 
-    async def refine(
-        self, plan: Plan, wish: str, request: PlanRequest, ground: Ground, spender: Spender
-    ) -> AsyncGenerator[Step]:
+    async def refine_steps(
+        self, plan: Plan, wish: str, request: PlanRequest, ground: PlanContext, spender: UsageScope
+    ) -> AsyncGenerator[DraftingStep]:
         self.asked.append({"wish": wish, "spender": spender})
         if self.stop_after is not None:
             await self._stop()
         changed = plan.model_copy(update={"summary": "Calmer.", "planner": "gpt-script"})
-        yield Began("gpt-script")
-        yield Made(changed, [Used("gpt-script", 10, 20, 30, "USD")])
+        yield PlannerStarted("gpt-script")
+        yield PlanDrafted(changed, [ModelUsage("gpt-script", 10, 20, 30, "USD")])
 
     async def _stop(self) -> None:
         if self.error is not None:
@@ -110,7 +117,7 @@ class Grounds:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def of(self, request: PlanRequest) -> Ground:
+    async def collect_context(self, request: PlanRequest) -> PlanContext:
         self.asked += 1
         return LISBON
 
@@ -134,16 +141,16 @@ class House:
     clock: Clock
     planner: Planner
     grounds: Grounds
-    desk: PlanDesk
+    desk: PlanFacade
 
-    async def open(self, who: UUID = ADA, **more: Any) -> Kept:
+    async def open(self, who: UUID = ADA, **more: Any) -> PlanRecord:
         wanted = {"request": request()} | more
-        return await self.desk.plans.open(caller(who), Wanted(**wanted))
+        return await self.desk.plans.create_plan(caller(who), CreatePlan(**wanted))
 
-    async def made(self, who: UUID = ADA, **more: Any) -> Kept:
+    async def made(self, who: UUID = ADA, **more: Any) -> PlanRecord:
         kept = await self.open(who, **more)
-        await self.desk.plans.make(kept)
-        return await self.desk.plans.find(caller(who), kept.id)
+        await self.desk.plans.generate_plan(kept)
+        return await self.desk.plans.find_plan(caller(who), kept.id)
 
     async def jobs(self) -> list[str]:
         async with self.db.transaction() as tx:
@@ -163,11 +170,11 @@ async def house_over(db: Database, flights: Any = None) -> House:
                 "insert into customers (id, email, name, created_at) values ($1, $2, $3, now())",
                 who, f"{who}@example.com", name,
             )  # fmt: skip
-    store = Store(Jobs(), Audit(clock), clock, Ids(clock))
-    return House(db, clock, planner, grounds, plan_desk(db, store, flights, grounds, planner))
+    store = PlanRepository(JobQueue(), AuditLog(clock), clock, IdGenerator(clock))
+    return House(db, clock, planner, grounds, build_plan_facade(db, store, flights, grounds, planner))
 
 
-def told(events: list[Event]) -> list[str]:
+def told(events: list[GenerationEvent]) -> list[str]:
     """Their names; of a status its state."""
     return [str(one.data.get("state", one.event)) if one.event == "status" else one.event for one in events]
 

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from hub.core.money import Money
-from hub.planning.completions.events import Answered, Began, Restarted, Spender
-from hub.planning.completions.model import Delta, Usage
-from hub.planning.plans.model import Activity, Draft, DraftDay, DraftItem, Ground, Kind, PlanRequest
+from hub.planning.completions.events import AnswerRestarted, AnswerStarted, Completion, UsageScope
+from hub.planning.completions.model import TextDelta, TokenUsage
+from hub.planning.plans.model import Activity, Draft, DraftDay, DraftItem, Kind, PlanContext, PlanRequest
 from hub.supply.flights.model import FlightOffer, Segment, Slice
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LISBON, LONDON = ZoneInfo("Europe/Lisbon"), ZoneInfo("Europe/London")
-SPENDER = Spender(UUID(int=7), "plan")
+SPENDER = UsageScope(UUID(int=7), "plan")
 DAILY = dict.fromkeys(range(7), ("09:00", "18:00"))
 MUSEUM = Activity(
     "act_museum", "Museum", Kind.SIGHT, 90, {1: ("10:00", "17:00"), 2: ("10:00", "17:00")}, 1000, area="A"
@@ -48,7 +48,7 @@ def offer(
     return FlightOffer(id=f"off_{number}", provider="kiwi", provider_ref="", **given)
 
 
-GROUND = Ground("Lisbon", "PT", "Europe/Lisbon", "LIS", "EUR", (offer(),), (MUSEUM, TOWER, PARK), ("It rains.",))
+GROUND = PlanContext("Lisbon", "PT", "Europe/Lisbon", "LIS", "EUR", (offer(),), (MUSEUM, TOWER, PARK), ("It rains.",))
 
 
 def item(when: str, kind: Kind | str = Kind.SIGHT, place: str = "Somewhere", **more: Any) -> DraftItem:
@@ -94,7 +94,7 @@ def request(**changes: Any) -> PlanRequest:
     return replace(REQUEST, **changes)
 
 
-def ground(**changes: Any) -> Ground:
+def ground(**changes: Any) -> PlanContext:
     return replace(GROUND, **changes)
 
 
@@ -131,7 +131,7 @@ class Chain:
 
     script: list[Any]
     asked: list[Any] = field(default_factory=list)
-    spenders: list[Spender] = field(default_factory=list)
+    spenders: list[UsageScope] = field(default_factory=list)
     models: list[Any] = field(default_factory=list)
     closed: int = 0
 
@@ -141,25 +141,25 @@ class Chain:
         texts = [one.messages[-1].content for one in self.asked]
         return [orjson.loads(one.split("<data>\n")[1].split("\n</data>")[0]) for one in texts]
 
-    async def stream(self, question, spender, *, models=None):
+    async def stream_completion(self, question, spender, *, models=None):
         self.asked.append(question)
         self.spenders.append(spender)
         self.models.append(models)
         try:
             answer = self.script.pop(0)
             while isinstance(answer, Cut):
-                yield Began("first")
+                yield AnswerStarted("first")
                 for piece in _pieces(text_of(answer.answer), answer.part):
-                    yield Delta(piece)
-                yield Restarted("first", "cut")
+                    yield TextDelta(piece)
+                yield AnswerRestarted("first", "cut")
                 answer = self.script.pop(0)
             if isinstance(answer, BaseException):
                 raise answer
             text = text_of(answer)
-            yield Began("gpt-test")
+            yield AnswerStarted("gpt-test")
             for piece in _pieces(text):
-                yield Delta(piece)
-            yield Answered(text, "gpt-test", "stop", Usage(100, 50), 42, "USD", (), UUID(int=1))
+                yield TextDelta(piece)
+            yield Completion(text, "gpt-test", "stop", TokenUsage(100, 50), 42, "USD", (), UUID(int=1))
         finally:
             self.closed += 1
 

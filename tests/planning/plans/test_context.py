@@ -6,15 +6,15 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from hub.core.errors import FieldError, Invalid, ProviderTransient
+from hub.core.errors import FieldError, InvalidRequest, ProviderTransient
 from hub.core.money import Money
 from hub.planning.plans.context import gazetteer
-from hub.planning.plans.context.astronomy import clock_changes, sun
-from hub.planning.plans.context.collector import Grounding, handful
-from hub.planning.plans.context.gazetteer import converted, opening
+from hub.planning.plans.context.astronomy import compute_sun_times, find_clock_changes
+from hub.planning.plans.context.collector import ContextCollector, select_offers
+from hub.planning.plans.context.gazetteer import convert_price, parse_opening_hours
 from hub.planning.plans.model import Activity, Kind
+from hub.supply.flights.serialization import offer_to_public_json
 from hub.supply.flights.service import SearchFailed
-from hub.supply.flights.snapshot import public_offer
 from hub.supply.locations import Locations
 from tests.planning.plans.scenes import Clock, offer, request
 
@@ -26,9 +26,11 @@ class Searched:
         self.error, self.silent = error, silent
         self.queries = []
         told = [{"name": "kiwi", "status": "ok"}, *sources]
-        self.answer = orjson.dumps({"sources": told, "offers": [public_offer(one, sandbox=True) for one in offers]})
+        self.answer = orjson.dumps(
+            {"sources": told, "offers": [offer_to_public_json(one, sandbox=True) for one in offers]}
+        )
 
-    async def search(self, query, *, where=""):
+    async def search(self, query, *, pointer_prefix=""):
         self.queries.append(query)
         if self.silent:
             await asyncio.sleep(60)
@@ -45,7 +47,7 @@ def locations():
 @pytest.fixture
 def ground_of(locations):
     async def find(wanted, flights=None, *tours):
-        return await Grounding(flights or Searched(offer()), locations, Clock(), tours).of(wanted)
+        return await ContextCollector(flights or Searched(offer()), locations, Clock(), tours).collect_context(wanted)
 
     return find
 
@@ -61,13 +63,13 @@ def ground_of(locations):
     ],
 )  # fmt: skip
 def test_a_place_is_found_by_name_or_code(locations, text, found):
-    place = Grounding(Searched(), locations, Clock()).place(text)
+    place = ContextCollector(Searched(), locations, Clock()).resolve_place(text)
     assert (place.name, place.country, place.code) == found
 
 
 @pytest.mark.parametrize("text", ["Xanadu", "Lisb", "", ",", "ZZZ", "Lisbon, Japan", "<script>"])
 async def test_a_place_that_nobody_knows_is_refused(ground_of, text):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         await ground_of(request(destination=text))
     assert [(one.pointer, one.code) for one in refused.value.errors] == [("/destination", "unknown_place")]
 
@@ -95,7 +97,7 @@ async def test_a_destination_by_its_common_name_is_in_the_right_country(ground_o
     ],
 )  # fmt: skip
 async def test_a_destination_that_may_be_several_places_is_asked_back(ground_of, text, countries):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         await ground_of(request(destination=text, origin=None))
     (error,) = refused.value.errors
     assert (refused.value.code, error.pointer, error.code) == ("ambiguous_place", "/destination", "ambiguous_place")
@@ -106,7 +108,7 @@ async def test_a_destination_that_may_be_several_places_is_asked_back(ground_of,
 
 
 async def test_a_misspelled_destination_is_refused_with_what_was_probably_meant(ground_of):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         await ground_of(request(destination="Barcelna", origin=None))
     (error,) = refused.value.errors
     assert (error.code, error.choices[0]["destination"]) == ("unknown_place", "Barcelona, ES")
@@ -139,7 +141,7 @@ async def test_a_dead_supplier_leaves_the_rest_and_is_told_of(ground_of, error):
 
 
 async def test_a_silent_supplier_is_waited_for_a_bounded_time(ground_of, monkeypatch):
-    monkeypatch.setattr("hub.planning.plans.context.collector.PATIENCE", 0.01)
+    monkeypatch.setattr("hub.planning.plans.context.collector.SUPPLIER_TIMEOUT", 0.01)
     ground = await ground_of(request(), Searched(silent=True))
     assert ground.missing == ("flights: the suppliers did not answer in time",)
 
@@ -150,19 +152,19 @@ async def test_a_supplier_that_is_missing_from_the_answer_is_named(ground_of):
 
 
 async def test_a_wrong_origin_is_the_travellers_and_a_far_date_is_nobodys_fault(ground_of):
-    wrong = Invalid(errors=(FieldError("/origin", "unknown_location", "is no code"),))
-    with pytest.raises(Invalid):
+    wrong = InvalidRequest(errors=(FieldError("/origin", "unknown_location", "is no code"),))
+    with pytest.raises(InvalidRequest):
         await ground_of(request(), Searched(error=wrong))
-    far = Invalid(errors=(FieldError("/departure_date", "too_far", "is further ahead than airlines sell"),))
+    far = InvalidRequest(errors=(FieldError("/departure_date", "too_far", "is further ahead than airlines sell"),))
     ground = await ground_of(request(), Searched(error=far))
     assert ground.missing == ("flights: is further ahead than airlines sell",)
 
 
 def test_the_handful_is_the_best_and_has_the_cheapest():
     offers = [offer(n, 50000 - n) for n in range(20)]
-    found = handful([offer(99, 1, back="2026-12-02T10:00"), *offers], request())
+    found = select_offers([offer(99, 1, back="2026-12-02T10:00"), *offers], request())
     assert [one.id for one in found] == ["off_0", "off_1", "off_2", "off_3", "off_4", "off_19"]
-    assert handful([replace(offers[0], slices=offers[0].slices[:1])], request()) == []
+    assert select_offers([replace(offers[0], slices=offers[0].slices[:1])], request()) == []
 
 
 def long_way(number, total, hours):
@@ -174,14 +176,14 @@ def long_way(number, total, hours):
 
 def test_a_day_on_the_way_is_not_sold_for_two_euros():
     slow, quick = long_way(1, 10000, 17), offer(2, 10200)
-    assert handful([slow, quick], request()) == [quick]
-    assert handful([slow, offer(2, 30000)], request())[0] == slow
-    assert handful([long_way(1, 10000, 4), quick], request()) == [long_way(1, 10000, 4), quick]
+    assert select_offers([slow, quick], request()) == [quick]
+    assert select_offers([slow, offer(2, 30000)], request())[0] == slow
+    assert select_offers([long_way(1, 10000, 4), quick], request()) == [long_way(1, 10000, 4), quick]
 
 
 def test_the_slow_way_stays_where_the_budget_holds_nothing_else():
     slow, quick = long_way(1, 10000, 17), offer(2, 10200)
-    assert handful([slow, quick], request(budget=Money(10100, "EUR"))) == [slow, quick]
+    assert select_offers([slow, quick], request(budget=Money(10100, "EUR"))) == [slow, quick]
 
 
 class Tours:
@@ -190,7 +192,7 @@ class Tours:
     def __init__(self, error=None):
         self.error = error
 
-    async def around(self, place, request):
+    async def find_activities(self, place, request):
         if self.error is not None:
             raise self.error
         return [Activity("tour_1", f"Round {place.name}", Kind.TOUR, 60)]
@@ -219,11 +221,11 @@ async def test_a_town_of_which_little_is_known_has_what_there_is_everywhere(grou
     assert all(one.cost in (0, None) for one in ground.activities)
 
 
-@pytest.mark.parametrize("code", sorted(gazetteer.cities()))
+@pytest.mark.parametrize("code", sorted(gazetteer.load_cities()))
 def test_every_city_of_the_gazetteer_can_be_flown_to_and_priced(locations, code):
-    city = gazetteer.cities()[code]
-    known = gazetteer.activities_in(city, "USD")
-    assert locations.find(city.fly).country == city.country
+    city = gazetteer.load_cities()[code]
+    known = gazetteer.list_city_activities(city, "USD")
+    assert locations.find_location(city.gateway_code).country == city.country
     assert len({one.id for one in known}) == len(known) >= 10
     assert all(one.cost is not None and 10 <= one.minutes <= 600 and one.name for one in known)
     assert any(one.cost == 0 for one in known)
@@ -238,19 +240,19 @@ def test_every_city_of_the_gazetteer_can_be_flown_to_and_priced(locations, code)
     ],
 )  # fmt: skip
 def test_opening_hours_are_read(text, days):
-    assert opening(text) == days
+    assert parse_opening_hours(text) == days
 
 
 def test_opening_hours_that_cannot_be_read_are_an_error():
     with pytest.raises(ValueError, match="opening hours"):
-        opening("daily from nine")
+        parse_opening_hours("daily from nine")
 
 
 def test_prices_are_put_into_the_currency_of_the_plan():
-    assert converted(10, "EUR", "JPY") == 1770
-    assert converted(1300, "JPY", "JPY") == 1300
-    assert converted(0, "EUR", "AFN") == 0
-    assert converted(10, "EUR", "AFN") is None
+    assert convert_price(10, "EUR", "JPY") == 1770
+    assert convert_price(1300, "JPY", "JPY") == 1300
+    assert convert_price(0, "EUR", "AFN") == 0
+    assert convert_price(10, "EUR", "AFN") is None
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,7 @@ def test_prices_are_put_into_the_currency_of_the_plan():
     ],
 )
 def test_the_sun_rises_and_sets_as_almanacs_say(day, place, zone, rises, sets):
-    found = [one.astimezone(ZoneInfo(zone)) for one in sun(day, *place)]
+    found = [one.astimezone(ZoneInfo(zone)) for one in compute_sun_times(day, *place)]
     for at, said in zip(found, (rises, sets), strict=True):
         hour, minute = map(int, said.split(":"))
         assert at.date() == day
@@ -274,12 +276,12 @@ def test_the_sun_rises_and_sets_as_almanacs_say(day, place, zone, rises, sets):
 
 
 def test_in_the_polar_night_it_does_not_rise():
-    assert sun(date(2026, 12, 21), 69.65, 18.96) is None
+    assert compute_sun_times(date(2026, 12, 21), 69.65, 18.96) is None
 
 
 def test_the_days_on_which_clocks_change_are_known():
     year = date(2026, 1, 1), date(2026, 12, 31)
-    assert clock_changes(ZoneInfo("Europe/Paris"), *year) == [
+    assert find_clock_changes(ZoneInfo("Europe/Paris"), *year) == [
         (date(2026, 3, 29), timedelta(hours=1)), (date(2026, 10, 25), timedelta(hours=-1)),
     ]  # fmt: skip
-    assert clock_changes(ZoneInfo("Asia/Tokyo"), *year) == []
+    assert find_clock_changes(ZoneInfo("Asia/Tokyo"), *year) == []

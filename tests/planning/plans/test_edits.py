@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hub.planning.plans.edits import DayEdit, Edit, ItemEdit, edited, identified
+from hub.planning.plans.edits import DayEdit, ItemEdit, PlanChanges, apply_changes, restore_item_ids
 from hub.planning.plans.model import Plan
-from hub.planning.plans.request import fold, request_from_json, request_to_json, without_names, words_asked
-from hub.planning.plans.rules.checker import check
+from hub.planning.plans.request import fold_text, redact_names, request_from_json, request_to_json, to_search_query
+from hub.planning.plans.rules.checker import check_draft
 from tests.planning.plans.keeping import LISBON, START, draft, item, request
 
-PLAN = check(draft(request()), request(), LISBON, planner="x")
+PLAN = check_draft(draft(request()), request(), LISBON, planner="x")
 IDS = [one.id for day in PLAN.days for one in day.items]
 
 
@@ -22,7 +22,7 @@ def new(day: date, hour: int) -> ItemEdit:
 HOURS = some.integers(0, 22)
 DAYS = some.sampled_from([START + timedelta(days=n) for n in range(3)])
 EDITS = some.builds(
-    Edit,
+    PlanChanges,
     some.just(1),
     some.just({}),
     some.lists(
@@ -39,41 +39,41 @@ EDITS = some.builds(
 )  # fmt: skip
 
 
-def after(edit: Edit) -> Plan:
-    wanted, lines = edited(PLAN, edit)
-    return identified(check(wanted, request(), LISBON), lines, PLAN)
+def after(edit: PlanChanges) -> Plan:
+    wanted, lines = apply_changes(PLAN, edit)
+    return restore_item_ids(check_draft(wanted, request(), LISBON), lines, PLAN)
 
 
 @given(EDITS)
-def test_each_item_has_an_id_of_its_own_whatever_is_edited(edit: Edit):
+def test_each_item_has_an_id_of_its_own_whatever_is_edited(edit: PlanChanges):
     found = [one.id for day in after(edit).days for one in day.items]
     assert len(found) == len(set(found))
     assert not set(edit.remove) & set(found)
 
 
 @given(EDITS)
-def test_the_sum_is_always_that_of_the_items(edit: Edit):
+def test_the_sum_is_always_that_of_the_items(edit: PlanChanges):
     plan = after(edit)
     costs = [one.cost.amount for day in plan.days for one in day.items if one.cost is not None]
     assert plan.budget.total == sum(costs)
 
 
 def test_an_item_that_nobody_touched_is_as_it_was():
-    plan = after(Edit(1, {"title": "Ours"}))
+    plan = after(PlanChanges(1, {"title": "Ours"}))
     assert (plan.title, plan.days, plan.budget) == ("Ours", PLAN.days, PLAN.budget)
 
 
 @given(some.text())
 def test_a_question_for_the_index_is_words_and_nothing_else(text: str):
-    asked = words_asked(text)
+    asked = to_search_query(text)
     assert asked is None or all(one.removesuffix(":*").isalnum() for one in asked.split(" & "))
-    assert fold(fold(text)) == fold(text)
+    assert fold_text(fold_text(text)) == fold_text(text)
 
 
 @given(some.text(), some.text())
 def test_a_name_is_taken_out_wherever_it_stands(before: str, behind: str):
-    said = without_names(f"{before} LOVELACE's {behind}", ["Ada Lovelace"])
-    assert "lovelace" not in fold(said).split()
+    said = redact_names(f"{before} LOVELACE's {behind}", ["Ada Lovelace"])
+    assert "lovelace" not in fold_text(said).split()
 
 
 def test_a_request_of_an_earlier_release_is_still_the_same_request():

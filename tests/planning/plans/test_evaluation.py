@@ -3,11 +3,17 @@ from datetime import date
 import orjson
 import pytest
 
-from hub.core.errors import Invalid
-from hub.planning.completions.errors import NoModel
-from hub.planning.plans.context.collector import Grounding
-from hub.planning.plans.drafting.evaluation import Case, Evaluation, Report, cases, starting
-from hub.planning.plans.drafting.llm_planner import Planning
+from hub.core.errors import InvalidRequest
+from hub.planning.completions.errors import NoModelAvailable
+from hub.planning.plans.context.collector import ContextCollector
+from hub.planning.plans.drafting.evaluation import (
+    EvaluationCase,
+    EvaluationReport,
+    PlanEvaluation,
+    load_cases,
+    resolve_start_date,
+)
+from hub.planning.plans.drafting.llm_planner import LlmPlanner
 from hub.supply.locations import Locations
 from tests.planning.plans.scenes import NOW, REQUEST, Chain, Clock, day, good, item, offer, request, with_day
 from tests.planning.plans.test_context import Searched
@@ -19,7 +25,7 @@ PLAIN = with_day(good(), day("2026-12-02", item("2026-12-02 10:00-12:00")))
 
 @pytest.fixture(scope="module")
 def grounding():
-    return Grounding(Searched(offer()), Locations(), Clock())
+    return ContextCollector(Searched(offer()), Locations(), Clock())
 
 
 def plan_without_activities(plan):
@@ -30,9 +36,9 @@ def plan_without_activities(plan):
 
 
 async def evaluated(grounding, chain, *wanted):
-    evaluation = Evaluation(grounding, Planning(chain, Clock()), Clock())
-    named = [Case(f"case {n}", one) for n, one in enumerate(wanted)]
-    return Report([one async for one in evaluation.run(named)])
+    evaluation = PlanEvaluation(grounding, LlmPlanner(chain, Clock()), Clock())
+    named = [EvaluationCase(f"case {n}", one) for n, one in enumerate(wanted)]
+    return EvaluationReport([one async for one in evaluation.run(named)])
 
 
 async def test_it_counts_what_is_feasible_before_and_after_the_repair(grounding):
@@ -42,7 +48,7 @@ async def test_it_counts_what_is_feasible_before_and_after_the_repair(grounding)
     assert [(one.drafted, one.feasible, one.rounds) for one in report.outcomes] == [
         (True, True, 0), (False, True, 1), (False, True, 2),
     ]  # fmt: skip
-    told = orjson.loads(orjson.dumps(report.as_json()))
+    told = orjson.loads(orjson.dumps(report.to_json()))
     assert (told["feasible_as_drafted"], told["feasible_after_repair"], told["requests"]) == (1, 3, 3)
     assert (told["checks_failed_before"], told["checks_failed_after"]) == ({"overlap": 2}, {})
     assert (told["days_replaced"], report.outcomes[2].replaced) == (1, 1)
@@ -50,14 +56,14 @@ async def test_it_counts_what_is_feasible_before_and_after_the_repair(grounding)
 
 
 async def test_what_goes_wrong_is_an_outcome_too(grounding):
-    report = await evaluated(grounding, Chain([NoModel()]), REQUEST, request(destination="Xanadu"))
+    report = await evaluated(grounding, Chain([NoModelAvailable()]), REQUEST, request(destination="Xanadu"))
     assert [(one.planner, one.feasible, one.error) for one in report.outcomes] == [
         ("built-in", True, ""), ("", False, "invalid"),
     ]  # fmt: skip
 
 
 async def test_the_hubs_own_requests_can_all_be_planned(grounding):
-    own = cases(None, grounding, TODAY)
+    own = load_cases(None, grounding, TODAY)
     assert len(own) >= 20
     assert all(TODAY < one.request.start <= one.request.end for one in own)
     report = await evaluated(grounding, None, *(one.request for one in own))
@@ -73,10 +79,10 @@ async def test_the_hubs_own_requests_can_all_be_planned(grounding):
     ],
 )  # fmt: skip
 def test_dates_are_told_from_today(grounding, text, where, start):
-    assert starting(text, where, grounding, TODAY) == start
+    assert resolve_start_date(text, where, grounding, TODAY) == start
 
 
 @pytest.mark.parametrize("document", [b"no", b"3", b"[1]", b'[{"destination": "Lisbon"}]', b'[{"destination": "Lisbon", "start": "soon", "days": 1}]'])  # fmt: skip  # noqa: E501
 def test_requests_that_cannot_be_read_are_refused(grounding, document):
-    with pytest.raises(Invalid):
-        cases(document, grounding, TODAY)
+    with pytest.raises(InvalidRequest):
+        load_cases(document, grounding, TODAY)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from hub.core.money import Money
-from hub.planning.plans.drafting.llm_planner import Planning
-from hub.planning.plans.drafting.rule_based_planner import BuiltIn
-from hub.planning.plans.drafting.steps import DayMade, Titled
+from hub.planning.plans.drafting.llm_planner import LlmPlanner
+from hub.planning.plans.drafting.rule_based_planner import RuleBasedPlanner
+from hub.planning.plans.drafting.steps import DayDrafted, PlanHeading
 from hub.planning.plans.model import Kind
-from hub.planning.plans.rules.checker import check
+from hub.planning.plans.rules.checker import check_draft
 from tests.planning.plans.scenes import (
     GROUND,
     MUSEUM,
@@ -49,13 +49,13 @@ def texts(plan):
 
 
 async def made(chain, wanted, given=GROUND):
-    return [one async for one in Planning(chain, Clock()).make(wanted, given, SPENDER)]
+    return [one async for one in LlmPlanner(chain, Clock()).generate_steps(wanted, given, SPENDER)]
 
 
 async def test_an_order_in_the_notes_changes_no_price_no_id_and_no_date():
     plan = (await made(Chain([obedient()]), request(notes=ORDER)))[-1].plan
-    honest = check(good(), request(), GROUND)
-    assert plan.feasible
+    honest = check_draft(good(), request(), GROUND)
+    assert plan.is_feasible
     assert plan.budget.total == honest.budget.total
     assert plan.offer_ids == honest.offer_ids
     for one, other in zip(plan.days, honest.days, strict=True):
@@ -69,10 +69,10 @@ async def test_no_link_and_no_script_comes_through_in_any_step():
     shown = [
         one
         for step in steps
-        if isinstance(step, DayMade)
+        if isinstance(step, DayDrafted)
         for one in (step.day.title, *(it.note for it in step.day.items))
     ]
-    titled = [step.title + step.summary + "".join(step.tips) for step in steps if isinstance(step, Titled)]
+    titled = [step.title + step.summary + "".join(step.tips) for step in steps if isinstance(step, PlanHeading)]
     for text in (*texts(steps[-1].plan), *shown, *titled):
         assert not [bad for bad in FORBIDDEN if bad in text], text
 
@@ -102,7 +102,7 @@ async def test_an_offer_that_was_made_up_is_never_in_the_plan(offer_id):
     plan = (await made(Chain([invented, again, again]), asked))[-1].plan
     flight = plan.days[0].items[0]
     assert (flight.offer_id, flight.cost, flight.marks[0].code) == (None, None, "unknown_offer")
-    assert not plan.feasible
+    assert not plan.is_feasible
 
 
 async def test_an_offer_on_something_that_is_no_flight_is_not_cited():
@@ -115,7 +115,7 @@ async def test_a_lower_budget_is_not_talked_away():
     plan = (await made(Chain([obedient(), [], []]), request(notes=ORDER, budget=Money(10000, "EUR"))))[-1].plan
     assert plan.budget.limit == 10000
     assert "flights_over_budget" in {mark.code for mark in plan.marks}
-    assert not plan.feasible
+    assert not plan.is_feasible
 
 
 def test_hostile_names_of_suppliers_are_plain_text_in_the_built_in_plan_too():
@@ -124,12 +124,12 @@ def test_hostile_names_of_suppliers_are_plain_text_in_the_built_in_plan_too():
         facts=(ORDER,), missing=(SAID,),
     )  # fmt: skip
     wanted = request(interests=(ORDER,), notes=ORDER)
-    plan = check(BuiltIn().draft(wanted, hostile), wanted, hostile)
-    assert plan.feasible
+    plan = check_draft(RuleBasedPlanner().draft_plan(wanted, hostile), wanted, hostile)
+    assert plan.is_feasible
     for text in (*texts(plan), plan.destination):
         assert not [bad for bad in FORBIDDEN if bad in text], text
 
 
 def test_no_flight_home_is_booked_by_text():
-    plan = check(draft(*good().days[:2], day("2026-12-03", back(offer_id="off_2"))), request(), GROUND)
+    plan = check_draft(draft(*good().days[:2], day("2026-12-03", back(offer_id="off_2"))), request(), GROUND)
     assert all(one.kind is not Kind.FLIGHT or one.cost is None for one in plan.days[2].items)

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pypdf import PdfReader
 
 from hub.core.errors import Unavailable
-from hub.sales.documents.pdf import Printer
+from hub.sales.documents.pdf import TypstPrinter
 from tests.planning.plans.gallery import TOKEN, Plans, application, shown
 from tests.planning.plans.trips import PLAN_ID, athens, hostile
 
@@ -26,7 +26,7 @@ def plans() -> Plans:
 
 
 @pytest.fixture
-async def client(plans: Plans, printer: Printer) -> AsyncIterator[Client]:
+async def client(plans: Plans, printer: TypstPrinter) -> AsyncIterator[Client]:
     async with TestClient(TestServer(application(plans, printer))) as opened:
         yield opened
 
@@ -86,7 +86,7 @@ async def test_what_is_not_there_looks_the_same(client: Client, path: str):
 
 
 async def test_a_plan_that_is_still_being_made_is_not_there_yet(client: Client, plans: Plans):
-    plans.held = type(plans.held)(plans.held.kept, None, plans.held.usage, own=False)
+    plans.held = type(plans.held)(plans.held.record, None, plans.held.usage, own=False)
     assert (await page(client, f"{PATH}?t={TOKEN}"))[0] == 404
 
 
@@ -122,7 +122,7 @@ async def test_the_party_of_the_request_books_the_room(client: Client):
 
 
 @pytest.mark.parametrize(("home", "is_linked"), [("https://trips.example.com", True), ("javascript:alert(1)", False)])
-async def test_people_go_on_to_the_frontend(plans: Plans, printer: Printer, home: str, *, is_linked: bool):
+async def test_people_go_on_to_the_frontend(plans: Plans, printer: TypstPrinter, home: str, *, is_linked: bool):
     async with TestClient(TestServer(application(plans, printer, home=home, sandbox=True))) as client:
         _, text, _ = await page(client, f"{PATH}?t={TOKEN}")
     assert (home in text) is is_linked

@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 
 from hub.core.money import Money
 from hub.planning.plans.context import gazetteer
-from hub.planning.plans.drafting.rule_based_planner import BuiltIn
-from hub.planning.plans.model import Activity, Ground, Kind, PlanRequest
-from hub.planning.plans.rules.checker import check, codes
+from hub.planning.plans.drafting.rule_based_planner import RuleBasedPlanner
+from hub.planning.plans.model import Activity, Kind, PlanContext, PlanRequest
+from hub.planning.plans.rules.checker import check_draft, count_marks_by_code
 from tests.planning.plans.scenes import NOW, offer, slice_of
 
-CITY = gazetteer.cities()["LIS"]
-LISBON = Ground("Lisbon", "PT", "Europe/Lisbon", "LIS", "EUR", (), gazetteer.activities_in(CITY, "EUR"), ("It rains.",))
+CITY = gazetteer.load_cities()["LIS"]
+LISBON = PlanContext(
+    "Lisbon", "PT", "Europe/Lisbon", "LIS", "EUR", (), gazetteer.list_city_activities(CITY, "EUR"), ("It rains.",)
+)
 TRIP = PlanRequest("Lisbon", date(2026, 12, 1), date(2026, 12, 3), adults=2)
 ZONES = (
     "Europe/Lisbon Europe/Paris America/New_York Australia/Lord_Howe Africa/Cairo America/Santiago Asia/Tokyo "
@@ -23,7 +25,7 @@ ZONES = (
 
 
 def planned(request=TRIP, ground=LISBON):
-    return check(BuiltIn().draft(request, ground), request, ground, planner="built-in")
+    return check_draft(RuleBasedPlanner().draft_plan(request, ground), request, ground, planner="built-in")
 
 
 def kinds(plan):
@@ -36,7 +38,7 @@ def test_it_is_the_same_plan_each_time():
 
 def test_each_day_has_things_to_do_and_meals_at_meal_times():
     plan = planned()
-    assert plan.feasible
+    assert plan.is_feasible
     for day in plan.days:
         meals = [one for one in day.items if one.kind is Kind.FOOD and one.end - one.start >= timedelta(hours=1)]
         assert {one.start.hour for one in meals} & {11, 12, 13, 14}
@@ -79,7 +81,7 @@ def test_arrival_and_departure_stand_around_the_flights():
 def test_a_small_budget_takes_the_cheapest_flight_and_free_things():
     two = (offer(1, 40000), offer(2, 24000))
     plan = planned(replace(TRIP, budget=Money(25000, "EUR")), replace(LISBON, offers=two))
-    assert plan.feasible
+    assert plan.is_feasible
     assert plan.offer_ids == ["off_2"]
     assert plan.budget.total <= 25000
     assert planned(TRIP, replace(LISBON, offers=two)).offer_ids == ["off_1"]
@@ -87,7 +89,7 @@ def test_a_small_budget_takes_the_cheapest_flight_and_free_things():
 
 def test_a_budget_below_the_cheapest_flight_takes_none_and_is_marked():
     plan = planned(replace(TRIP, budget=Money(20000, "EUR")), replace(LISBON, offers=(offer(total=24000),)))
-    assert not plan.feasible
+    assert not plan.is_feasible
     assert [(one.code, one.message) for one in plan.marks] == [
         (
             "flights_over_budget",
@@ -100,34 +102,36 @@ def test_a_budget_below_the_cheapest_flight_takes_none_and_is_marked():
 
 def test_no_money_at_all_still_makes_days():
     plan = planned(replace(TRIP, budget=Money(0, "EUR")))
-    assert (plan.feasible, plan.budget.total) == (True, 0)
+    assert (plan.is_feasible, plan.budget.total) == (True, 0)
     assert all(day.items for day in plan.days)
 
 
 def test_a_month_is_spread_over_all_of_its_days():
     plan = planned(replace(TRIP, end=date(2026, 12, 30)))
     assert len(plan.days) == 30
-    assert plan.feasible
+    assert plan.is_feasible
     sights = [sum(1 for one in day.items if one.activity_id and "usual" not in one.activity_id) for day in plan.days]
     assert max(sights) <= 2
 
 
 def test_single_days_are_as_they_are_in_the_whole():
-    whole = BuiltIn().draft(TRIP, LISBON)
-    assert BuiltIn().draft(TRIP, LISBON, days=[date(2026, 12, 2)]).days == [whole.days[1]]
+    whole = RuleBasedPlanner().draft_plan(TRIP, LISBON)
+    assert RuleBasedPlanner().draft_plan(TRIP, LISBON, days=[date(2026, 12, 2)]).days == [whole.days[1]]
 
 
 def test_what_is_missing_is_among_the_tips():
     assert "flights: nobody answered" in planned(ground=replace(LISBON, missing=("flights: nobody answered",))).tips
 
 
-@pytest.mark.parametrize("name", sorted(gazetteer.cities()))
+@pytest.mark.parametrize("name", sorted(gazetteer.load_cities()))
 def test_every_city_gives_a_week_that_one_could_follow(name):
-    city = gazetteer.cities()[name]
+    city = gazetteer.load_cities()[name]
     request = replace(TRIP, destination=city.names[0], end=date(2026, 12, 7), interests=("food", "history"))
-    ground = Ground(city.names[0], city.country, "Europe/Paris", name, "EUR", (), gazetteer.activities_in(city, "EUR"))
+    ground = PlanContext(
+        city.names[0], city.country, "Europe/Paris", name, "EUR", (), gazetteer.list_city_activities(city, "EUR")
+    )
     plan = planned(request, ground)
-    assert plan.feasible
+    assert plan.is_feasible
     assert sum(1 for day in plan.days for one in day.items if one.activity_id) >= 15
 
 
@@ -160,9 +164,9 @@ def journeys(draw):
     )  # fmt: skip
     offers = tuple(draw(flights(n, start, end, zone)) for n in range(draw(st.integers(0, 3))))
     known = tuple(draw(st.lists(ACTIVITIES, max_size=6))) + draw(
-        st.sampled_from([(), gazetteer.activities_in(CITY, "EUR")])
+        st.sampled_from([(), gazetteer.list_city_activities(CITY, "EUR")])
     )
-    return request, Ground("Somewhere", None, zone.key, None, "EUR", offers, known)
+    return request, PlanContext("Somewhere", None, zone.key, None, "EUR", offers, known)
 
 
 @st.composite
@@ -187,7 +191,7 @@ def test_every_check_comes_out_well_for_whatever_is_asked(journey):
     plan = planned(request, ground)
     cheapest = min((one.total.amount for one in ground.offers), default=0)
     beyond = request.budget is not None and request.budget.amount < cheapest
-    assert codes(plan) == ({"flights_over_budget": 1} if beyond else {})
+    assert count_marks_by_code(plan) == ({"flights_over_budget": 1} if beyond else {})
     if beyond:
         assert plan.offer_ids == []
         assert plan.tips[0].startswith("No flight is in this plan")

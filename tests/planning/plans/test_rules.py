@@ -8,12 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core.money import Money
-from hub.planning.plans.conversion import draft_of
+from hub.planning.plans.conversion import plan_to_draft
 from hub.planning.plans.model import DraftDay, DraftItem, Kind
-from hub.planning.plans.rendering.view_model import details
-from hub.planning.plans.rules.checker import check, check_day, codes, failing, problems, weight
-from hub.planning.plans.rules.texts import plain
-from hub.planning.plans.rules.times import exists, moment, read_date, read_time
+from hub.planning.plans.rendering.view_model import describe_item
+from hub.planning.plans.rules.checker import (
+    check_day,
+    check_draft,
+    count_marks,
+    count_marks_by_code,
+    list_failing_dates,
+    list_problems,
+)
+from hub.planning.plans.rules.texts import sanitize_text
+from hub.planning.plans.rules.times import is_existing_time, parse_date, parse_local_time, resolve_local_time
 from tests.planning.plans.scenes import GROUND, back, day, draft, good, ground, item, offer, out, request, with_day
 
 REQUEST = request()
@@ -24,7 +31,7 @@ def naive(text):
 
 
 def marks(drafted, wanted=REQUEST, given=GROUND):
-    return set(codes(check(drafted, wanted, given)))
+    return set(count_marks_by_code(check_draft(drafted, wanted, given)))
 
 
 def second(*items, title="A day"):
@@ -33,9 +40,9 @@ def second(*items, title="A day"):
 
 
 def test_a_good_plan_has_no_marks():
-    plan = check(good(), REQUEST, GROUND, planner="gpt")
-    assert plan.feasible
-    assert failing(plan) == []
+    plan = check_draft(good(), REQUEST, GROUND, planner="gpt")
+    assert plan.is_feasible
+    assert list_failing_dates(plan) == []
     assert [one.id for one in plan.days[0].items] == ["d1-1", "d1-2"]
     assert (plan.budget.total, plan.offer_ids) == (24000 + 3000 + 2000 + 1000, ["off_1"])
 
@@ -66,9 +73,9 @@ def test_each_fault_has_its_mark(changed, code):
 
 def test_a_museum_is_closed_on_the_weekday_on_which_it_is():
     thursday = with_day(good(), day("2026-12-03", item("2026-12-03 10:00-11:30", activity_id="act_museum"), back()))
-    plan = check(thursday, REQUEST, GROUND)
+    plan = check_draft(thursday, REQUEST, GROUND)
     assert plan.days[2].items[0].marks[0].message == "Museum is usually closed on Thursdays."
-    assert failing(plan) == [date(2026, 12, 3)]
+    assert list_failing_dates(plan) == [date(2026, 12, 3)]
 
 
 def test_hours_may_go_past_midnight():
@@ -81,7 +88,7 @@ def test_hours_may_go_past_midnight():
 
 def test_times_and_price_of_a_flight_are_the_offers_whatever_the_model_says():
     wrong = item("2026-12-01 05:00-05:10", "flight", "London to Lisbon", offer_id="off_1", cost=1)
-    plan = check(with_day(good(), day("2026-12-01", wrong)), REQUEST, GROUND)
+    plan = check_draft(with_day(good(), day("2026-12-01", wrong)), REQUEST, GROUND)
     flight = plan.days[0].items[0]
     assert (flight.start.isoformat(), flight.end.isoformat()) == (
         "2026-12-01T07:10:00+00:00",
@@ -93,12 +100,12 @@ def test_times_and_price_of_a_flight_are_the_offers_whatever_the_model_says():
 
 def test_the_price_of_an_activity_is_the_grounds_for_all_but_infants():
     family = request(adults=2, children=1, infants=1)
-    plan = check(second(item("2026-12-02 10:00-11:30", activity_id="act_museum", cost=1)), family, GROUND)
+    plan = check_draft(second(item("2026-12-02 10:00-11:30", activity_id="act_museum", cost=1)), family, GROUND)
     assert plan.days[1].items[0].cost.amount == 3 * 1000
 
 
 def test_a_price_that_nobody_knows_is_a_guess_and_a_flights_is_none():
-    plan = check(
+    plan = check_draft(
         second(item("2026-12-02 10:00-11:00", "food", cost=4500), item("2026-12-02 12:00-13:00", "food", cost=10**12)),
         REQUEST, GROUND,
     )  # fmt: skip
@@ -127,7 +134,7 @@ def test_one_leaves_town_two_hours_before_the_flight(hours, wrong):
 
 def test_a_ticket_is_used_whole():
     stranded = with_day(good(), day("2026-12-03", item("2026-12-03 10:00-11:00")))
-    plan = check(stranded, REQUEST, GROUND)
+    plan = check_draft(stranded, REQUEST, GROUND)
     assert "leaves at 19:00" in plan.days[2].marks[0].message
 
 
@@ -165,8 +172,8 @@ def test_a_time_that_the_clocks_skip_does_not_exist():
 
 def test_a_time_that_the_clocks_show_twice_is_the_first_of_them_and_no_failure():
     autumn = request(start=date(2026, 10, 25), end=date(2026, 10, 25), origin=None)
-    plan = check(draft(day("2026-10-25", item("2026-10-25 02:30-03:30"))), autumn, ground(zone="Europe/Paris"))
-    assert plan.feasible
+    plan = check_draft(draft(day("2026-10-25", item("2026-10-25 02:30-03:30"))), autumn, ground(zone="Europe/Paris"))
+    assert plan.is_feasible
     assert plan.days[0].items[0].start.isoformat() == "2026-10-25T02:30:00+02:00"
     assert plan.days[0].items[0].end - plan.days[0].items[0].start == timedelta(hours=2)
 
@@ -183,18 +190,18 @@ def test_seats_and_currency_of_the_offer_are_looked_at():
     assert "party_size" in marks(good(), REQUEST, ground(offers=(offer(seats_left=1),)))
     dollars = offer(total=1)
     dollars = replace(dollars, total=Money(30000, "USD"))
-    plan = check(good(), REQUEST, ground(offers=(dollars,)))
-    assert "currency" in codes(plan)
+    plan = check_draft(good(), REQUEST, ground(offers=(dollars,)))
+    assert "currency" in count_marks_by_code(plan)
     assert plan.budget.total == 6000
 
 
 def test_the_dearest_days_are_asked_again_when_it_costs_too_much():
     poor = request(budget=Money(28500, "EUR"))
-    plan = check(good(), poor, GROUND)
-    assert set(codes(plan)) == {"over_budget"}
-    assert failing(plan) == [date(2026, 12, 1)]
-    assert "15.00 EUR" in problems(plan)[0][1][0]
-    assert check(good(), request(budget=Money(30000, "EUR")), GROUND).feasible
+    plan = check_draft(good(), poor, GROUND)
+    assert set(count_marks_by_code(plan)) == {"over_budget"}
+    assert list_failing_dates(plan) == [date(2026, 12, 1)]
+    assert "15.00 EUR" in list_problems(plan)[0][1][0]
+    assert check_draft(good(), request(budget=Money(30000, "EUR")), GROUND).is_feasible
 
 
 def test_a_day_alone_is_checked_among_the_others():
@@ -204,8 +211,8 @@ def test_a_day_alone_is_checked_among_the_others():
 
 
 def test_a_plan_is_its_own_draft():
-    plan = check(good(), REQUEST, GROUND, planner="gpt")
-    assert check(draft_of(plan), REQUEST, GROUND, planner="gpt") == plan
+    plan = check_draft(good(), REQUEST, GROUND, planner="gpt")
+    assert check_draft(plan_to_draft(plan), REQUEST, GROUND, planner="gpt") == plan
 
 
 DRAFTED_ITEMS = st.builds(
@@ -230,7 +237,7 @@ DRAFTED_DAYS = st.builds(
 @settings(max_examples=50, deadline=None)
 @given(st.lists(DRAFTED_DAYS, max_size=5))
 def test_whatever_is_drafted_becomes_a_plan_with_every_day_and_only_prices_of_the_hub(days):
-    plan = check(draft(*days), REQUEST, GROUND)
+    plan = check_draft(draft(*days), REQUEST, GROUND)
     assert [one.date for one in plan.days] == [date(2026, 12, n) for n in (1, 2, 3)]
     items = [one for each in plan.days for one in each.items]
     assert {one.offer_id for one in items} <= {None, "off_1"}
@@ -238,18 +245,18 @@ def test_whatever_is_drafted_becomes_a_plan_with_every_day_and_only_prices_of_th
     assert all(one.cost.amount == 2000 for one in items if one.activity_id == "act_museum")
     assert all(one.cost is None or one.cost.amount >= 0 for one in items)
     assert plan.budget.total == sum(one.cost.amount for one in items if one.cost)
-    assert (weight(plan) == 0) is plan.feasible
+    assert (count_marks(plan) == 0) is plan.is_feasible
     assert type(plan).model_validate_json(plan.model_dump_json()) == plan
 
 
 def offer_cost():
-    return check(good(), REQUEST, GROUND).days[0].items[0].cost
+    return check_draft(good(), REQUEST, GROUND).days[0].items[0].cost
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(DRAFTED_DAYS, max_size=4))
 def test_only_overlaps_that_are_there_are_marked(days):
-    plan = check(draft(*days), REQUEST, GROUND)
+    plan = check_draft(draft(*days), REQUEST, GROUND)
     items = [one for each in plan.days for one in each.items if one.kind is not Kind.STAY]
     for one in items:
         clash = any(other is not one and other.start <= one.start < other.end for other in items)
@@ -262,8 +269,8 @@ CHANGING = "Europe/Paris America/New_York Australia/Lord_Howe Africa/Cairo Asia/
 @given(st.datetimes(naive("2025-01-01"), naive("2028-01-01")), st.sampled_from(CHANGING))
 def test_a_local_time_exists_when_the_clocks_show_it(local, name):
     zone, local = ZoneInfo(name), local.replace(second=0, microsecond=0)
-    back_again = moment(local, zone).astimezone(zone).replace(tzinfo=None)
-    assert exists(local, zone) is (back_again == local)
+    back_again = resolve_local_time(local, zone).astimezone(zone).replace(tzinfo=None)
+    assert is_existing_time(local, zone) is (back_again == local)
     assert abs(back_again - local) <= timedelta(hours=1)
 
 
@@ -271,12 +278,16 @@ def test_a_local_time_exists_when_the_clocks_show_it(local, name):
     "text", ["", "2026-12-01", "2026-12-01T09:00Z", "2026-12-01T09:00+01:00", "2026-02-30T09:00", "9"]
 )
 def test_what_is_no_local_time_is_none(text):
-    assert read_time(text) is None
+    assert parse_local_time(text) is None
 
 
 def test_seconds_are_dropped():
-    assert read_time("2026-12-01T09:00:30") == naive("2026-12-01T09:00")
-    assert (read_date("2026-12-01"), read_date("20261201"), read_date("2026-02-30")) == (date(2026, 12, 1), None, None)
+    assert parse_local_time("2026-12-01T09:00:30") == naive("2026-12-01T09:00")
+    assert (parse_date("2026-12-01"), parse_date("20261201"), parse_date("2026-02-30")) == (
+        date(2026, 12, 1),
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -295,13 +306,13 @@ def test_seconds_are_dropped():
     ],
 )
 def test_text_is_plain(text, left):
-    assert plain(text) == left
+    assert sanitize_text(text) == left
 
 
 @given(st.text() | st.text(alphabet="<>[]()!/.:ahtpscrm \n"))
 def test_plain_text_stays_as_it_is(text):
-    once = plain(text)
-    assert plain(once) == once
+    once = sanitize_text(text)
+    assert sanitize_text(once) == once
     assert len(once) <= 600
 
 
@@ -310,19 +321,19 @@ def test_plain_text_stays_as_it_is(text):
 )
 def test_text_that_is_made_to_take_long_does_not(text):
     started = time.perf_counter()
-    plain(text)
+    sanitize_text(text)
     assert time.perf_counter() - started < 1
 
 
 def test_each_flight_is_named_with_its_carrier_number_times_and_stops():
-    plan = check(good(), REQUEST, GROUND)
+    plan = check_draft(good(), REQUEST, GROUND)
     there, home = (item for day in plan.days for item in day.items if item.kind is Kind.FLIGHT)
     (flight,) = there.flights
     assert flight.airline == "TAP Air Portugal"
     assert (flight.carrier, flight.number, flight.origin, flight.destination) == ("TP", "TP 123", "LHR", "LIS")
     assert (flight.departs_at, flight.arrives_at) == (there.start, there.end)
-    assert details(there) == "TAP Air Portugal TP 123, LHR 07:10 to LIS 09:55, nonstop."
-    assert details(home) == "TAP Air Portugal TP 123, LIS 19:00 to LHR 21:45, nonstop."
+    assert describe_item(there) == "TAP Air Portugal TP 123, LHR 07:10 to LIS 09:55, nonstop."
+    assert describe_item(home) == "TAP Air Portugal TP 123, LIS 19:00 to LHR 21:45, nonstop."
 
 
 def test_a_change_of_planes_and_an_arrival_on_the_next_day_are_said():
@@ -332,9 +343,9 @@ def test_a_change_of_planes_and_an_arrival_on_the_next_day_are_said():
     second = replace(first, origin="MAD", flight_number="9", departs_at=late, arrives_at=late + timedelta(hours=1))
     segments = (replace(first, destination="MAD"), second)
     changed = replace(two, slices=(replace(two.slices[0], segments=segments), two.slices[1]))
-    plan = check(good(), REQUEST, replace(GROUND, offers=(changed,)))
+    plan = check_draft(good(), REQUEST, replace(GROUND, offers=(changed,)))
     (there, *_) = (item for item in plan.days[0].items if item.kind is Kind.FLIGHT)
-    assert details(there) == (
+    assert describe_item(there) == (
         "TAP Air Portugal TP 123, LHR 07:10 to MAD 09:55; "
         "TAP Air Portugal TP 9, MAD 00:55 (+1) to LIS 01:55 (+1), 1 stop."
     )
@@ -349,14 +360,14 @@ def test_a_change_of_planes_and_an_arrival_on_the_next_day_are_said():
 )  # fmt: skip
 def test_dates_in_tips_are_in_words(language, said):
     tips = ["The museum is closed on 2026-12-01.", "Call 2026-99-99 or A-2026-12-01."]
-    plan = check(good(tips=tips), replace(REQUEST, language=language), GROUND)
+    plan = check_draft(good(tips=tips), replace(REQUEST, language=language), GROUND)
     assert said in plan.tips[0]
     assert plan.tips[1] == tips[1]
 
 
 def test_flights_beyond_the_budget_are_marked_and_the_plan_is_not_feasible():
     walk = draft(*(day(f"2026-12-0{n}", item(f"2026-12-0{n} 10:00-11:00")) for n in (1, 2, 3)))
-    poor = check(walk, replace(REQUEST, budget=Money(10000, "EUR")), GROUND)
+    poor = check_draft(walk, replace(REQUEST, budget=Money(10000, "EUR")), GROUND)
     assert [mark.code for mark in poor.marks] == ["flights_over_budget"]
-    assert not poor.feasible
-    assert check(walk, replace(REQUEST, budget=Money(90000, "EUR")), GROUND).marks == []
+    assert not poor.is_feasible
+    assert check_draft(walk, replace(REQUEST, budget=Money(90000, "EUR")), GROUND).marks == []

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from hub.core.db import Database
-from hub.core.errors import HubError, Invalid, NotFound, ProviderPermanent, TooManyRequests
+from hub.core.errors import HubError, InvalidRequest, NotFound, ProviderPermanent, TooManyRequests
 from hub.core.money import Money
 from hub.planning.plans.jobs import FinishPlan
-from hub.planning.plans.records import Event, Kept
+from hub.planning.plans.records import GenerationEvent, PlanRecord
 from tests.planning.plans.keeping import ADA, BEN, START, House, caller, house_over, request, told
 
 
@@ -21,14 +21,14 @@ async def house(db: Database) -> House:
     return await house_over(db)
 
 
-async def follow(house: House, kept: Kept, after: int = 0) -> list[Event]:
-    async with aclosing(house.desk.plans.follow(kept, after)) as events:
+async def follow(house: House, kept: PlanRecord, after: int = 0) -> list[GenerationEvent]:
+    async with aclosing(house.desk.plans.follow_plan(kept, after)) as events:
         return [one async for one in events]
 
 
-async def until_day(house: House, kept: Kept, seen: list[Event]) -> None:
+async def until_day(house: House, kept: PlanRecord, seen: list[GenerationEvent]) -> None:
     """Reads along, and leaves after the first day."""
-    async with aclosing(house.desk.plans.follow(kept)) as events:
+    async with aclosing(house.desk.plans.follow_plan(kept)) as events:
         async for one in events:
             seen.append(one)
             if one.event == "day":
@@ -44,7 +44,7 @@ async def test_a_plan_appears_step_by_step(house: House):
 
 async def test_what_was_made_is_kept_with_what_it_cost(house: House):
     kept = await house.made()
-    shown = await house.desk.sharing.show(caller(), kept.id)
+    shown = await house.desk.sharing.get_plan_view(caller(), kept.id)
     assert (kept.status, kept.version, kept.planner, kept.model) == ("ready", 1, "gpt-script", "gpt-script")
     assert (shown.usage.input_tokens, shown.usage.cost, shown.usage.currency) == (1000, 1234, "USD")
     assert [day.date for day in shown.plan.days] == [START + timedelta(days=n) for n in range(3)]
@@ -60,7 +60,7 @@ async def test_who_comes_later_is_told_the_same_again(house: House):
 
 async def test_who_leaves_hangs_up_on_the_model_and_leaves_the_plan_to_be_taken_up(house: House):
     house.planner.stop_after = 1
-    kept, seen = await house.open(), list[Event]()
+    kept, seen = await house.open(), list[GenerationEvent]()
     await until_day(house, kept, seen)
     assert house.planner.hung_up == 1
     house.planner.stop_after = None
@@ -97,12 +97,12 @@ async def test_a_maker_that_was_replaced_writes_nothing_more(house: House):
     slow = asyncio.create_task(follow(house, kept))
     await asyncio.sleep(0.1)
     house.clock.ahead = timedelta(seconds=31)
-    taken = await house.desk.plans.making.take(kept)
+    taken = await house.desk.plans.runner.acquire_lease(kept)
     house.planner.go.set()
     assert taken is not None
     house.clock.ahead = timedelta(seconds=62)
     await slow
-    shown = await house.desk.sharing.show(caller(), kept.id)
+    shown = await house.desk.sharing.get_plan_view(caller(), kept.id)
     assert shown.version.version == 1
 
 
@@ -110,14 +110,14 @@ async def test_the_same_key_is_the_same_plan(house: House):
     first = await house.made(idempotency_key="k")
     second = await house.open(idempotency_key="k")
     assert (second.id, second.lease) == (first.id, None)
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         await house.open(idempotency_key="k", request=request(destination="Porto"))
     assert refused.value.code == "idempotency_key_reused"
 
 
 async def test_a_third_plan_at_once_is_refused_also_when_all_come_together(house: House):
     found = await asyncio.gather(*(house.open() for _ in range(5)), return_exceptions=True)
-    assert sorted(type(one).__name__ for one in found) == ["Kept", "Kept", *["TooManyRequests"] * 3]
+    assert sorted(type(one).__name__ for one in found) == ["PlanRecord", "PlanRecord", *["TooManyRequests"] * 3]
     await house.open(BEN)
 
 
@@ -125,11 +125,11 @@ async def test_a_failure_is_told_and_keeps_the_days_that_are_there(house: House)
     house.planner.stop_after, house.planner.error = 2, ProviderPermanent("ai", "said no", code="content_filter")
     kept = await house.open(idempotency_key="k")
     with pytest.raises(HubError, match="said no") as raised:
-        await house.desk.plans.make(kept)
+        await house.desk.plans.generate_plan(kept)
     assert raised.value.code == "content_filter"
-    now = await house.desk.plans.find(caller(), kept.id)
+    now = await house.desk.plans.find_plan(caller(), kept.id)
     assert (now.status, now.failure, now.version) == ("failed", "content_filter", 1)
-    shown = await house.desk.sharing.show(caller(), kept.id)
+    shown = await house.desk.sharing.get_plan_view(caller(), kept.id)
     assert [bool(day.items) for day in shown.plan.days] == [True, True, False]
     assert shown.plan.days[2].marks[0].code == "missing_day"
 
@@ -142,7 +142,7 @@ async def test_what_failed_is_tried_again_under_the_same_key(house: House):
     again = await follow(house, await house.open(idempotency_key="k"))
     assert [name for name in told(again) if name in {"error", "done"}] == ["done"]
     assert house.planner.asked[1]["keep"] == [START, START + timedelta(days=1)]
-    assert (await house.desk.plans.find(caller(), kept.id)).version == 2
+    assert (await house.desk.plans.find_plan(caller(), kept.id)).version == 2
 
 
 async def test_what_nobody_has_foreseen_is_told_without_its_words(house: House):
@@ -166,14 +166,14 @@ async def test_what_nobody_has_foreseen_is_told_without_its_words(house: House):
     ],
 )
 async def test_a_request_that_cannot_be_planned_is_refused(house: House, change: dict[str, Any], pointer: str):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         await house.open(request=request(**change))
     assert [one.pointer for one in refused.value.errors] == [pointer]
 
 
 async def test_thirty_days_can_be_planned(house: House):
     kept = await house.made(request=request(30))
-    assert len((await house.desk.sharing.show(caller(), kept.id)).plan.days) == 30
+    assert len((await house.desk.sharing.get_plan_view(caller(), kept.id)).plan.days) == 30
 
 
 async def test_the_same_request_is_not_planned_twice_when_a_copy_will_do(house: House):
@@ -182,18 +182,18 @@ async def test_the_same_request_is_not_planned_twice_when_a_copy_will_do(house: 
     copy = await house.open(BEN, request=same, max_age=3600)
     assert (copy.status, copy.cached_at, copy.lease) == ("ready", first.ready_at, None)
     assert len(house.planner.asked) == 1
-    shown = await house.desk.sharing.show(caller(BEN), copy.id)
+    shown = await house.desk.sharing.get_plan_view(caller(BEN), copy.id)
     assert (shown.plan.title, shown.usage.cost) == ("Three days in Lisbon", 0)
     assert told(await follow(house, copy)) == ["done"]
 
 
 async def test_a_copy_is_as_the_planner_made_it_and_not_as_somebody_edited_it(house: House):
-    from hub.planning.plans.edits import Edit
+    from hub.planning.plans.edits import PlanChanges
 
     first = await house.made()
-    await house.desk.editing.edit(caller(), first.id, Edit(1, {"title": "Ada's own trip"}))
+    await house.desk.editor.edit_plan(caller(), first.id, PlanChanges(1, {"title": "Ada's own trip"}))
     copy = await house.open(BEN, max_age=3600)
-    assert (await house.desk.sharing.show(caller(BEN), copy.id)).plan.title == "Three days in Lisbon"
+    assert (await house.desk.sharing.get_plan_view(caller(BEN), copy.id)).plan.title == "Three days in Lisbon"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ async def test_another_request_or_somebodys_own_words_are_planned_anew(
 async def test_the_prompt_is_kept_without_the_person(house: House):
     notes = "I am Ada, Mrs Lovelace's daughter: ada@example.com or +44 7700 900123; vegetarian."
     kept = await house.made(request=request(notes=notes))
-    (story,) = await house.desk.editing.makings(caller(), kept.id)
+    (story,) = await house.desk.editor.list_generations(caller(), kept.id)
     said = story["prompt"]["notes"]
     assert "vegetarian" in said
     assert not [one for one in ("Ada", "Lovelace", "example.com", "7700") if one in said]
@@ -225,7 +225,7 @@ async def test_who_asked_for_a_letter_gets_one_and_only_one(house: House):
 
 
 async def test_who_had_left_by_the_end_gets_a_letter(house: House):
-    await house.desk.plans.make(await house.open(), gone=lambda: True)
+    await house.desk.plans.generate_plan(await house.open(), is_disconnected=lambda: True)
     assert await house.jobs() == ["plan.ready"]
 
 
@@ -235,8 +235,8 @@ async def test_the_hub_goes_on_for_who_left_and_wants_a_letter(house: House):
     await until_day(house, kept, [])
     assert await house.jobs() == ["plan.finish"]
     house.planner.stop_after = None
-    await house.desk.plans.finish(FinishPlan(plan_id=kept.id))
-    assert (await house.desk.plans.find(caller(), kept.id)).status == "ready"
+    await house.desk.plans.finish_plan(FinishPlan(plan_id=kept.id))
+    assert (await house.desk.plans.find_plan(caller(), kept.id)).status == "ready"
     assert await house.jobs() == ["plan.finish", "plan.ready"]
 
 
@@ -244,18 +244,18 @@ async def test_a_plan_that_nobody_goes_on_with_has_failed_with_what_is_there(hou
     house.planner.stop_after = 1
     kept = await house.open()
     await until_day(house, kept, [])
-    await house.desk.plans.sweep()
-    assert (await house.desk.plans.find(caller(), kept.id)).status == "making"
+    await house.desk.plans.fail_abandoned_plans()
+    assert (await house.desk.plans.find_plan(caller(), kept.id)).status == "making"
     house.clock.ahead = timedelta(minutes=16)
-    await house.desk.plans.sweep()
-    now = await house.desk.plans.find(caller(), kept.id)
+    await house.desk.plans.fail_abandoned_plans()
+    now = await house.desk.plans.find_plan(caller(), kept.id)
     assert (now.status, now.failure, now.version) == ("failed", "plan_abandoned", 1)
 
 
 async def test_events_are_forgotten_and_the_end_can_still_be_told(house: House):
     kept = await house.made()
     house.clock.ahead = timedelta(days=2)
-    await house.desk.plans.forget_events()
+    await house.desk.plans.delete_old_events()
     events = await follow(house, kept)
     assert (told(events), events[0].data["version"]) == (["done"], 1)
 
@@ -265,7 +265,7 @@ async def test_a_plan_that_is_deleted_is_gone_also_while_it_is_made(house: House
     kept = await house.open()
     making = asyncio.create_task(follow(house, kept))
     await asyncio.sleep(0.1)
-    await house.desk.plans.delete(caller(), kept.id)
+    await house.desk.plans.delete_plan(caller(), kept.id)
     house.planner.go.set()
     with pytest.raises(NotFound):
         await making
@@ -277,14 +277,14 @@ async def test_a_plan_that_is_deleted_is_gone_also_while_it_is_made(house: House
 async def test_nobody_else_can_delete_it(house: House):
     kept = await house.made()
     with pytest.raises(NotFound):
-        await house.desk.plans.delete(caller(BEN), kept.id)
+        await house.desk.plans.delete_plan(caller(BEN), kept.id)
 
 
 async def test_stats_count_ones_own(house: House):
     await house.made()
     await house.made(request=request(5, destination="lisbon"))
     await house.made(BEN, request=request(destination="Porto"))
-    stats = await house.desk.plans.stats(caller(ADA))
+    stats = await house.desk.plans.get_statistics(caller(ADA))
     assert (stats.plans, stats.ready, stats.days, stats.destinations[0][1]) == (2, 2, 8, 2)
 
 

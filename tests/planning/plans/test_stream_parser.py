@@ -4,8 +4,14 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.planning.plans.drafting.steps import Titled
-from hub.planning.plans.drafting.stream_parser import PlanReader, Reader, read_day, read_days, read_draft
+from hub.planning.plans.drafting.steps import PlanHeading
+from hub.planning.plans.drafting.stream_parser import (
+    DraftStreamReader,
+    JsonStreamReader,
+    parse_day,
+    parse_days,
+    parse_draft,
+)
 from hub.planning.plans.model import Draft
 from tests.planning.plans.scenes import good, text_of
 
@@ -26,63 +32,65 @@ def chunks(text, cuts):
 def test_every_member_is_read_however_the_text_is_cut_up(members, cuts, indented):
     members.pop("days", None)
     text = orjson.dumps(members, option=orjson.OPT_INDENT_2 if indented else 0).decode()
-    reader = Reader()
-    found = [one for chunk in chunks(text, cuts) for one in reader.feed(chunk)]
+    reader = JsonStreamReader()
+    found = [one for chunk in chunks(text, cuts) for one in reader.feed_text(chunk)]
     assert found == list(members.items())
-    assert not reader.broken
+    assert not reader.is_broken
 
 
 @given(st.text(), st.lists(VALUES, max_size=5), VALUES, CUTS)
 def test_each_day_is_there_as_soon_as_it_is_closed(title, days, last, cuts):
     text = orjson.dumps({"title": title, "days": days, "last": last}).decode()
-    reader = Reader()
-    found = [one for chunk in chunks(text, cuts) for one in reader.feed(chunk)]
+    reader = JsonStreamReader()
+    found = [one for chunk in chunks(text, cuts) for one in reader.feed_text(chunk)]
     assert found == [("title", title), *(("days", one) for one in days), ("last", last)]
 
 
 @given(st.text(alphabet='{}[]",:\\ aé0'), CUTS)
 def test_nonsense_gives_nothing_and_raises_nothing(text, cuts):
-    reader = PlanReader()
-    assert all(one is not None for chunk in chunks(text, cuts) for one in reader.feed(chunk))
+    reader = DraftStreamReader()
+    assert all(one is not None for chunk in chunks(text, cuts) for one in reader.feed_text(chunk))
 
 
 def test_nothing_comes_after_what_is_no_json():
-    reader = Reader()
-    assert reader.feed('{"title": "a", "days": [{"x": 1}, {oops}, {"x": 2}], "more": 1}') == [
+    reader = JsonStreamReader()
+    assert reader.feed_text('{"title": "a", "days": [{"x": 1}, {oops}, {"x": 2}], "more": 1}') == [
         ("title", "a"),
         ("days", {"x": 1}),
     ]
-    assert reader.broken
+    assert reader.is_broken
 
 
 def test_what_is_not_whole_is_not_there():
     text = text_of(good())
-    reader = PlanReader()
-    found = list(reader.feed(text[: text.index("2026-12-02")]))
-    assert [type(one).__name__ for one in found] == ["Titled", "DraftDay"]
+    reader = DraftStreamReader()
+    found = list(reader.feed_text(text[: text.index("2026-12-02")]))
+    assert [type(one).__name__ for one in found] == ["PlanHeading", "DraftDay"]
 
 
 def test_the_title_comes_before_the_first_day():
-    title, *days = PlanReader().feed(text_of(good()))
-    assert title == Titled("Lisbon", "Three days.", ["Shoes"], ["Look up"])
+    title, *days = DraftStreamReader().feed_text(text_of(good()))
+    assert title == PlanHeading("Lisbon", "Three days.", ["Shoes"], ["Look up"])
     assert days == good().days
 
 
 def test_braces_and_quotes_in_text_end_nothing():
     plan = good(title='} ] "quoted" \\ [x', summary="{")
-    assert [one for one in PlanReader().feed(text_of(plan)) if not isinstance(one, Titled)] == good().days
+    assert [
+        one for one in DraftStreamReader().feed_text(text_of(plan)) if not isinstance(one, PlanHeading)
+    ] == good().days
 
 
 def test_the_whole_answer_is_read_as_it_was_said():
-    assert read_draft(text_of(good())) == Draft.model_validate(good())
-    assert read_draft("no json") is None
-    assert read_draft("[1]") is None
-    assert read_days("{") == []
+    assert parse_draft(text_of(good())) == Draft.model_validate(good())
+    assert parse_draft("no json") is None
+    assert parse_draft("[1]") is None
+    assert parse_days("{") == []
 
 
 def test_long_text_is_cut_and_a_line_that_is_none_is_left_out():
     row = good().days[0].items[1].model_dump(mode="json")
-    read = read_day(
+    read = parse_day(
         {"date": "2026-12-01", "title": "t" * 900, "items": [row | {"note": "n" * 9000}, {"kind": "war"}, 3]}
     )
     assert len(read.title) == 160
@@ -90,4 +98,4 @@ def test_long_text_is_cut_and_a_line_that_is_none_is_left_out():
 
 
 def test_what_has_no_date_is_no_day():
-    assert [read_day(one) for one in (None, [], {"title": "x"}, {"date": 3})] == [None] * 4
+    assert [parse_day(one) for one in (None, [], {"title": "x"}, {"date": 3})] == [None] * 4

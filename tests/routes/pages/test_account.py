@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.async_api import async_playwright
 
-from hub.core.clock import Ids, SystemClock
-from hub.core.errors import BadRequest, FieldError, Gone, HubError, Invalid, ProviderTransient
+from hub.core.clock import IdGenerator, SystemClock
+from hub.core.errors import BadRequest, FieldError, Gone, HubError, InvalidRequest, ProviderTransient
 from hub.core.metrics import HttpMetrics, new_registry
-from hub.core.rate_limit import MemoryLimiter, Rate
-from hub.people.identity import Caller, Grant, SignedIn
-from routes.pages.account.accounts import PageRoutes, own_page, read_form
-from routes.web.access import RATES, Gate
-from routes.web.middleware import Drain, Edge
+from hub.core.rate_limit import MemoryRateLimiter, RateLimit
+from hub.people.identity import Caller, SessionTokens, SignInResult
+from routes.pages.account.accounts import PageRoutes, is_own_page, read_form
+from routes.web.access import RATE_LIMITS, AccessGate
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 from tests.browser.test_pages import CHROMIUM, QUIET
 
 ADA = UUID(int=1)
@@ -31,7 +31,7 @@ PASSWORD = "correct horse battery"
 
 
 @dataclass
-class Accounts:
+class FakeAccounts:
     """Does as the hub's accounts do, and writes down what it was asked."""
 
     asked: list[tuple[Any, ...]] = field(default_factory=list)
@@ -47,51 +47,51 @@ class Accounts:
 
     async def verify_email(
         self, token: str, *, device: str | None = None, password: str | None = None, registration: str | None = None
-    ) -> SignedIn:
+    ) -> SignInResult:
         self.asked.append(("verify", token, device))
         self._use(token)
-        return SignedIn(Grant(ADA, SESSION, "access", "refresh", 900), "device-secret")
+        return SignInResult(SessionTokens(ADA, SESSION, "access", "refresh", 900), "device-secret")
 
     async def reset_password(
         self, token: str, password: str, *, device: str | None = None, registration: str | None = None
     ) -> str:
         self.asked.append(("reset", token, password))
         if len(password) < 8:
-            raise Invalid(errors=(FieldError("/password", "weak_password", "at least 8 characters"),))
+            raise InvalidRequest(errors=(FieldError("/password", "weak_password", "at least 8 characters"),))
         self._use(token)
         return "device-secret"
 
-    async def forgot_password(self, email: str) -> None:
+    async def request_password_reset(self, email: str) -> None:
         self.asked.append(("forgot", email))
 
     async def resend_verification(self, email: str, *, registration: str | None = None) -> None:
         self.asked.append(("resend", email))
 
-    async def logout(self, caller: Caller, token: str) -> None:
+    async def sign_out(self, caller: Caller, token: str) -> None:
         self.asked.append(("logout", caller.id, caller.session_id, token))
 
 
 @pytest.fixture
-def accounts() -> Accounts:
-    return Accounts()
+def accounts() -> FakeAccounts:
+    return FakeAccounts()
 
 
 @pytest.fixture
-async def client(accounts: Accounts) -> AsyncIterator[TestClient]:
+async def client(accounts: FakeAccounts) -> AsyncIterator[TestClient]:
     async def nobody(token: str) -> Caller:
         raise AssertionError(token)
 
     clock, app = SystemClock(), web.Application()
-    rates = {**RATES, "auth": Rate(60, burst=5)}
-    PageRoutes(accounts, "https://hub.test", "https://shop.test/").install(
-        app, Gate(nobody, clock, limiter=MemoryLimiter(clock), rates=rates)
+    rates = {**RATE_LIMITS, "auth": RateLimit(60, burst=5)}
+    PageRoutes(accounts, "https://hub.test", "https://shop.test/").install_pages(
+        app, AccessGate(nobody, clock, rate_limiter=MemoryRateLimiter(clock), rate_limits=rates)
     )
-    Edge(clock, Ids(clock), HttpMetrics(new_registry()), Drain()).install(app)
+    EdgeMiddleware(clock, IdGenerator(clock), HttpMetrics(new_registry()), RequestDrain()).install_middleware(app)
     async with TestClient(TestServer(app)) as found:
         yield found
 
 
-async def test_to_look_at_the_link_uses_nothing_up(client: TestClient, accounts: Accounts):
+async def test_to_look_at_the_link_uses_nothing_up(client: TestClient, accounts: FakeAccounts):
     for method in ("GET", "HEAD", "GET"):
         answer = await client.request(method, f"/account/verify?token={GOOD}")
         assert (answer.status, answer.content_type) == (200, "text/html")
@@ -99,7 +99,7 @@ async def test_to_look_at_the_link_uses_nothing_up(client: TestClient, accounts:
     assert accounts.asked == []
 
 
-async def test_the_button_confirms_and_leaves_no_session_behind(client: TestClient, accounts: Accounts):
+async def test_the_button_confirms_and_leaves_no_session_behind(client: TestClient, accounts: FakeAccounts):
     answer = await client.post("/account/verify", data={"token": GOOD})
     assert (answer.status, answer.url.path_qs) == (200, "/account/done?what=verified")
     text = await answer.text()
@@ -108,7 +108,7 @@ async def test_the_button_confirms_and_leaves_no_session_behind(client: TestClie
     assert accounts.asked == [("verify", GOOD, None), ("logout", ADA, SESSION, "access")]
 
 
-async def test_the_browser_that_confirmed_is_a_known_device(client: TestClient, accounts: Accounts):
+async def test_the_browser_that_confirmed_is_a_known_device(client: TestClient, accounts: FakeAccounts):
     answer = await client.post("/account/verify", data={"token": GOOD}, allow_redirects=False)
     cookie = answer.cookies["hub_device"]
     assert (answer.status, cookie.value) == (303, "device-secret")
@@ -118,11 +118,11 @@ async def test_the_browser_that_confirmed_is_a_known_device(client: TestClient, 
     assert accounts.asked[-1] == ("verify", GOOD, "device-secret")
 
 
-async def test_confirmed_is_confirmed_when_the_session_cannot_be_ended(client: TestClient, accounts: Accounts):
+async def test_confirmed_is_confirmed_when_the_session_cannot_be_ended(client: TestClient, accounts: FakeAccounts):
     async def fails(caller: Caller, token: str) -> None:
         raise ProviderTransient("supabase")
 
-    accounts.logout = fails
+    accounts.sign_out = fails
     answer = await client.post("/account/verify", data={"token": GOOD})
     assert "Your address is confirmed" in await answer.text()
 
@@ -137,7 +137,7 @@ async def test_a_link_that_is_used_up_leads_to_a_new_one(client: TestClient, pag
     assert f'href="{again}"' in text
 
 
-async def test_a_new_password_is_set(client: TestClient, accounts: Accounts):
+async def test_a_new_password_is_set(client: TestClient, accounts: FakeAccounts):
     assert 'name="again"' in await (await client.get(f"/account/reset?token={GOOD}")).text()
     answer = await client.post("/account/reset", data={"token": GOOD, "password": PASSWORD, "again": PASSWORD})
     assert "Your new password is saved" in await answer.text()
@@ -152,7 +152,7 @@ async def test_a_new_password_is_set(client: TestClient, accounts: Accounts):
     ],
 )
 async def test_a_password_that_will_not_do_can_be_chosen_again(
-    client: TestClient, accounts: Accounts, password: str, again: str, words: str
+    client: TestClient, accounts: FakeAccounts, password: str, again: str, words: str
 ):
     answer = await client.post("/account/reset", data={"token": GOOD, "password": password, "again": again})
     text = await answer.text()
@@ -164,7 +164,9 @@ async def test_a_password_that_will_not_do_can_be_chosen_again(
 
 
 @pytest.mark.parametrize("page", ["forgot", "resend"])
-async def test_a_link_is_asked_for_and_the_answer_repeats_no_address(client: TestClient, accounts: Accounts, page: str):
+async def test_a_link_is_asked_for_and_the_answer_repeats_no_address(
+    client: TestClient, accounts: FakeAccounts, page: str
+):
     assert 'type="email"' in await (await client.get(f"/account/{page}")).text()
     answer = await client.post(f"/account/{page}", data={"email": " Ada@Example.com "})
     text = await answer.text()
@@ -173,7 +175,7 @@ async def test_a_link_is_asked_for_and_the_answer_repeats_no_address(client: Tes
     assert accounts.asked == [(page, "ada@example.com")]
 
 
-async def test_what_is_no_address_is_not_asked_for(client: TestClient, accounts: Accounts):
+async def test_what_is_no_address_is_not_asked_for(client: TestClient, accounts: FakeAccounts):
     answer = await client.post("/account/forgot", data={"email": "<script>ada"})
     text = await answer.text()
     assert answer.status == 422
@@ -216,7 +218,7 @@ async def test_the_style_sheet_comes_from_the_same_host(client: TestClient):
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-async def test_a_form_on_a_foreign_page_is_refused(client: TestClient, accounts: Accounts, headers: dict[str, str]):
+async def test_a_form_on_a_foreign_page_is_refused(client: TestClient, accounts: FakeAccounts, headers: dict[str, str]):
     answer = await client.post("/account/verify", data={"token": GOOD}, headers=headers)
     assert answer.status == 403
     assert "not sent from our own page" in await answer.text()
@@ -235,7 +237,7 @@ async def test_a_form_on_a_foreign_page_is_refused(client: TestClient, accounts:
 )
 def test_our_own_forms_pass(headers: dict[str, str]):
     request = make_mocked_request("POST", "/account/verify", {"Host": "hub.local:8080", **headers})
-    assert own_page(request, "https://hub.test")
+    assert is_own_page(request, "https://hub.test")
 
 
 @pytest.mark.parametrize(
@@ -247,7 +249,7 @@ def test_our_own_forms_pass(headers: dict[str, str]):
     ],
 )
 async def test_trouble_is_told_in_words(
-    client: TestClient, accounts: Accounts, trouble: Exception, status: int, words: str
+    client: TestClient, accounts: FakeAccounts, trouble: Exception, status: int, words: str
 ):
     accounts.trouble = trouble
     answer = await client.post("/account/verify", data={"token": GOOD})
@@ -259,7 +261,7 @@ async def test_trouble_is_told_in_words(
     assert answer.headers.get("Retry-After") == ("7" if status == 503 else None)
 
 
-async def test_somebody_who_tries_on_and_on_has_to_wait(client: TestClient, accounts: Accounts):
+async def test_somebody_who_tries_on_and_on_has_to_wait(client: TestClient, accounts: FakeAccounts):
     statuses = [(await client.post("/account/verify", data={"token": "guess"})).status for _ in range(6)]
     assert statuses == [410] * 5 + [429]
     answer = await client.post("/account/verify", data={"token": GOOD})
@@ -279,7 +281,9 @@ async def test_somebody_who_tries_on_and_on_has_to_wait(client: TestClient, acco
         (b"\xff\xfe", "application/x-www-form-urlencoded"),
     ],
 )
-async def test_what_is_no_form_of_ours_is_a_bad_request(client: TestClient, accounts: Accounts, body: bytes, kind: str):
+async def test_what_is_no_form_of_ours_is_a_bad_request(
+    client: TestClient, accounts: FakeAccounts, body: bytes, kind: str
+):
     answer = await client.post("/account/verify", data=body, headers={"Content-Type": kind})
     assert (answer.status, answer.content_type) == (400, "text/html")
     assert accounts.asked == []
@@ -301,7 +305,7 @@ async def test_half_an_address_gets_a_page_too(client: TestClient, path: str):
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-async def test_a_browser_sends_the_form_though_it_hides_where_it_comes_from(client: TestClient, accounts: Accounts):
+async def test_a_browser_sends_the_form_though_it_hides_where_it_comes_from(client: TestClient, accounts: FakeAccounts):
     """Under no-referrer a browser names its origin as null, even to its own host."""
     origins: list[str | None] = []
     async with async_playwright() as playwright:

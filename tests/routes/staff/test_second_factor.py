@@ -74,8 +74,8 @@ async def desk(dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
     settings = settings_for(dsn, tmp_path, staff_second_factor="required")
     jar = aiohttp.CookieJar(unsafe=True)
     async with hub_running(settings, sandbox=False) as hub, aiohttp.ClientSession(cookie_jar=jar) as browser:
-        await hub.made.people.staff.members.add("adam@example.com", "Adam", {Role.ADMIN}, PASSWORD)
-        await hub.made.people.staff.members.add("mona@example.com", "Mona", {Role.MANAGER}, PASSWORD)
+        await hub.made.identity.staff.members.add_member("adam@example.com", "Adam", {Role.ADMIN}, PASSWORD)
+        await hub.made.identity.staff.members.add_member("mona@example.com", "Mona", {Role.MANAGER}, PASSWORD)
         yield Desk(hub, browser)
 
 
@@ -105,7 +105,7 @@ async def test_then_a_password_alone_lets_nobody_in(desk: Desk):
 
 async def test_an_accountant_needs_it_too(desk: Desk):
     desk.email = "anna@example.com"
-    await desk.hub.made.people.staff.members.add(desk.email, "Anna", {Role.ACCOUNTANT}, PASSWORD)
+    await desk.hub.made.identity.staff.members.add_member(desk.email, "Anna", {Role.ACCOUNTANT}, PASSWORD)
     assert await desk.enter() == (303, "/auth/second-factor-setup?return_to=%2Fdocs")
     assert (await desk.api())[1]["code"] == "second_factor_setup_required"
 
@@ -119,8 +119,8 @@ async def test_other_roles_need_none(desk: Desk):
 async def test_who_becomes_an_admin_signs_in_anew(desk: Desk):
     desk.email = "mona@example.com"
     token = (await desk.api())[1]["token"]
-    members = desk.hub.made.people.staff.members
-    await members.change((await members.find("mona@example.com")).id, roles={Role.ADMIN})
+    members = desk.hub.made.identity.staff.members
+    await members.change_member((await members.find_member_by_email("mona@example.com")).id, roles={Role.ADMIN})
     desk.hub.token = token
     assert (await desk.hub.call("GET", "/api/v1/me"))[1]["code"] == "session_ended"
 
@@ -129,8 +129,8 @@ async def test_the_second_step_ends_with_a_change_of_the_password(desk: Desk):
     await desk.set_up()
     desk.browser.cookie_jar.clear()
     await desk.enter()
-    members = desk.hub.made.people.staff.members
-    await members.set_password((await members.find(desk.email)).id, "another walk by the sea")
+    members = desk.hub.made.identity.staff.members
+    await members.set_password((await members.find_member_by_email(desk.email)).id, "another walk by the sea")
     status, text = await desk.form("/auth/second-factor", code=desk.code(), return_to="/docs")
     assert (status, "Begin again" in text) == (401, True)
 
@@ -154,8 +154,8 @@ async def test_an_admin_neither_turns_it_off_nor_is_locked_out_for_good(desk: De
     assert csrf
     status, text = await desk.form("/auth/second-factor-off", csrf=csrf[1], code=desk.code())
     assert (status, "Your role needs a second factor" in text) == (409, True)
-    members = desk.hub.made.people.staff.members
-    await members.reset_second_factor((await members.find(desk.email)).id)
+    members = desk.hub.made.identity.staff.members
+    await members.reset_second_factor((await members.find_member_by_email(desk.email)).id)
     assert await desk.me() == 401
     assert await desk.enter() == (303, "/auth/second-factor-setup?return_to=%2Fdocs")
 

@@ -14,25 +14,25 @@ from yarl import URL
 
 from adapters.oidc import OidcProvider
 from adapters.transport import Transport
-from hub.core.clock import Ids, SystemClock
+from hub.core.clock import IdGenerator, SystemClock
 from hub.core.db import Database
 from hub.core.metrics import HttpMetrics, new_registry
-from hub.core.rate_limit import MemoryLimiter
-from hub.core.sealing import Vault
-from hub.oversight.audit import Audit
-from hub.people.administration import Backoffice
+from hub.core.rate_limit import MemoryRateLimiter
+from hub.core.sealing import SecretBox
+from hub.oversight.audit import AuditLog
+from hub.people.administration import CustomerAdmin
 from hub.people.identity import Role
 from hub.people.identity.lockout import Lockout
-from hub.people.identity.passwords import Passwords
-from hub.people.identity.staff import Staff
-from routes.staff.staff import StaffDoor, StaffRoutes
-from routes.system.permissions import Unlisted, permissions_of
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.endpoint_api import OPTIONAL, STAFF, Call, post
-from routes.web.middleware import Drain, Edge
-from sandbox.app import serve as serve_sandbox
-from sandbox.world import SandboxConfig
+from hub.people.identity.passwords import PasswordHasher
+from hub.people.identity.staff import StaffAccounts
+from routes.staff.staff import StaffRoutes, StaffSignInPages
+from routes.system.permissions import UnlistedRoute, list_route_permissions
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.endpoint_api import OPTIONAL, STAFF_SELF, Call, post
+from routes.web.middleware import EdgeMiddleware, RequestDrain
+from sandbox.app import start_sandbox as serve_sandbox
+from sandbox.state import SandboxConfig
 from tests.support.running import Running, free_port
 
 PASSWORD = "a long walk by the sea"
@@ -41,11 +41,11 @@ PASSWORD = "a long walk by the sea"
 class Acts:
     """Something that changes something."""
 
-    @post("/acts", who=STAFF)
+    @post("/acts", permission=STAFF_SELF)
     async def act(self, call: Call) -> dict[str, str]:
-        return {"by": str(call.who.id)}
+        return {"by": str(call.signed_in_caller.id)}
 
-    @post("/search", who=OPTIONAL)
+    @post("/search", permission=OPTIONAL)
     async def search(self, call: Call) -> dict[str, bool]:
         return {"known": call.caller is not None}
 
@@ -55,7 +55,7 @@ class House:
     """The staff's side of the hub on a port, and a browser."""
 
     db: Database
-    staff: Staff
+    staff: StaffAccounts
     base: str = ""
     session: aiohttp.ClientSession = field(default=None)  # type: ignore[assignment]
     app: web.Application = field(default_factory=web.Application)
@@ -70,7 +70,7 @@ class House:
     async def add(self, *roles: Role, name: str = "adam") -> str:
         """The token of a new member."""
         roles = roles or (Role.ADMIN,)
-        await self.staff.members.add(f"{name}@example.com", name.title(), roles, PASSWORD)
+        await self.staff.members.add_member(f"{name}@example.com", name.title(), roles, PASSWORD)
         status, found = await self.call(
             "POST", "/api/v1/auth/login", json={"email": f"{name}@example.com", "password": PASSWORD}
         )
@@ -91,35 +91,47 @@ class House:
 
 
 async def serve(house: House, limiter: Any = None) -> TestServer:
-    clock, lockout = SystemClock(), Lockout(house.db, SystemClock(), Vault(["s" * 32]))
+    clock, lockout = SystemClock(), Lockout(house.db, SystemClock(), SecretBox(["s" * 32]))
     port = urlsplit(house.base).port
-    door = StaffDoor(house.staff, house.base)
-    gate = Gate(authenticate=house.staff.by_bearer, by_cookie=door.by_cookie, clock=clock, limiter=limiter)
-    api = Api()
-    api.add(StaffRoutes(house.staff, Backoffice(house.db, Audit(clock), clock, lockout)), Acts())
-    api.install(house.app, gate)
-    door.install(house.app, gate)
-    Edge(clock, Ids(clock), HttpMetrics(new_registry()), Drain()).install(house.app)
+    door = StaffSignInPages(house.staff, house.base)
+    gate = AccessGate(
+        authenticate_token=house.staff.authenticate_token,
+        authenticate_cookie=door.authenticate_cookie,
+        clock=clock,
+        rate_limiter=limiter,
+    )
+    api = ApiRouter()
+    api.add_endpoints(StaffRoutes(house.staff, CustomerAdmin(house.db, AuditLog(clock), clock, lockout)), Acts())
+    api.install_routes(house.app, gate)
+    door.install_pages(house.app, gate)
+    EdgeMiddleware(clock, IdGenerator(clock), HttpMetrics(new_registry()), RequestDrain()).install_middleware(house.app)
     server = TestServer(house.app, port=port)
     await server.start_server()
     return server
 
 
-def staff_of(db: Database, passwords: Passwords, base: str, provider: Any = None) -> Staff:
-    clock, vault = SystemClock(), Vault(["s" * 32])
-    return Staff(
-        db, Audit(clock), clock, Ids(clock), vault=vault, passwords=passwords, lockout=Lockout(db, clock, vault),
-        provider=provider, callback_url=f"{base}/auth/callback",
-    )  # fmt: skip
+def staff_of(db: Database, passwords: PasswordHasher, base: str, provider: Any = None) -> StaffAccounts:
+    clock, vault = SystemClock(), SecretBox(["s" * 32])
+    return StaffAccounts(
+        db,
+        AuditLog(clock),
+        clock,
+        IdGenerator(clock),
+        secret_box=vault,
+        password_hasher=passwords,
+        lockout=Lockout(db, clock, vault),
+        provider=provider,
+        callback_url=f"{base}/auth/callback",
+    )
 
 
 @pytest.fixture
 async def house(db: Database) -> AsyncIterator[House]:
     """With passwords kept here."""
-    passwords, base = Passwords(threads=1), f"http://127.0.0.1:{free_port()}"
+    passwords, base = PasswordHasher(threads=1), f"http://127.0.0.1:{free_port()}"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         made = House(db, staff_of(db, passwords, base), base, session)
-        server = await serve(made, MemoryLimiter(SystemClock()))
+        server = await serve(made, MemoryRateLimiter(SystemClock()))
         yield made
         await server.close()
     passwords.close()
@@ -128,13 +140,13 @@ async def house(db: Database) -> AsyncIterator[House]:
 @pytest.fixture
 async def oidc(db: Database) -> AsyncIterator[House]:
     """With an OpenID provider."""
-    passwords, base = Passwords(threads=1), f"http://127.0.0.1:{free_port()}"
+    passwords, base = PasswordHasher(threads=1), f"http://127.0.0.1:{free_port()}"
     port = free_port()
     public = f"http://127.0.0.1:{port}"
     emulator = await serve_sandbox(SandboxConfig(callback_base=base, public_base=public), "127.0.0.1", port)
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
-        Transport.opened(clock=SystemClock(), chance=random.Random(1), policies={}) as transport,
+        Transport.open_with_session(clock=SystemClock(), chance=random.Random(1), policies={}) as transport,
     ):
         provider = OidcProvider(
             transport, issuer=f"{public}/oidc", client_id="travel-hub", client_secret="sandbox-oidc-secret",
@@ -249,7 +261,7 @@ async def test_who_guesses_is_told_to_wait(house: House):
 
 
 def test_behind_https_the_cookies_belong_to_this_host_alone():
-    door = StaffDoor(None, "https://hub.example.com")  # type: ignore[arg-type]
+    door = StaffSignInPages(None, "https://hub.example.com")  # type: ignore[arg-type]
     response = web.Response()
     door.set_cookie(response, door._session_cookie, "x", 60)
     (made,) = response.cookies.values()
@@ -443,13 +455,13 @@ async def test_a_traveller_is_shown_unlocked_and_signed_out_and_it_is_written_do
 async def test_an_unlocked_traveller_is_a_stranger_without_failures(house: House):
     token = await house.add(Role.MANAGER)
     key = await traveller(house, 1, "Ada", "ada@example.com")
-    lockout = Lockout(house.db, SystemClock(), Vault(["s" * 32]))
+    lockout = Lockout(house.db, SystemClock(), SecretBox(["s" * 32]))
     async with house.db.transaction() as tx:
         for _ in range(5):
-            await lockout.attempt(tx, "ada@example.com", "192.0.2.1", None)
+            await lockout.count_attempt(tx, "ada@example.com", "192.0.2.1", None)
     assert (await house.call("POST", f"/api/v1/customers/{key}/unlock", token))[0] == 204
     async with house.db.transaction() as tx:
-        await lockout.attempt(tx, "ada@example.com", "192.0.2.1", None)
+        await lockout.count_attempt(tx, "ada@example.com", "192.0.2.1", None)
 
 
 async def test_the_audit_is_searched_by_noun_act_and_actor(house: House):
@@ -472,18 +484,18 @@ async def forgotten(_: web.Request) -> web.Response:
 
 
 async def test_every_route_says_who_may_call_it(house: House):
-    lines = {(one.method, one.path): one.permission.name for one in permissions_of(house.app)}
+    lines = {(one.method, one.path): one.permission.name for one in list_route_permissions(house.app)}
     assert lines["GET", "/api/v1/audit"] == "audit.read"
     assert lines["POST", "/auth/logout"] == "staff.cookie"
     assert lines["GET", "/auth/me"] == "staff.self"
     other = web.Application()
     other.router.add_post("/forgotten", forgotten)
-    with pytest.raises(Unlisted, match="POST /forgotten"):
-        permissions_of(other)
+    with pytest.raises(UnlistedRoute, match="POST /forgotten"):
+        list_route_permissions(other)
 
 
 async def test_staff_and_travellers_stay_on_their_own_side(running: Running):
-    await running.made.people.staff.members.add("adam@example.com", "Adam", {Role.ADMIN}, PASSWORD)
+    await running.made.identity.staff.members.add_member("adam@example.com", "Adam", {Role.ADMIN}, PASSWORD)
     body = {"email": "adam@example.com", "password": PASSWORD}
     token = (await running.good("POST", "/api/v1/auth/login", body))["token"]
     await running.register()

@@ -57,7 +57,7 @@ async def test_a_check_that_hangs_is_a_check_that_fails(monkeypatch):
 async def test_not_ready_while_shutting_down():
     toy = Toy()
     async with toy as client:
-        toy.drain.begin()
+        toy.drain.start_draining()
         assert (await client.get("/readyz")).status == 503
 
 

@@ -11,15 +11,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from backports import zstd
 
 from hub.core.cache import Cache
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.errors import ProviderTransient
 from hub.core.metrics import HttpMetrics, new_registry
 from hub.core.money import Money
 from hub.supply.flights import Flights, PriceCheck
 from routes.traveler.flights import CheckOut, FlightRoutes, SearchOut
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.middleware import Drain, Edge
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 from tests.supply.conftest import ManualClock, Supplier, Unjittered, make_offer, segment
 
 GOOD = {"origin": "HAM", "destination": "LHR", "departure_date": "2026-07-01"}
@@ -39,15 +39,23 @@ def kiwi():
 async def client(db, clock, kiwi, locations):
     cache = Cache(clock, Unjittered())
     flights = Flights(
-        {"kiwi": kiwi}, locations, cache, db, clock, Ids(clock), ttl=300, deadline=25, sandboxed=frozenset({"kiwi"})
+        {"kiwi": kiwi},
+        locations,
+        cache,
+        db,
+        clock,
+        IdGenerator(clock),
+        ttl=300,
+        supplier_timeout=25,
+        sandboxed_suppliers=frozenset({"kiwi"}),
     )
-    api, app, metrics = Api(), web.Application(), HttpMetrics(new_registry())
+    api, app, metrics = ApiRouter(), web.Application(), HttpMetrics(new_registry())
     routes = FlightRoutes(flights)
-    api.add(routes)
-    api.install(app, Gate(no_one, clock, metrics=metrics))
-    Edge(clock, Ids(clock), metrics, Drain()).install(app)
+    api.add_endpoints(routes)
+    api.install_routes(app, AccessGate(no_one, clock, metrics=metrics))
+    EdgeMiddleware(clock, IdGenerator(clock), metrics, RequestDrain()).install_middleware(app)
     async with TestClient(TestServer(app)) as opened:
-        opened.hot = routes.hot
+        opened.find_cached = routes.find_cached_response
         yield opened
     await cache.close()
 
@@ -186,10 +194,10 @@ async def test_many_at_once_are_one_call_to_the_supplier(client, kiwi):
 async def test_an_address_that_has_been_read_is_answered_hot_while_it_is_fresh(client, clock):
     answer = await client.get("/api/flights/search", params=GOOD)
     address = answer.url.raw_path_qs
-    assert client.hot(address, "").body == await answer.read()
-    assert client.hot(address + "&adults=2", "") is None
+    assert client.find_cached(address, "").body == await answer.read()
+    assert client.find_cached(address + "&adults=2", "") is None
     clock.move(seconds=301)
-    assert client.hot(address, "") is None
+    assert client.find_cached(address, "") is None
 
 
 async def test_a_compressed_answer_is_the_plain_one_at_every_age_and_made_once_a_second(client, clock):
@@ -197,15 +205,19 @@ async def test_a_compressed_answer_is_the_plain_one_at_every_age_and_made_once_a
     asked = answer.url.raw_path_qs
     for seconds in (0, 7, 93):
         clock.move(seconds=seconds)
-        plain, packed, again = client.hot(asked, ""), client.hot(asked, "gzip"), client.hot(asked, "gzip")
-        assert gzip.decompress(packed.body) == plain.body == zstd.decompress(client.hot(asked, "zstd").body)
+        plain, packed, again = (
+            client.find_cached(asked, ""),
+            client.find_cached(asked, "gzip"),
+            client.find_cached(asked, "gzip"),
+        )
+        assert gzip.decompress(packed.body) == plain.body == zstd.decompress(client.find_cached(asked, "zstd").body)
         assert packed.body is again.body
         assert packed.etag == plain.etag == answer.headers["ETag"]
 
 
 async def test_an_address_that_was_refused_is_never_hot(client):
     answer = await client.get("/api/flights/search", params=GOOD | {"origin": "ZZZ"})
-    assert client.hot(answer.url.raw_path_qs, "") is None
+    assert client.find_cached(answer.url.raw_path_qs, "") is None
 
 
 async def test_a_hot_answer_says_how_old_it_is_and_ends_with_its_time(client, clock):
@@ -213,6 +225,6 @@ async def test_a_hot_answer_says_how_old_it_is_and_ends_with_its_time(client, cl
     asked = answer.url.raw_path_qs
     for seconds, age in [(0, 0), (7, 7), (93, 100)]:
         clock.move(seconds=seconds)
-        assert json.loads(client.hot(asked, "").body)["sources"][0]["age_s"] == age
+        assert json.loads(client.find_cached(asked, "").body)["sources"][0]["age_s"] == age
     clock.move(seconds=201)
-    assert client.hot(asked, "") is None
+    assert client.find_cached(asked, "") is None

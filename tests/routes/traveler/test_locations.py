@@ -2,13 +2,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.metrics import HttpMetrics, new_registry
 from hub.supply.locations import Locations
 from routes.traveler.locations import LocationRoutes
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.middleware import Drain, Edge
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 from tests.supply.conftest import ManualClock
 
 
@@ -19,10 +19,10 @@ async def no_one(_token):
 @pytest.fixture
 async def ask():
     clock = ManualClock()
-    api, app, metrics = Api(), web.Application(), HttpMetrics(new_registry())
-    api.add(LocationRoutes(Locations()))
-    api.install(app, Gate(no_one, clock, metrics=metrics))
-    Edge(clock, Ids(clock), metrics, Drain()).install(app)
+    api, app, metrics = ApiRouter(), web.Application(), HttpMetrics(new_registry())
+    api.add_endpoints(LocationRoutes(Locations()))
+    api.install_routes(app, AccessGate(no_one, clock, metrics=metrics))
+    EdgeMiddleware(clock, IdGenerator(clock), metrics, RequestDrain()).install_middleware(app)
     async with TestClient(TestServer(app)) as client:
 
         async def get(language="en", **params):

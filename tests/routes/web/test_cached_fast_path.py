@@ -6,16 +6,16 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from hub.core.clock import Ids
-from hub.core.compression import compress, weak_etag
-from hub.core.metrics import HttpMetrics, exposition, new_registry
-from hub.core.rate_limit import MemoryLimiter, Rate
-from hub.supply.flights import Answer
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.cached_fast_path import HotPath
+from hub.core.clock import IdGenerator
+from hub.core.compression import compress_body, compute_weak_etag
+from hub.core.metrics import HttpMetrics, new_registry, render_metrics
+from hub.core.rate_limit import MemoryRateLimiter, RateLimit
+from hub.supply.flights import SearchResponse
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.cached_fast_path import CachedFastPath
 from routes.web.endpoint_api import ApiModel, Reply, get
-from routes.web.middleware import Drain, Edge
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 from tests.routes.web.toy import Clock
 from tests.support.logs import logging_to_memory
 
@@ -37,7 +37,9 @@ class Kept:
 
     def find(self, address, encoding):
         body = self.hot.get(address)
-        return None if body is None else Answer(compress(body, encoding), weak_etag(body), encoding)
+        return (
+            None if body is None else SearchResponse(compress_body(body, encoding), compute_weak_etag(body), encoding)
+        )
 
     @get("/search")
     async def search(self, query: Question) -> Reply:
@@ -49,36 +51,36 @@ class Remote:
     """A limiter that has to be waited for."""
 
     def __init__(self, clock):
-        self.inner = MemoryLimiter(clock)
+        self.inner = MemoryRateLimiter(clock)
         self.asked, self.go = asyncio.Event(), asyncio.Event()
 
     async def check(self, key, rate):
         self.asked.set()
         await self.go.wait()
-        return self.inner.take(key, rate)
+        return self.inner.check_now(key, rate)
 
 
 class Hub:
     def __init__(self, *, limit=100, remote=False, **edge):
-        self.clock, self.drain, self.registry, self.kept = Clock(), Drain(), new_registry(), Kept()
-        self.limiter = Remote(self.clock) if remote else MemoryLimiter(self.clock)
+        self.clock, self.drain, self.registry, self.kept = Clock(), RequestDrain(), new_registry(), Kept()
+        self.limiter = Remote(self.clock) if remote else MemoryRateLimiter(self.clock)
         metrics = HttpMetrics(self.registry)
-        self.edge = Edge(self.clock, Ids(self.clock), metrics, self.drain, **edge)
-        rates = {"default": Rate(limit)}
-        self.gate = Gate(None, self.clock, limiter=self.limiter, rates=rates, metrics=metrics)
+        self.edge = EdgeMiddleware(self.clock, IdGenerator(self.clock), metrics, self.drain, **edge)
+        rates = {"default": RateLimit(limit)}
+        self.gate = AccessGate(None, self.clock, rate_limiter=self.limiter, rate_limits=rates, metrics=metrics)
 
     @property
     def counted(self):
-        return exposition(self.registry)[0].decode()
+        return render_metrics(self.registry)[0].decode()
 
     async def __aenter__(self):
-        app, api = web.Application(), Api()
-        api.add(self.kept)
-        api.install(app, self.gate)
-        self.edge.install(app)
+        app, api = web.Application(), ApiRouter()
+        api.add_endpoints(self.kept)
+        api.install_routes(app, self.gate)
+        self.edge.install_middleware(app)
         server = TestServer(app)
         await server.start_server()
-        HotPath(self.edge, self.gate, "/search", self.kept.find).install(server.runner)
+        CachedFastPath(self.edge, self.gate, "/search", self.kept.find).install_handler(server.runner)
         self.client = TestClient(server)
         return self
 
@@ -170,7 +172,7 @@ async def test_other_methods_bodies_and_addresses_go_the_normal_way():
 
 async def test_while_it_shuts_down_the_normal_way_closes_the_connection():
     async with Hub() as hub:
-        hub.drain.begin()
+        hub.drain.start_draining()
         answer = await hub.client.get(PATH)
         assert (answer.headers["Connection"], hub.kept.normal) == ("close", 1)
 
@@ -193,7 +195,7 @@ async def test_while_the_limiter_is_asked_the_request_is_in_flight():
     async with Hub(remote=True, limit=1) as hub:
         answer = asyncio.create_task(hub.client.get(PATH))
         await hub.limiter.asked.wait()
-        assert hub.drain.in_flight == 1
+        assert hub.drain.in_flight_count == 1
         hub.limiter.go.set()
-        assert ((await answer).status, hub.drain.in_flight) == (200, 0)
+        assert ((await answer).status, hub.drain.in_flight_count) == (200, 0)
         assert (await hub.client.get(PATH)).status == 429

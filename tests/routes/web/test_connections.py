@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from routes.web.connections import ConnectionLimit, LimitedRunner, affordable_connections
+from routes.web.connections import ConnectionLimit, LimitedRunner, compute_max_connections
 from tests.support.running import free_port
 
 GET = b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n"
@@ -57,7 +57,10 @@ async def serving(*, most: int = 100, header_timeout: float = 30.0, idle: float 
     app.router.add_get("/slow", slow)
     ids = itertools.count()
     limit = ConnectionLimit(
-        most=most, header_timeout=header_timeout, registry=server.registry, new_id=lambda: f"id-{next(ids)}"
+        max_connections=most,
+        header_timeout=header_timeout,
+        registry=server.registry,
+        new_request_id=lambda: f"id-{next(ids)}",
     )
     runner = LimitedRunner(app, limit, shutdown_timeout=1.0, access_log=None, keepalive_timeout=idle)
     await runner.setup()
@@ -117,8 +120,8 @@ async def test_requests_under_way_are_never_cut_and_the_new_connection_is_refuse
 
 
 def test_the_number_of_connections_leaves_descriptors_for_everything_else():
-    assert affordable_connections(512) == 352
-    assert affordable_connections(100) == 64
+    assert compute_max_connections(512) == 352
+    assert compute_max_connections(100) == 64
 
 
 async def test_silent_connections_do_not_starve_a_process_with_few_descriptors():

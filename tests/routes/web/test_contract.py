@@ -12,13 +12,13 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from hub.app.web import openapi
-from hub.core.error_codes import CODES, FIELD_CODES
+from hub.app.web import build_openapi_document
+from hub.core.error_codes import ERROR_CODES, FIELD_CODES
 from hub.settings import Settings
-from routes.web.openapi_parts import LONGEST_TEXT
+from routes.web.openapi_parts import MAX_TEXT_LENGTH
 
 ROOT = Path(__file__).parents[3]
-DOCUMENT: dict[str, Any] = openapi(Settings(_env_file=None))
+DOCUMENT: dict[str, Any] = build_openapi_document(Settings(_env_file=None))
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = {
     f"{method.upper()} {path}": operation
@@ -96,7 +96,7 @@ def test_a_field_that_is_sent_and_unknown_is_an_error_everywhere_but_on_openais_
 
 def test_no_python_names_no_titles_of_fields_and_no_limits_that_say_nothing():
     for schema in nodes(DOCUMENT):
-        assert schema.get("maxLength") != LONGEST_TEXT
+        assert schema.get("maxLength") != MAX_TEXT_LENGTH
         assert schema.get("propertyNames") != {}
         properties = schema.get("properties", {})
         assert [name for name in properties if str(name).endswith("_")] == []
@@ -179,14 +179,28 @@ def _codes(tree: ast.Module, file: str) -> Iterator[tuple[str, str, str]]:
 
 
 ERRORS = {
-    "HubError", "BadRequest", "Unauthenticated", "Forbidden", "NotFound", "Conflict", "Gone", "TooLarge", "Invalid",
-    "TooManyRequests", "Unavailable", "ProviderError", "ProviderPermanent", "ProviderTransient", "ProviderTimeout",
-    "BreakerOpen", "OutcomeUnknown",
-}  # fmt: skip
+    "HubError",
+    "BadRequest",
+    "Unauthenticated",
+    "Forbidden",
+    "NotFound",
+    "Conflict",
+    "Gone",
+    "TooLarge",
+    "InvalidRequest",
+    "TooManyRequests",
+    "Unavailable",
+    "ProviderError",
+    "ProviderPermanent",
+    "ProviderTransient",
+    "ProviderTimeout",
+    "BreakerOpen",
+    "OutcomeUnknown",
+}
 
 
 def test_every_code_that_is_raised_is_in_the_catalog():
-    known = {"problem": CODES.keys(), "field": FIELD_CODES.keys()}
+    known = {"problem": ERROR_CODES.keys(), "field": FIELD_CODES.keys()}
     assert {f"{kind} {code}" for kind, code, _ in raised() if code not in known[kind]} == set()
 
 
@@ -203,9 +217,9 @@ def constants() -> set[str]:
 
 
 def test_every_entry_of_the_catalog_is_used():
-    assert (CODES.keys() | FIELD_CODES.keys()) - constants() == set()
+    assert (ERROR_CODES.keys() | FIELD_CODES.keys()) - constants() == set()
 
 
 def test_the_catalog_is_part_of_the_document():
     text = SCHEMAS["ErrorCode"]["description"]
-    assert [code for code in CODES if f"| `{code}` |" not in text] == []
+    assert [code for code in ERROR_CODES if f"| `{code}` |" not in text] == []

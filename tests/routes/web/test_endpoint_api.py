@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
-from hub.core.errors import HubError, Invalid
-from routes.web.endpoint import Endpoint, endpoints_of
+from hub.core.errors import HubError, InvalidRequest
+from routes.web.endpoint import Endpoint, list_endpoints
 from routes.web.endpoint_api import ApiModel, Call, get, patch, post, put
-from routes.web.parsing import _hostile, _wrong_leaves, is_list, parse_body
+from routes.web.parsing import _hostile, _wrong_leaves, is_list_type, parse_body
 from tests.routes.web.toy import Order, Toy, bearer
 
 ORDER = {"people": [{"given_name": " Ada ", "bornOn": "1990-05-17"}], "amount": 5}
@@ -167,7 +167,7 @@ class AliasRoutes:
 
 async def test_one_handler_answers_at_every_address_it_is_given():
     toy = Toy()
-    toy.api.add(AliasRoutes())
+    toy.api.add_endpoints(AliasRoutes())
     async with toy as client:
         paths = ("/api/things/1", "/api/mine/1", "/api/people/7/things/1")
         assert [(await (await client.get(path)).json())["owner"] for path in paths] == [None, None, 7]
@@ -175,7 +175,7 @@ async def test_one_handler_answers_at_every_address_it_is_given():
 
 
 def test_each_address_has_a_name_of_its_own():
-    assert [one.name for one in endpoints_of(AliasRoutes())] == [
+    assert [one.name for one in list_endpoints(AliasRoutes())] == [
         "alias_show",
         "alias_show_people_things",
         "alias_show_mine",
@@ -193,11 +193,11 @@ def test_what_is_missing_from_a_path_needs_a_default():
         async def show(self, thing_id: int) -> None: ...
 
     with pytest.raises(TypeError, match="thing_id"):
-        endpoints_of(Wrong())
+        list_endpoints(Wrong())
 
 
 def test_an_address_is_described_with_its_own_parameters_and_none_is_null():
-    shown = {one.name: one.described().path_parameters for one in endpoints_of(AliasRoutes())}
+    shown = {one.name: one.to_openapi().path_parameters for one in list_endpoints(AliasRoutes())}
     assert list(shown["alias_show"]) == ["thing_id"]
     assert shown["alias_show_people_things"]["owner"].json_schema() == {"type": "integer"}
 
@@ -217,7 +217,7 @@ class Many(BaseModel):
 
 
 def test_lists_are_known_by_their_type():
-    assert [is_list(one.annotation) for one in Many.model_fields.values()] == [True, False]
+    assert [is_list_type(one.annotation) for one in Many.model_fields.values()] == [True, False]
 
 
 hostile = st.recursive(
@@ -254,13 +254,13 @@ def test_whatever_bytes_come_they_are_read_or_refused(raw):
 
 def test_an_unknown_field_is_reported_whatever_it_holds():
     raw = b'{"people": [], "unknown": {"a": 100000000000000000000, "b\\u0000": "\\u0000"}}'
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         parse_body(ADAPTER, raw)
     assert [(error.pointer, error.code) for error in refused.value.errors] == [("/unknown", "unknown_field")]
 
 
 def test_a_misspelled_field_gets_a_suggestion_at_every_depth():
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         parse_body(ADAPTER, b'{"people": [{"given_name": "A", "bornOn": "2001-02-03", "seat": 2}], "amuont": 5}')
     shown = [(error.pointer, error.suggestion) for error in refused.value.errors]
     assert shown == [("/people/0/seat", "seats"), ("/amuont", "amount")]

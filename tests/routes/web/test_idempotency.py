@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from hub.core.errors import Conflict, ProviderTransient, Unavailable
-from hub.core.idempotency import Idempotency
+from hub.core.idempotency import IdempotencyKeys
 from tests.routes.web.toy import Toy, bearer
 
 ORDER = {"people": [], "amount": 5}
@@ -96,7 +96,7 @@ async def test_what_was_done_is_answered_also_when_the_answer_cannot_be_kept(toy
     async def away(*_):
         raise Unavailable
 
-    monkeypatch.setattr(Idempotency, "keep", away)
+    monkeypatch.setattr(IdempotencyKeys, "store_response", away)
     async with toy as client:
         assert (await client.post("/orders", json=ORDER, headers=keyed())).status == 201
 

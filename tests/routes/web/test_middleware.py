@@ -9,8 +9,8 @@ from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
 from hub.core.clock import SystemClock
-from hub.core.rate_limit import MemoryLimiter, Rate
-from routes.web.middleware import Drain, client_ip
+from hub.core.rate_limit import MemoryRateLimiter, RateLimit
+from routes.web.middleware import RequestDrain, find_client_ip
 from tests.routes.web.toy import Clock, Toy, bearer
 from tests.support.logs import logging_to_memory
 
@@ -142,7 +142,10 @@ async def test_a_body_without_length_is_cut_off_at_the_limit():
 
 async def test_too_many_requests_are_told_when_to_come_back():
     clock = Clock()
-    gate = {"limiter": MemoryLimiter(clock), "rates": {"default": Rate(60), "auth": Rate(6, burst=2)}}
+    gate = {
+        "rate_limiter": MemoryRateLimiter(clock),
+        "rate_limits": {"default": RateLimit(60), "auth": RateLimit(6, burst=2)},
+    }
     async with Toy(clock=clock, gate=gate) as client:
         seen = [await client.post("/login", json={"given_name": "A"}) for _ in range(3)]
         assert [one.status for one in seen] == [200, 200, 429]
@@ -155,7 +158,7 @@ async def test_too_many_requests_are_told_when_to_come_back():
 
 async def test_callers_are_counted_apart_and_wrong_tokens_by_address():
     clock = Clock()
-    gate = {"limiter": MemoryLimiter(clock), "rates": {"default": Rate(60, burst=2)}}
+    gate = {"rate_limiter": MemoryRateLimiter(clock), "rate_limits": {"default": RateLimit(60, burst=2)}}
     async with Toy(clock=clock, gate=gate) as client:
         for token, wanted in [("ada", 200), ("ada", 200), ("ada", 429), ("bob", 200)]:
             assert (await client.get("/orders", headers=bearer(token))).status == wanted
@@ -182,7 +185,7 @@ async def test_where_the_time_went():
 )
 def test_only_trusted_hops_say_who_the_client_is(hops, trusted, seen):
     request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": hops} if hops else {})
-    assert client_ip(request.clone(remote="1.2.3.4"), trusted) == seen
+    assert find_client_ip(request.clone(remote="1.2.3.4"), trusted) == seen
 
 
 async def test_requests_are_counted_by_template():
@@ -202,16 +205,16 @@ async def test_draining_finishes_what_is_in_flight_and_closes_connections():
         order = {"people": [], "amount": 1}
         running = asyncio.create_task(client.post("/orders", json=order, headers=bearer("ada")))
         await toy.routes.entered.wait()
-        toy.drain.begin()
-        assert await toy.drain.wait(0.01) is False
+        toy.drain.start_draining()
+        assert await toy.drain.wait_until_idle(0.01) is False
         toy.routes.hold.set()
-        assert await toy.drain.wait(1) is True
+        assert await toy.drain.wait_until_idle(1) is True
         answer = await running
         assert (answer.status, answer.headers["Connection"]) == (201, "close")
 
 
 async def test_an_idle_hub_has_nothing_to_drain():
-    assert await Drain().wait(0.01) is True
+    assert await RequestDrain().wait_until_idle(0.01) is True
 
 
 HOSTILE = [

@@ -2,13 +2,13 @@ import json
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from routes.web.api import Api
+from routes.web.api import ApiRouter
 from routes.web.endpoint_api import get
 from tests.routes.web.toy import Toy
 
 
 def the_document() -> dict:
-    return json.loads(Toy().api.openapi_json())
+    return json.loads(Toy().api.render_openapi_json())
 
 
 async def test_the_document_is_valid_and_served():
@@ -65,6 +65,6 @@ class OnceRoutes:
 
 
 def test_it_is_made_once():
-    api = Api()
-    api.add(OnceRoutes())
-    assert api.openapi_json() is api.openapi_json()
+    api = ApiRouter()
+    api.add_endpoints(OnceRoutes())
+    assert api.render_openapi_json() is api.render_openapi_json()

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter
 
-from hub.core.errors import Invalid
+from hub.core.errors import InvalidRequest
+from routes.web.error_pointers import locate_error, suggest_name
 from routes.web.parsing import parse_body
-from routes.web.pointers import locate, suggest
 
 
 class Flight(BaseModel, extra="forbid"):
@@ -48,14 +48,14 @@ ADAPTER = TypeAdapter(Trip)
     ],
 )  # fmt: skip
 def test_a_pointer_names_no_type_of_ours(raw, pointers):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         parse_body(ADAPTER, raw.encode())
     assert {error.pointer for error in refused.value.errors} == pointers
 
 
 @given(st.lists(st.one_of(st.text(max_size=5), st.integers(0, 9)), max_size=6).map(tuple))
 def test_a_location_that_fits_nothing_is_kept(location):
-    place = locate(ADAPTER.core_schema, ("no such field", "at all", *location))
+    place = locate_error(ADAPTER.core_schema, ("no such field", "at all", *location))
     assert place.parts == ("no such field", "at all", *location)
 
 
@@ -64,4 +64,4 @@ def test_a_location_that_fits_nothing_is_kept(location):
     [("departureDate", "departure_date"), ("adult", "adults"), ("ADULTS", "adults"), ("zzz", None), ("", None)],
 )
 def test_a_suggestion_is_similar(name, meant):
-    assert suggest(name, ("departure_date", "adults")) == meant
+    assert suggest_name(name, ("departure_date", "adults")) == meant

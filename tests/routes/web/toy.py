@@ -11,16 +11,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import Field, StringConstraints
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.errors import Conflict, ProviderTransient, Unauthenticated, Unavailable
-from hub.core.idempotency import Idempotency
+from hub.core.idempotency import IdempotencyKeys
 from hub.core.metrics import HttpMetrics, new_registry
 from hub.people.identity import Caller, Role
 from routes.system.health import SystemRoutes
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.endpoint_api import ANYONE, OPTIONAL, STAFF, TRAVELLER, ApiModel, Call, Reply, delete, get, post
-from routes.web.middleware import Drain, Edge
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.endpoint_api import ANYONE, OPTIONAL, OWN_DATA, STAFF_SELF, ApiModel, Call, Reply, delete, get, post
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 
 ADA = Caller(UUID(int=1))
 BOB = Caller(UUID(int=2))
@@ -85,7 +85,7 @@ class ToyRoutes:
         self.hold: asyncio.Event | None = None
         self.entered = asyncio.Event()
 
-    @post("/orders", status=201, who=TRAVELLER, idempotent=True, tags=("orders",))
+    @post("/orders", status=201, permission=OWN_DATA, idempotent=True, tags=("orders",))
     async def create(self, call: Call, body: Order) -> OrderOut:
         """Make an order.
 
@@ -100,28 +100,28 @@ class ToyRoutes:
             return web.Response(status=409)
         self.made += 1
         names = [one.given_name for one in body.people]
-        return OrderOut(id=UUID(int=self.made), owner=call.who.id, amount=body.amount, names=names)
+        return OrderOut(id=UUID(int=self.made), owner=call.signed_in_caller.id, amount=body.amount, names=names)
 
-    @get("/orders", who=OPTIONAL, tags=("orders",))
+    @get("/orders", permission=OPTIONAL, tags=("orders",))
     async def search(self, call: Call, query: Filter) -> Filter:
         """Find orders."""
-        call.timing("db", 0.0123)
+        call.add_timing("db", 0.0123)
         return query
 
-    @get("/orders/{order_id}", who=ANYONE, tags=("orders",))
+    @get("/orders/{order_id}", permission=ANYONE, tags=("orders",))
     async def show(self, order_id: UUID) -> OrderOut:
         """One order."""
         return OrderOut(id=order_id, owner=None, amount=1, names=[])
 
-    @delete("/orders/{number}", status=204, who=STAFF, tags=("orders",))
+    @delete("/orders/{number}", status=204, permission=STAFF_SELF, tags=("orders",))
     async def drop(self, number: int) -> None:
         """Remove an order."""
 
-    @get("/who", who=OPTIONAL)
+    @get("/who", permission=OPTIONAL)
     async def who(self, call: Call) -> dict[str, str]:
         return {"who": str(call.caller.id) if call.caller else "nobody", "ip": call.ip}
 
-    @post("/login", who=ANYONE, limit="auth")
+    @post("/login", permission=ANYONE, rate_limit="auth")
     async def login(self, body: Person) -> Reply:
         return Reply(b"hello", content_type="text/plain; charset=utf-8", headers={"X-Own": "1"})
 
@@ -133,7 +133,7 @@ class ToyRoutes:
     async def maybe(self, body: Person | None) -> dict[str, bool]:
         return {"given": body is not None}
 
-    @get("/boom/{kind}", deadline=0.2)
+    @get("/boom/{kind}", timeout=0.2)
     async def boom(self, kind: str, query: Filter) -> None:
         match kind:
             case "provider":
@@ -161,7 +161,7 @@ class Toy:
 
     clock: Any = field(default_factory=Clock)
     routes: ToyRoutes = field(default_factory=ToyRoutes)
-    drain: Drain = field(default_factory=Drain)
+    drain: RequestDrain = field(default_factory=RequestDrain)
     checks: dict[str, Any] = field(default_factory=dict)
     gate: dict[str, Any] = field(default_factory=dict)
     edge: dict[str, Any] = field(default_factory=dict)
@@ -169,15 +169,15 @@ class Toy:
     def __post_init__(self) -> None:
         self.registry = new_registry()
         self.metrics = HttpMetrics(self.registry)
-        self.api = Api(title="toy", version="1")
+        self.api = ApiRouter(title="toy", version="1")
         system = SystemRoutes(
-            openapi=self.api.openapi_json,
-            checks=self.checks,
+            openapi=self.api.render_openapi_json,
+            readiness_checks=self.checks,
             registry=self.registry,
             drain=self.drain,
-            metrics_open=True,
+            is_metrics_public=True,
         )
-        self.api.add(self.routes, system)
+        self.api.add_endpoints(self.routes, system)
 
     async def authenticate(self, token: str) -> Caller:
         if token not in TOKENS:
@@ -186,12 +186,14 @@ class Toy:
 
     def app(self) -> web.Application:
         app = web.Application()
-        self.api.install(app, Gate(self.authenticate, self.clock, metrics=self.metrics, **self.gate))
-        Edge(self.clock, Ids(self.clock), self.metrics, self.drain, **self.edge).install(app)
+        self.api.install_routes(app, AccessGate(self.authenticate, self.clock, metrics=self.metrics, **self.gate))
+        EdgeMiddleware(self.clock, IdGenerator(self.clock), self.metrics, self.drain, **self.edge).install_middleware(
+            app
+        )
         return app
 
     def remember(self, db: Any) -> None:
-        self.gate["idempotency"] = Idempotency(db, self.clock, Ids(self.clock))
+        self.gate["idempotency_keys"] = IdempotencyKeys(db, self.clock, IdGenerator(self.clock))
 
     async def __aenter__(self) -> TestClient:
         self._client = TestClient(TestServer(self.app()))

@@ -11,16 +11,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from hub.core.clock import Ids, SystemClock
+from hub.core.clock import IdGenerator, SystemClock
 from hub.core.db import Database
 from hub.core.errors import BadRequest, Unauthenticated
-from hub.core.inbox import Inbox, RawWebhook, VerifiedEvent
-from hub.core.jobs import Jobs
+from hub.core.inbox import Inbox, RawWebhook, VerifiedWebhook
+from hub.core.jobs import JobQueue
 from hub.core.metrics import HttpMetrics, new_registry
-from routes.web.middleware import Drain, Edge
-from routes.webhooks import receive
-from routes.webhooks.receive import LARGEST, WebhookRoutes
-from routes.webhooks.signature_failures import SignatureFailures
+from routes.web.middleware import EdgeMiddleware, RequestDrain
+from routes.webhooks import receiver
+from routes.webhooks.receiver import MAX_BODY_BYTES, WebhookRoutes
+from routes.webhooks.signature_failures import SignatureFailureLimiter
 
 
 @dataclass
@@ -28,16 +28,16 @@ class Source:
     """Trusts whoever knows its address; its events name themselves."""
 
     name: str = "bank"
-    configured: bool = True
+    is_configured: bool = True
     seen: list[RawWebhook] = field(default_factory=list)
 
-    def verify(self, raw: RawWebhook) -> VerifiedEvent:
+    def verify_webhook(self, raw: RawWebhook) -> VerifiedWebhook:
         self.seen.append(raw)
         if raw.path_token == "wrong":
             raise Unauthenticated("The address is not known.", code="bad_signature")
         try:
             payload = json.loads(raw.body)
-            return VerifiedEvent(payload["id"], "paid", payload)
+            return VerifiedWebhook(payload["id"], "paid", payload)
         except (ValueError, RecursionError, TypeError, KeyError) as error:
             raise BadRequest("The body cannot be read.") from error
 
@@ -51,9 +51,11 @@ def source() -> Source:
 async def client(db: Database, source: Source) -> AsyncIterator[TestClient[Any, Any]]:
     clock = SystemClock()
     app = web.Application()
-    Edge(clock, Ids(clock), HttpMetrics(new_registry()), Drain()).install(app)
-    sources = {"bank": source, "silent": Source("silent", configured=False)}
-    WebhookRoutes(Inbox(db, Jobs(), clock), sources, "https://hub.example", SignatureFailures(clock)).install(app)
+    EdgeMiddleware(clock, IdGenerator(clock), HttpMetrics(new_registry()), RequestDrain()).install_middleware(app)
+    sources = {"bank": source, "silent": Source("silent", is_configured=False)}
+    WebhookRoutes(
+        Inbox(db, JobQueue(), clock), sources, "https://hub.example", SignatureFailureLimiter(clock)
+    ).install_routes(app)
     async with TestClient(TestServer(app)) as found:
         yield found
 
@@ -94,16 +96,16 @@ async def test_a_bad_signature_is_a_problem_and_leaves_nothing(client: TestClien
 async def test_the_largest_body_is_taken_in_pieces_and_a_larger_one_is_not(
     client: TestClient[Any, Any], source: Source
 ):
-    assert (await post(client, "bank", in_pieces(LARGEST)))[0] == 400
-    assert len(source.seen[0].body) == LARGEST
-    assert (await post(client, "bank", in_pieces(LARGEST + 1)))[0] == 413
+    assert (await post(client, "bank", in_pieces(MAX_BODY_BYTES)))[0] == 400
+    assert len(source.seen[0].body) == MAX_BODY_BYTES
+    assert (await post(client, "bank", in_pieces(MAX_BODY_BYTES + 1)))[0] == 413
     assert len(source.seen) == 1
 
 
 async def test_a_body_that_does_not_arrive_is_not_waited_for(
     client: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(receive, "SLOWEST", 0.1)
+    monkeypatch.setattr(receiver, "BODY_TIMEOUT", 0.1)
     reader, writer = await asyncio.open_connection(client.host, client.port)
     writer.write(b"POST /webhooks/bank HTTP/1.1\r\nHost: hub\r\nContent-Length: 10\r\n\r\n{")
     head = await asyncio.wait_for(reader.readline(), 5)

@@ -9,13 +9,13 @@ import pytest
 from icalendar import Calendar
 
 from hub.core.money import Money
-from hub.sales.bookings import Booking, BookingStatus, Contact, Itineraries, PaymentStatus
-from hub.sales.bookings.calendar import itinerary_ics
-from hub.supply.flights import AirlineReference, Baggage, Traveller
+from hub.sales.bookings import Booking, BookingStatus, Contact, ItineraryBuilder, PaymentStatus
+from hub.sales.bookings.calendar import build_calendar_file
+from hub.supply.flights import AirlineReference, Baggage, Traveler
 from hub.supply.locations import Locations
 
 MADE = datetime(2027, 3, 1, 10, tzinfo=UTC)
-ITINERARIES = Itineraries(Locations())
+ITINERARIES = ItineraryBuilder(Locations())
 
 
 def segment(origin: str, leaves: str, destination: str, lands: str, flight: str, **more: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ BACK = segment("HND", "2027-05-20T00:05:00+09:00", "LAX", "2027-05-19T18:05:00-0
 
 def booking(**changed: Any) -> Booking:
     slices = [{"origin": leg["origin"], "destination": leg["destination"], "segments": [leg]} for leg in (OUT, BACK)]
-    ada = Traveller("ms", "f", "Ada", "Lovelace", date(1990, 12, 10), "GB")
+    ada = Traveler("ms", "f", "Ada", "Lovelace", date(1990, 12, 10), "GB")
     given: dict[str, Any] = {
         "id": UUID(int=7), "reference": "ABC234", "customer_id": UUID(int=1), "status": BookingStatus.CONFIRMED,
         "payment_status": PaymentStatus.PAID, "total": Money(90000, "EUR"), "contact": Contact("ada@example.com"),
@@ -43,7 +43,7 @@ def booking(**changed: Any) -> Booking:
 
 
 def events(of: Booking, link: str = "") -> tuple[Any, list[Any]]:
-    calendar = Calendar.from_ical(itinerary_ics(of, ITINERARIES.of(of), link))
+    calendar = Calendar.from_ical(build_calendar_file(of, ITINERARIES.build_itinerary(of), link))
     return calendar, calendar.walk("VEVENT")
 
 
@@ -109,8 +109,8 @@ def test_after_a_schedule_change_the_times_that_hold_no_longer_are_taken_out():
 
 
 def test_the_same_booking_gives_the_same_bytes():
-    view = ITINERARIES.of(booking())
-    assert itinerary_ics(booking(), view) == itinerary_ics(booking(), view)
+    view = ITINERARIES.build_itinerary(booking())
+    assert build_calendar_file(booking(), view) == build_calendar_file(booking(), view)
 
 
 def test_unknown_airports_and_bags_and_old_itineraries_are_shown_as_far_as_they_are_known():

@@ -16,9 +16,9 @@ async def test_a_booking_whose_payment_cannot_be_looked_up_waits_for_the_answer(
             "last_failed_at, retry_at) select 'payments.settle', id::text, booking_id, id, 'away', true, now(), now(), "
             "now() from payments"
         )
-    await running.made.bookings.expire()
+    await running.made.bookings.expire_unpaid_bookings()
     assert (await running.booking(booking))["status"] == "pending"
     async with running.db.transaction() as tx:
         await tx.execute("update bookings set expires_at = now() - $1::interval", timedelta(hours=3))
-    await running.made.bookings.expire()
+    await running.made.bookings.expire_unpaid_bookings()
     assert (await running.booking(booking))["status"] == "expired"

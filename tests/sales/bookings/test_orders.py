@@ -54,7 +54,7 @@ async def test_an_order_of_another_account_is_for_people_and_goes_on_in_its_own(
     assert (await running.booking(booking))["status"] == "order_unknown"
     await change(running, "update supplier_orders set account = 'unknown/test', updated_at = now() - interval '1 hour'")
     await change(running, "update bookings set updated_at = now() - interval '1 hour'")
-    await running.made.bookings.rescue()
+    await running.made.bookings.resume_stalled_bookings()
     assert (await running.settled(booking))["status"] == "confirmed"
     assert await value(running, "select count(*) from attention where resolved_at is null") == 0
 
@@ -71,7 +71,7 @@ async def test_news_and_references_of_another_accounts_orders_are_left_alone(run
     )
     [order] = await running.orders()
     before = await looks(running)
-    await running.made.tickets.read_missing()
+    await running.made.tickets.read_missing_references()
     await running.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "cancelled"})
     heard = "select true from webhook_events where provider = 'kiwi' and payload ->> 'status' = 'cancelled'"
     await until(lambda: value(running, heard + " and status <> 'received'"))
@@ -99,7 +99,7 @@ async def test_a_paid_booking_without_an_order_on_record_is_retried_ever_later_a
     await until(lambda: value(running, "select true from bookings where payment_status = 'authorised'"))
     await change(running, "delete from supplier_orders")
     await until(lambda: hurried(running, "select true from row_failures where failures >= 5"), 60)
-    await running.made.attention.review_failed_rows()
+    await running.made.review_queue.sweep_failed_rows()
     subject = f"bookings.fulfil:{booking['id']}"
     assert await value(running, "select subject from attention where kind = 'row_failed'") == subject
     wait = "select max(extract(epoch from execute_after - now())) from pgqueuer where entrypoint = 'booking.fulfil'"

@@ -3,13 +3,13 @@ from collections.abc import Iterator
 import pytest
 
 from hub.core.db import Database
-from hub.sales.documents import Printer
+from hub.sales.documents import TypstPrinter
 from tests.sales.documents.shop import Shop, customer
 
 
 @pytest.fixture(scope="session")
-def printer() -> Iterator[Printer]:
-    made = Printer()
+def printer() -> Iterator[TypstPrinter]:
+    made = TypstPrinter()
     yield made
     made.close()
 

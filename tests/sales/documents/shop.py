@@ -6,24 +6,24 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from hub.core.clock import Ids
+from hub.core.clock import IdGenerator
 from hub.core.db import Database
-from hub.core.jobs import Jobs
-from hub.core.sealing import Vault
-from hub.oversight.audit import Audit
+from hub.core.jobs import JobQueue
+from hub.core.sealing import SecretBox
+from hub.oversight.audit import AuditLog
 from hub.people.customers import Customers
 from hub.people.identity import Caller
-from hub.sales.bookings import BookingLinks, Itineraries
-from hub.sales.bookings.repository import Store
-from hub.sales.documents import Invoices, Journey, Seller, Tax
+from hub.sales.bookings import BookingLinks, ItineraryBuilder
+from hub.sales.bookings.repository import BookingRepository
+from hub.sales.documents import InvoiceService, JourneyText, Seller, Tax
 from hub.sales.payments.jobs import IssueCreditNote, IssueInvoice
 from hub.supply.locations import Locations
 
 NOW = datetime(2027, 3, 1, 10, tzinfo=UTC)
 ADA = UUID(int=0xADA)
-ITINERARIES = Itineraries(Locations())
-JOURNEY = Journey(ITINERARIES)
-LINKS = BookingLinks(Vault(["s" * 32]), "https://hub.test", "https://www.example.com")
+ITINERARIES = ItineraryBuilder(Locations())
+JOURNEY = JourneyText(ITINERARIES)
+LINKS = BookingLinks(SecretBox(["s" * 32]), "https://hub.test", "https://www.example.com")
 SELLER = Seller(
     name="Blue Harbour Travel GmbH",
     address=("Hafenstraße 12", "20457 Hamburg", "Germany"),
@@ -53,20 +53,22 @@ class Shop:
     sandboxed: frozenset[str] = frozenset()
 
     @property
-    def invoices(self) -> Invoices:
-        audit, ids, jobs = self.audit or Audit(self.clock), Ids(self.clock), Jobs()
-        store, customers = Store(jobs, audit, self.clock), Customers(self.db, audit, self.clock, ids)
-        return Invoices(self.db, store, customers, jobs, audit, self.clock, ids, self.seller, JOURNEY, self.sandboxed)
+    def invoices(self) -> InvoiceService:
+        audit, ids, jobs = self.audit or AuditLog(self.clock), IdGenerator(self.clock), JobQueue()
+        store, customers = BookingRepository(jobs, audit, self.clock), Customers(self.db, audit, self.clock, ids)
+        return InvoiceService(
+            self.db, store, customers, jobs, audit, self.clock, ids, self.seller, JOURNEY, self.sandboxed
+        )
 
     async def issue(self, payment: UUID) -> None:
-        await self.invoices.issue(IssueInvoice(payment_id=payment))
+        await self.invoices.issue_invoice(IssueInvoice(payment_id=payment))
 
     async def refund(self, payment: UUID, to: int) -> None:
         """Money goes back until `to` minor units have, and its credit note is asked for. Locks as the ledger does."""
         async with self.db.transaction() as tx:
             await tx.execute("select 1 from bookings where id = $1 for update", payment)
             await tx.execute("update payments set refunded = greatest(refunded, $2) where id = $1", payment, to)
-        await self.invoices.credit(IssueCreditNote(payment_id=payment, refunded=to))
+        await self.invoices.issue_credit_note(IssueCreditNote(payment_id=payment, refunded=to))
 
     async def papers(self) -> list[dict[str, Any]]:
         async with self.db.transaction() as tx:

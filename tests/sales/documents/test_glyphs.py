@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from hub.cli.doctor import examine
-from hub.sales.documents import Printer
-from hub.sales.documents.glyphs import SCRIPTS, GlyphCoverage, font_files, script_of
+from hub.cli.doctor import run_checks
+from hub.sales.documents import TypstPrinter
+from hub.sales.documents.glyphs import SCRIPT_SAMPLES, GlyphCoverage, get_script_name, list_font_files
 from hub.settings import Settings
 from tests.sales.documents.shop import NOW
 from tests.support.running import Running, soon, until
@@ -23,11 +23,11 @@ def bundled() -> GlyphCoverage:
 
 
 def test_the_fonts_that_come_with_the_hub_print_all_scripts_but_the_large_ones():
-    assert set(bundled().unprintable_scripts()) == LARGE
+    assert set(bundled().list_unprintable_scripts()) == LARGE
 
 
 def test_with_the_extra_every_script_can_be_printed():
-    assert GlyphCoverage(tuple(font_files(BUNDLED, None))).unprintable_scripts() == []
+    assert GlyphCoverage(tuple(list_font_files(BUNDLED, None))).list_unprintable_scripts() == []
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_with_the_extra_every_script_can_be_printed():
     ],
 )
 def test_missing_scripts_are_named(text: str, scripts: list[str]):
-    assert bundled().missing_scripts(text) == scripts
+    assert bundled().find_missing_scripts(text) == scripts
 
 
 def test_an_unlisted_script_is_named_by_unicode():
-    assert (script_of("ᐃ"), script_of("ក"), script_of("က")) == ("Canadian", "Khmer", "Burmese")
+    assert (get_script_name("ᐃ"), get_script_name("ក"), get_script_name("က")) == ("Canadian", "Khmer", "Burmese")
 
 
 def test_a_file_that_is_no_font_prints_nothing(tmp_path: Path):
@@ -56,19 +56,19 @@ def test_a_file_that_is_no_font_prints_nothing(tmp_path: Path):
     assert GlyphCoverage((broken,)).characters == frozenset()
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-async def test_text_in_every_script_is_printed_and_can_be_read_back(printer: Printer, script: str):
-    sample = SCRIPTS[script]
+@pytest.mark.parametrize("script", SCRIPT_SAMPLES)
+async def test_text_in_every_script_is_printed_and_can_be_read_back(printer: TypstPrinter, script: str):
+    sample = SCRIPT_SAMPLES[script]
     document = {"title": "Receipt", "number": "1", "reference": "R", "sandbox": False, "headline": sample}
     document |= {"seller": {"name": sample, "lines": [sample], "footer": ""}, "buyer": None, "facts": [["a", sample]]}
     document |= {
         "lines": [{"text": sample, "details": [sample], "quantity": None, "amount": "1"}],
         "totals": [["a", "1"]],
     }
-    pdf = await printer.pdf("receipt", document | {"notes": [sample]}, NOW)
+    pdf = await printer.print_pdf("receipt", document | {"notes": [sample]}, NOW)
     text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
     assert all(character in text for character in sample if script != "Emoji")
-    assert await printer.missing_scripts(document) == []
+    assert await printer.find_missing_scripts(document) == []
 
 
 async def has_references(running: Running, booking: dict[str, Any]) -> bool:
@@ -84,10 +84,10 @@ async def test_staff_are_told_of_a_paper_with_boxes_and_it_is_the_same_paper_aft
     await running.settled(booking)
     await until(lambda: has_references(running, booking))  # a receipt shows them: before and after are two papers
 
-    async def missing(self: Printer, data: dict[str, Any]) -> list[str]:
+    async def missing(self: TypstPrinter, data: dict[str, Any]) -> list[str]:
         return ["Chinese"]
 
-    monkeypatch.setattr(Printer, "missing_scripts", missing)
+    monkeypatch.setattr(TypstPrinter, "find_missing_scripts", missing)
     url, send = f"{running.url}/api/bookings/{booking['id']}/receipt.pdf", {"Authorization": f"Bearer {running.token}"}
     papers = []
     for _ in range(2):
@@ -100,10 +100,10 @@ async def test_staff_are_told_of_a_paper_with_boxes_and_it_is_the_same_paper_aft
 
 
 async def test_staff_are_told_of_a_plan_with_boxes_on_paper(running: Running, monkeypatch: pytest.MonkeyPatch):
-    async def missing(self: Printer, data: dict[str, Any]) -> list[str]:
+    async def missing(self: TypstPrinter, data: dict[str, Any]) -> list[str]:
         return ["Khmer"] if "Malta" in data["destination"] else []
 
-    monkeypatch.setattr(Printer, "missing_scripts", missing)
+    monkeypatch.setattr(TypstPrinter, "find_missing_scripts", missing)
     await running.register()
     trip = {"destination": "Malta", "start": soon(40).isoformat(), "end": soon(41).isoformat()}
     plan = await running.good("POST", "/api/plan", trip)
@@ -126,6 +126,6 @@ def test_the_image_has_the_large_fonts_and_papers_use_them():
 async def test_the_doctor_names_the_scripts_that_cannot_be_printed(dsn: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", dsn)
     monkeypatch.setattr("hub.sales.documents.glyphs._PACKAGES", ())
-    (fonts,) = [finding for finding in await examine(Settings.load()) if finding.what == "fonts"]
+    (fonts,) = [finding for finding in await run_checks(Settings.from_environment()) if finding.subject == "fonts"]
     assert fonts.state == "note"
     assert all(script in fonts.detail for script in LARGE)

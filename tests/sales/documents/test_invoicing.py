@@ -7,7 +7,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from hub.core.jobs import Jobs
+from hub.core.jobs import JobQueue
 from hub.sales.documents import Tax
 from hub.sales.payments.jobs import IssueCreditNote, IssueInvoice
 from tests.sales.documents.shop import ADA, NOW, SELLER, Shop, insert, paid
@@ -102,7 +102,7 @@ async def test_an_erased_buyer_stays_on_the_invoice_until_the_law_lets_them_go(s
         await shop.issue(await paid(shop.db))
     async with shop.db.transaction() as tx:
         await tx.execute("update customers set erased_at = $2, name = 'Erased' where id = $1", ADA, NOW)
-    await shop.invoices.sweep()
+    await shop.invoices.enqueue_missing_invoices()
     assert [one["buyer"] and one["buyer"]["name"] for one in await shop.papers()] == [None, "Ada Lovelace"]
 
 
@@ -122,7 +122,7 @@ async def test_money_without_its_paper_is_found(shop: Shop):
     await shop.issue(refunded)
     async with shop.db.transaction() as tx:
         await tx.execute("update payments set refunded = 100 where id = $1", refunded)
-    await shop.invoices.sweep()
+    await shop.invoices.enqueue_missing_invoices()
     keys = {one["dedupe_key"] for one in await queued(shop.db)}
     assert keys == {f"payment:{taken}:invoice", f"payment:{refunded}:credit:100"}
 
@@ -130,8 +130,8 @@ async def test_money_without_its_paper_is_found(shop: Shop):
 async def test_what_the_ledger_asks_for_is_done_by_the_worker(shop: Shop, dsn: str):
     payment = await paid(shop.db, refunded=500, status="partially_refunded")
     async with shop.db.transaction() as tx:
-        await Jobs().enqueue(tx, IssueCreditNote(payment_id=payment, refunded=500))
-        await Jobs().enqueue(tx, IssueInvoice(payment_id=payment))
+        await JobQueue().enqueue(tx, IssueCreditNote(payment_id=payment, refunded=500))
+        await JobQueue().enqueue(tx, IssueInvoice(payment_id=payment))
 
     async def both() -> bool:
         return len(await shop.papers()) == 2
@@ -149,7 +149,7 @@ async def test_credit_that_did_not_arrive_is_taken_back_and_can_be_given_again(s
         async with shop.db.transaction() as tx:
             await tx.execute("update payments set refunded = $2 where id = $1", payment, arrived)
         for _ in range(2):
-            await shop.invoices.credit(IssueCreditNote(payment_id=payment, refunded=arrived))
+            await shop.invoices.issue_credit_note(IssueCreditNote(payment_id=payment, refunded=arrived))
     papers = [(one["number"], one["amount"]) for one in await shop.papers() if one["kind"] != "invoice"]
     assert sorted(papers) == [("CN-2027-000001", 700), ("CN-2027-000002", 700), ("RV-2027-000001", 700)]
     (back,) = [one for one in await shop.papers() if one["kind"] == "reversal"]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hub.sales.documents import Seller
-from hub.sales.documents.model import number_of
+from hub.sales.documents.model import format_invoice_number
 from tests.sales.documents.shop import NOW, Shop, paid
 
 
@@ -23,7 +23,7 @@ class Failing:
     def __init__(self, doomed: set[Any]) -> None:
         self.doomed = doomed
 
-    async def record(self, tx: Any, action: str, **facts: Any) -> None:
+    async def record_action(self, tx: Any, action: str, **facts: Any) -> None:
         await asyncio.sleep(0)
         if facts["booking_id"] in self.doomed:
             raise Crash
@@ -90,4 +90,4 @@ async def test_test_data_takes_no_number_from_the_books(shop: Shop):
 
 
 def test_a_number_grows_beyond_its_digits():
-    assert number_of("credit_note", 2027, 1_234_567, sandbox=True) == "TEST-CN-2027-1234567"
+    assert format_invoice_number("credit_note", 2027, 1_234_567, sandbox=True) == "TEST-CN-2027-1234567"

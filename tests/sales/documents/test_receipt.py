@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hub.sales.documents.view_models import receipt_words
+from hub.sales.documents.view_models import build_receipt_view
 from tests.sales.bookings.test_calendar import MADE, booking
 from tests.sales.documents.shop import JOURNEY, SELLER
 
@@ -24,4 +24,4 @@ PAYMENT: dict[str, Any] = {
 )  # fmt: skip
 def test_it_names_references_airlines_cities_the_day_of_arrival_bags_and_the_booking(part: str):
     payments: list[Any] = [PAYMENT]
-    assert part in str(receipt_words(SELLER, booking(), payments, JOURNEY, sandbox=False, link=LINK))
+    assert part in str(build_receipt_view(SELLER, booking(), payments, JOURNEY, sandbox=False, link=LINK))

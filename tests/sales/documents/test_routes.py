@@ -10,18 +10,18 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pypdf import PdfReader
 
-from hub.core.clock import Ids, SystemClock
-from hub.core.jobs import Jobs
+from hub.core.clock import IdGenerator, SystemClock
+from hub.core.jobs import JobQueue
 from hub.core.metrics import HttpMetrics, new_registry
-from hub.oversight.audit import Audit
-from hub.oversight.review_queue import Attention
+from hub.oversight.audit import AuditLog
+from hub.oversight.review_queue import ReviewQueue
 from hub.people.identity import Caller
-from hub.sales.bookings.repository import Store
-from hub.sales.documents import Documents, GlyphReports, Printer
+from hub.sales.bookings.repository import BookingRepository
+from hub.sales.documents import DocumentService, MissingGlyphReports, TypstPrinter
 from routes.traveler.documents import DocumentRoutes
-from routes.web.access import Gate
-from routes.web.api import Api
-from routes.web.middleware import Drain, Edge
+from routes.web.access import AccessGate
+from routes.web.api import ApiRouter
+from routes.web.middleware import EdgeMiddleware, RequestDrain
 from tests.sales.documents.shop import ADA, JOURNEY, LINKS, SELLER, Shop, customer, paid
 
 BEN = UUID(int=0xBE)
@@ -34,14 +34,16 @@ async def authenticate(token: str) -> Caller:
 
 
 @pytest.fixture
-async def client(shop: Shop, printer: Printer) -> AsyncIterator[Client]:
-    api, app, clock, metrics = Api(), web.Application(), SystemClock(), HttpMetrics(new_registry())
-    audit = Audit(clock)
-    glyphs = GlyphReports(shop.db, printer, Attention(shop.db, audit, clock, Ids(clock)))
-    documents = Documents(shop.db, Store(Jobs(), audit, clock), printer, SELLER, JOURNEY, LINKS, glyphs)
-    api.add(DocumentRoutes(documents))
-    api.install(app, Gate(authenticate, clock, metrics=metrics))
-    Edge(clock, Ids(clock), metrics, Drain()).install(app)
+async def client(shop: Shop, printer: TypstPrinter) -> AsyncIterator[Client]:
+    api, app, clock, metrics = ApiRouter(), web.Application(), SystemClock(), HttpMetrics(new_registry())
+    audit = AuditLog(clock)
+    glyphs = MissingGlyphReports(shop.db, printer, ReviewQueue(shop.db, audit, clock, IdGenerator(clock)))
+    documents = DocumentService(
+        shop.db, BookingRepository(JobQueue(), audit, clock), printer, SELLER, JOURNEY, LINKS, glyphs
+    )
+    api.add_endpoints(DocumentRoutes(documents))
+    api.install_routes(app, AccessGate(authenticate, clock, metrics=metrics))
+    EdgeMiddleware(clock, IdGenerator(clock), metrics, RequestDrain()).install_middleware(app)
     await customer(shop.db, BEN, "Ben")
     async with TestClient(TestServer(app)) as opened:
         yield opened

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.sales.payments.ledger import check
+from hub.sales.payments.ledger import find_imbalances
 from hub.settings import PayPalSettings
 from tests.support.running import Running, hub_running, settings_for, until
 
@@ -44,7 +44,7 @@ async def has_payment(running: Running, booking: dict[str, Any], status: str) ->
 
 
 async def matters(running: Running) -> list[str]:
-    found, _ = await running.made.attention.page(open_only=True, page=1, page_size=10)
+    found, _ = await running.made.review_queue.list_items(open_only=True, page=1, page_size=10)
     return [matter.kind for matter in found]
 
 
@@ -52,12 +52,12 @@ async def end_unpaid(running: Running) -> None:
     """The time to pay is over."""
     async with running.db.transaction() as tx:
         await tx.execute("update bookings set expires_at = now() - interval '1 second'")
-    await running.made.bookings.expire()
+    await running.made.bookings.expire_unpaid_bookings()
 
 
 async def assert_balanced(running: Running) -> None:
     async with running.db.transaction() as tx:
-        assert await check(tx) == []
+        assert await find_imbalances(tx) == []
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7])
@@ -67,7 +67,7 @@ async def test_a_part_captured_at_stripe_orders_nothing_and_goes_back(running: R
     await running.control("POST", "stripe/captures", {"payment_intent": intent, "amount": part})
     await until(lambda: has_payment(running, booking, "partially_captured"))
     await running.control("DELETE", "faults")
-    await running.made.bookings.rescue()
+    await running.made.bookings.resume_stalled_bookings()
     assert (await matters(running), await running.orders(), await running.mails("Refund")) == (
         ["capture_mismatch"], [], [],
     )  # fmt: skip
@@ -92,7 +92,7 @@ async def test_a_part_captured_at_stripe_after_ticketing_is_for_people_and_no_re
     await running.control("POST", "stripe/captures", {"payment_intent": intent, "amount": 2000})
     await until(lambda: has_payment(running, booking, "partially_captured"))
     await running.control("DELETE", "faults")
-    await running.made.bookings.rescue()
+    await running.made.bookings.resume_stalled_bookings()
     assert (await matters(running), await running.mails("Refund"), await running.mails("is confirmed")) == (
         ["capture_mismatch"], [], [],
     )  # fmt: skip
@@ -106,7 +106,7 @@ async def test_a_part_captured_at_paypal_orders_nothing_and_the_rest_is_voided(h
     await hub.control("POST", "paypal/captures", {"order": order, "amount": part})
     await until(lambda: has_payment(hub, booking, "partially_captured"))
     await hub.control("DELETE", "faults")
-    await hub.made.bookings.rescue()
+    await hub.made.bookings.resume_stalled_bookings()
     assert (await matters(hub), await hub.orders()) == (["capture_mismatch"], [])
     await hub.good("DELETE", f"/api/bookings/{booking['id']}")
     assert (await hub.settled(booking))["payment_status"] == "refunded"
@@ -134,7 +134,7 @@ async def test_a_part_that_was_captured_has_no_receipt_and_no_invoice(running: R
     booking, intent = await held_at_stripe(running)
     await running.control("POST", "stripe/captures", {"payment_intent": intent, "amount": 2000})
     await until(lambda: has_payment(running, booking, "partially_captured"))
-    await running.made.papers.invoices.sweep()
+    await running.made.documents.invoices.enqueue_missing_invoices()
     async with running.db.transaction() as tx:
         papers = "select count(*) from pgqueuer where entrypoint in ('payment.captured', 'invoice.issue')"
         assert await tx.fetchval(papers) == 0

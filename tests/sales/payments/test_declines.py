@@ -156,7 +156,7 @@ async def test_a_refused_capture_is_tried_again_under_another_key(hub: Running):
 
 @pytest.mark.parametrize("card", [card for card in CARDS if card.decline], ids=lambda card: card.name)
 def test_every_decline_has_words_for_the_traveler(card: Any):
-    decline = Decline(card.decline.code, card.decline.decline_code).for_traveler()
+    decline = Decline(card.decline.code, card.decline.decline_code).redact_for_traveler()
     assert (decline.message[0].isupper(), decline.message[-1]) == (True, ".")
     assert not any(word in decline.message for word in ("fraud", "stolen", "lost", "_"))
 
@@ -168,6 +168,6 @@ def test_every_decline_has_words_for_the_traveler(card: Any):
     )
 )  # fmt: skip
 def test_a_decline_is_read_as_it_was_stored(decline: Decline):
-    assert Decline.from_json(decline.as_json()) == decline
-    assert decline.is_same_attempt(Decline.from_json(decline.as_json() | {"at": datetime.now(UTC).isoformat()}))
+    assert Decline.from_json(decline.to_json()) == decline
+    assert decline.is_same_attempt(Decline.from_json(decline.to_json() | {"at": datetime.now(UTC).isoformat()}))
     assert not decline.is_same_attempt(None)

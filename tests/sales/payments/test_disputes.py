@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.sales.payments.ledger import check
+from hub.sales.payments.ledger import find_imbalances
 from hub.settings import PayPalSettings
 from tests.support.running import Running, hub_running, settings_for, until
 
@@ -39,11 +39,11 @@ async def become(running: Running, status: str, disputed: int) -> None:
 
     await until(there)
     async with running.db.transaction() as tx:
-        assert await check(tx) == []
+        assert await find_imbalances(tx) == []
 
 
 async def matters(running: Running) -> list[str]:
-    found, _ = await running.made.attention.page(open_only=True, page=1, page_size=10)
+    found, _ = await running.made.review_queue.list_items(open_only=True, page=1, page_size=10)
     return [matter.kind for matter in found]
 
 
@@ -106,7 +106,7 @@ async def fee_known(running: Running) -> bool:
     async with running.db.transaction() as tx:
         if await tx.fetchval("select fee is not null from payments"):
             return True
-    await running.made.money.reconciliation.run()
+    await running.made.payments.reconciliation.run()
     return False
 
 
@@ -118,7 +118,7 @@ async def test_a_dispute_is_kept_in_its_own_currency(running: Running):
     async with running.db.transaction() as tx:
         assert tuple(await tx.fetchrow("select amount, currency from disputes")) == (123_400, "JPY")
     await until(lambda: fee_known(running))
-    report = await running.made.money.reconciliation.run()
+    report = await running.made.payments.reconciliation.run()
     assert (report.open, report.mended.get("payments_settled")) == ({}, None)
 
 
@@ -135,7 +135,7 @@ async def test_rounds_of_which_no_news_came_are_repaired_by_the_reconciliation(r
     await running.control("POST", f"stripe/disputes/{dispute['id']}/close", {"status": "lost"})
     if not has_events:
         await running.fault("stripe", "status", status=503, path="/v1/events", times=1000)
-    await running.made.money.reconciliation.run()
+    await running.made.payments.reconciliation.run()
     await become(running, "lost", price)
 
 

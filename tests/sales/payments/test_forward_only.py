@@ -2,11 +2,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.sales.bookings import PaymentStatus
-from hub.sales.payments.payment_state import may_move
+from hub.sales.payments.payment_state import can_transition
 
 OPEN = {PaymentStatus.UNPAID, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN}
 HELD_OR_TAKEN = [
-    PaymentStatus.AUTHORISED, PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED,
+    PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED,
     PaymentStatus.REFUNDED,
 ]  # fmt: skip
 
@@ -16,7 +16,7 @@ def test_no_order_of_messages_takes_a_payment_back(heard: list[PaymentStatus]):
     """Whatever comes late or twice: what has been held stays held, what has been taken stays taken."""
     status, furthest = PaymentStatus.UNPAID, -1
     for one in heard:
-        if may_move(status, one):
+        if can_transition(status, one):
             status = one
         place = HELD_OR_TAKEN.index(status) if status in HELD_OR_TAKEN else furthest
         assert place >= furthest
@@ -25,10 +25,10 @@ def test_no_order_of_messages_takes_a_payment_back(heard: list[PaymentStatus]):
 
 @given(st.sampled_from(sorted(OPEN)), st.sampled_from(sorted(OPEN)))
 def test_before_the_money_is_held_all_is_possible(was: PaymentStatus, to: PaymentStatus):
-    assert may_move(was, to)
+    assert can_transition(was, to)
 
 
 @given(st.sampled_from(list(PaymentStatus)))
 def test_what_has_ended_has_ended(to: PaymentStatus):
-    assert not may_move(PaymentStatus.RELEASED, to)
-    assert not may_move(PaymentStatus.FAILED, to)
+    assert not can_transition(PaymentStatus.RELEASED, to)
+    assert not can_transition(PaymentStatus.FAILED, to)

@@ -119,8 +119,8 @@ async def test_payments_of_another_account_are_no_breaks(hub: Running):
     await until(lambda: value(hub, "select true from payments where fee is not null"))
     await change(hub, "update payments set account = 'acct_other/test', intent_id = 'pi_of_another_account'")
     await hub.control("POST", "reset")
-    assert hub.made.money is not None
-    report = await hub.made.money.reconciliation.run()
+    assert hub.made.payments is not None
+    report = await hub.made.payments.reconciliation.run()
     assert ("intent_missing" in report.open, report.notes) == (False, [])
 
 

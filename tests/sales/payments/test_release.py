@@ -27,7 +27,7 @@ async def test_a_cancel_that_is_always_refused_is_retried_ever_later_and_reviewe
     await running.good("DELETE", f"/api/bookings/{booking['id']}")
     failing = "from row_failures where sweep = 'payments.release'"
     await until(lambda: hurried(running, f"select true {failing} and failures >= 5"), 60)
-    await running.made.attention.review_failed_rows()
+    await running.made.review_queue.sweep_failed_rows()
     assert await value(running, "select detail ->> 'sweep' from attention where kind = 'row_failed'") == (
         "payments.release"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hub.sales.reconciliation import Break, Reconciliation, Report
+from hub.sales.reconciliation import Break, Reconciliation, ReconciliationReport
 from tests.support.database import fresh
 from tests.support.running import Running, hub_running, settings_for, until
 
@@ -30,15 +30,15 @@ class World:
 
     @property
     def reconciliation(self) -> Reconciliation:
-        assert self.hub.made.money is not None
-        return self.hub.made.money.reconciliation
+        assert self.hub.made.payments is not None
+        return self.hub.made.payments.reconciliation
 
-    async def run(self, **how: Any) -> Report:
+    async def run(self, **how: Any) -> ReconciliationReport:
         return await self.reconciliation.run(**how)
 
     async def breaks(self) -> dict[str, Break]:
         """The open ones by their kind."""
-        found, _ = await self.reconciliation.breaks.page(open_only=True, kind=None, page=1, page_size=100)
+        found, _ = await self.reconciliation.breaks.list_breaks(open_only=True, kind=None, page=1, page_size=100)
         return {one.kind: one for one in found}
 
     async def booked(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from hub.sales.reconciliation import Kind
+from hub.sales.reconciliation import BreakKind
 from tests.sales.reconciliation.conftest import World
 from tests.support.running import until
 
@@ -37,12 +37,12 @@ async def test_a_refund_in_the_dashboard_is_booked_and_the_ticket_is_a_matter_fo
     report = await world.run()
     payment = await world.payment(booking)
     assert (payment["status"], payment["refunded"]) == ("refunded", payment["amount"])
-    assert report.open == {Kind.REFUNDED_WITH_TICKET: 1}
-    assert "Cancel the booking" in (await world.breaks())[Kind.REFUNDED_WITH_TICKET].proposal
-    assert await world.sql("select kind from attention where resolved_at is null") == Kind.REFUNDED_WITH_TICKET
+    assert report.open == {BreakKind.REFUNDED_WITH_TICKET: 1}
+    assert "Cancel the booking" in (await world.breaks())[BreakKind.REFUNDED_WITH_TICKET].proposal
+    assert await world.sql("select kind from attention where resolved_at is null") == BreakKind.REFUNDED_WITH_TICKET
     await world.hub.good("DELETE", f"/api/bookings/{booking['id']}")
     report = await world.run()
-    assert report.closed == {Kind.REFUNDED_WITH_TICKET: 1}
+    assert report.closed == {BreakKind.REFUNDED_WITH_TICKET: 1}
     assert await world.sql("select note from attention where kind = 'refunded_with_ticket'")
 
 
@@ -50,9 +50,9 @@ async def test_a_part_given_back_in_the_dashboard_is_no_break(world: World):
     booking = await world.confirmed()
     await world.deaf()
     await world.stripe("POST", "refunds", payment_intent=booking["intent"], amount=500)
-    assert (await world.run()).clean
+    assert (await world.run()).is_clean
     assert (await world.payment(booking))["refunded"] == 500
-    assert (await world.run()).clean
+    assert (await world.run()).is_clean
 
 
 async def test_a_dispute_is_booked_with_its_fee_and_lost_it_is_a_break(world: World):
@@ -66,7 +66,7 @@ async def test_a_dispute_is_booked_with_its_fee_and_lost_it_is_a_break(world: Wo
     await world.run()
     await world.quiet()
     report = await world.run()
-    assert report.open == {Kind.DISPUTE_LOST_WITH_TICKET: 1}
+    assert report.open == {BreakKind.DISPUTE_LOST_WITH_TICKET: 1}
     assert await world.sql("select count(*) from transactions where kind = 'fee'") == 2
 
 
@@ -77,7 +77,7 @@ async def test_an_intent_of_a_transaction_that_was_lost_finds_its_payment(world:
     intent = await world.hub.intent(booking)
     await world.sql("update payments set intent_id = null returning id")
     report = await world.run()
-    assert (report.mended, report.clean) == ({"payments_settled": 1}, True)
+    assert (report.mended, report.is_clean) == ({"payments_settled": 1}, True)
     assert await world.sql("select intent_id from payments") == intent["payment_intent_id"]
 
 
@@ -95,12 +95,12 @@ async def held(world: World, payment_id: str, booking_id: str, amount: int = 123
 
 async def test_money_under_our_mark_without_a_payment(world: World):
     stray = await held(world, str(uuid4()), str(uuid4()))
-    assert (await world.run()).open == {Kind.STRAY_INTENT: 1}
-    found = (await world.breaks())[Kind.STRAY_INTENT]
+    assert (await world.run()).open == {BreakKind.STRAY_INTENT: 1}
+    found = (await world.breaks())[BreakKind.STRAY_INTENT]
     assert (found.subject, found.theirs["amount"]) == (stray, "12.34 EUR")
     assert (await world.run()).new == {}
     await world.stripe("POST", f"payment_intents/{stray}/cancel")
-    assert (await world.run()).closed == {Kind.STRAY_INTENT: 1}
+    assert (await world.run()).closed == {BreakKind.STRAY_INTENT: 1}
 
 
 async def test_what_carries_no_mark_of_ours_is_none_of_our_business(world: World):
@@ -108,25 +108,25 @@ async def test_what_carries_no_mark_of_ours_is_none_of_our_business(world: World
         "POST", "payment_intents", amount=900, currency="eur", confirm="true", payment_method="pm_card_visa",
         return_url="http://127.0.0.1:9/",
     )  # fmt: skip
-    assert (await world.run()).clean
+    assert (await world.run()).is_clean
 
 
 async def test_a_second_intent_is_let_go_when_asked(world: World):
     booking = await world.confirmed()
     second = await held(world, booking["payment"], booking["id"])
-    assert (await world.run()).open == {Kind.SECOND_INTENT: 1}
-    assert (await world.run(mend=True)).mended == {Kind.SECOND_INTENT: 1}
+    assert (await world.run()).open == {BreakKind.SECOND_INTENT: 1}
+    assert (await world.run(repair=True)).mended == {BreakKind.SECOND_INTENT: 1}
     assert (await world.stripe("GET", f"payment_intents/{second}"))["status"] == "canceled"
     report = await world.run()
-    assert (report.closed, report.clean) == ({Kind.SECOND_INTENT: 1}, True)
+    assert (report.closed, report.is_clean) == ({BreakKind.SECOND_INTENT: 1}, True)
 
 
 async def test_another_sum_confirms_nothing(world: World):
     intent = (await world.hub.intent(await world.booked()))["payment_intent_id"]
     await world.deaf()
     await world.stripe("POST", f"payment_intents/{intent}", amount=777)
-    assert (await world.run()).open == {Kind.AMOUNT: 1}
-    found = (await world.breaks())[Kind.AMOUNT]
+    assert (await world.run()).open == {BreakKind.AMOUNT: 1}
+    found = (await world.breaks())[BreakKind.AMOUNT]
     assert found.theirs["amount"].startswith("7.77")
     assert (await world.run()).new == {}
 
@@ -134,12 +134,12 @@ async def test_another_sum_confirms_nothing(world: World):
 @pytest.mark.parametrize(
     ("spoil", "kind"),
     [
-        ("update payments set fee = fee + 7", Kind.FEE),
-        ("update payments set status = 'released'", Kind.STATUS),
-        ("update payments set intent_id = 'pi_unknown'", Kind.INTENT_MISSING),
+        ("update payments set fee = fee + 7", BreakKind.FEE),
+        ("update payments set status = 'released'", BreakKind.STATUS),
+        ("update payments set intent_id = 'pi_unknown'", BreakKind.INTENT_MISSING),
     ],
 )
-async def test_what_is_wrong_in_our_tables_is_a_break(world: World, spoil: str, kind: Kind):
+async def test_what_is_wrong_in_our_tables_is_a_break(world: World, spoil: str, kind: BreakKind):
     await world.confirmed()
     await world.sql(f"{spoil} returning id")
     assert kind in (await world.run()).open
@@ -185,7 +185,7 @@ async def test_a_small_difference_is_written_off_once(world: World):
 async def test_a_difference_above_the_limit_is_never_written_off(world: World):
     await refunded(world, 60)
     report = await world.run()
-    assert (report.mended, set(report.open)) == ({}, {Kind.REFUNDED, Kind.BALANCE})
+    assert (report.mended, set(report.open)) == ({}, {BreakKind.REFUNDED, BreakKind.BALANCE})
     sums = next(iter(report.sums["stripe"].values()))
     assert sums["books"] - sums["balance"] == 60
     assert (await world.run()).mended == {}
@@ -197,4 +197,4 @@ async def test_small_differences_do_not_add_up(world: World):
     await world.sql(REFUND_LESS.format(less=3))
     report = await world.run()
     assert "written_off" not in report.mended
-    assert Kind.REFUNDED in report.open
+    assert BreakKind.REFUNDED in report.open

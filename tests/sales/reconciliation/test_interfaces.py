@@ -12,7 +12,7 @@ import pytest_asyncio
 import typer
 from typer.testing import CliRunner
 
-from hub.cli.money import register
+from hub.cli.accounting import register_commands
 from hub.people.identity.permissions import Role
 from tests.sales.reconciliation.conftest import World
 
@@ -28,10 +28,10 @@ async def staff(world: World) -> AsyncIterator[World]:
     """The accountant is signed in, instead of the traveller; one break is there."""
     await world.confirmed()
     await world.sql(SPOIL)
-    members, token = world.hub.made.people.staff.members, world.hub.token
+    members, token = world.hub.made.identity.staff.members, world.hub.token
     if await world.sql("select count(*) from staff") == 0:
-        await members.add("ann@example.com", "Ann", {Role.ACCOUNTANT}, PASSWORD)
-        await members.add("sam@example.com", "Sam", {Role.STAFF}, PASSWORD)
+        await members.add_member("ann@example.com", "Ann", {Role.ACCOUNTANT}, PASSWORD)
+        await members.add_member("sam@example.com", "Sam", {Role.STAFF}, PASSWORD)
     world.hub.token = await signed_in(world, "ann@example.com")
     yield world
     world.hub.token = token
@@ -119,14 +119,14 @@ async def test_the_page_acts_for_nobody_without_its_own_token_or_the_role(browse
 
 
 app = typer.Typer()
-register(app)
+register_commands(app)
 
 
 async def hub(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, Any]:
     """The command in a process's place: its JSON and its exit status."""
     settings = world.hub.settings
-    monkeypatch.setattr("hub.cli.money.prepared", lambda: settings)
-    monkeypatch.setattr("hub.cli.operate.prepared", lambda: settings)
+    monkeypatch.setattr("hub.cli.accounting.load_settings", lambda: settings)
+    monkeypatch.setattr("hub.cli.operations.load_settings", lambda: settings)
     done = await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, json.loads(done.output) if "--json" in arguments else done.output

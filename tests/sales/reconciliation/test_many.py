@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from hub.core.clock import SystemClock
-from hub.sales.reconciliation import Report
+from hub.sales.reconciliation import ReconciliationReport
 from tests.sales.reconciliation.conftest import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,13 +33,13 @@ async def taken(world: World, payment_id: str) -> None:
     )  # fmt: skip
 
 
-async def compared(world: World) -> tuple[Report, list[str]]:
+async def compared(world: World) -> tuple[ReconciliationReport, list[str]]:
     """The accounts alone, and what Stripe was asked for them."""
     before = len(await world.hub.control("GET", "calls"))
     now = SystemClock().now()
-    report = Report(now - timedelta(hours=1), now)
-    accounts = world.reconciliation.accounts
-    await accounts.compare(accounts.gateways.of("stripe"), report.since, report)
+    report = ReconciliationReport(now - timedelta(hours=1), now)
+    accounts = world.reconciliation.payment_accounts
+    await accounts.compare_account(accounts.gateways.get_gateway("stripe"), report.since, report)
     calls = (await world.hub.control("GET", "calls"))[before:]
     return report, [one["path"] for one in calls if one["provider"] == "stripe"]
 

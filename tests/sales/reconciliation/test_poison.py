@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hub.oversight.review_queue import REPEATED
+from hub.oversight.review_queue import FAILURES_BEFORE_REVIEW
 from tests.sales.reconciliation.conftest import World
 from tests.support.running import until
 
@@ -47,26 +47,26 @@ async def execute(world: World, query: str) -> None:
 
 
 async def sweep(world: World) -> None:
-    assert world.hub.made.money is not None
+    assert world.hub.made.payments is not None
     await execute(world, "update payments set updated_at = now() - interval '1 hour' where status = 'unpaid'")
     await execute(world, DUE)
-    await world.hub.made.money.settlement.sweep()
+    await world.hub.made.payments.settlement.settle_open_payments()
 
 
 async def test_the_sweep_settles_the_others_and_asks_a_person_about_it(world: World, two: Any):
     poisoned, sound = two
-    for _ in range(REPEATED):
+    for _ in range(FAILURES_BEFORE_REVIEW):
         await sweep(world)
     await world.hub.settled(sound)
     failure = await world.sql("select error from row_failures where sweep = 'payments.settle'")
     assert failure == "CheckViolationError payments_check"
-    await world.hub.made.attention.review_failed_rows()
+    await world.hub.made.review_queue.sweep_failed_rows()
     assert await world.sql("select booking_id::text from attention where kind = 'row_failed'") == poisoned["id"]
 
     await execute(world, CURE)
     await sweep(world)
     await world.hub.settled(poisoned)
-    await world.hub.made.attention.review_failed_rows()
+    await world.hub.made.review_queue.sweep_failed_rows()
     assert await world.sql("select count(*) from attention where resolved_at is null and kind = 'row_failed'") == 0
 
 
@@ -88,7 +88,7 @@ async def test_a_mistake_of_ours_in_one_part_leaves_the_others_their_turn(
 ):
     """Here the account cannot be compared at all: no 500, and the orders are looked at."""
     booking = await world.confirmed()
-    monkeypatch.setattr(type(world.reconciliation.accounts), "_listed", None)
+    monkeypatch.setattr(type(world.reconciliation.payment_accounts), "_listed", None)
     report = await world.run()
     assert [(note.part, note.provider, note.code) for note in report.notes] == [
         ("accounts", "stripe", "internal_error")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from hub.core.money import Money
-from hub.sales.reconciliation import Kind
-from hub.sales.reconciliation.supplier_orders import compare
+from hub.sales.reconciliation import BreakKind
+from hub.sales.reconciliation.supplier_orders import find_order_differences
 from hub.supply.flights import OrderState
 from tests.sales.reconciliation.conftest import World
 
@@ -18,13 +18,13 @@ async def test_a_ticket_without_a_booking_is_proposed_to_be_cancelled(world: Wor
     booking = await world.confirmed()
     await world.hub.good("DELETE", f"/api/bookings/{booking['id']}")
     await world.quiet()
-    assert (await world.run()).open == {Kind.TICKET_WITHOUT_BOOKING: 1}
-    found = (await world.breaks())[Kind.TICKET_WITHOUT_BOOKING]
+    assert (await world.run()).open == {BreakKind.TICKET_WITHOUT_BOOKING: 1}
+    found = (await world.breaks())[BreakKind.TICKET_WITHOUT_BOOKING]
     assert (str(found.booking_id), found.proposal) == (booking["id"], "Cancel the order with the supplier.")
     await world.deaf("kiwi")
     (order,) = await world.hub.orders()
     await world.hub.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "cancelled"})
-    assert (await world.run()).closed == {Kind.TICKET_WITHOUT_BOOKING: 1}
+    assert (await world.run()).closed == {BreakKind.TICKET_WITHOUT_BOOKING: 1}
 
 
 async def test_a_booking_without_a_ticket_is_ended_when_asked(world: World):
@@ -33,13 +33,13 @@ async def test_a_booking_without_a_ticket_is_ended_when_asked(world: World):
     await world.deaf("kiwi")
     (order,) = await world.hub.orders()
     await world.hub.control("POST", f"kiwi/bookings/{order['id']}/status", {"status": "cancelled"})
-    assert (await world.run()).open == {Kind.BOOKING_WITHOUT_TICKET: 1}
+    assert (await world.run()).open == {BreakKind.BOOKING_WITHOUT_TICKET: 1}
     assert (await world.hub.booking(booking))["status"] == "confirmed"
-    await world.run(mend=True)
+    await world.run(repair=True)
     assert (await world.hub.settled(booking))["payment_status"] == "refunded"
     await world.quiet()
     report = await world.run()
-    assert (report.closed, report.clean) == ({Kind.BOOKING_WITHOUT_TICKET: 1}, True)
+    assert (report.closed, report.is_clean) == ({BreakKind.BOOKING_WITHOUT_TICKET: 1}, True)
 
 
 async def test_an_order_is_asked_for_again_only_when_something_has_changed(world: World):
@@ -47,13 +47,13 @@ async def test_an_order_is_asked_for_again_only_when_something_has_changed(world
     looked = [(await world.reconciliation.run()).looked_at.get("orders", 0)]
     await world.sql("update reconciliations set started_at = started_at - interval '1 hour' returning 1")
     before = len([one for one in await world.hub.control("GET", "calls") if "manage" in one["path"]])
-    await world.reconciliation.sweep()
+    await world.reconciliation.run_scheduled()
     after = len([one for one in await world.hub.control("GET", "calls") if "manage" in one["path"]])
     assert (looked, after - before) == ([1], 0)
     await world.sql("update supplier_orders set checked_at = checked_at - interval '2 days' returning 1")
     await world.sql("update reconciliations set started_at = started_at - interval '1 hour' returning 1")
-    await world.reconciliation.sweep()
-    assert (await world.reconciliation.last()).report["looked_at"]["orders"] == 1
+    await world.reconciliation.run_scheduled()
+    assert (await world.reconciliation.get_last_run()).report["looked_at"]["orders"] == 1
 
 
 async def test_orders_of_another_account_are_not_compared(world: World):
@@ -68,7 +68,7 @@ async def test_orders_of_another_account_are_not_compared(world: World):
     report = await world.run()
     assert (report.open, report.looked_at.get("orders", 0)) == ({}, 0)
     await world.sql("update supplier_orders set account = null where booking_id = $1 returning 1", booking["id"])
-    assert (await world.run()).open == {Kind.BOOKING_WITHOUT_TICKET: 1}
+    assert (await world.run()).open == {BreakKind.BOOKING_WITHOUT_TICKET: 1}
 
 
 ROW: dict[str, Any] = {
@@ -81,17 +81,17 @@ ROW: dict[str, Any] = {
     [
         ("confirmed", OrderState("confirmed"), []),
         ("confirmed", OrderState("confirmed", total=Money(20_050, "EUR")), []),
-        ("confirmed", OrderState("confirmed", total=Money(20_300, "EUR")), [Kind.PRICE]),
+        ("confirmed", OrderState("confirmed", total=Money(20_300, "EUR")), [BreakKind.PRICE]),
         ("confirmed", OrderState("confirmed", total=Money(30_000, "USD")), []),
-        ("confirmed", OrderState("placed"), [Kind.BOOKING_WITHOUT_TICKET]),
-        ("ordered", OrderState("refused"), [Kind.BOOKING_WITHOUT_TICKET]),
-        ("confirmed", OrderState("unknown"), [Kind.ORDER_UNCLEAR]),
-        ("confirmed", None, [Kind.ORDER_MISSING]),
-        ("failed", OrderState("confirmed"), [Kind.TICKET_WITHOUT_BOOKING]),
+        ("confirmed", OrderState("placed"), [BreakKind.BOOKING_WITHOUT_TICKET]),
+        ("ordered", OrderState("refused"), [BreakKind.BOOKING_WITHOUT_TICKET]),
+        ("confirmed", OrderState("unknown"), [BreakKind.ORDER_UNCLEAR]),
+        ("confirmed", None, [BreakKind.ORDER_MISSING]),
+        ("failed", OrderState("confirmed"), [BreakKind.TICKET_WITHOUT_BOOKING]),
         ("expired", OrderState("placed"), []),
         ("cancelled", OrderState("cancelled"), []),
         ("cancelled", None, []),
     ],
 )
-async def test_each_pair_of_states(status: str, state: OrderState | None, kinds: list[Kind]):
-    assert [one.kind for one in compare(ROW | {"status": status}, state)] == kinds
+async def test_each_pair_of_states(status: str, state: OrderState | None, kinds: list[BreakKind]):
+    assert [one.kind for one in find_order_differences(ROW | {"status": status}, state)] == kinds

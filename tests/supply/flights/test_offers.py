@@ -17,17 +17,17 @@ async def shown(flights, ask):
 
 
 async def test_an_offer_is_found_by_its_id_on_any_node(open_flights, kiwi, shown, query):
-    stored = await open_flights(kiwi).offer(shown["id"])
+    stored = await open_flights(kiwi).find_offer(shown["id"])
     assert (stored.offer.total, stored.offer.provider_ref) == (Money(10000, "EUR"), "secret-token")
     assert stored.offer.slices == kiwi.offers[1].slices
     assert stored.query == query
-    assert stored.public == shown
+    assert stored.public_json == shown
     assert stored.sandbox is False
 
 
 async def test_each_id_is_its_own_offer(flights, ask):
     offers = (await ask(flights))["offers"]
-    found = [(await flights.offer(one["id"])).offer.total.amount for one in offers]
+    found = [(await flights.find_offer(one["id"])).offer.total.amount for one in offers]
     assert found == [10000, 12000]
 
 
@@ -40,28 +40,28 @@ UNKNOWN = "5f0c0de5" * 4
 )
 async def test_an_id_that_is_nobodys_is_not_found(flights, offer_id):
     with pytest.raises(NotFound):
-        await flights.offer(offer_id)
+        await flights.find_offer(offer_id)
 
 
 async def test_a_number_beyond_the_search_is_not_found(flights, shown):
     with pytest.raises(NotFound):
-        await flights.offer(shown["id"].rpartition("_")[0] + "_9999")
+        await flights.find_offer(shown["id"].rpartition("_")[0] + "_9999")
 
 
 async def test_an_expired_offer_is_gone(flights, shown, clock):
     clock.move(minutes=30)
     with pytest.raises(Gone) as gone:
-        await flights.offer(shown["id"])
+        await flights.find_offer(shown["id"])
     assert (gone.value.status, gone.value.code) == (410, "offer_expired")
 
 
 async def test_a_day_later_the_search_is_swept(flights, shown, clock, db):
     clock.move(hours=24, minutes=29)
-    await flights.sweep()
+    await flights.delete_old_searches()
     async with db.transaction() as tx:
         assert await tx.fetchval("select count(*) from flight_searches") == 1
         clock.move(minutes=2)
-        await flights.sweep()
+        await flights.delete_old_searches()
         assert await tx.fetchval("select count(*) from flight_searches") == 0
 
 
@@ -73,45 +73,45 @@ async def test_a_traveller_cannot_read_the_suppliers_tokens(db, shown):
 
 async def test_a_check_that_finds_the_price_unchanged(flights, kiwi, shown):
     kiwi.checks = PriceCheck(available=True, total=Money(10000, "EUR"))
-    found = await flights.check(shown["id"])
+    found = await flights.check_offer(shown["id"])
     assert (found.available, found.price_changed, found.total) == (True, False, Money(10000, "EUR"))
 
 
 async def test_a_check_that_finds_another_price(flights, kiwi, shown, clock):
     kiwi.checks = PriceCheck(available=True, total=Money(11000, "EUR"))
-    found = await flights.check(shown["id"])
+    found = await flights.check_offer(shown["id"])
     assert (found.price_changed, found.total, found.stored.offer.total.amount) == (True, Money(11000, "EUR"), 10000)
     assert found.checked_at == clock.now()
 
 
 async def test_a_check_that_finds_nothing_any_more(flights, kiwi, shown):
     kiwi.checks = PriceCheck(available=False, total=None)
-    found = await flights.check(shown["id"])
+    found = await flights.check_offer(shown["id"])
     assert (found.available, found.price_changed) == (False, False)
 
 
 async def test_a_token_that_the_supplier_has_forgotten_is_gone(flights, kiwi, shown):
     kiwi.error = ProviderPermanent("kiwi", provider_code="offer_gone")
     with pytest.raises(Gone):
-        await flights.check(shown["id"])
+        await flights.check_offer(shown["id"])
 
 
 async def test_another_refusal_stays_the_suppliers(flights, kiwi, shown):
     kiwi.error = ProviderPermanent("kiwi")
     with pytest.raises(ProviderPermanent):
-        await flights.check(shown["id"])
+        await flights.check_offer(shown["id"])
 
 
 async def test_a_supplier_that_never_ends_checking_is_a_timeout_that_names_it(open_flights, kiwi, shown):
     kiwi.silent = True
     async with asyncio.timeout(2):
         with pytest.raises(ProviderTimeout, match="kiwi"):
-            await open_flights(kiwi, deadline=0.01).check(shown["id"])
+            await open_flights(kiwi, supplier_timeout=0.01).check_offer(shown["id"])
 
 
 async def test_an_offer_of_a_supplier_that_is_off_cannot_be_checked(open_flights, duffel, shown):
     with pytest.raises(Gone):
-        await open_flights(duffel).check(shown["id"])
+        await open_flights(duffel).check_offer(shown["id"])
 
 
 async def test_a_search_is_kept_until_its_last_offer_ends(open_flights, kiwi, build, ask, clock):
@@ -119,4 +119,4 @@ async def test_a_search_is_kept_until_its_last_offer_ends(open_flights, kiwi, bu
     flights = open_flights(kiwi)
     cheapest = (await ask(flights))["offers"][0]
     clock.move(minutes=119)
-    assert (await flights.offer(cheapest["id"])).offer.total.amount == 9000
+    assert (await flights.find_offer(cheapest["id"])).offer.total.amount == 9000

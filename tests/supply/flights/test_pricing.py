@@ -18,7 +18,7 @@ def in_currency(open_flights, build, query, ask):
         offers = [
             build.offer(amount, currency=currency, segments=(build.segment(str(100 + amount)),)) for amount in amounts
         ]
-        service = open_flights(Supplier("kiwi", offers), charges=POLICY)
+        service = open_flights(Supplier("kiwi", offers), charge_policy=POLICY)
         return service, await ask(service)
 
     return search
@@ -29,7 +29,7 @@ async def test_a_price_with_a_third_decimal_is_rounded_up_and_keeps_the_supplier
     (offer,) = answer["offers"]
     assert (offer["total"]["amount"], offer["supplier_total"]["amount"]) == (12350, 12345)
     assert (offer["payment_providers"], answer["pricing"]) == (["bank"], {"rounded": 1, "left_out": {}})
-    stored = await service.offer(offer["id"])
+    stored = await service.find_offer(offer["id"])
     assert (stored.offer.total, stored.offer.supplier_total) == (Money(12350, "KWD"), Money(12345, "KWD"))
 
 
@@ -48,9 +48,9 @@ async def test_a_check_compares_what_would_be_charged(in_currency):
     service, answer = await in_currency("KWD", 12345)
     supplier = service.suppliers["kiwi"]
     supplier.checks = PriceCheck(available=True, total=Money(12345, "KWD"))
-    same = await service.check(answer["offers"][0]["id"])
+    same = await service.check_offer(answer["offers"][0]["id"])
     supplier.checks = PriceCheck(available=True, total=Money(12351, "KWD"))
-    dearer = await service.check(answer["offers"][0]["id"])
+    dearer = await service.check_offer(answer["offers"][0]["id"])
     supplier.checks = PriceCheck(available=True, total=Money(100_001, "KWD"))
-    too_dear = await service.check(answer["offers"][0]["id"])
+    too_dear = await service.check_offer(answer["offers"][0]["id"])
     assert (same.price_changed, dearer.total, too_dear.available) == (False, Money(12360, "KWD"), False)

@@ -3,9 +3,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from hub.core.errors import Invalid
+from hub.core.errors import InvalidRequest
 from hub.supply.flights import FlightQuery
-from hub.supply.flights.query_validation import check_query
+from hub.supply.flights.query_validation import validate_query
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GOOD = FlightQuery("HAM", "LON", date(2026, 7, 1), return_date=date(2026, 7, 8), adults=2, children=1, infants=2)
@@ -16,15 +16,15 @@ def wrong(locations):
     """The fields and codes that a query is refused for."""
 
     def check(now=NOW, where="", **changes):
-        with pytest.raises(Invalid) as refused:
-            check_query(replace(GOOD, **changes), locations, now, where)
+        with pytest.raises(InvalidRequest) as refused:
+            validate_query(replace(GOOD, **changes), locations, now, where)
         return [(one.pointer, one.code) for one in refused.value.errors]
 
     return check
 
 
 def test_a_sound_query_passes(locations):
-    check_query(GOOD, locations, NOW)
+    validate_query(GOOD, locations, NOW)
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ def test_all_faults_are_told_at_once(wrong):
 
 
 def test_the_last_day_that_airlines_sell(locations):
-    check_query(replace(GOOD, departure_date=date(2027, 5, 28), return_date=None), locations, NOW)
+    validate_query(replace(GOOD, departure_date=date(2027, 5, 28), return_date=None), locations, NOW)
 
 
 def test_today_is_the_date_at_the_place_of_departure(locations, wrong):
     late = datetime(2026, 6, 1, 23, tzinfo=UTC)
     leaves = {"departure_date": date(2026, 6, 1), "return_date": None}
-    check_query(replace(GOOD, origin="LAX", **leaves), locations, late)
+    validate_query(replace(GOOD, origin="LAX", **leaves), locations, late)
     assert wrong(now=late, origin="SYD", **leaves) == [("/departure_date", "in_the_past")]

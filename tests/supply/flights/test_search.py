@@ -5,8 +5,8 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from hub.core.errors import BreakerOpen, Invalid, ProviderPermanent, ProviderTransient, Unavailable
-from hub.resilience.deadline import within
+from hub.core.errors import BreakerOpen, InvalidRequest, ProviderPermanent, ProviderTransient, Unavailable
+from hub.resilience.deadline import enforce_deadline
 from hub.supply.flights.service import SearchFailed
 
 
@@ -32,7 +32,7 @@ async def test_the_suppliers_token_is_not_in_it(flights, query):
 
 
 async def test_what_is_made_up_says_so(open_flights, kiwi, duffel, ask):
-    answer = await ask(open_flights(kiwi, duffel, sandboxed=frozenset({"kiwi"})))
+    answer = await ask(open_flights(kiwi, duffel, sandboxed_suppliers=frozenset({"kiwi"})))
     assert answer["sandbox"] is True
     assert {one["provider"]: one["sandbox"] for one in answer["offers"]} == {"kiwi": True, "duffel": False}
 
@@ -97,7 +97,7 @@ async def test_a_silent_supplier_is_given_up_at_the_deadline(open_flights, kiwi,
     kiwi.silent = True
     async with asyncio.timeout(2):
         with pytest.raises(SearchFailed, match="provider_timeout"):
-            await open_flights(kiwi, deadline=0.01).search(query)
+            await open_flights(kiwi, supplier_timeout=0.01).search(query)
 
 
 async def test_a_partial_answer_says_who_is_missing_and_is_soon_asked_again(open_flights, kiwi, duffel, ask, clock):
@@ -116,7 +116,7 @@ async def test_one_silent_supplier_does_not_hold_up_the_others_answer_beyond_the
     open_flights, kiwi, duffel, ask
 ):
     duffel.silent = True
-    answer = await ask(open_flights(kiwi, duffel, deadline=0.01))
+    answer = await ask(open_flights(kiwi, duffel, supplier_timeout=0.01))
     assert source(answer, "duffel")["status"] == "timeout"
     assert source(answer)["status"] == "ok"
 
@@ -140,8 +140,8 @@ async def test_questions_that_differ_are_not_mixed(flights, kiwi, query, ask):
 
 async def test_a_currency_that_no_supplier_sells_in_is_the_askers_mistake(flights, kiwi, query):
     kiwi.error = ProviderPermanent("kiwi", provider_code="currency_not_supported")
-    with pytest.raises(Invalid) as wrong:
-        await flights.search(query, where="/query")
+    with pytest.raises(InvalidRequest) as wrong:
+        await flights.search(query, pointer_prefix="/query")
     assert wrong.value.errors[0].pointer == "/query/currency"
 
 
@@ -158,7 +158,7 @@ async def test_what_cannot_be_found_again_is_not_offered(open_flights, kiwi, que
 
 async def test_nothing_found_is_an_answer(open_flights, kiwi, ask):
     kiwi.offers = []
-    flights = open_flights(kiwi, sandboxed=frozenset({"kiwi"}))
+    flights = open_flights(kiwi, sandboxed_suppliers=frozenset({"kiwi"}))
     answer = await ask(flights)
     assert (answer["offers"], answer["sandbox"], source(answer)["offers"]) == ([], True, 0)
 
@@ -179,7 +179,7 @@ async def test_the_first_callers_deadline_is_not_that_of_those_who_wait_with_him
     kiwi.search = slowly
 
     async def hurried():
-        async with within(clock, 0.01):
+        async with enforce_deadline(clock, 0.01):
             await flights.search(query)
 
     leader = asyncio.create_task(hurried())

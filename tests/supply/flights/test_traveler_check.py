@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.errors import Invalid
+from hub.core.errors import InvalidRequest
 from hub.supply.flights import (
     AgeRules,
     ContactRules,
@@ -19,16 +19,16 @@ from hub.supply.flights import (
     Requirements,
     Segment,
     Slice,
-    Traveller,
-    check_party,
+    Traveler,
     find_violations,
     requirements_from_json,
     requirements_to_json,
+    validate_party,
 )
 from sandbox.kiwi import passengers as emulator
 from tests.supply.conftest import make_offer
 
-ADA = Traveller("ms", "f", "Ada", "Lovelace", date(1990, 12, 10), "GB", None, "+447700900123")
+ADA = Traveler("ms", "f", "Ada", "Lovelace", date(1990, 12, 10), "GB", None, "+447700900123")
 OFFER = make_offer()
 TODAY = date(2026, 6, 1)
 LANDING = date(2026, 7, 1)
@@ -110,8 +110,8 @@ def test_nobody_travels_alone_before_the_age_for_it():
 
 
 def refused(party, query, offer=OFFER, requirements=None):
-    with pytest.raises(Invalid) as error:
-        check_party(requirements or Requirements(), party, offer, query, TODAY)
+    with pytest.raises(InvalidRequest) as error:
+        validate_party(requirements or Requirements(), party, offer, query, TODAY)
     return error.value.code, {one.code for one in error.value.errors}
 
 
@@ -144,9 +144,9 @@ def test_ages_count_on_the_latest_local_day_of_a_landing():
     )
     offer = make_offer(slices=(Slice("SYD", "HNL", (first, second), 43_200),))
     assert (first.arrives_at.date(), second.arrives_at.date()) == (date(2026, 7, 2), date(2026, 7, 1))
-    assert offer.last_landing == date(2026, 7, 2)
+    assert offer.last_landing_date == date(2026, 7, 2)
     twelve = Party((replace(ADA, born_on=date(2014, 7, 2)),), "+447700900123")
-    check_party(Requirements(), twelve, offer, FlightQuery("SYD", "HNL", date(2026, 7, 1), adults=1), TODAY)
+    validate_party(Requirements(), twelve, offer, FlightQuery("SYD", "HNL", date(2026, 7, 1), adults=1), TODAY)
 
 
 @given(

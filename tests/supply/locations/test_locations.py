@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.supply.locations import Locations, country_name, fold
-from hub.supply.locations.distance import kilometers
+from hub.supply.locations import Locations, get_country_name, normalize_place_name
+from hub.supply.locations.distance import compute_distance_km
 
 KNOWN = Locations()
 FAMOUS = "london barcelona bangkok marrakech copenhagen edinburgh singapore melbourne reykjavik dubrovnik".split()
@@ -57,7 +57,7 @@ def test_one_wrong_letter_anywhere_is_forgiven_and_said(name, at, letter):
     named = {one.location.name for one in found} | {one.matched for one in found}
     assert found
     if all(one.kind == "similar" for one in found):
-        assert any(name in fold(one) for one in named)
+        assert any(name in normalize_place_name(one) for one in named)
 
 
 @pytest.mark.parametrize("text", ["barcelna", "bangcock", "marakesch"])
@@ -95,18 +95,18 @@ def test_a_place_has_its_airports_by_distance(locations):
 @settings(deadline=None)
 @given(st.floats(-70, 70), st.floats(-180, 180))
 def test_the_nearest_airport_is_the_nearest(lat, lon):
-    near = KNOWN.nearest(lat, lon, 1)
+    near = KNOWN.find_nearest_airports(lat, lon, 1)
     airports = KNOWN._airports
-    served = (one for one in airports.all.values() if airports.is_served(one.code))
-    distance = min(kilometers(lat, lon, one.lat, one.lon) for one in served)
+    served = (one for one in airports.airports_by_code.values() if airports.is_served(one.code))
+    distance = min(compute_distance_km(lat, lon, one.lat, one.lon) for one in served)
     if distance < 400:
         assert near[0].distance_km == round(distance)
 
 
 @pytest.mark.parametrize("code", ["TXL", "ISL", "DIA", "NAY", "DKR", "ULN"])
 def test_a_closed_airport_is_not_offered(locations, code):
-    city = locations.airport(code).city
-    assert locations.is_closed(code) or code not in locations.find(code).airports
+    city = locations.find_airport(code).city
+    assert locations.is_closed(code) or code not in locations.find_location(code).airports
     assert codes(one for one in locations.search(code) if one.location.type == "airport") != [code]
     for match in locations.search(city):
         assert match.location.type != "airport" or match.location.code != code
@@ -123,20 +123,20 @@ def test_an_airport_without_scheduled_flights_is_not_offered_for_its_city(locati
 )
 def test_the_airports_of_a_city_are_one_city(locations, pair):
     origin, destination = pair.split()
-    assert locations.same_city(origin, destination)
-    assert locations.same_city(destination, origin)
+    assert locations.is_same_city(origin, destination)
+    assert locations.is_same_city(destination, origin)
 
 
 @pytest.mark.parametrize("pair", ["LHR MAN", "LON PAR", "SXM SBH", "SIN JHB", "HKG MFM", "CPH MMX"])
 def test_neighbors_are_not_one_city(locations, pair):
-    assert not locations.same_city(*pair.split())
+    assert not locations.is_same_city(*pair.split())
 
 
 def test_a_city_has_its_airports_and_a_zone(locations):
-    london = locations.find("LON")
+    london = locations.find_location("LON")
     assert london.type == "city"
     assert {"LHR", "LGW"} <= set(london.airports)
-    assert locations.zone("LHR") == ZoneInfo(london.timezone)
+    assert locations.find_time_zone("LHR") == ZoneInfo(london.timezone)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "--", "xyzzyx", "\u0301", "x" * 80, "\0"])
@@ -150,8 +150,8 @@ def test_any_text_is_answered(text):
     for match in KNOWN.search(text, 5):
         assert match.location.code
         assert ZoneInfo(match.location.timezone)
-    KNOWN.resolve(text)
-    assert fold(fold(text)) == fold(text)
+    KNOWN.resolve_place(text)
+    assert normalize_place_name(normalize_place_name(text)) == normalize_place_name(text)
 
 
 def test_the_limit_holds(locations):
@@ -159,13 +159,13 @@ def test_the_limit_holds(locations):
 
 
 def test_every_airport_has_a_zone_that_exists(locations):
-    for code in locations._airports.all:
-        assert locations.zone(code) is not None
+    for code in locations._airports.airports_by_code:
+        assert locations.find_time_zone(code) is not None
 
 
 def test_every_place_of_the_index_has_a_zone_and_a_country(locations):
     index = locations._places.index
-    records = [index.record(number) for number in range(0, index.count, 37)]
+    records = [index.get_record(number) for number in range(0, index.place_count, 37)]
     assert {one.kind for one in records} >= {"city"}
     for zone in {one.zone for one in records}:
         assert ZoneInfo(zone)
@@ -175,13 +175,13 @@ def test_every_place_of_the_index_has_a_zone_and_a_country(locations):
 def test_every_place_is_found_by_the_name_that_is_shown(locations):
     """The index was built with the folding that the search uses."""
     index = locations._places.index
-    for number in range(0, index.count, 53):
-        assert number in index.named(fold(index.name(number)))
+    for number in range(0, index.place_count, 53):
+        assert number in index.find_by_name(normalize_place_name(index.get_name(number)))
 
 
 def test_the_reviewed_regions_lead_to_airports_with_flights(locations):
     index = locations._places.index
-    regions = [index.record(number) for number in range(index.count) if index.record(number).airports]
+    regions = [index.get_record(number) for number in range(index.place_count) if index.get_record(number).airports]
     assert len(regions) > 200
     unserved = {(one.name, code) for one in regions for code in one.airports if not locations._airports.is_served(code)}
     assert {name for name, _ in unserved} & {
@@ -190,14 +190,18 @@ def test_the_reviewed_regions_lead_to_airports_with_flights(locations):
 
 
 def test_unknown_codes(locations):
-    assert (locations.find("ZZZ"), locations.airport("LON"), locations.zone("ZZZ")) == (None, None, None)
+    assert (locations.find_location("ZZZ"), locations.find_airport("LON"), locations.find_time_zone("ZZZ")) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_countries_are_named_in_the_language_of_the_traveler():
-    assert [country_name("DE", one) for one in ("en", "de", "ja", "zh-TW", "xx", "")] == [
+    assert [get_country_name("DE", one) for one in ("en", "de", "ja", "zh-TW", "xx", "")] == [
         "Germany", "Deutschland", "ドイツ", "德國", "Germany", "Germany",
     ]  # fmt: skip
-    assert country_name("QQ", "fr") == "QQ"
+    assert get_country_name("QQ", "fr") == "QQ"
 
 
 @pytest.mark.parametrize("text", ["a", "london", "zzzz", "東京", "lond"])

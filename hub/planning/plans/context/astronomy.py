@@ -11,7 +11,7 @@ _HORIZON = math.radians(-0.833)
 _PERIHELION = 102.9372
 
 
-def sun(day: date, latitude: float, longitude: float) -> tuple[datetime, datetime] | None:
+def compute_sun_times(day: date, latitude: float, longitude: float) -> tuple[datetime, datetime] | None:
     """Sunrise and sunset of the day at the place, UTC, true to a minute or two outside the polar circles (the
     sunrise equation). None where the sun does not rise, or does not set.
     """
@@ -30,7 +30,7 @@ def sun(day: date, latitude: float, longitude: float) -> tuple[datetime, datetim
     return _J2000 + timedelta(days=transit - half), _J2000 + timedelta(days=transit + half)
 
 
-def clock_changes(zone: ZoneInfo, first: date, last: date) -> list[tuple[date, timedelta]]:
+def find_clock_changes(zone: ZoneInfo, first: date, last: date) -> list[tuple[date, timedelta]]:
     """The days on which the clocks are put forward (more than nothing) or back, both ends included."""
     found = []
     day = first
@@ -44,7 +44,7 @@ def clock_changes(zone: ZoneInfo, first: date, last: date) -> list[tuple[date, t
     return found
 
 
-def offset_of(zone: ZoneInfo, day: date) -> str:
+def format_utc_offset(zone: ZoneInfo, day: date) -> str:
     """`+01:00`, at noon."""
     text = f"{datetime.combine(day, time(12), zone):%z}"
     return f"{text[:3]}:{text[3:5]}"

@@ -14,10 +14,10 @@ import orjson
 
 from hub.core.money import CURRENCIES, Money
 from hub.planning.plans.model import Activity, Kind
-from hub.planning.plans.request import fold
+from hub.planning.plans.request import fold_text
 
-INDICATIVE = "Prices and opening hours are usual ones, not checked today: look before you go."
-MEAL, AIRPORT = "meal", "airport"
+PRICE_DISCLAIMER = "Prices and opening hours are usual ones, not checked today: look before you go."
+MEAL_TAG, AIRPORT_TAG = "meal", "airport"
 """Tags of what is priced for every day, and not something to choose: a usual lunch or dinner, the way into town."""
 _CITIES = ("south", "north", "overseas")
 _WEEKDAYS = "Mo Tu We Th Fr Sa Su".split()
@@ -50,28 +50,31 @@ class Country:
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """`code` is the metropolitan area's; `fly` the airport's or area's that one flies to. Prices in major units."""
+    """`code` is the metropolitan area's; `gateway_code` the airport's or area's that one flies to.
+
+    Prices in major units.
+    """
 
     code: str
-    fly: str
+    gateway_code: str
     names: tuple[str, ...]
     country: str
     lunch: Decimal
     dinner: Decimal
-    airport: tuple[int, Decimal]
+    airport_transfer: tuple[int, Decimal]
     """Minutes into town, and what it costs a person by train or bus."""
-    things: tuple[str, ...]
+    activity_rows: tuple[str, ...]
 
 
 @cache
-def cities() -> Mapping[str, City]:
+def load_cities() -> Mapping[str, City]:
     """By code; read once in a process."""
     found = (one for name in _CITIES for one in _document(name)["cities"])
     return {one["code"]: _city(one) for one in found}
 
 
 @cache
-def countries() -> Mapping[str, Country]:
+def load_countries() -> Mapping[str, Country]:
     """By ISO 3166 alpha-2."""
     rows = _document("countries")["countries"].items()
     return {code: Country(name, money, tuple(plugs.split()), dial) for code, (name, money, plugs, dial) in rows}
@@ -79,7 +82,7 @@ def countries() -> Mapping[str, Country]:
 
 @cache
 def _names() -> Mapping[str, City]:
-    return {fold(name): city for city in cities().values() for name in city.names}
+    return {fold_text(name): city for city in load_cities().values() for name in city.names}
 
 
 @cache
@@ -87,40 +90,40 @@ def _rates() -> Mapping[str, Decimal]:
     return {code: Decimal(rate) for code, rate in _document("countries")["per_euro"].items()}
 
 
-def named(text: str) -> City | None:
+def find_city(text: str) -> City | None:
     """The city that is called so, in English or its own language."""
-    return _names().get(fold(text))
+    return _names().get(fold_text(text))
 
 
-def country_named(text: str) -> str | None:
+def find_country_code(text: str) -> str | None:
     """The code of a country, from its code or its English name."""
-    if text.strip().upper() in countries():
+    if text.strip().upper() in load_countries():
         return text.strip().upper()
-    return next((code for code, one in countries().items() if fold(one.name) == fold(text)), None)
+    return next((code for code, one in load_countries().items() if fold_text(one.name) == fold_text(text)), None)
 
 
-def converted(major: Decimal, given: str, wanted: str) -> int | None:
+def convert_price(major: Decimal, given: str, wanted: str) -> int | None:
     """Roughly what it is in another currency, in minor units; None where nobody knows a rate."""
     if wanted not in CURRENCIES:
         return None
     if given == wanted or major == 0:
-        return Money.of(major, wanted).amount
+        return Money.from_major(major, wanted).amount
     rates = _rates()
     if given not in rates or wanted not in rates:
         return None
-    return Money.of(major * rates[wanted] / rates[given], wanted).amount
+    return Money.from_major(major * rates[wanted] / rates[given], wanted).amount
 
 
-def activities_in(city: City, currency: str) -> tuple[Activity, ...]:
+def list_city_activities(city: City, currency: str) -> tuple[Activity, ...]:
     """What there is to do, priced a person in the wanted currency."""
-    own = countries()[city.country].currency
-    minutes, fare = city.airport
-    prices = [converted(one, own, currency) for one in (city.lunch, city.dinner, fare)]
-    found = [_thing(row, city.code, own, currency) for row in city.things]
+    own = load_countries()[city.country].currency
+    minutes, fare = city.airport_transfer
+    prices = [convert_price(one, own, currency) for one in (city.lunch, city.dinner, fare)]
+    found = [_thing(row, city.code, own, currency) for row in city.activity_rows]
     return (*found, *_daily(city.code, currency, prices, minutes))
 
 
-def activities_anywhere(code: str, currency: str) -> tuple[Activity, ...]:
+def list_generic_activities(code: str, currency: str) -> tuple[Activity, ...]:
     """What there is in most towns. What it costs is not known, but for walks."""
     found = [_thing(row, code, currency, currency) for row in _GENERIC]
     return (*found, *_daily(code, currency, [None, None, None], 45))
@@ -131,11 +134,13 @@ def _daily(code: str, currency: str, prices: Iterable[int | None], minutes: int)
     every = range(7)
     named = f"act_{code.lower()}_usual"
     meals = [
-        Activity(f"{named}_lunch", "Lunch", Kind.FOOD, 60, dict.fromkeys(every, _LUNCH), lunch, currency, (MEAL,)),
-        Activity(f"{named}_dinner", "Dinner", Kind.FOOD, 75, dict.fromkeys(every, _DINNER), dinner, currency, (MEAL,)),
+        Activity(f"{named}_lunch", "Lunch", Kind.FOOD, 60, dict.fromkeys(every, _LUNCH), lunch, currency, (MEAL_TAG,)),
+        Activity(
+            f"{named}_dinner", "Dinner", Kind.FOOD, 75, dict.fromkeys(every, _DINNER), dinner, currency, (MEAL_TAG,)
+        ),
     ]
     way = Activity(
-        f"{named}_transfer", "Between airport and town", Kind.TRANSFER, minutes, {}, fare, currency, (AIRPORT,)
+        f"{named}_transfer", "Between airport and town", Kind.TRANSFER, minutes, {}, fare, currency, (AIRPORT_TAG,)
     )
     return [*meals, way]
 
@@ -149,32 +154,32 @@ def _city(one: Mapping[str, Any]) -> City:
     minutes, fare = one["airport"]
     return City(
         code=one["code"],
-        fly=one.get("fly", one["code"]),
+        gateway_code=one.get("fly", one["code"]),
         names=tuple(one["names"]),
         country=one["country"],
         lunch=Decimal(str(one["lunch"])),
         dinner=Decimal(str(one["dinner"])),
-        airport=(minutes, Decimal(str(fare))),
-        things=tuple(one["things"]),
+        airport_transfer=(minutes, Decimal(str(fare))),
+        activity_rows=tuple(one["things"]),
     )
 
 
 def _thing(row: str, code: str, own: str, currency: str) -> Activity:
     name, kind, area, minutes, price, hours, tags = row.split("|")
     return Activity(
-        id=f"act_{code.lower()}_{fold(name).replace(' ', '_')[:48]}",
+        id=f"act_{code.lower()}_{fold_text(name).replace(' ', '_')[:48]}",
         name=name,
         kind=Kind(kind),
         minutes=int(minutes),
-        hours=opening(hours),
-        cost=converted(Decimal(price), own, currency) if price else None,
+        hours=parse_opening_hours(hours),
+        cost=convert_price(Decimal(price), own, currency) if price else None,
         currency=currency,
         tags=tuple(tags.split()),
         area=area,
     )
 
 
-def opening(text: str) -> dict[int, tuple[str, str]]:
+def parse_opening_hours(text: str) -> dict[int, tuple[str, str]]:
     """`Tu-Su 09:30-18:00; We 10:00-21:00` by weekday, from Monday 0; `Sa-Th` wraps round. Empty: always open."""
     found: dict[int, tuple[str, str]] = {}
     for part in filter(None, text.split("; ")):

@@ -4,14 +4,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from hub.planning.plans.model import Activity, Ground
-from hub.supply.flights.snapshot import offer_from_json, offer_to_json
+from hub.planning.plans.model import Activity, PlanContext
+from hub.supply.flights import offer_from_json, offer_to_json
 
 _ACTIVITIES: TypeAdapter[tuple[Activity, ...]] = TypeAdapter(tuple[Activity, ...])
 _PLAIN = ("place", "country", "zone", "code", "currency")
 
 
-def ground_to_json(ground: Ground) -> dict[str, Any]:
+def context_to_json(ground: PlanContext) -> dict[str, Any]:
     """With the suppliers' own tokens: never shown."""
     return {name: getattr(ground, name) for name in _PLAIN} | {
         "offers": [offer_to_json(one) for one in ground.offers],
@@ -21,8 +21,8 @@ def ground_to_json(ground: Ground) -> dict[str, Any]:
     }
 
 
-def ground_from_json(kept: dict[str, Any]) -> Ground:
-    return Ground(
+def context_from_json(kept: dict[str, Any]) -> PlanContext:
+    return PlanContext(
         **{name: kept[name] for name in _PLAIN},
         offers=tuple(offer_from_json(one) for one in kept["offers"]),
         activities=_ACTIVITIES.validate_python(kept["activities"]),
@@ -31,7 +31,7 @@ def ground_from_json(kept: dict[str, Any]) -> Ground:
     )
 
 
-def cited(ground: Ground) -> dict[str, Any]:
+def list_given_ids(ground: PlanContext) -> dict[str, Any]:
     """For the story of a plan: which offers and activities the planner was given."""
     activities = [one.id for one in ground.activities]
     return {"offers": [one.id for one in ground.offers], "activities": activities, "missing": list(ground.missing)}

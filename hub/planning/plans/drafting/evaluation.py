@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from hub.core.clock import Clock
-from hub.core.errors import HubError, Invalid
+from hub.core.errors import HubError, InvalidRequest
 from hub.core.money import Money
-from hub.planning.completions.events import Spender
-from hub.planning.plans.context.astronomy import clock_changes
-from hub.planning.plans.context.collector import Grounding
-from hub.planning.plans.drafting.llm_planner import Planning
-from hub.planning.plans.drafting.steps import Made
+from hub.planning.completions import UsageScope
+from hub.planning.plans.context.astronomy import find_clock_changes
+from hub.planning.plans.context.collector import ContextCollector
+from hub.planning.plans.drafting.llm_planner import LlmPlanner
+from hub.planning.plans.drafting.steps import PlanDrafted
 from hub.planning.plans.model import PlanRequest
 
 PURPOSE = "evaluate"
@@ -27,14 +27,14 @@ _AHEAD = re.compile(r"\+(\d{1,3})d")
 _DAY = re.compile(r"(\d\d)-(\d\d)")
 
 
-class Places(Protocol):
+class PlaceResolver(Protocol):
     """Where a place is, as far as a date needs it."""
 
-    def place(self, text: str) -> Any: ...
+    def resolve_place(self, text: str) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class EvaluationCase:
     """A request with a name. Its dates are told from today, so that they never pass."""
 
     name: str
@@ -42,8 +42,9 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One case. `drafted`: every check came out well at once; `feasible`: after the repair. `cost` in micro-units.
+class EvaluationOutcome:
+    """One case. `drafted_count`: every check came out well at once; `feasible_count`: after the repair. `cost` in
+    micro-units.
 
     `before` and `after` count the checks that failed. `error` is the code of what went wrong instead of a plan.
     """
@@ -67,18 +68,18 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    outcomes: Sequence[Outcome]
+class EvaluationReport:
+    outcomes: Sequence[EvaluationOutcome]
 
     @property
-    def drafted(self) -> int:
+    def drafted_count(self) -> int:
         return sum(one.drafted for one in self.outcomes)
 
     @property
-    def feasible(self) -> int:
+    def feasible_count(self) -> int:
         return sum(one.feasible for one in self.outcomes)
 
-    def failed(self, when: str) -> dict[str, int]:
+    def count_failed_checks(self, when: str) -> dict[str, int]:
         """How often each check has failed, `before` or `after` the repair."""
         found: dict[str, int] = {}
         for one in self.outcomes:
@@ -86,14 +87,14 @@ class Report:
                 found[code] = found.get(code, 0) + number
         return dict(sorted(found.items()))
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "requests": len(self.outcomes),
-            "feasible_as_drafted": self.drafted,
-            "feasible_after_repair": self.feasible,
+            "feasible_as_drafted": self.drafted_count,
+            "feasible_after_repair": self.feasible_count,
             "days_replaced": sum(one.replaced for one in self.outcomes),
-            "checks_failed_before": self.failed("before"),
-            "checks_failed_after": self.failed("after"),
+            "checks_failed_before": self.count_failed_checks("before"),
+            "checks_failed_after": self.count_failed_checks("after"),
             "input_tokens": sum(one.input_tokens for one in self.outcomes),
             "output_tokens": sum(one.output_tokens for one in self.outcomes),
             "cost_micro": sum(one.cost for one in self.outcomes),
@@ -104,54 +105,54 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class PlanEvaluation:
     """Plans each case from the beginning: its ground, its draft, its repair."""
 
-    grounding: Grounding
-    planning: Planning
+    collector: ContextCollector
+    planner: LlmPlanner
     clock: Clock
 
-    async def run(self, cases: Sequence[Case]) -> AsyncGenerator[Outcome, None]:
+    async def run(self, cases: Sequence[EvaluationCase]) -> AsyncGenerator[EvaluationOutcome, None]:
         """One after the other, in order."""
         for case in cases:
             yield await self._one(case)
 
-    async def _one(self, case: Case) -> Outcome:
+    async def _one(self, case: EvaluationCase) -> EvaluationOutcome:
         started = self.clock.monotonic()
         try:
-            ground = await self.grounding.of(case.request)
+            ground = await self.collector.collect_context(case.request)
             made = await self._made(case.request, ground)
         except HubError as error:
-            return Outcome(case.name, error=error.code, seconds=round(self.clock.monotonic() - started, 3))
-        first, last = made.checks[0], made.checks[-1]
-        return Outcome(
+            return EvaluationOutcome(case.name, error=error.code, seconds=round(self.clock.monotonic() - started, 3))
+        first, last = made.check_results[0], made.check_results[-1]
+        return EvaluationOutcome(
             name=case.name,
             planner=made.plan.planner,
             drafted=bool(first["feasible"]),
-            feasible=made.plan.feasible,
-            rounds=sum(bool(check["asked_again"]) for check in made.checks),
+            feasible=made.plan.is_feasible,
+            rounds=sum(bool(check["asked_again"]) for check in made.check_results),
             replaced=len(last["replaced"]),
             before=first["marks"],
             after=last["marks"],
             missing=ground.missing,
-            input_tokens=sum(one.input_tokens for one in made.models),
-            output_tokens=sum(one.output_tokens for one in made.models),
-            cost=sum(one.cost for one in made.models),
-            currency=next((one.currency for one in made.models), ""),
+            input_tokens=sum(one.input_tokens for one in made.model_usage),
+            output_tokens=sum(one.output_tokens for one in made.model_usage),
+            cost=sum(one.cost for one in made.model_usage),
+            currency=next((one.currency for one in made.model_usage), ""),
             seconds=round(self.clock.monotonic() - started, 3),
         )
 
-    async def _made(self, request: PlanRequest, ground: Any) -> Made:
-        steps = self.planning.make(request, ground, Spender(None, PURPOSE))
+    async def _made(self, request: PlanRequest, ground: Any) -> PlanDrafted:
+        steps = self.planner.generate_steps(request, ground, UsageScope(None, PURPOSE))
         async with aclosing(steps):
             async for step in steps:
-                if isinstance(step, Made):
+                if isinstance(step, PlanDrafted):
                     return step
         raise HubError("The planner has come to no end.")
 
 
-def cases(document: bytes | None, places: Places, today: date) -> list[Case]:
-    """From a JSON list, the hub's own if None. Raises Invalid with what is wrong."""
+def load_cases(document: bytes | None, places: PlaceResolver, today: date) -> list[EvaluationCase]:
+    """From a JSON list, the hub's own if None. Raises InvalidRequest with what is wrong."""
     raw = (
         document
         if document is not None
@@ -161,12 +162,12 @@ def cases(document: bytes | None, places: Places, today: date) -> list[Case]:
         rows = orjson.loads(raw)
         return [_case(row, places, today) for row in rows]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Invalid(f"The requests cannot be read: {error!r}") from error
+        raise InvalidRequest(f"The requests cannot be read: {error!r}") from error
 
 
-def _case(row: Mapping[str, Any], places: Places, today: date) -> Case:
+def _case(row: Mapping[str, Any], places: PlaceResolver, today: date) -> EvaluationCase:
     currency = row.get("currency", "EUR")
-    start = starting(row["start"], row["destination"], places, today)
+    start = resolve_start_date(row["start"], row["destination"], places, today)
     request = PlanRequest(
         destination=row["destination"],
         start=start,
@@ -182,10 +183,10 @@ def _case(row: Mapping[str, Any], places: Places, today: date) -> Case:
         notes=row.get("notes", ""),
         language=row.get("language", "en"),
     )
-    return Case(row.get("name", row["destination"]), request)
+    return EvaluationCase(row.get("name", row["destination"]), request)
 
 
-def starting(text: str, destination: str, places: Places, today: date) -> date:
+def resolve_start_date(text: str, destination: str, places: PlaceResolver, today: date) -> date:
     """`+30d`, the next `MM-DD`, or `clocks`: the day before they are next changed there. Raises ValueError."""
     if ahead := _AHEAD.fullmatch(text):
         return today + timedelta(days=int(ahead[1]))
@@ -193,7 +194,7 @@ def starting(text: str, destination: str, places: Places, today: date) -> date:
         this = date(today.year, int(found[1]), int(found[2]))
         return this if this > today else this.replace(year=today.year + 1)
     if text == "clocks":
-        zone = ZoneInfo(places.place(destination).zone)
-        changes = clock_changes(zone, today + timedelta(days=2), today + _YEAR)
+        zone = ZoneInfo(places.resolve_place(destination).zone)
+        changes = find_clock_changes(zone, today + timedelta(days=2), today + _YEAR)
         return changes[0][0] - timedelta(days=1) if changes else today + timedelta(days=30)
     raise ValueError(f"no start: {text}")

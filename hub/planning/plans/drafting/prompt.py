@@ -12,16 +12,16 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel
 
-from hub.planning.completions.model import Message, Question, Schema
-from hub.planning.plans.context.gazetteer import AIRPORT, MEAL
-from hub.planning.plans.model import Activity, Draft, DraftDays, Ground, PlanRequest
-from hub.planning.plans.rules.frame import dates_of, legs
+from hub.planning.completions import ChatMessage, CompletionRequest, OutputSchema
+from hub.planning.plans.context.gazetteer import AIRPORT_TAG, MEAL_TAG
+from hub.planning.plans.model import Activity, Draft, DraftDays, PlanContext, PlanRequest
+from hub.planning.plans.rules.frame import list_dates, list_legs
 
-Task = Literal["plan", "days", "refine"]
+PromptTask = Literal["plan", "days", "refine"]
 HEAD_TOKENS, DAY_TOKENS = 800, 1200
 """Of an answer, from above: title and tips, and each day."""
 _NOTES, _WISH = 2000, 1000
-_NO_CHOICE = {MEAL, AIRPORT}
+_NO_CHOICE = {MEAL_TAG, AIRPORT_TAG}
 _LANGUAGES = {
     "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "nl": "Dutch", "pl": "Polish",
     "pt": "Portuguese", "sv": "Swedish", "tr": "Turkish", "ja": "Japanese", "zh": "Chinese", "ko": "Korean",
@@ -52,7 +52,7 @@ Rules of a plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Revision:
     """What a question about a plan that is there already adds: the plan, what is wrong with it, what is wished."""
 
     plan: Draft
@@ -61,22 +61,28 @@ class Again:
     wish: str | None = None
 
 
-def question(request: PlanRequest, ground: Ground, today: date, again: Again | None = None) -> Question:
-    task: Task = "plan" if again is None else "days" if again.wish is None else "refine"
-    data = document(task, request, ground, today, again)
-    days = len(again.days) if again is not None else len(dates_of(request))
-    return Question(
+def build_completion_request(
+    request: PlanRequest, ground: PlanContext, today: date, again: Revision | None = None
+) -> CompletionRequest:
+    task: PromptTask = "plan" if again is None else "days" if again.wish is None else "refine"
+    data = build_prompt_data(task, request, ground, today, again)
+    days = len(again.days) if again is not None else len(list_dates(request))
+    return CompletionRequest(
         messages=(
-            Message("system", _RULES.format(language=_language(request))),
-            Message("user", f"Plan this journey.\n<data>\n{_encoded(data)}\n</data>"),
+            ChatMessage("system", _RULES.format(language=_language(request))),
+            ChatMessage("user", f"Plan this journey.\n<data>\n{_encoded(data)}\n</data>"),
         ),
         max_output_tokens=HEAD_TOKENS + DAY_TOKENS * days,
-        schema=schema("trip_plan", Draft) if again is None else schema("trip_days", DraftDays),
-        filter_fails_over=True,
+        schema=build_output_schema("trip_plan", Draft)
+        if again is None
+        else build_output_schema("trip_days", DraftDays),
+        failover_on_filter=True,
     )
 
 
-def document(task: Task, request: PlanRequest, ground: Ground, today: date, again: Again | None) -> dict[str, Any]:
+def build_prompt_data(
+    task: PromptTask, request: PlanRequest, ground: PlanContext, today: date, again: Revision | None
+) -> dict[str, Any]:
     """All that a model may know."""
     budget = request.budget
     data: dict[str, Any] = {
@@ -101,9 +107,9 @@ def document(task: Task, request: PlanRequest, ground: Ground, today: date, agai
     return data if again is None else data | _again(again)
 
 
-def schema(name: str, model: type[BaseModel]) -> Schema:
+def build_output_schema(name: str, model: type[BaseModel]) -> OutputSchema:
     """Strict, and without the lengths that not every server knows: text is cut where it is read."""
-    return Schema(name, _lean(model.model_json_schema()))
+    return OutputSchema(name, _lean(model.model_json_schema()))
 
 
 def _lean(node: Any) -> Any:
@@ -118,12 +124,12 @@ def _lean(node: Any) -> Any:
 def _offer(one: Any) -> dict[str, Any]:
     ways = [
         {
-            "departs_at": f"{leg.departs:%Y-%m-%dT%H:%M}",
-            "arrives_at": f"{leg.arrives:%Y-%m-%dT%H:%M}",
-            "origin": one.slices[leg.number].origin,
-            "destination": one.slices[leg.number].destination,
+            "departs_at": f"{leg.departs_at:%Y-%m-%dT%H:%M}",
+            "arrives_at": f"{leg.arrives_at:%Y-%m-%dT%H:%M}",
+            "origin": one.slices[leg.slice_index].origin,
+            "destination": one.slices[leg.slice_index].destination,
         }
-        for leg in legs(one)
+        for leg in list_legs(one)
     ]
     back = ways[1] if len(ways) > 1 else None
     return {"id": one.id, "total": one.total.amount, "currency": one.total.currency, "out": ways[0], "back": back}
@@ -142,7 +148,7 @@ def _activity(one: Activity) -> dict[str, Any]:
     }
 
 
-def _again(again: Again) -> dict[str, Any]:
+def _again(again: Revision) -> dict[str, Any]:
     said = [{"date": day.isoformat(), "message": text} for day, texts in again.problems for text in texts]
     found: dict[str, Any] = {
         "days": [one.isoformat() for one in again.days],

@@ -9,14 +9,14 @@ from hub.planning.plans.model import Plan, PlanDay
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class PlannerStarted:
     """A planner has begun: a model's name, or `built-in`."""
 
     planner: str
 
 
 @dataclass(frozen=True, slots=True)
-class Titled:
+class PlanHeading:
     title: str
     summary: str
     packing: list[str]
@@ -24,29 +24,29 @@ class Titled:
 
 
 @dataclass(frozen=True, slots=True)
-class DayMade:
+class DayDrafted:
     """May come again for the same date: the later one replaces the earlier."""
 
     day: PlanDay
 
 
 @dataclass(frozen=True, slots=True)
-class Restarted:
+class DraftRestarted:
     """The days so far are void, but those that were given to be kept."""
 
     because: str
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """These days have failed a check and are asked again; `why` in words."""
+class RepairStarted:
+    """These days have failed a check and are asked again; `problems` in words."""
 
     days: list[date]
-    why: list[str]
+    problems: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class ModelUsage:
     """One model's part. `cost` in micro-units (millionths of the currency's major unit)."""
 
     model: str
@@ -57,12 +57,12 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """The end. `checks`: what the checks have said, before and after; without personal data."""
+class PlanDrafted:
+    """The end. `check_results`: what the checks have said, before and after; without personal data."""
 
     plan: Plan
-    models: list[Used] = field(default_factory=list)
-    checks: list[Mapping[str, Any]] = field(default_factory=list)
+    model_usage: list[ModelUsage] = field(default_factory=list)
+    check_results: list[Mapping[str, Any]] = field(default_factory=list)
 
 
-Step = Began | Titled | DayMade | Restarted | Asking | Made
+DraftingStep = PlannerStarted | PlanHeading | DayDrafted | DraftRestarted | RepairStarted | PlanDrafted

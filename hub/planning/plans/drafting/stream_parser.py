@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from hub.planning.plans.drafting.steps import Titled
-from hub.planning.plans.model import LONGEST_STAY, Draft, DraftDay, DraftItem
-from hub.planning.plans.rules.texts import LINE, TEXT, line, plain
+from hub.planning.plans.drafting.steps import PlanHeading
+from hub.planning.plans.model import MAX_PLAN_DAYS, Draft, DraftDay, DraftItem
+from hub.planning.plans.rules.texts import MAX_LINE_LENGTH, MAX_TEXT_LENGTH, sanitize_line, sanitize_text
 
 _MARKS = re.compile(r'["{}\[\],:]')
 _IN_STRING = re.compile(r'["\\]')
@@ -23,14 +23,14 @@ _DEEPEST = 64
 
 
 @dataclass(slots=True)
-class Reader:
+class JsonStreamReader:
     """The members of one JSON object; of the array named `days` each element as a member of its own.
 
-    `feed` gives what has become whole by the new text, in order: (name, value).
+    `feed_text` gives what has become whole by the new text, in order: (name, value).
     """
 
-    each: str = "days"
-    broken: bool = False
+    array_name: str = "days"
+    is_broken: bool = False
     _text: str = ""
     _at: int = 0
     _open: list[str] = field(default_factory=list)
@@ -39,10 +39,10 @@ class Reader:
     _from: int = 0
     """Where the value begins that is being read."""
 
-    def feed(self, text: str) -> list[tuple[str, Any]]:
+    def feed_text(self, text: str) -> list[tuple[str, Any]]:
         self._text += text
         found = []
-        while not self.broken and (part := self._next()) is not None:
+        while not self.is_broken and (part := self._next()) is not None:
             if part:
                 found.append(part[0])
         return found
@@ -68,12 +68,12 @@ class Reader:
         return self._sign(sign, here)
 
     def _sign(self, sign: str, here: int) -> list[tuple[str, Any]]:
-        depth, streaming = len(self._open), self._name == self.each
+        depth, streaming = len(self._open), self._name == self.array_name
         if sign in "{[":
             self._open.append(sign)
             if depth == 0 or (depth == 1 and streaming):
                 self._from = here + 1
-            self.broken = len(self._open) > _DEEPEST
+            self.is_broken = len(self._open) > _DEEPEST
             return []
         if sign == ":":
             if depth == 1:
@@ -81,7 +81,7 @@ class Reader:
             return []
         done = self._whole(here, depth, streaming=streaming) if self._ends(sign, depth, streaming=streaming) else []
         if sign in "}]" and (not self._open or self._open.pop() != {"}": "{", "]": "["}[sign]):
-            self.broken = True
+            self.is_broken = True
         if sign == "," and depth == 1:
             self._name, self._from = None, here + 1
         return done
@@ -103,62 +103,64 @@ class Reader:
         if streaming and depth == 2 and not raw.strip():  # noqa: PLR2004
             return []  # an empty array
         value = self._load(raw)
-        return [] if self.broken or self._name is None else [(self._name, value)]
+        return [] if self.is_broken or self._name is None else [(self._name, value)]
 
     def _load(self, raw: str) -> Any:
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError:
-            self.broken = True
+            self.is_broken = True
             return None
 
 
 @dataclass(slots=True)
-class PlanReader:
+class DraftStreamReader:
     """A draft as it grows: its title once all before the days is there, and each day that can be read."""
 
-    reader: Reader = field(default_factory=Reader)
+    json_reader: JsonStreamReader = field(default_factory=JsonStreamReader)
     head: dict[str, Any] = field(default_factory=dict)
-    titled: bool = False
+    has_heading: bool = False
 
-    def feed(self, text: str) -> Iterator[Titled | DraftDay]:
-        for name, value in self.reader.feed(text):
+    def feed_text(self, text: str) -> Iterator[PlanHeading | DraftDay]:
+        for name, value in self.json_reader.feed_text(text):
             if name != "days":
                 self.head[name] = value
                 continue
-            if not self.titled and self.head:
-                self.titled = True
-                yield titled(self.head)
-            day = read_day(value)
+            if not self.has_heading and self.head:
+                self.has_heading = True
+                yield parse_heading(self.head)
+            day = parse_day(value)
             if day is not None:
                 yield day
 
 
-def titled(head: dict[str, Any]) -> Titled:
+def parse_heading(head: dict[str, Any]) -> PlanHeading:
     title, summary = (str(head.get(name) or "") for name in ("title", "summary"))
     packing, tips = (_texts(head.get(name)) for name in ("packing", "tips"))
-    return Titled(line(title), plain(summary), packing, tips)
+    return PlanHeading(sanitize_line(title), sanitize_text(summary), packing, tips)
 
 
-def read_day(value: Any) -> DraftDay | None:
+def parse_day(value: Any) -> DraftDay | None:
     """A day as far as it can be read: a line that fits no schema is left out, long text is cut. None: it is none."""
     if not isinstance(value, dict) or not isinstance(value.get("date"), str):
         return None
     rows = value.get("items")
     items = [item for row in (rows if isinstance(rows, list) else []) if (item := _item(row)) is not None]
-    return DraftDay(date=value["date"][:40], title=str(value.get("title") or "")[:LINE], items=items[:_ITEMS])
+    return DraftDay(
+        date=value["date"][:40], title=str(value.get("title") or "")[:MAX_LINE_LENGTH], items=items[:_ITEMS]
+    )
 
 
-def read_draft(text: str) -> Draft | None:
+def parse_draft(text: str) -> Draft | None:
     """The whole answer. None where it is no object."""
     found = _object(text)
     if found is None:
         return None
-    head = titled(found)
+    head = parse_heading(found)
     return Draft(title=head.title, summary=head.summary, packing=head.packing, tips=head.tips, days=_days(found))
 
 
-def read_days(text: str) -> list[DraftDay]:
+def parse_days(text: str) -> list[DraftDay]:
     found = _object(text)
     return [] if found is None else _days(found)
 
@@ -173,8 +175,8 @@ def _object(text: str) -> dict[str, Any] | None:
 
 def _days(found: dict[str, Any]) -> list[DraftDay]:
     rows = found.get("days")
-    days = [day for row in (rows if isinstance(rows, list) else []) if (day := read_day(row)) is not None]
-    return days[:LONGEST_STAY]
+    days = [day for row in (rows if isinstance(rows, list) else []) if (day := parse_day(row)) is not None]
+    return days[:MAX_PLAN_DAYS]
 
 
 def _item(row: Any) -> DraftItem | None:
@@ -182,8 +184,8 @@ def _item(row: Any) -> DraftItem | None:
     if not isinstance(row, dict):
         return None
     known: dict[str, Any] = {name: row.get(name) for name in DraftItem.model_fields}
-    for name, longest in (("place", LINE), ("note", TEXT)):
-        known[name] = plain(str(known[name] or ""), longest)
+    for name, longest in (("place", MAX_LINE_LENGTH), ("note", MAX_TEXT_LENGTH)):
+        known[name] = sanitize_text(str(known[name] or ""), longest)
     try:
         return DraftItem.model_validate(known)
     except ValidationError:
@@ -192,4 +194,4 @@ def _item(row: Any) -> DraftItem | None:
 
 def _texts(value: Any) -> list[str]:
     rows = value if isinstance(value, list) else []
-    return [found for one in rows[:_LINES] if isinstance(one, str) and (found := line(one))]
+    return [found for one in rows[:_LINES] if isinstance(one, str) and (found := sanitize_line(one))]

@@ -14,11 +14,11 @@ _LABELS = {
     "transfers": "Transfers in {}",
     "insurance": "Travel insurance",
 }
-KINDS = tuple(_LABELS)
+AFFILIATE_KINDS = tuple(_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
-class Affiliate:
+class AffiliateLink:
     """`url` is https. Who follows it may be paid for, and `disclosure` says so."""
 
     label: str
@@ -27,14 +27,14 @@ class Affiliate:
 
 
 @dataclass(frozen=True, slots=True)
-class AffiliateAddresses:
+class AffiliateTemplates:
     """By kind (see KINDS) an https address with {destination} {country} {start} {end} {adults} in it, none twice."""
 
-    addresses: Mapping[str, str] = field(default_factory=dict)
+    url_templates: Mapping[str, str] = field(default_factory=dict)
     disclosure: str = DISCLOSURE
 
 
-def affiliates(plan: Plan, given: AffiliateAddresses, *, adults: int = 1) -> list[Affiliate]:
+def build_affiliate_links(plan: Plan, given: AffiliateTemplates, *, adults: int = 1) -> list[AffiliateLink]:
     """One for each kind that has an address. Dates are `YYYY-MM-DD`; what is put in is percent-encoded.
 
     A link is https to the host of its address: nothing that a model or a traveller writes can make it another.
@@ -52,10 +52,10 @@ def affiliates(plan: Plan, given: AffiliateAddresses, *, adults: int = 1) -> lis
     }
     encoded = {name: quote(value.encode(errors="replace"), safe="") for name, value in values.items()}
     found = []
-    for kind in KINDS:
-        address = given.addresses.get(kind)
+    for kind in AFFILIATE_KINDS:
+        address = given.url_templates.get(kind)
         if address and (url := _filled(address, encoded)):
-            found.append(Affiliate(_LABELS[kind].format(place), url, given.disclosure))
+            found.append(AffiliateLink(_LABELS[kind].format(place), url, given.disclosure))
     return found
 
 

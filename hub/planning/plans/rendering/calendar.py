@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event
 
 from hub.planning.plans.model import Kind, Plan, PlanItem
-from hub.planning.plans.rendering.view_model import LABELS, details, plain, zone_of
+from hub.planning.plans.rendering.view_model import KIND_LABELS, describe_item, load_zone, strip_invisible
 
 
 def to_ics(plan: Plan, plan_id: UUID, now: datetime, *, version: int = 0) -> bytes:
@@ -17,19 +17,19 @@ def to_ics(plan: Plan, plan_id: UUID, now: datetime, *, version: int = 0) -> byt
     Times are in the zone of the destination, with its rules in the file; a time that was given on another clock (the
     departure of a flight out) is in UTC. The same arguments give the same bytes.
     """
-    zone, stamp = zone_of(plan), now.replace(microsecond=0)
+    zone, stamp = load_zone(plan), now.replace(microsecond=0)
     calendar = Calendar()
     calendar.add("prodid", "-//travel-hub//plan//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", plain(plan.title) or "Trip plan")
+    calendar.add("x-wr-calname", strip_invisible(plan.title) or "Trip plan")
     seen: Counter[str] = Counter()
     for day in plan.days:
         for item in day.items:
             seen[item.id] += 1
             event = _event(item, zone)
             again = f"-{seen[item.id]}" if seen[item.id] > 1 else ""
-            event.add("uid", f"{plan_id}-{plain(item.id)}{again}@travel-hub")
+            event.add("uid", f"{plan_id}-{strip_invisible(item.id)}{again}@travel-hub")
             event.add("dtstamp", stamp)
             event.add("sequence", version)
             calendar.add_component(event)
@@ -42,8 +42,8 @@ def to_ics(plan: Plan, plan_id: UUID, now: datetime, *, version: int = 0) -> byt
 def _event(item: PlanItem, zone: ZoneInfo) -> Event:
     event = Event()
     _add_times(event, item, zone)
-    place = plain(item.place)
-    label = LABELS[item.kind]
+    place = strip_invisible(item.place)
+    label = KIND_LABELS[item.kind]
     event.add("summary", f"{label}: {place}" if place else label)
     if place and item.kind is not Kind.FLIGHT:
         event.add("location", place)
@@ -67,8 +67,8 @@ def _add_times(event: Event, item: PlanItem, zone: ZoneInfo) -> None:
 
 def _description(item: PlanItem) -> str:
     cost = item.cost.money.display if item.cost is not None and item.cost.amount else ""
-    marks = [f"Please check: {plain(one.message)}" for one in item.marks]
-    return "\n".join(one for one in (details(item), cost, *marks) if one)
+    marks = [f"Please check: {strip_invisible(one.message)}" for one in item.marks]
+    return "\n".join(one for one in (describe_item(item), cost, *marks) if one)
 
 
 def _in_zone(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -7,13 +7,13 @@ from importlib.resources import files
 import jinja2
 
 from hub.planning.plans.model import Plan
-from hub.planning.plans.rendering.affiliates import Affiliate
-from hub.planning.plans.rendering.view_model import told
+from hub.planning.plans.rendering.affiliates import AffiliateLink
+from hub.planning.plans.rendering.view_model import build_view_model
 
 
-def to_html(plan: Plan, *, affiliates: Sequence[Affiliate] = (), sandbox: bool = False) -> str:
+def to_html(plan: Plan, *, affiliates: Sequence[AffiliateLink] = (), sandbox: bool = False) -> str:
     """An `<article>` to be put into any page, with one `<h1>`; classes begin with `plan`. No script, no style."""
-    return _template().render(it=told(plan, affiliates, sandbox=sandbox))
+    return _template().render(it=build_view_model(plan, affiliates, sandbox=sandbox))
 
 
 @cache

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.core.money import Money
 from hub.planning.plans.model import FlightSegment, Kind, Mark, Plan, PlanDay, PlanItem
-from hub.planning.plans.rendering.affiliates import Affiliate
+from hub.planning.plans.rendering.affiliates import AffiliateLink
 
-LABELS: dict[Kind, str] = {
+KIND_LABELS: dict[Kind, str] = {
     Kind.FLIGHT: "Flight",
     Kind.TRANSFER: "Transfer",
     Kind.STAY: "Stay",
@@ -33,66 +33,66 @@ _JOINS = frozenset("\u200c\u200d")
 """Several scripts, and emoji, are written with them."""
 
 
-def told(plan: Plan, affiliates: Sequence[Affiliate] = (), *, sandbox: bool = False) -> dict[str, Any]:
+def build_view_model(plan: Plan, affiliates: Sequence[AffiliateLink] = (), *, sandbox: bool = False) -> dict[str, Any]:
     """All that a template needs, as strings; the text of the plan is still to be escaped for where it goes."""
     return {
-        "title": plain(plan.title) or "Trip plan",
-        "summary": plain(plan.summary),
-        "destination": plain(plan.destination),
-        "country": plain(plan.country or ""),
+        "title": strip_invisible(plan.title) or "Trip plan",
+        "summary": strip_invisible(plan.summary),
+        "destination": strip_invisible(plan.destination),
+        "country": strip_invisible(plan.country or ""),
         "zone": plan.zone,
-        "when": span([one.date for one in plan.days]),
+        "when": format_date_range([one.date for one in plan.days]),
         "days": [_day(plan, number, one) for number, one in enumerate(plan.days, 1)],
         "budget": _budget(plan),
         "packing": _lines(plan.packing),
         "tips": _lines(plan.tips),
         "marks": _marks(plan.marks),
-        "doubts": doubts(plan),
-        "made_by": maker(plan),
+        "doubts": count_failed_checks(plan),
+        "made_by": describe_planner(plan),
         "sandbox": sandbox,
         "affiliates": [asdict(one) for one in affiliates],
         "disclosures": list(dict.fromkeys(one.disclosure for one in affiliates)),
     }
 
 
-def doubts(plan: Plan) -> int:
+def count_failed_checks(plan: Plan) -> int:
     """How many checks failed and could not be mended."""
     items = sum(len(item.marks) for day in plan.days for item in day.items)
     return len(plan.marks) + sum(len(day.marks) for day in plan.days) + items
 
 
-def maker(plan: Plan) -> str:
+def describe_planner(plan: Plan) -> str:
     """Who made it: a rule-based planner is not passed off as a model."""
     if plan.planner == "built-in":
         return "Made by the built-in planner, without a language model."
-    return f"Made by {plain(plan.planner)}, an AI model, and checked by Travel Hub."
+    return f"Made by {strip_invisible(plan.planner)}, an AI model, and checked by Travel Hub."
 
 
-def plain(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """One line without what is not seen or turns the text that follows around."""
     kept = "".join(_plain(one) for one in text)
     return " ".join(kept.split())
 
 
-def span(days: Sequence[date]) -> str:
+def format_date_range(days: Sequence[date]) -> str:
     """`1 to 4 December 2026`, `30 November to 2 December 2026`."""
     if not days:
         return ""
     first, last = min(days), max(days)
     if first == last:
-        return day_of(first)
+        return format_short_date(first)
     if first.year != last.year:
-        return f"{day_of(first)} to {day_of(last)}"
+        return f"{format_short_date(first)} to {format_short_date(last)}"
     month = "" if first.month == last.month else f" {first:%B}"
-    return f"{first.day}{month} to {day_of(last)}"
+    return f"{first.day}{month} to {format_short_date(last)}"
 
 
-def day_of(one: date) -> str:
+def format_short_date(one: date) -> str:
     """1 December 2026."""
     return f"{one.day} {one:%B %Y}"
 
 
-def zone_of(plan: Plan) -> ZoneInfo:
+def load_zone(plan: Plan) -> ZoneInfo:
     """UTC where the name is none that is known."""
     try:
         return ZoneInfo(plan.zone)
@@ -110,11 +110,11 @@ def _plain(one: str) -> str:
 
 
 def _lines(texts: Sequence[str]) -> list[str]:
-    return [line for one in texts if (line := plain(one))]
+    return [line for one in texts if (line := strip_invisible(one))]
 
 
 def _marks(marks: Sequence[Mark]) -> list[str]:
-    return [plain(one.message) or one.code.replace("_", " ") for one in marks]
+    return [strip_invisible(one.message) or one.code.replace("_", " ") for one in marks]
 
 
 def _day(plan: Plan, number: int, day: PlanDay) -> dict[str, Any]:
@@ -123,8 +123,8 @@ def _day(plan: Plan, number: int, day: PlanDay) -> dict[str, Any]:
         "iso": day.date.isoformat(),
         "weekday": f"{day.date:%A}",
         "short": f"{day.date:%a} {day.date.day} {day.date:%b}",
-        "date": day_of(day.date),
-        "title": plain(day.title),
+        "date": format_short_date(day.date),
+        "title": strip_invisible(day.title),
         "made_by": _DAY_MADE_BY if day.planner == "built-in" else "",
         "marks": _marks(day.marks),
         "items": [_item(plan, day.date, one) for one in day.items],
@@ -136,7 +136,7 @@ def _item(plan: Plan, today: date, item: PlanItem) -> dict[str, Any]:
     return {
         "id": item.id,
         "kind": item.kind.value,
-        "label": LABELS[item.kind],
+        "label": KIND_LABELS[item.kind],
         "start": f"{start:%H:%M}",
         "end": f"{end:%H:%M}",
         "starts_at": start.isoformat(),
@@ -144,17 +144,17 @@ def _item(plan: Plan, today: date, item: PlanItem) -> dict[str, Any]:
         "start_zone": _elsewhere(plan, start),
         "end_zone": _elsewhere(plan, end),
         "later": _later(today, end),
-        "place": plain(item.place),
-        "note": details(item),
+        "place": strip_invisible(item.place),
+        "note": describe_item(item),
         "cost": item.cost.money.display if item.cost is not None and item.cost.amount else None,
         "free": item.cost is not None and item.cost.amount == 0,
         "marks": _marks(item.marks),
     }
 
 
-def details(item: PlanItem) -> str:
+def describe_item(item: PlanItem) -> str:
     """What there is to say of it: the flights by number, airports and times, and the note."""
-    return " ".join(text for text in (_flights(item), plain(item.note)) if text)
+    return " ".join(text for text in (_flights(item), strip_invisible(item.note)) if text)
 
 
 def _flights(item: PlanItem) -> str:
@@ -162,7 +162,9 @@ def _flights(item: PlanItem) -> str:
     if not item.flights:
         return ""
     first = item.flights[0].departs_at.date()
-    legs = [f"{plain(f'{flight.airline} {flight.number}')}, {_from_to(flight, first)}" for flight in item.flights]
+    legs = [
+        f"{strip_invisible(f'{flight.airline} {flight.number}')}, {_from_to(flight, first)}" for flight in item.flights
+    ]
     stops = len(item.flights) - 1
     said = "nonstop" if not stops else "1 stop" if stops == 1 else f"{stops} stops"
     return f"{'; '.join(legs)}, {said}."
@@ -182,13 +184,13 @@ def _days_later(at: datetime, first: date) -> str:
 
 
 def _at(plan: Plan, moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone_of(plan))
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=load_zone(plan))
 
 
 def _elsewhere(plan: Plan, moment: datetime) -> str:
     """The clock that a time is read on, where it is not the one at the destination: `UTC+1`."""
     offset = moment.utcoffset()
-    if offset is None or offset == moment.astimezone(zone_of(plan)).utcoffset():
+    if offset is None or offset == moment.astimezone(load_zone(plan)).utcoffset():
         return ""
     minutes = int(offset.total_seconds()) // 60
     hours, rest = divmod(abs(minutes), 60)
@@ -208,7 +210,7 @@ def _budget(plan: Plan) -> dict[str, Any]:
         "lines": [
             {
                 "kind": one.kind.value,
-                "label": _IN_BUDGET.get(one.kind, LABELS[one.kind]),
+                "label": _IN_BUDGET.get(one.kind, KIND_LABELS[one.kind]),
                 "amount": Money(one.amount, currency).display,
                 "unknown": one.unknown,
                 "share": round(100 * one.amount / budget.total) if budget.total > 0 else 0,

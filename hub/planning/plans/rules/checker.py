@@ -8,59 +8,67 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from hub.core.money import Money
-from hub.planning.plans.model import Draft, DraftDay, Ground, Mark, Plan, PlanDay, PlanRequest
-from hub.planning.plans.rules.costs import added_up, excess, flight_marks, money_marks, optional
-from hub.planning.plans.rules.frame import Frame
-from hub.planning.plans.rules.items import Flown, read_item
-from hub.planning.plans.rules.journeys import mark_areas, mark_empty, mark_flights, mark_overlaps
-from hub.planning.plans.rules.texts import line, plain
-from hub.planning.plans.rules.times import dates_in_words, in_words, read_date
+from hub.planning.plans.model import Draft, DraftDay, Mark, Plan, PlanContext, PlanDay, PlanRequest
+from hub.planning.plans.rules.costs import (
+    calculate_excess,
+    calculate_optional_cost,
+    list_budget_marks,
+    list_flight_marks,
+    sum_budget,
+)
+from hub.planning.plans.rules.frame import TripFrame
+from hub.planning.plans.rules.items import FlownLegs, check_item
+from hub.planning.plans.rules.journeys import mark_area_changes, mark_empty_days, mark_flights, mark_overlaps
+from hub.planning.plans.rules.texts import sanitize_line, sanitize_text
+from hub.planning.plans.rules.times import format_long_date, parse_date, spell_out_dates
 
-ALONE = Draft(title="", summary="", packing=[], tips=[], days=[])
+EMPTY_DRAFT = Draft(title="", summary="", packing=[], tips=[], days=[])
 """For days that are checked without a plan around them."""
 _LOST = frozenset({"unknown_activity", "unreadable_time", "no_such_time", "negative_cost"})
 
 
-def check(draft: Draft, request: PlanRequest, ground: Ground, *, planner: str = "") -> Plan:
+def check_draft(draft: Draft, request: PlanRequest, ground: PlanContext, *, planner: str = "") -> Plan:
     """The plan, with a mark on whatever is wrong. Every date of the request has a day, in order."""
-    frame = Frame.of(request, ground)
+    frame = TripFrame.from_request(request, ground)
     found, marks = _by_date(draft.days, frame)
     days = _days(found, frame)
     items = [item for day in days for item in day.items]
-    budget = added_up(items, frame)
-    place = line(ground.place) or line(request.destination)
+    budget = sum_budget(items, frame)
+    place = sanitize_line(ground.place) or sanitize_line(request.destination)
     return Plan(
-        title=line(draft.title) or place,
-        summary=plain(dates_in_words(draft.summary, request.language)),
+        title=sanitize_line(draft.title) or place,
+        summary=sanitize_text(spell_out_dates(draft.summary, request.language)),
         destination=place,
         country=ground.country,
         zone=ground.zone,
         days=days,
         budget=budget,
         packing=_lines(draft.packing),
-        tips=_lines(dates_in_words(tip, request.language) for tip in draft.tips),
-        marks=[*marks, *money_marks(budget, frame), *flight_marks(items, frame)],
-        planner=line(planner),
+        tips=_lines(spell_out_dates(tip, request.language) for tip in draft.tips),
+        marks=[*marks, *list_budget_marks(budget, frame), *list_flight_marks(items, frame)],
+        planner=sanitize_line(planner),
     )
 
 
-def check_day(day: DraftDay, request: PlanRequest, ground: Ground, others: Iterable[DraftDay] = ()) -> PlanDay | None:
+def check_day(
+    day: DraftDay, request: PlanRequest, ground: PlanContext, others: Iterable[DraftDay] = ()
+) -> PlanDay | None:
     """One day, among those that are there already. None when it is none of the trip."""
-    wanted = read_date(day.date)
+    wanted = parse_date(day.date)
     before = [one for one in others if one.date != day.date]
-    plan = check(ALONE.model_copy(update={"days": [*before, day]}), request, ground)
+    plan = check_draft(EMPTY_DRAFT.model_copy(update={"days": [*before, day]}), request, ground)
     return next((one for one in plan.days if one.date == wanted), None)
 
 
-def failing(plan: Plan) -> list[date]:
+def list_failing_dates(plan: Plan) -> list[date]:
     """The days that are to be asked again: those with a mark, and the dearest when the plan costs too much."""
-    return [day for day, _ in problems(plan)]
+    return [day for day, _ in list_problems(plan)]
 
 
-def problems(plan: Plan) -> list[tuple[date, list[str]]]:
+def list_problems(plan: Plan) -> list[tuple[date, list[str]]]:
     """What is wrong with each day that has to be asked again, in words."""
     dear = _dearest(plan)
-    over = Money(excess(plan), plan.budget.currency).display
+    over = Money(calculate_excess(plan), plan.budget.currency).display
     found = []
     for day in plan.days:
         said = [mark.message for mark in day.marks]
@@ -72,12 +80,12 @@ def problems(plan: Plan) -> list[tuple[date, list[str]]]:
     return found
 
 
-def weight(plan: Plan) -> int:
+def count_marks(plan: Plan) -> int:
     """How many marks it has."""
     return len(plan.marks) + sum(len(day.marks) + sum(len(one.marks) for one in day.items) for day in plan.days)
 
 
-def codes(plan: Plan) -> dict[str, int]:
+def count_marks_by_code(plan: Plan) -> dict[str, int]:
     """How often each check has failed."""
     found: dict[str, int] = {}
     days = [mark for day in plan.days for mark in day.marks]
@@ -87,7 +95,7 @@ def codes(plan: Plan) -> dict[str, int]:
     return found
 
 
-def carry(before: Iterable[PlanDay], plan: Plan) -> Plan:
+def carry_over_marks(before: Iterable[PlanDay], plan: Plan) -> Plan:
     """The plan with the marks of days that have come through a draft unchanged, where a draft could not show why.
 
     An id that nobody knew and a time that nobody could read are not in the plan's items, and so not in its draft.
@@ -103,8 +111,10 @@ def carry(before: Iterable[PlanDay], plan: Plan) -> Plan:
 
 def _dearest(plan: Plan) -> set[date]:
     """The fewest days on which so much is optional that the plan could come within its limit."""
-    over, found = excess(plan), set[date]()
-    by_cost = {day.date: sum(optional(item, plan.budget.currency) for item in day.items) for day in plan.days}
+    over, found = calculate_excess(plan), set[date]()
+    by_cost = {
+        day.date: sum(calculate_optional_cost(item, plan.budget.currency) for item in day.items) for day in plan.days
+    }
     for day in sorted(by_cost, key=lambda one: (-by_cost[one], one)):
         if over <= 0 or by_cost[day] == 0:
             break
@@ -113,42 +123,42 @@ def _dearest(plan: Plan) -> set[date]:
     return found
 
 
-def _by_date(days: Sequence[DraftDay], frame: Frame) -> tuple[dict[date, list[DraftDay]], list[Mark]]:
+def _by_date(days: Sequence[DraftDay], frame: TripFrame) -> tuple[dict[date, list[DraftDay]], list[Mark]]:
     """What lies outside the trip is left out, and said."""
     found: dict[date, list[DraftDay]] = {}
     marks = []
     for day in days:
-        when = read_date(day.date)
+        when = parse_date(day.date)
         if when in frame.dates:
             found.setdefault(when, []).append(day)
         else:
-            said = f"A day on {in_words(when)} is outside the trip" if when else "A day without a readable date"
+            said = f"A day on {format_long_date(when)} is outside the trip" if when else "A day without a readable date"
             marks.append(Mark(code="date_outside", message=f"{said} was left out."))
     return found, marks
 
 
-def _days(found: dict[date, list[DraftDay]], frame: Frame) -> list[PlanDay]:
-    flown = Flown()
+def _days(found: dict[date, list[DraftDay]], frame: TripFrame) -> list[PlanDay]:
+    flown = FlownLegs()
     days = [_day(number, when, found.get(when, []), frame, flown) for number, when in enumerate(frame.dates, 1)]
     mark_overlaps(days)
     mark_flights(days, frame)
-    mark_areas(days, frame.activities)
-    mark_empty(days, frame)
+    mark_area_changes(days, frame.activities)
+    mark_empty_days(days, frame)
     return days
 
 
-def _day(number: int, when: date, drafts: Sequence[DraftDay], frame: Frame, flown: Flown) -> PlanDay:
+def _day(number: int, when: date, drafts: Sequence[DraftDay], frame: TripFrame, flown: FlownLegs) -> PlanDay:
     """Of two drafts of a day the first counts."""
     if not drafts:
         missing = Mark(code="missing_day", message="The plan has nothing for this day.")
         return PlanDay(date=when, title=f"{when:%A}", items=[], marks=[missing])
     marks = [Mark(code="twice", message="The day was there twice; this is the first.")] if len(drafts) > 1 else []
-    items = [read_item(one, when, frame, flown) for one in drafts[0].items]
+    items = [check_item(one, when, frame, flown) for one in drafts[0].items]
     items.sort(key=lambda one: (one.start, one.end))
     for place, item in enumerate(items, 1):
         item.id = f"d{number}-{place}"
-    return PlanDay(date=when, title=line(drafts[0].title) or f"{when:%A}", items=items, marks=marks)
+    return PlanDay(date=when, title=sanitize_line(drafts[0].title) or f"{when:%A}", items=items, marks=marks)
 
 
 def _lines(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(found for one in texts if (found := line(one))))[:20]
+    return list(dict.fromkeys(found for one in texts if (found := sanitize_line(one))))[:20]

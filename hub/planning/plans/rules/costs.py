@@ -4,31 +4,31 @@ from collections.abc import Iterable
 
 from hub.core.money import Money
 from hub.planning.plans.model import Amount, Budget, BudgetLine, DraftItem, Kind, Mark, Plan, PlanItem
-from hub.planning.plans.rules.frame import Frame
+from hub.planning.plans.rules.frame import TripFrame
 
-MOST = 10**9
+MAX_ESTIMATE = 10**9
 """Minor units of one line: an estimate beyond it is none."""
 
 
-def priced(cost: int, payers: int) -> int:
+def price_for_party(cost: int, payers: int) -> int:
     """Of an activity, for the whole party: infants go free."""
     return cost * payers
 
 
-def estimate(draft: DraftItem, frame: Frame) -> Amount | None:
+def estimate_cost(draft: DraftItem, frame: TripFrame) -> Amount | None:
     """A planner's own guess for what the hub has no price of; None where that is no guess but nonsense.
 
     A flight is never guessed: it has the price of its offer or none.
     """
-    cost, currency = draft.cost, frame.ground.currency
+    cost, currency = draft.cost, frame.context.currency
     if cost is None or cost < 0 or draft.kind is Kind.FLIGHT:
         return None
-    return Amount(amount=cost, currency=currency) if cost <= MOST else None
+    return Amount(amount=cost, currency=currency) if cost <= MAX_ESTIMATE else None
 
 
-def added_up(items: Iterable[PlanItem], frame: Frame) -> Budget:
+def sum_budget(items: Iterable[PlanItem], frame: TripFrame) -> Budget:
     """By kind. An offer's way back, which its way there has paid, is not unknown."""
-    currency = frame.ground.currency
+    currency = frame.context.currency
     sums: dict[Kind, list[int]] = {}
     paid: set[str] = set()
     for item in items:
@@ -45,7 +45,7 @@ def added_up(items: Iterable[PlanItem], frame: Frame) -> Budget:
     return Budget(currency=currency, lines=lines, total=sum(one.amount for one in lines), limit=limit)
 
 
-def money_marks(budget: Budget, frame: Frame) -> list[Mark]:
+def list_budget_marks(budget: Budget, frame: TripFrame) -> list[Mark]:
     wanted = frame.request.budget
     if wanted is not None and wanted.currency != budget.currency:
         said = f"The budget is in {wanted.currency} and the plan in {budget.currency}: nobody has compared them."
@@ -56,9 +56,9 @@ def money_marks(budget: Budget, frame: Frame) -> list[Mark]:
     return []
 
 
-def flight_marks(items: Iterable[PlanItem], frame: Frame) -> list[Mark]:
+def list_flight_marks(items: Iterable[PlanItem], frame: TripFrame) -> list[Mark]:
     """Says so when flights were found and the budget holds none of them: they are not left out silently."""
-    budget, offers = frame.request.budget, frame.ground.offers
+    budget, offers = frame.request.budget, frame.context.offers
     if budget is None or not offers or any(item.offer_id for item in items):
         return []
     comparable = [offer.total for offer in offers if offer.total.currency == budget.currency]
@@ -69,13 +69,13 @@ def flight_marks(items: Iterable[PlanItem], frame: Frame) -> list[Mark]:
     return [Mark(code="flights_over_budget", message=said)]
 
 
-def excess(plan: Plan) -> int:
+def calculate_excess(plan: Plan) -> int:
     """What the plan costs beyond its limit; 0 within it."""
     limit = plan.budget.limit
     return 0 if limit is None else max(0, plan.budget.total - limit)
 
 
-def optional(item: PlanItem, currency: str) -> int:
+def calculate_optional_cost(item: PlanItem, currency: str) -> int:
     """What could be saved by doing without it: flights and nights are not done without."""
     if item.kind in {Kind.FLIGHT, Kind.STAY} or item.cost is None or item.cost.currency != currency:
         return 0

@@ -5,17 +5,17 @@ from datetime import datetime, time, timedelta
 from itertools import pairwise
 
 from hub.planning.plans.model import Activity, Kind, Mark, PlanDay, PlanItem
-from hub.planning.plans.rules.frame import Frame, Leg, legs
-from hub.planning.plans.rules.texts import line
-from hub.planning.plans.rules.times import in_words, moment
+from hub.planning.plans.rules.frame import FlightLeg, TripFrame, list_legs
+from hub.planning.plans.rules.texts import sanitize_line
+from hub.planning.plans.rules.times import format_long_date, resolve_local_time
 
-LANDED = timedelta(minutes=45)
+ARRIVAL_BUFFER = timedelta(minutes=45)
 """From landing until one is out of the airport."""
-LEAVING = timedelta(hours=2)
+DEPARTURE_BUFFER = timedelta(hours=2)
 """Before take-off, by when whatever is in town has ended."""
-CROSSING = timedelta(minutes=10)
+MIN_AREA_TRANSFER = timedelta(minutes=10)
 """The least that it takes from one quarter to another."""
-WORTH = timedelta(hours=3)
+MIN_USABLE_DAY = timedelta(hours=3)
 """A day with less than this on the ground, between nine and nine, may be empty."""
 _MORNING, _EVENING = time(9), time(21)
 _ANYWHERE = frozenset({Kind.TRANSFER, Kind.FREE})
@@ -33,87 +33,88 @@ def mark_overlaps(days: Sequence[PlanDay]) -> None:
             last = item
 
 
-def mark_areas(days: Sequence[PlanDay], activities: Mapping[str, Activity]) -> None:
+def mark_area_changes(days: Sequence[PlanDay], activities: Mapping[str, Activity]) -> None:
     """Two things in different quarters need the way between them."""
     for first, second in pairwise(_in_order(days)):
         here, there = (_area(one, activities) for one in (first, second))
         gap = second.start - first.end
-        if here and there and here != there and timedelta(0) <= gap < CROSSING:
-            said = f"There is no time to get from {line(here)[:50]} to {line(there)[:50]}."
+        if here and there and here != there and timedelta(0) <= gap < MIN_AREA_TRANSFER:
+            said = f"There is no time to get from {sanitize_line(here)[:50]} to {sanitize_line(there)[:50]}."
             second.marks.append(Mark(code="impossible_connection", message=said))
 
 
-def mark_flights(days: Sequence[PlanDay], frame: Frame) -> None:
+def mark_flights(days: Sequence[PlanDay], frame: TripFrame) -> None:
     """Nobody is in town before having landed, nor after having left for the airport; and a ticket is used whole."""
     flown = _flown(days, frame)
     for leg in flown:
         for item in (item for day in days for item in day.items if item.offer_id is None):
-            said = _too_late(item, leg) if homeward(leg, frame) else _too_early(item, leg)
+            said = _too_late(item, leg) if is_homeward(leg, frame) else _too_early(item, leg)
             if said is not None:
                 item.marks.append(Mark(code="impossible_connection", message=said))
     _mark_unused(days, flown)
 
 
-def homeward(leg: Leg, frame: Frame) -> bool:
+def is_homeward(leg: FlightLeg, frame: TripFrame) -> bool:
     """A ticket of one direction leads home when it is for the last of several days."""
     alone = len(leg.offer.slices) == 1
-    return leg.number > 0 or (alone and len(frame.dates) > 1 and leg.date == frame.dates[-1])
+    return leg.slice_index > 0 or (alone and len(frame.dates) > 1 and leg.date == frame.dates[-1])
 
 
-def mark_empty(days: Sequence[PlanDay], frame: Frame) -> None:
+def mark_empty_days(days: Sequence[PlanDay], frame: TripFrame) -> None:
     flown = _flown(days, frame)
     for day in days:
-        if not day.items and not day.marks and on_the_ground(day, flown, frame) >= WORTH:
+        if not day.items and not day.marks and time_at_destination(day, flown, frame) >= MIN_USABLE_DAY:
             day.marks.append(Mark(code="empty_day", message="Nothing is planned for this day."))
 
 
-def on_the_ground(day: PlanDay, flown: Iterable[Leg], frame: Frame) -> timedelta:
+def time_at_destination(day: PlanDay, flown: Iterable[FlightLeg], frame: TripFrame) -> timedelta:
     """How much of the day, between nine and nine, there is at the place."""
-    begins, ends = (moment(datetime.combine(day.date, at), frame.zone) for at in (_MORNING, _EVENING))
+    begins, ends = (resolve_local_time(datetime.combine(day.date, at), frame.zone) for at in (_MORNING, _EVENING))
     for leg in flown:
-        if homeward(leg, frame):
-            ends = min(ends, leg.departs - LEAVING)
+        if is_homeward(leg, frame):
+            ends = min(ends, leg.departs_at - DEPARTURE_BUFFER)
         else:
-            begins = max(begins, leg.arrives + LANDED)
+            begins = max(begins, leg.arrives_at + ARRIVAL_BUFFER)
     return max(timedelta(0), ends - begins)
 
 
-def _flown(days: Sequence[PlanDay], frame: Frame) -> list[Leg]:
+def _flown(days: Sequence[PlanDay], frame: TripFrame) -> list[FlightLeg]:
     """The legs that the plan's flights are, by offer and time of leaving."""
     items = {(item.offer_id, item.start) for day in days for item in day.items if item.offer_id is not None}
-    cited = [offer for offer in frame.ground.offers if offer.id in {one for one, _ in items}]
-    return [leg for offer in cited for leg in legs(offer) if (offer.id, leg.departs) in items]
+    cited = [offer for offer in frame.context.offers if offer.id in {one for one, _ in items}]
+    return [leg for offer in cited for leg in list_legs(offer) if (offer.id, leg.departs_at) in items]
 
 
-def _too_early(item: PlanItem, leg: Leg) -> str | None:
+def _too_early(item: PlanItem, leg: FlightLeg) -> str | None:
     if item.kind in _ANYWHERE and item.activity_id is None:
         return None  # before the flight at home, during it an overlap
-    ready = leg.arrives if item.kind is Kind.STAY else leg.arrives + LANDED
+    ready = leg.arrives_at if item.kind is Kind.STAY else leg.arrives_at + ARRIVAL_BUFFER
     if item.start >= ready:
         return None
-    landing = f"{in_words(leg.arrives.date())} at {leg.arrives:%H:%M}"
+    landing = f"{format_long_date(leg.arrives_at.date())} at {leg.arrives_at:%H:%M}"
     return f"The flight lands only on {landing}, and the airport takes its time."
 
 
-def _too_late(item: PlanItem, leg: Leg) -> str | None:
+def _too_late(item: PlanItem, leg: FlightLeg) -> str | None:
     if item.kind in _ANYWHERE and item.activity_id is None:
         return None
-    leave = leg.departs if item.kind is Kind.STAY else leg.departs - LEAVING
+    leave = leg.departs_at if item.kind is Kind.STAY else leg.departs_at - DEPARTURE_BUFFER
     return (
         None
         if item.end <= leave
-        else f"The flight leaves on {in_words(leg.departs.date())} at {leg.departs:%H:%M}: be there two hours before."
+        else f"The flight leaves on {format_long_date(leg.departs_at.date())} at {leg.departs_at:%H:%M}: "
+        "be there two hours before."
     )
 
 
-def _mark_unused(days: Sequence[PlanDay], flown: Sequence[Leg]) -> None:
-    used = {(leg.offer.id, leg.number) for leg in flown}
+def _mark_unused(days: Sequence[PlanDay], flown: Sequence[FlightLeg]) -> None:
+    used = {(leg.offer.id, leg.slice_index) for leg in flown}
     by_date = {day.date: day for day in days}
     for offer in {leg.offer.id: leg.offer for leg in flown}.values():
-        for leg in legs(offer):
+        for leg in list_legs(offer):
             day = by_date.get(leg.date)
-            if (offer.id, leg.number) not in used and day is not None:
-                said = f"The other flight of the ticket is missing: it leaves at {leg.departs:%H:%M}."
+            if (offer.id, leg.slice_index) not in used and day is not None:
+                said = f"The other flight of the ticket is missing: it leaves at {leg.departs_at:%H:%M}."
                 day.marks.append(Mark(code="impossible_connection", message=said))
 
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-LINE, TEXT = 160, 600
+MAX_LINE_LENGTH, MAX_TEXT_LENGTH = 160, 600
 """Characters of a name or title, and of a note or summary: the lengths of hub.planning.plans.model."""
 _JOINERS = "\u200c\u200d"
 """Persian and emoji are written with them."""
@@ -27,7 +27,7 @@ _HOST = re.compile(
 )
 
 
-def plain(text: str, longest: int = TEXT) -> str:
+def sanitize_text(text: str, longest: int = MAX_TEXT_LENGTH) -> str:
     """One line without control characters, markup, addresses or links, of at most `longest` characters."""
     found = text[: 8 * longest]
     for _ in range(_HIDDEN):
@@ -60,5 +60,5 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-def line(text: str) -> str:
-    return plain(text, LINE)
+def sanitize_line(text: str) -> str:
+    return sanitize_text(text, MAX_LINE_LENGTH)

@@ -13,7 +13,7 @@ _DATE_IN_TEXT = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-def read_date(text: str) -> date | None:
+def parse_date(text: str) -> date | None:
     """`YYYY-MM-DD`; None for anything else."""
     try:
         return date.fromisoformat(text) if _DATE.fullmatch(text) else None
@@ -21,7 +21,7 @@ def read_date(text: str) -> date | None:
         return None
 
 
-def read_time(text: str) -> datetime | None:
+def parse_local_time(text: str) -> datetime | None:
     """`YYYY-MM-DDTHH:MM`, naive; seconds are allowed and dropped, an offset is not. None for anything else."""
     found = _LOCAL.fullmatch(text)
     if found is None:
@@ -32,7 +32,7 @@ def read_time(text: str) -> datetime | None:
         return None
 
 
-def in_words(day: date, language: str = "en") -> str:
+def format_long_date(day: date, language: str = "en") -> str:
     """`Tuesday, 1 December 2026`, in the language of the traveler; English where it is unknown."""
     try:
         locale = Locale.parse(language, sep="-")
@@ -43,37 +43,37 @@ def in_words(day: date, language: str = "en") -> str:
     return str(format_date(day, "full", locale=locale))
 
 
-def dates_in_words(text: str, language: str = "en") -> str:
+def spell_out_dates(text: str, language: str = "en") -> str:
     """The text with each `YYYY-MM-DD` that is a date in words; what is none stays."""
 
     def worded(found: re.Match[str]) -> str:
-        day = read_date(found.group())
-        return in_words(day, language) if day is not None else found.group()
+        day = parse_date(found.group())
+        return format_long_date(day, language) if day is not None else found.group()
 
     return _DATE_IN_TEXT.sub(worded, text)
 
 
-def moment(local: datetime, zone: tzinfo) -> datetime:
+def resolve_local_time(local: datetime, zone: tzinfo) -> datetime:
     """When the clocks show it: the first time, where they show it twice; an hour later, where they skip it."""
-    return fixed(local.replace(tzinfo=zone, fold=0).astimezone(UTC).astimezone(zone))
+    return with_fixed_offset(local.replace(tzinfo=zone, fold=0).astimezone(UTC).astimezone(zone))
 
 
-def exists(local: datetime, zone: tzinfo) -> bool:
+def is_existing_time(local: datetime, zone: tzinfo) -> bool:
     """Whether the clocks ever show it."""
-    return moment(local, zone).replace(tzinfo=None) == local
+    return resolve_local_time(local, zone).replace(tzinfo=None) == local
 
 
-def fixed(moment: datetime) -> datetime:
+def with_fixed_offset(moment: datetime) -> datetime:
     """The same moment with the offset of its zone alone."""
     return moment.replace(tzinfo=timezone(moment.utcoffset() or timedelta(0)))
 
 
-def local(moment: datetime, zone: tzinfo) -> datetime:
+def to_local_time(moment: datetime, zone: tzinfo) -> datetime:
     """What the clocks of the zone show, naive."""
     return moment.astimezone(zone).replace(tzinfo=None)
 
 
-def span(day: date, opens: str, closes: str) -> tuple[datetime, datetime]:
+def resolve_opening_hours(day: date, opens: str, closes: str) -> tuple[datetime, datetime]:
     """Opening hours of a day, naive; a closing time not after the opening one is the next day's."""
     start, end = (datetime.combine(day, _clock(one)) for one in (opens, closes))
     return start, end if end > start else end + timedelta(days=1)
