@@ -366,7 +366,7 @@ async def test_money_that_a_cancelled_booking_still_has_goes_back(running: Runni
 
 async def test_a_refund_that_fails_takes_its_credit_note_back(running: Running):
     booking = await booked(running)
-    await running.control("POST", "stripe/pace", {"settling": 2})
+    await running.control("POST", "stripe/pace", {"settling": 5})
     await running.pay(booking, "pm_card_refundFail")
     await running.settled(booking)
     await running.good("DELETE", f"/api/bookings/{booking['id']}")

@@ -43,6 +43,7 @@ async def window(**options: Any) -> AsyncIterator[Page]:
 async def flaws(page: Page) -> list[str]:
     """What keeps somebody from using the page: at 320 and 1280 pixels, by day and by night."""
     found: list[str] = []
+    await page.wait_for_load_state()  # the style sheet included
     for scheme in ("light", "dark"):
         for width in (320, 1280):
             await page.set_viewport_size({"width": width, "height": 700})
