@@ -42,7 +42,7 @@ class LocationOut(ApiModel):
     match: Literal["code", "exact", "prefix", "similar"] = Field(
         description="`similar`: nothing is called what was asked for, and this has nearly that name"
     )
-    matched: str = Field(description="the name that was results, without accents and in small letters")
+    matched: str = Field(description="the name that matched, without accents and in small letters")
 
     @classmethod
     def from_domain(cls, match: LocationMatch, language: str) -> Self:

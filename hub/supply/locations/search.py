@@ -28,7 +28,7 @@ _AROUND = 250.0
 
 
 class _Entry(NamedTuple):
-    """An airport with the folded words that it is results by."""
+    """An airport with the folded words that it is found by."""
 
     words: str
     importance: float
